@@ -1,0 +1,36 @@
+package depth
+
+import "math/rand/v2"
+
+// Gates holds b_1..b_L of one minibatch: Gates[l-1] tells whether block l is open.
+type Gates []bool
+
+// Draw draws the gates of one minibatch: b_l ~ Bernoulli(p_l), independently (Section 3). Like the
+// authors' code it closes a gate when a uniform number is below the death rate.
+func (p Survival) Draw(rng *rand.Rand) Gates {
+	gates := make(Gates, len(p))
+	for i, v := range p {
+		gates[i] = rng.Float64() >= 1-v
+	}
+	return gates
+}
+
+// AllOpen returns the gates of a network of constant depth.
+func AllOpen(blocks int) Gates {
+	gates := make(Gates, blocks)
+	for i := range gates {
+		gates[i] = true
+	}
+	return gates
+}
+
+// Open returns the number of open blocks.
+func (g Gates) Open() int {
+	var n int
+	for _, open := range g {
+		if open {
+			n++
+		}
+	}
+	return n
+}

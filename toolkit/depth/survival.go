@@ -1,0 +1,92 @@
+package depth
+
+import (
+	"fmt"
+	"math"
+)
+
+// Survival holds the survival probabilities p_1..p_L of a network's blocks; p_l is Survival[l-1].
+type Survival []float64
+
+// Linear returns the paper's linear decay rule (Eq. 4), p_l = 1 - (l/L)(1 - p_L), for L blocks and
+// the death rate 1 - p_L of the last one. The first block can close too: p_0 = 1 is the input's.
+func Linear(blocks int, deathRate float64) Survival {
+	p := make(Survival, blocks)
+	for l := 1; l <= blocks; l++ {
+		p[l-1] = 1 - float64(l)/float64(blocks)*deathRate
+	}
+	return p
+}
+
+// Uniform returns the rule that gives every block the same survival probability, p_l = p_L.
+func Uniform(blocks int, deathRate float64) Survival {
+	p := make(Survival, blocks)
+	for i := range p {
+		p[i] = 1 - deathRate
+	}
+	return p
+}
+
+// Constant returns the survival probabilities of a network of constant depth: every p_l = 1.
+func Constant(blocks int) Survival { return Uniform(blocks, 0) }
+
+// ByRule returns the survival probabilities for a rule's name: "linear", "uniform", or "list", which
+// takes one's own probabilities, one a block.
+func ByRule(rule string, blocks int, deathRate float64, list []float64) (Survival, error) {
+	if !(deathRate >= 0 && deathRate < 1) {
+		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, so 0.5 closes the last block in every other minibatch", deathRate)
+	}
+	switch rule {
+	case "linear":
+		return Linear(blocks, deathRate), nil
+	case "uniform":
+		return Uniform(blocks, deathRate), nil
+	case "list":
+		p := Survival(list)
+		if len(p) != blocks {
+			return nil, fmt.Errorf("the list has %d survival probabilities, the network has %d blocks: give one for each", len(p), blocks)
+		}
+		return p, p.Validate()
+	}
+	return nil, fmt.Errorf("unknown survival rule %q: use linear, uniform or list", rule)
+}
+
+// Validate returns an error that names the first block whose probability is outside (0, 1].
+func (p Survival) Validate() error {
+	for i, v := range p {
+		if !(v > 0 && v <= 1) {
+			return fmt.Errorf("the survival probability of block %d is %g: it must be in (0, 1]", i+1, v)
+		}
+	}
+	return nil
+}
+
+// IsConstant reports whether no block ever closes.
+func (p Survival) IsConstant() bool {
+	for _, v := range p {
+		if v != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// ExpectedOpen returns the expected number of open blocks, E(L~) = sum of p_l (Section 3, "Expected
+// network depth"). Under the linear rule with p_L = 0.5 it is (3L - 1)/4: 40.25 of 54 blocks.
+func (p Survival) ExpectedOpen() float64 {
+	var sum float64
+	for _, v := range p {
+		sum += v
+	}
+	return sum
+}
+
+// OpenDeviation returns the standard deviation of the number of open blocks in a minibatch. The gates
+// are independent, so their variances p_l (1 - p_l) add up.
+func (p Survival) OpenDeviation() float64 {
+	var variance float64
+	for _, v := range p {
+		variance += v * (1 - v)
+	}
+	return math.Sqrt(variance)
+}

@@ -1,0 +1,48 @@
+package survivors_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/resnet"
+)
+
+// BenchmarkStep times forward and backward of one minibatch of 128 against the number of open blocks:
+// the line of time against open blocks is straight.
+//
+//	go test -run '^$' -bench Step ./toolkit/survivors
+func BenchmarkStep(b *testing.B) {
+	engine := open(b)
+	for _, layers := range []int{20, 110} {
+		n := network(b, layers, dtypes.Float32)
+		blocks := len(n.Survival)
+		store := model.NewStore()
+		require.NoError(b, n.Initialize(store, 7, resnet.ScaleOne))
+		exec := model.MustNewExec(engine, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
+			scope.Store().SetTraining(images.Graph(), true)
+			mean := crossEntropy(forms["survivors"](n, scope, images, gates), labels)
+			return append(scope.BuildTrainableVariablesGradientsGraph(mean), mean)
+		})
+		images, labels := batch(n, 128)
+		for _, quarter := range []int{0, 1, 2, 3, 4} {
+			gates := make(depth.Gates, blocks)
+			for i := range gates {
+				gates[i] = i%4 < quarter
+			}
+			b.Run(fmt.Sprintf("%d/open=%d", layers, gates.Open()), func(b *testing.B) {
+				input := gatesOf(n, gates)
+				exec.MustCall(images, input, labels)
+				for b.Loop() {
+					out := exec.MustCall(images, input, labels)
+					flat(out[len(out)-1])
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package survivors_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/loss"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/survivors"
+)
+
+func open(t testing.TB) compute.Backend {
+	t.Helper()
+	b, err := backend.Open()
+	require.NoError(t, err)
+	return b
+}
+
+type forward func(n *resnet.Network, scope *model.Scope, images, gates *Node) *Node
+
+var forms = map[string]forward{
+	"resnet":    (*resnet.Network).Forward,
+	"survivors": survivors.Forward,
+}
+
+// outcome is everything the contract compares: the loss and, by variable, gradients and averages.
+type outcome map[string][]float64
+
+// step runs one training step's forward and backward pass without updating the weights.
+func step(t testing.TB, b compute.Backend, n *resnet.Network, form forward) func(images, gates, labels *tensors.Tensor) outcome {
+	store := model.NewStore()
+	require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
+	var names []string
+	exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
+		g := images.Graph()
+		scope.Store().SetTraining(g, true)
+		logits := form(n, scope, images, gates)
+		mean := crossEntropy(logits, labels)
+		outputs := []*Node{mean}
+		names = []string{"loss"}
+		var variables []*model.Variable
+		for v := range scope.IterVariables() {
+			if v.InUseByGraph(g) {
+				variables = append(variables, v)
+			}
+		}
+		for i, d := range scope.BuildTrainableVariablesGradientsGraph(mean) {
+			names, outputs = append(names, fmt.Sprint("gradient ", trainable(variables)[i].Path())), append(outputs, d)
+		}
+		for _, v := range variables {
+			if !v.Trainable {
+				names, outputs = append(names, "average "+v.Path()), append(outputs, v.NodeValue(g))
+			}
+		}
+		return outputs
+	})
+	return func(images, gates, labels *tensors.Tensor) outcome {
+		o := outcome{}
+		outputs, err := exec.Call(images, gates, labels)
+		require.NoError(t, err)
+		for i, value := range outputs {
+			o[names[i]] = flat(value)
+		}
+		return o
+	}
+}
+
+func trainable(all []*model.Variable) (some []*model.Variable) {
+	for _, v := range all {
+		if v.Trainable {
+			some = append(some, v)
+		}
+	}
+	return some
+}
+
+func crossEntropy(logits, labels *Node) *Node {
+	return ReduceAllMean(loss.SparseCategoricalCrossEntropyLogits([]*Node{InsertAxes(labels, -1)}, []*Node{logits}))
+}
+
+func flat(t *tensors.Tensor) []float64 {
+	switch t.DType() {
+	case dtypes.Float64:
+		return tensors.MustCopyFlatData[float64](t)
+	default:
+		var wide []float64
+		for _, v := range tensors.MustCopyFlatData[float32](t) {
+			wide = append(wide, float64(v))
+		}
+		return wide
+	}
+}
+
+// difference is the largest difference between two values, relative to the larger of their sizes and 1.
+func difference(a, b []float64) float64 {
+	var most float64
+	for i := range a {
+		d := math.Abs(a[i]-b[i]) / max(1, math.Abs(a[i]), math.Abs(b[i]))
+		if !(d <= most) {
+			most = d
+		}
+	}
+	return most
+}
+
+func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	pixels, classes := make([]float64, size*resnet.Side*resnet.Side*resnet.Channels), make([]int32, size)
+	for i := range pixels {
+		pixels[i] = rng.NormFloat64()
+	}
+	for i := range classes {
+		classes[i] = int32(rng.IntN(n.Classes))
+	}
+	return floats(n.ParameterDType(), pixels, size, resnet.Side, resnet.Side, resnet.Channels),
+		tensors.FromFlatDataAndDimensions(classes, size)
+}
+
+func floats(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromFlatDataAndDimensions(values, dims...)
+	}
+	narrow := make([]float32, len(values))
+	for i, v := range values {
+		narrow[i] = float32(v)
+	}
+	return tensors.FromFlatDataAndDimensions(narrow, dims...)
+}
+
+func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {
+	values := make([]float64, len(open))
+	for i, o := range open {
+		if o {
+			values[i] = 1
+		}
+	}
+	return floats(n.ParameterDType(), values, len(values))
+}
+
+func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
+	blocks := (layers - 2) / 2
+	n, err := resnet.New(layers, 10, depth.Linear(blocks, 0.5))
+	require.NoError(t, err)
+	n.DType = dtype
+	return n
+}
+
+// TestContract holds the engine to the textbook form: in float64 the loss, every gradient and every
+// batch-norm average agree to 1e-9, whatever the gates.
+func TestContract(t *testing.T) {
+	b := open(t)
+	for _, c := range []struct {
+		layers   int
+		inverted bool
+		sub      bool
+	}{{8, false, true}, {20, false, false}, {20, true, false}} {
+		n := network(t, c.layers, dtypes.Float64)
+		n.Inverted, n.Subsample = c.inverted, c.sub
+		blocks := len(n.Survival)
+		patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
+		for _, only := range []int{0, blocks / 3, blocks - 1} {
+			gates := make(depth.Gates, blocks)
+			gates[only] = true
+			patterns[fmt.Sprintf("block %d alone", only+1)] = gates
+		}
+		for i := range 6 {
+			patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
+		}
+		images, labels := batch(n, 4)
+		textbook, engine := step(t, b, n, forms["resnet"]), step(t, b, n, forms["survivors"])
+		for name, gates := range patterns {
+			want, got := textbook(images, gatesOf(n, gates), labels), engine(images, gatesOf(n, gates), labels)
+			require.Len(t, got, len(want))
+			most := map[string]float64{}
+			for key, value := range want {
+				require.Len(t, got[key], len(value), key)
+				d := difference(value, got[key])
+				require.LessOrEqual(t, d, 1e-9, "%s, %s", name, key)
+				kind := key[:4]
+				most[kind] = max(most[kind], d)
+			}
+			t.Logf("%d layers, inverted %t, %-14s %2d of %d open: loss %.12f, largest differences: loss %.1e, gradients %.1e, averages %.1e",
+				c.layers, c.inverted, name, gates.Open(), blocks, want["loss"][0], most["loss"], most["grad"], most["aver"])
+		}
+	}
+}

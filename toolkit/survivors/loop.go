@@ -1,0 +1,243 @@
+package survivors
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stochdepth/toolkit/resnet"
+)
+
+const int32Type = dtypes.Int32
+
+// What the code of the loops must respect, because of how GoMLX v0.28 and go-xla v0.4 build closures:
+// a closure uses only its parameters and constants made inside it (Const makes a fresh one, while
+// AddScalar, ZerosLike and their like share one for the whole graph), and it must not reduce (the
+// reduction's function would belong to another closure): sums come out of batch-norm operations.
+
+// loop builds the forward and backward loops over a stage's open blocks.
+type loop struct {
+	n     *resnet.Network
+	stage resnet.Stage
+	batch int
+
+	wide      dtypes.DType    // type of parameters and statistics
+	input     shapes.Shape    // [batch, side, side, in], the block's input
+	output    shapes.Shape    // [batch, Side, Side, Out]
+	parameter [6]shapes.Shape // of one block: kernel1, scale1, offset1, kernel2, scale2, offset2
+}
+
+func newLoop(n *resnet.Network, s resnet.Stage, batch int) *loop {
+	wide, narrow := n.ParameterDType(), n.DType
+	channels := shapes.Make(wide, s.Out)
+	return &loop{n: n, stage: s, batch: batch, wide: wide,
+		input:  shapes.Make(narrow, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
+		output: shapes.Make(narrow, batch, s.Side, s.Side, s.Out),
+		parameter: [6]shapes.Shape{
+			shapes.Make(wide, 3, 3, s.In, s.Out), channels, channels,
+			shapes.Make(wide, 3, 3, s.Out, s.Out), channels, channels},
+	}
+}
+
+// stacked adds the leading axis of a stage.
+func (l *loop) stacked(s shapes.Shape, count int) shapes.Shape {
+	return shapes.Make(s.DType, append([]int{count}, s.Dimensions...)...)
+}
+
+// state names the values a loop carries, in order. All loops of a stage are built over it.
+type state struct {
+	names  []string
+	shapes []shapes.Shape
+	index  map[string]int
+}
+
+func (st *state) add(name string, shape shapes.Shape) {
+	if st.index == nil {
+		st.index = make(map[string]int)
+	}
+	st.index[name] = len(st.names)
+	st.names = append(st.names, name)
+	st.shapes = append(st.shapes, shape)
+}
+
+// while builds a loop over the state that runs as long as cond and replaces the values that body
+// returns, by name; the others stay as they are.
+func (st *state) while(g *Graph, initial map[string]*Node, cond func(v map[string]*Node) *Node,
+	body func(g *Graph, v map[string]*Node) map[string]*Node) []*Node {
+	parameters := func(g *Graph) ([]*Node, map[string]*Node) {
+		nodes, named := make([]*Node, len(st.names)), make(map[string]*Node, len(st.names))
+		for i, name := range st.names {
+			nodes[i] = Parameter(g, name, st.shapes[i])
+			named[name] = nodes[i]
+		}
+		return nodes, named
+	}
+	condition := NewClosure(g, func(g *Graph) []*Node {
+		_, v := parameters(g)
+		return []*Node{cond(v)}
+	})
+	turn := NewClosure(g, func(g *Graph) []*Node {
+		nodes, v := parameters(g)
+		for name, next := range body(g, v) {
+			nodes[st.index[name]] = next
+		}
+		return nodes
+	})
+	values := make([]*Node, len(st.names))
+	for i, name := range st.names {
+		values[i] = initial[name]
+	}
+	return While(condition, turn, values...)
+}
+
+// names of the parameters and statistics in a loop's state, in the order of resnet.Parameters and
+// resnet.Averages.
+var (
+	parameterNames = [6]string{"kernel1", "scale1", "offset1", "kernel2", "scale2", "offset2"}
+	statisticNames = [4]string{"mean1", "variance1", "mean2", "variance2"}
+)
+
+// forwardState is what the forward loop carries:
+//
+//	k, count, order   position among the open blocks, their number, their indices
+//	x                 a transition's input (a plain block's input is the last saved)
+//	h                 the newest output
+//	parameters        stacked over the stage's blocks
+//	scales            1/p_l of each block, under inverted scaling
+//	outputs           slot 0 the stage's shortcut, slot k+1 what open block k gave
+//	first, second     what the convolutions of open block k gave
+//	statistics        batch mean and variance of both batch normalisations, by block
+func (l *loop) forwardState() *state {
+	st, count := &state{}, l.stage.Count
+	st.add("k", shapes.Make(int32Type))
+	st.add("count", shapes.Make(int32Type))
+	st.add("order", shapes.Make(int32Type, count))
+	if l.stage.Transition() {
+		st.add("x", l.input)
+	}
+	st.add("h", l.output)
+	for i, name := range parameterNames {
+		st.add(name, l.stacked(l.parameter[i], count))
+	}
+	if l.n.Inverted {
+		st.add("scales", shapes.Make(l.wide, count))
+	}
+	st.add("outputs", l.stacked(l.output, count+1))
+	st.add("first", l.stacked(l.output, count))
+	st.add("second", l.stacked(l.output, count))
+	for _, name := range statisticNames {
+		st.add(name, shapes.Make(l.wide, count, l.stage.Out))
+	}
+	return st
+}
+
+// run builds the forward loop and registers its gradient. shortcut is what the stage gives with all
+// blocks closed, x its input (the same but for a transition). It returns the stage's output and the
+// batch statistics [Count, Out], zero for closed blocks.
+func (l *loop) run(shortcut, x, order, count *Node, parameters [6]*Node) (out *Node, statistics [4]*Node) {
+	g, st := shortcut.Graph(), l.forwardState()
+	initial := map[string]*Node{"k": Const(g, int32(0)), "count": count, "order": order, "x": x, "h": shortcut}
+	for i, name := range parameterNames {
+		initial[name] = parameters[i]
+	}
+	if l.n.Inverted {
+		initial["scales"] = l.scales(g)
+	}
+	for i, name := range st.names {
+		if initial[name] == nil {
+			initial[name] = Zeros(g, st.shapes[i])
+		}
+	}
+	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), l.at(g, Const(g, int32(0)), 4))
+	results := st.while(g, initial, func(v map[string]*Node) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	register(results, func(_ *Node, gradients []*Node) []*Node {
+		return l.backward(st, initial, results, gradients[st.index["h"]])
+	})
+	for i, name := range statisticNames {
+		statistics[i] = StopGradient(results[st.index[name]])
+	}
+	return results[st.index["h"]], statistics
+}
+
+func (l *loop) scales(g *Graph) *Node {
+	s := make([]float64, l.stage.Count)
+	for i := range s {
+		s[i] = l.n.TrainScale(l.stage.First + i)
+	}
+	return ConvertDType(Const(g, s), l.wide)
+}
+
+// forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate).
+func (l *loop) forwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
+	block := l.index(v)
+	p := l.blockParameters(v, block)
+	shortcut, x := v["h"], v["h"]
+	if l.stage.Transition() {
+		x = v["x"]
+	}
+	first := resnet.Convolve3x3(x, p[0], l.stage.Stride)
+	y, mean1, variance1 := l.normalize(first, p[1], p[2])
+	second := resnet.Convolve3x3(relu(g, y), p[3], 1)
+	f, mean2, variance2 := l.normalize(second, p[4], p[5])
+	if l.n.Inverted {
+		f = Mul(f, ConvertDType(row(v["scales"], block), f.DType()))
+	}
+	h := relu(g, Add(f, shortcut))
+	next := map[string]*Node{
+		"k":       Add(v["k"], Const(g, int32(1))),
+		"h":       h,
+		"first":   l.save(g, v["first"], first, v["k"]),
+		"second":  l.save(g, v["second"], second, v["k"]),
+		"outputs": l.save(g, v["outputs"], h, Add(v["k"], Const(g, int32(1)))),
+	}
+	for i, s := range []*Node{mean1, variance1, mean2, variance2} {
+		next[statisticNames[i]] = l.save(g, v[statisticNames[i]], s, block)
+	}
+	return next
+}
+
+// index returns the index of the open block at position k.
+func (l *loop) index(v map[string]*Node) *Node {
+	return Reshape(DynamicSlice(v["order"], []*Node{v["k"]}, []int{1}))
+}
+
+func (l *loop) blockParameters(v map[string]*Node, block *Node) (p [6]*Node) {
+	for i, name := range parameterNames {
+		p[i] = row(v[name], block)
+	}
+	return p
+}
+
+// normalize is batch normalisation in training: y as x, and the batch's mean and variance [channels].
+func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
+	y, mean, variance = InternalBatchNormForTraining(ConvertDType(x, l.wide), scale, offset, resnet.Epsilon, -1)
+	return ConvertDType(y, x.DType()), mean, variance
+}
+
+// at returns start indices (i, 0, 0, ...) with zeros for the given number of axes.
+func (l *loop) at(g *Graph, i *Node, zeros int) []*Node {
+	start := []*Node{i}
+	for range zeros {
+		start = append(start, Const(g, int32(0)))
+	}
+	return start
+}
+
+// save writes value to row i of the stack.
+func (l *loop) save(g *Graph, stack, value, i *Node) *Node {
+	return DynamicUpdateSlice(stack, InsertAxes(value, 0), l.at(g, i, value.Rank()))
+}
+
+// row returns row i of a stack, without the leading axis.
+func row(stack, i *Node) *Node {
+	g, dims := stack.Graph(), append([]int{1}, stack.Shape().Dimensions[1:]...)
+	start := []*Node{i}
+	for range dims[1:] {
+		start = append(start, Const(g, int32(0)))
+	}
+	return Reshape(DynamicSlice(stack, start, dims), dims[1:]...)
+}
+
+func zero(g *Graph, dtype dtypes.DType) *Node { return ConstAsDType(g, dtype, 0.0) }
+
+func relu(g *Graph, x *Node) *Node { return Max(x, zero(g, x.DType())) }
