@@ -3,8 +3,6 @@ package survivors
 import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-
-	"stochdepth/toolkit/resnet"
 )
 
 // GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered
@@ -111,8 +109,7 @@ func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 		df = Mul(df, ConvertDType(row(v["scales"], block), df.DType()))
 	}
 	dsecond, dscale2, doffset2 := l.normalizeGradient(second, p[4], mean2, variance2, df)
-	y := InternalBatchNormForInference(ConvertDType(first, l.wide), p[1], p[2], mean1, variance1, resnet.Epsilon, -1)
-	a := relu(g, ConvertDType(y, first.DType()))
+	a := relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
 	dkernel2 := l.kernelGradient(a, dsecond, 1)
 	dy := positive(g, a, inputGradient(dsecond, p[3], 1))
 	dfirst, dscale1, doffset1 := l.normalizeGradient(first, p[1], mean1, variance1, dy)
@@ -136,13 +133,6 @@ func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 func positive(g *Graph, output, gradient *Node) *Node {
 	z := zero(g, output.DType())
 	return Where(GreaterThan(output, BroadcastToShape(z, output.Shape())), gradient, BroadcastToShape(z, gradient.Shape()))
-}
-
-// normalizeGradient is the gradient of normalize: of x, as x, and of scale and offset [channels].
-func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale, doffset *Node) {
-	dx, dscale, doffset = InternalBatchNormGradient(ConvertDType(x, l.wide), scale, mean, variance,
-		ConvertDType(dy, l.wide), resnet.Epsilon, -1)
-	return ConvertDType(dx, x.DType()), dscale, doffset
 }
 
 // The two gradients of a convolution are convolutions again. They are written in XLA's standard

@@ -42,9 +42,7 @@ func test(n *resnet.Network, scope *model.Scope, s resnet.Stage, h *Node) *Node 
 			x = v["x"]
 		}
 		normalize := func(x *Node, scale, offset *Node, mean, variance string) *Node {
-			y := InternalBatchNormForInference(ConvertDType(x, l.wide), scale, offset,
-				row(v[mean], v["k"]), row(v[variance], v["k"]), resnet.Epsilon, -1)
-			return ConvertDType(y, x.DType())
+			return l.applyNormalization(x, scale, offset, row(v[mean], v["k"]), row(v[variance], v["k"]))
 		}
 		f := normalize(resnet.Convolve3x3(x, p[0], s.Stride), p[1], p[2], "mean1", "variance1")
 		f = normalize(resnet.Convolve3x3(relu(g, f), p[3], 1), p[4], p[5], "mean2", "variance2")

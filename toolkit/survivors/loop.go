@@ -208,12 +208,6 @@ func (l *loop) blockParameters(v map[string]*Node, block *Node) (p [6]*Node) {
 	return p
 }
 
-// normalize is batch normalisation in training: y as x, and the batch's mean and variance [channels].
-func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
-	y, mean, variance = InternalBatchNormForTraining(ConvertDType(x, l.wide), scale, offset, resnet.Epsilon, -1)
-	return ConvertDType(y, x.DType()), mean, variance
-}
-
 // at returns start indices (i, 0, 0, ...) with zeros for the given number of axes.
 func (l *loop) at(g *Graph, i *Node, zeros int) []*Node {
 	start := []*Node{i}

@@ -1,0 +1,94 @@
+// Package optimizer is stochastic gradient descent with Nesterov momentum and weight decay, as the
+// authors' code uses it (torch/optim's sgd), and the schedule of its learning rate. GoMLX has neither.
+package optimizer
+
+import (
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/initializer"
+	gomlx "github.com/gomlx/gomlx/ml/train/optimizer"
+)
+
+// Scope is where the optimizer's variables live in the model store: for each trainable variable its
+// velocity, in the variable's shape, and the learning rate.
+const Scope = "optimizer"
+
+// SGD moves every trainable variable w by its gradient g:
+//
+//	g' = g + decay w;  v <- momentum v + g';  w <- w - rate (g' + momentum v)
+//
+// It decays all variables, batch-norm scales and offsets included, and it moves a closed block's
+// weights too, as the authors' optimizer does: their gradient is zero, but decay and momentum are not.
+// SGD implements GoMLX's optimizer.Interface and reads its learning rate from [LearningRate].
+type SGD struct {
+	Momentum    float64 // 0.9 in the paper
+	WeightDecay float64 // 1e-4 in the paper
+
+	// Mask, if set, returns for a variable what its update is multiplied by, 1 or 0, in a shape that
+	// broadcasts to the variable's, or nil for all ones. It leaves a closed block's weights and
+	// velocity as they are.
+	Mask func(v *model.Variable, g *Graph) *Node
+	// Observe, if set, is shown every variable's gradient, before weight decay.
+	Observe func(v *model.Variable, gradient *Node)
+}
+
+var _ gomlx.Interface = (*SGD)(nil)
+
+// LearningRate returns the variable, a scalar, that holds the rate of the next steps; set its value
+// when the schedule changes it.
+func LearningRate(scope *model.Scope, like *model.Variable) *model.Variable {
+	return gomlx.LearningRateVar(scope, like.DType(), 0)
+}
+
+// UpdateGraph adds one training step to the graph: the gradients of the scalar loss with respect to
+// the trainable variables in use, and the variables' new values. It also counts GoMLX's global step.
+func (o *SGD) UpdateGraph(scope *model.Scope, g *Graph, loss *Node) {
+	var variables []*model.Variable
+	for v := range scope.IterVariables() {
+		if v.Trainable && v.InUseByGraph(g) {
+			variables = append(variables, v)
+		}
+	}
+	gradients := scope.BuildTrainableVariablesGradientsGraph(loss)
+	for i, v := range variables {
+		if o.Observe != nil {
+			o.Observe(v, gradients[i])
+		}
+		o.update(scope, g, v, gradients[i])
+	}
+	gomlx.IncrementGlobalStep(g, loss.DType())
+}
+
+func (o *SGD) update(scope *model.Scope, g *Graph, v *model.Variable, gradient *Node) {
+	w, velocity := v.NodeValue(g), o.velocity(scope, v)
+	rate := LearningRate(scope, v).NodeValue(g)
+	decayed := Add(gradient, MulScalar(w, o.WeightDecay))
+	newVelocity := Add(MulScalar(velocity.NodeValue(g), o.Momentum), decayed)
+	newW := Sub(w, Mul(rate, Add(decayed, MulScalar(newVelocity, o.Momentum))))
+	if mask := o.mask(v, g); mask != nil {
+		open := BroadcastToShape(ConvertDType(mask, w.DType()), w.Shape())
+		open = GreaterThan(open, ZerosLike(open))
+		newW, newVelocity = Where(open, newW, w), Where(open, newVelocity, velocity.NodeValue(g))
+	}
+	v.SetNodeValue(newW)
+	velocity.SetNodeValue(newVelocity)
+}
+
+func (o *SGD) mask(v *model.Variable, g *Graph) *Node {
+	if o.Mask == nil {
+		return nil
+	}
+	return o.Mask(v, g)
+}
+
+// velocity returns v's velocity, zero before the first step.
+func (o *SGD) velocity(scope *model.Scope, v *model.Variable) *model.Variable {
+	path := model.JoinPath(model.ScopeSeparator+Scope, "velocity", v.Path())
+	return scope.Store().VariableWithShape(path, shapes.Make(v.DType(), v.Shape().Dimensions...), initializer.Zero).SetTrainable(false)
+}
+
+// Clear deletes the velocities and the learning rate.
+func (o *SGD) Clear(scope *model.Scope) error {
+	return scope.Store().DeleteVariablesInScope(model.ScopeSeparator + Scope)
+}
