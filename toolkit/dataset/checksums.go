@@ -1,0 +1,72 @@
+package dataset
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// sumsFile lists the SHA-256 of a folder's files as sha256sum does. [Get] writes it; where it is
+// present, [Load] and [Verify] hold the files against it.
+const sumsFile = "SHA256SUMS"
+
+// checksums maps the name of a file to its SHA-256.
+type checksums map[string][32]byte
+
+// readSums reads the checksums of a folder; without a list it returns none.
+func readSums(dir string) (checksums, error) {
+	path := filepath.Join(dir, sumsFile)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the list of checksums: %w", err)
+	}
+	defer file.Close()
+	sums := checksums{}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		digits, name, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		if digits == "" {
+			continue
+		}
+		sum, err := hex.DecodeString(digits)
+		if err != nil || len(sum) != 32 || name == "" {
+			return nil, fmt.Errorf("%s has a line that is no SHA-256 and file name: remove the list or make it again with sha256sum", path)
+		}
+		name = strings.TrimPrefix(strings.TrimSpace(name), "*")
+		sums[strings.TrimPrefix(name, "./")] = [32]byte(sum)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", path, err)
+	}
+	return sums, nil
+}
+
+// allow tells whether the SHA-256 of a file is the listed one, or none is listed.
+func (s checksums) allow(path string, sum [32]byte) bool {
+	want, listed := s[filepath.Base(path)]
+	return !listed || want == sum
+}
+
+// altered is the error of a file that differs from the list.
+func (f folder) altered(path string) error {
+	return f.broken(path, "was altered, as its SHA-256 is not the one in "+sumsFile)
+}
+
+// String formats the list as sha256sum does.
+func (s checksums) String() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		fmt.Fprintf(&b, "%x  %s\n", s[name], name)
+	}
+	return b.String()
+}

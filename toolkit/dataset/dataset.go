@@ -1,0 +1,139 @@
+// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws one of
+// its own, shapes, which needs no download.
+//
+// All images are 32x32 RGB bytes. [Load] returns the training, validation and test parts of Section
+// 4 of the paper as views: the validation part is chosen by a seed, and nothing is copied. [Get]
+// downloads a set, [Verify] checks what is on disk, and [FitChannels] or [FitMeanImage] fit the
+// normalization on the training part alone.
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Data is a loaded set with its three parts.
+type Data struct {
+	Name    string
+	Classes []string // name of each label
+
+	Train      View // in an order shuffled by the seed, so that its first n images are a fair sample
+	Validation View // chooses the epoch
+	Test       View // only reported
+
+	Augment bool // the paper trains on this set with flips and shifts
+}
+
+// Options say where a set lies and how it is split. The zero value is useful.
+type Options struct {
+	// Root is the folder that holds the set's folder (such as cifar-10-batches-bin), or that folder
+	// itself; "" means DefaultRoot(). The images in the files may come in any order.
+	Root string
+
+	// Seed chooses the validation part; for shapes it draws all images.
+	Seed int64
+
+	// Train, Validation and Test limit the parts to their first so many images; 0 means all. For
+	// shapes they are the numbers of images drawn; 0 means 8,000, 1,000 and 2,000.
+	Train, Validation, Test int
+}
+
+// loaders of the sets, in the order of Names.
+var loaders = []struct {
+	name string
+	load func(Options) (*Data, error)
+}{
+	{"shapes", loadShapes},
+	{"cifar10", cifar10.load},
+	{"cifar100", cifar100.load},
+	{"svhn", svhn.load},
+}
+
+// Names returns the names that [Load] knows: shapes, cifar10, cifar100, svhn.
+func Names() []string {
+	names := make([]string, len(loaders))
+	for i, loader := range loaders {
+		names[i] = loader.name
+	}
+	return names
+}
+
+// Load reads (or draws) a set and splits it.
+//
+// The split depends on the seed and on the order of the images in the files alone. CIFAR: 5,000 of
+// the 50,000 training images are for validation. SVHN: 400 images a class of train_32x32.mat and 200
+// a class of extra_32x32.mat, 6,000 in all, are. The test part is never touched.
+//
+// Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the
+// wrong folder, a limit above the size of its part.
+func Load(name string, o Options) (*Data, error) {
+	for _, loader := range loaders {
+		if loader.name != name {
+			continue
+		}
+		if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
+			return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
+		}
+		if o.Root == "" {
+			o.Root = DefaultRoot()
+		}
+		return loader.load(o)
+	}
+	return nil, unknown(name)
+}
+
+func unknown(name string) error {
+	return fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
+}
+
+// limit cuts the parts to the numbers of images asked for.
+func (d *Data) limit(o Options) error {
+	for _, part := range []struct {
+		view *View
+		n    int
+		name string
+	}{
+		{&d.Train, o.Train, "training"},
+		{&d.Validation, o.Validation, "validation"},
+		{&d.Test, o.Test, "test"},
+	} {
+		if part.n > part.view.Len() {
+			return fmt.Errorf("%s: it has %s %s images, not the %s asked for: ask for fewer, or for 0 to take all",
+				d.Name, grouped(part.view.Len()), part.name, grouped(part.n))
+		}
+		if part.n > 0 {
+			*part.view = part.view.First(part.n)
+		}
+	}
+	return nil
+}
+
+// Independent streams of random numbers derived from the one seed of a run.
+const (
+	streamSplit = 0x73706c6974 + iota // "split"
+	streamShapesTrain
+	streamShapesValidation
+	streamShapesTest
+)
+
+func newRand(seed int64, stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(mix(uint64(seed)^mix(stream)), mix(stream)))
+}
+
+// mix is the finalizer of SplitMix64: neighbouring seeds give unrelated states.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// grouped writes n with commas: 73,257.
+func grouped[T int | int64](n T) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,297 @@
+package dataset
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// remote is a file on an official server.
+type remote struct {
+	name string // as which it is kept
+	url  string
+	md5  string // as published
+}
+
+// source is where a set comes from: an archive that unpacks to the set's folder, or its files.
+type source struct {
+	folder
+	remotes []remote         // one .tar.gz of the folder, or the files
+	sizes   map[string]int64 // of the files an archive may hold: the exact size, or 0 for a small text
+}
+
+func sources() map[string]source {
+	return map[string]source{
+		cifar10.name: {
+			folder:  cifar10.folder,
+			remotes: []remote{{"cifar-10-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"}},
+			sizes:   cifar10.sizes("batches.meta.txt", "readme.html"),
+		},
+		cifar100.name: {
+			folder:  cifar100.folder,
+			remotes: []remote{{"cifar-100-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"}},
+			sizes:   cifar100.sizes("coarse_label_names.txt", "fine_label_names.txt"),
+		},
+		svhn.name: {
+			folder: svhn.folder,
+			remotes: []remote{
+				{svhnTrain, "http://ufldl.stanford.edu/housenumbers/train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"},
+				{svhnExtra, "http://ufldl.stanford.edu/housenumbers/extra_32x32.mat", "a93ce644f1a588dc4d68dda5feec44a7"},
+				{svhnTest, "http://ufldl.stanford.edu/housenumbers/test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"},
+			},
+		},
+	}
+}
+
+// sizes of the record files, and of some texts beside them.
+func (c cifar) sizes(texts ...string) map[string]int64 {
+	sizes := map[string]int64{}
+	for file, n := range c.records {
+		sizes[file] = int64(n * c.recordBytes())
+	}
+	for _, text := range texts {
+		sizes[text] = 0
+	}
+	return sizes
+}
+
+// Get downloads a set from its official address into root ("" means DefaultRoot()), unless it is
+// there already: cifar-10-batches-bin/, cifar-100-binary/ or svhn/. For shapes there is nothing to do.
+//
+// It goes on with a broken download, repeats after passing errors, and checks the published MD5. What
+// is not whole is never visible under its final name; an interrupted Get leaves a .part file that the
+// next one continues. A second process waits until the first has ended. The folder gets a list
+// SHA256SUMS, against which [Load] and [Verify] hold the files from then on.
+//
+// progress, if not nil, is called often with the bytes done and in all (0: unknown), and what is
+// being done. Errors are one sentence.
+func Get(ctx context.Context, name, root string, progress func(done, total int64, what string)) error {
+	if root == "" {
+		root = DefaultRoot()
+	}
+	src, ok := sources()[name]
+	if !ok {
+		if name == "shapes" {
+			return nil
+		}
+		return unknown(name)
+	}
+	return newGetter(progress).get(ctx, src, root)
+}
+
+// getter downloads; its fields are set otherwise in tests.
+type getter struct {
+	client   *http.Client
+	progress func(done, total int64, what string)
+	retries  int           // without any progress
+	pause    time.Duration // before the first retry; doubled for each further
+	stall    time.Duration // a connection without data for so long is broken
+}
+
+func newGetter(progress func(done, total int64, what string)) *getter {
+	if progress == nil {
+		progress = func(int64, int64, string) {}
+	}
+	return &getter{client: http.DefaultClient, progress: progress, retries: 4, pause: time.Second, stall: time.Minute}
+}
+
+func (g *getter) get(ctx context.Context, src source, root string) error {
+	err := g.locked(ctx, src, root)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: interrupted (%w): run `stochdepth data get %s` again to go on where it stopped", src.name, context.Cause(ctx), src.name)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%s: the disk of %s is full: free some space and run `stochdepth data get %s` again to go on (%w)", src.name, root, src.name, err)
+	}
+	return fmt.Errorf("%s: %w", src.name, err)
+}
+
+// locked gets the set while no other process does.
+func (g *getter) locked(ctx context.Context, src source, root string) error {
+	if src.complete(root) {
+		return nil
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return fmt.Errorf("cannot make the folder for data: %w", err)
+	}
+	path := filepath.Join(root, "."+src.dir+".lock")
+	lock := flock.New(path)
+	held, err := lock.TryLock()
+	if err == nil && !held {
+		g.progress(0, 0, "waiting for another process that gets "+src.name)
+		held, err = lock.TryLockContext(ctx, 200*time.Millisecond)
+	}
+	if err != nil || !held {
+		return fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	defer lock.Unlock()
+	if src.complete(root) {
+		return nil // by the process we have waited for
+	}
+	if src.archive {
+		return g.getArchive(ctx, src, root)
+	}
+	return g.getFiles(ctx, src, root)
+}
+
+// complete tells whether nothing is left to do: the files are there, of the right sizes, and, where
+// they came one by one, the list that is written last.
+func (s source) complete(root string) bool {
+	dir, err := s.find(root)
+	if err != nil {
+		return false
+	}
+	for _, file := range s.files {
+		info, err := os.Stat(filepath.Join(dir, file))
+		if err != nil || s.archive && info.Size() != s.sizes[file] {
+			return false
+		}
+	}
+	return s.archive || isFile(filepath.Join(dir, sumsFile))
+}
+
+// getArchive downloads the archive, unpacks it beside its place and moves it there in one step.
+func (g *getter) getArchive(ctx context.Context, src source, root string) error {
+	final := filepath.Join(root, src.dir)
+	if _, err := os.Lstat(final); err == nil {
+		return fmt.Errorf("%s is there already but is not whole: remove it and run `stochdepth data get %s` again", final, src.name)
+	}
+	from := src.remotes[0]
+	part := filepath.Join(root, from.name+".part")
+	if _, err := g.fetch(ctx, from, part); err != nil {
+		return err
+	}
+	staging := filepath.Join(root, "."+src.dir+".tmp")
+	defer os.RemoveAll(staging) // a no-op once it has been moved
+	g.progress(0, 0, "unpacking "+from.name)
+	if err := unpack(ctx, part, staging, src); err != nil {
+		return err
+	}
+	if err := os.Rename(staging, final); err != nil {
+		return fmt.Errorf("cannot move the unpacked set to its place: %w", err)
+	}
+	syncDir(root)
+	return os.Remove(part)
+}
+
+// getFiles downloads the files one by one; each appears when it is whole and checked.
+func (g *getter) getFiles(ctx context.Context, src source, root string) error {
+	dir := filepath.Join(root, src.dir)
+	if len(src.missing(root)) == 0 {
+		dir = root // root is the set's own folder
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("cannot make the folder for data: %w", err)
+	}
+	sums := checksums{}
+	for _, from := range src.remotes {
+		path := filepath.Join(dir, from.name)
+		if isFile(path) {
+			g.progress(0, 0, "checking "+from.name)
+			md5, sha, err := hashFile(ctx, path)
+			if err != nil {
+				return err
+			}
+			if md5 != from.md5 {
+				return fmt.Errorf("%s is there already but is not the official file (its MD5 is %s, not %s): remove it and run `stochdepth data get %s` again",
+					path, md5, from.md5, src.name)
+			}
+			sums[from.name] = sha
+			continue
+		}
+		sha, err := g.fetch(ctx, from, path+".part")
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(path+".part", path); err != nil {
+			return fmt.Errorf("cannot give the download its name: %w", err)
+		}
+		sums[from.name] = sha
+	}
+	return writeWhole(filepath.Join(dir, sumsFile), []byte(sums.String()))
+}
+
+// fetch downloads a file to part, or goes on with what is there, checks its MD5 and returns its SHA-256.
+func (g *getter) fetch(ctx context.Context, from remote, part string) (sha [32]byte, err error) {
+	for {
+		info, err := os.Stat(part)
+		resumed := err == nil && info.Size() > 0
+		if err := g.download(ctx, from, part); err != nil {
+			return sha, err
+		}
+		g.progress(0, 0, "checking "+from.name)
+		md5, sha, err := hashFile(ctx, part)
+		if err != nil || md5 == from.md5 {
+			return sha, err
+		}
+		if err := os.Remove(part); err != nil {
+			return sha, fmt.Errorf("cannot remove a damaged download: %w", err)
+		}
+		if !resumed { // else the first half may be of an older try or another file: start over, once
+			return sha, fmt.Errorf("what %s sent was removed, as its MD5 is %s and not the published %s: try again later", from.url, md5, from.md5)
+		}
+	}
+}
+
+// hashFile returns the MD5, in hexadecimal, and the SHA-256 of a file.
+func hashFile(ctx context.Context, path string) (md5Hex string, sha [32]byte, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", sha, fmt.Errorf("cannot open the file to check it: %w", err)
+	}
+	defer file.Close()
+	first, second := md5.New(), sha256.New()
+	if _, err := io.Copy(io.MultiWriter(first, second), interruptible{ctx, file}); err != nil {
+		return "", sha, fmt.Errorf("cannot read %s to check it: %w", path, err)
+	}
+	return hex.EncodeToString(first.Sum(nil)), [32]byte(second.Sum(nil)), nil
+}
+
+// interruptible is a reader that ends with the context's error.
+type interruptible struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (r interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.in.Read(p)
+}
+
+// writeWhole writes a file so that it is never seen half written.
+func writeWhole(path string, data []byte) error {
+	part := path + ".part"
+	err := os.WriteFile(part, data, 0o666)
+	if err == nil {
+		err = os.Rename(part, path)
+	}
+	if err != nil {
+		os.Remove(part)
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	syncDir(filepath.Dir(path))
+	return nil
+}
+
+// syncDir makes a rename in dir outlast a power cut, where the system can.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync() // best effort: some file systems refuse
+		d.Close()
+	}
+}

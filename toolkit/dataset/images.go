@@ -1,0 +1,105 @@
+package dataset
+
+import "fmt"
+
+// Side and Channels give the shape of every image, [Side, Side, Channels]; an image takes ImageBytes bytes.
+const (
+	Side       = 32
+	Channels   = 3
+	ImageBytes = Side * Side * Channels
+)
+
+// Images are decoded images in memory, as they came from one file or generator.
+type Images struct {
+	Pixels []byte  // [n, 32, 32, 3], row-major: image, row, column, channel (red, green, blue)
+	Labels []uint8 // [n], class of each image
+	Coarse []uint8 // [n], superclass of each image; CIFAR-100 only, else nil
+}
+
+// Len returns the number of images, n.
+func (m *Images) Len() int { return len(m.Labels) }
+
+func newImages(n int) *Images {
+	return &Images{Pixels: make([]byte, n*ImageBytes), Labels: make([]uint8, n)}
+}
+
+// View is an ordered choice of images, of one or several [Images], without copying their pixels.
+// The zero View is empty. Views are read-only and safe for concurrent use.
+type View struct {
+	parts []*Images
+	index []int32 // position in the concatenation of parts
+}
+
+// NewView returns the view of all images of parts, in order.
+func NewView(parts ...*Images) View {
+	n := 0
+	for _, part := range parts {
+		n += part.Len()
+	}
+	v := View{parts: parts, index: make([]int32, n)}
+	for i := range v.index {
+		v.index[i] = int32(i)
+	}
+	return v
+}
+
+// Len returns the number of images in the view.
+func (v View) Len() int { return len(v.index) }
+
+// locate returns where image i of the view lies.
+func (v View) locate(i int) (part *Images, at int) {
+	at = int(v.index[i])
+	for _, part = range v.parts {
+		if at < part.Len() {
+			return part, at
+		}
+		at -= part.Len()
+	}
+	panic(fmt.Sprintf("dataset: image %d lies beyond the view's images", i))
+}
+
+// Label returns the class of image i, from 0.
+func (v View) Label(i int) int {
+	part, at := v.locate(i)
+	return int(part.Labels[at])
+}
+
+// Coarse returns the superclass of image i, 0..19, for CIFAR-100, and -1 for every other set.
+func (v View) Coarse(i int) int {
+	part, at := v.locate(i)
+	if part.Coarse == nil {
+		return -1
+	}
+	return int(part.Coarse[at])
+}
+
+// Image returns the pixels of image i, [32, 32, 3], not copied: they must not be changed.
+func (v View) Image(i int) []byte {
+	part, at := v.locate(i)
+	return part.Pixels[at*ImageBytes : (at+1)*ImageBytes : (at+1)*ImageBytes]
+}
+
+// Gather fills a batch with the images of the view at indices: pixels is [len(indices), 32, 32, 3]
+// and labels is [len(indices)]. It panics if they are shorter or if an index is out of range.
+func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
+	for k, i := range indices {
+		part, at := v.locate(int(i))
+		copy(pixels[k*ImageBytes:(k+1)*ImageBytes], part.Pixels[at*ImageBytes:])
+		labels[k] = int32(part.Labels[at])
+	}
+}
+
+// First returns the view of the first n images, or of all if there are fewer.
+func (v View) First(n int) View {
+	n = max(0, min(n, len(v.index)))
+	return View{parts: v.parts, index: v.index[:n:n]}
+}
+
+// Counts returns how many images each of the classes has.
+func (v View) Counts(classes int) []int {
+	counts := make([]int, classes)
+	for i := range v.index {
+		counts[v.Label(i)]++
+	}
+	return counts
+}

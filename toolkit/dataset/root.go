@@ -1,0 +1,28 @@
+package dataset
+
+import (
+	"os"
+	"path/filepath"
+
+	"stochdepth/toolkit/project"
+)
+
+// DefaultRoot returns the folder for data that git ignores, <project>/data/cache, or data/cache under
+// the working directory when it is outside the project.
+func DefaultRoot() string {
+	root, err := project.Root()
+	if err != nil {
+		root = "."
+	}
+	return filepath.Join(root, "data", "cache")
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,193 @@
+package dataset
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// unit is the fixed-point 1: of lengths, a pixel. Drawing uses integers (and single, exactly rounded
+// float operations), so that every platform draws the same bytes.
+const unit = 256
+
+type point struct{ x, y int }
+
+type colour [Channels]int
+
+// rotate turns v by the angle of the direction d, which has length unit.
+func (v point) rotate(d point) point {
+	return point{(v.x*d.x - v.y*d.y) / unit, (v.x*d.y + v.y*d.x) / unit}
+}
+
+// painter draws an image with random numbers of its own source.
+type painter struct {
+	source   *rand.PCG
+	pixels   [Side * Side]colour
+	coverage [Side * Side]int // of the polygon being filled, 0..fullCover
+}
+
+// between returns a uniform random integer in [low, high].
+func (p *painter) between(low, high int) int {
+	if high <= low {
+		return low
+	}
+	return low + int((p.source.Uint64()>>32)*uint64(high-low+1)>>32)
+}
+
+// direction returns a vector of length unit and uniform angle.
+func (p *painter) direction() point {
+	for {
+		x, y := p.between(-4096, 4096), p.between(-4096, 4096)
+		if square := x*x + y*y; square > 1024*1024 && square <= 4096*4096 {
+			length := math.Sqrt(float64(square)) // exactly rounded on every platform
+			return point{int(float64(x*unit) / length), int(float64(y*unit) / length)}
+		}
+	}
+}
+
+// copyTo writes the image as bytes, [32, 32, 3].
+func (p *painter) copyTo(pixels []byte) {
+	for i, rgb := range p.pixels {
+		for c, x := range rgb {
+			pixels[i*Channels+c] = uint8(min(max(x, 0), 255))
+		}
+	}
+}
+
+func (p *painter) background(t texture) {
+	for i := range p.pixels {
+		p.pixels[i] = t.at(i%Side, i/Side)
+	}
+}
+
+// noise adds approximately normal noise of the given standard deviation to each channel.
+func (p *painter) noise(deviation int) {
+	const sumDeviation = 148 // of the sum of four random bytes, sqrt(4 * (256^2 - 1) / 12)
+	var bits uint64
+	for i := range p.pixels {
+		for c := range Channels {
+			if (i*Channels+c)%2 == 0 {
+				bits = p.source.Uint64()
+			}
+			four := int(bits&255 + bits>>8&255 + bits>>16&255 + bits>>24&255)
+			bits >>= 32
+			p.pixels[i][c] += (four - 510) * deviation / sumDeviation
+		}
+	}
+}
+
+// A pixel is sampled by some lines, with exact coverage along each.
+const (
+	linesPerPixel = 4
+	fullCover     = linesPerPixel * unit
+)
+
+// fill paints the inside of outlines, by the even-odd rule, with anti-aliased edges.
+func (p *painter) fill(outlines [][]point, t texture) {
+	clear(p.coverage[:])
+	var buffer [64]int
+	for line := range Side * linesPerPixel {
+		y := line*unit/linesPerPixel + unit/linesPerPixel/2
+		crossings := buffer[:0]
+		for _, outline := range outlines {
+			a := outline[len(outline)-1]
+			for _, b := range outline {
+				if (a.y <= y) != (b.y <= y) {
+					crossings = append(crossings, a.x+(y-a.y)*(b.x-a.x)/(b.y-a.y))
+				}
+				a = b
+			}
+		}
+		slices.Sort(crossings)
+		row := p.coverage[line/linesPerPixel*Side:][:Side]
+		for i := 0; i+1 < len(crossings); i += 2 {
+			from, to := max(crossings[i], 0), min(crossings[i+1], Side*unit)
+			for x := from / unit; x*unit < to; x++ {
+				row[x] += min(to, (x+1)*unit) - max(from, x*unit)
+			}
+		}
+	}
+	for i, cover := range p.coverage {
+		if cover == 0 {
+			continue
+		}
+		ink := t.at(i%Side, i/Side)
+		for c := range Channels {
+			p.pixels[i][c] += (ink[c] - p.pixels[i][c]) * cover / fullCover
+		}
+	}
+}
+
+// texture blends two colours over the canvas.
+type texture struct {
+	kind      int // gradient, stripes, checks, blotches
+	from, to  colour
+	direction point
+	period    int // of stripes and checks, in pixels times unit
+	phase     int
+	lattice   [6][6]int // of blotches: blend at every eighth pixel
+}
+
+const (
+	gradient = iota
+	stripes
+	checks
+	blotches
+	textures
+)
+
+func flat(c colour) texture { return texture{from: c, to: c} }
+
+// texture returns a random texture about the colour c; its colours are up to spread apart in a channel.
+func (p *painter) texture(c colour, spread int) texture {
+	t := texture{
+		kind:      p.between(0, textures-1),
+		direction: p.direction(),
+		period:    p.between(3*unit, 9*unit),
+		phase:     p.between(0, 9*unit),
+	}
+	for i, x := range c {
+		half := p.between(-spread/2, spread/2)
+		t.from[i], t.to[i] = x-half, x+half
+	}
+	for i := range t.lattice {
+		for j := range t.lattice[i] {
+			t.lattice[i][j] = p.between(0, unit)
+		}
+	}
+	return t
+}
+
+// at returns the colour of pixel (x, y).
+func (t *texture) at(x, y int) colour {
+	along := x*t.direction.x + y*t.direction.y
+	across := y*t.direction.x - x*t.direction.y
+	var blend int // 0..unit
+	switch t.kind {
+	case gradient:
+		blend = min(max(unit/2+((x-Side/2)*t.direction.x+(y-Side/2)*t.direction.y)/Side, 0), unit)
+	case stripes:
+		blend = t.wave(along)
+	case checks:
+		a, b := t.wave(along)*2-unit, t.wave(across)*2-unit
+		blend = (unit + a*b/unit) / 2
+	case blotches:
+		i, j, fy, fx := y/8, x/8, y%8, x%8
+		top := t.lattice[i][j]*(8-fx) + t.lattice[i][j+1]*fx
+		bottom := t.lattice[i+1][j]*(8-fx) + t.lattice[i+1][j+1]*fx
+		blend = (top*(8-fy) + bottom*fy) / 64
+	}
+	c := t.from
+	for i := range c {
+		c[i] += (t.to[i] - t.from[i]) * blend / unit
+	}
+	return c
+}
+
+// wave is a clipped triangle wave, 0..unit, of the distance along (which may be negative).
+func (t *texture) wave(along int) int {
+	at := (along+t.phase)%t.period + t.period
+	at = at % t.period * 4 * unit / t.period // 0..4*unit
+	rise := min(at, 4*unit-at) - unit/2      // -unit/2..3*unit/2
+	return min(max(rise, 0), unit)
+}
