@@ -1,0 +1,84 @@
+package runs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// WriteFileAtomic writes data to path so that the file is there whole or, after a failure or a crash, as it was
+// before. The folder must exist. A full disk gives a sentence that says so.
+func WriteFileAtomic(path string, data []byte) error {
+	return WriteAtomic(path, func(w io.Writer) error {
+		_, err := io.Copy(w, bytes.NewReader(data))
+		return err
+	})
+}
+
+// WriteAtomic is WriteFileAtomic for what is better written piece by piece: write gets the temporary file, which
+// takes its final name only after write and the flush to disk have succeeded.
+func WriteAtomic(path string, write func(io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return WriteError(path, err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(file.Name())
+			err = WriteError(path, err)
+		}
+	}()
+	if err = write(file); err != nil {
+		return err
+	}
+	if err = file.Chmod(0o644); err != nil { // CreateTemp's files are private
+		return err
+	}
+	if err = file.Sync(); err != nil {
+		return err
+	}
+	if err = file.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	syncDir(dir)
+	return nil
+}
+
+// syncDir makes a rename or a new file last through a power cut. Some file systems cannot, and the file is written
+// all the same, so its errors are not reported.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}
+
+// WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing
+// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil.
+func WriteError(path string, err error) error {
+	var reason *fs.PathError
+	if errors.As(err, &reason) {
+		err = reason.Err // its path is a temporary name
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w while writing %s: free some space and start the same command again", err, path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("cannot write %s, its folder is missing: %w", path, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("cannot write %s (%w): choose a folder that you may write to", path, err)
+	}
+	return fmt.Errorf("cannot write %s: %w", path, err)
+}

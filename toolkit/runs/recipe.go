@@ -1,0 +1,179 @@
+package runs
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Recipe is everything that defines a run. Two runs with equal recipes on the same device give the same numbers.
+// The JSON key of each field is the name that Set takes.
+type Recipe struct {
+	Description string `json:"description,omitempty"` // what it is, the command, the expected duration; defines nothing
+
+	Dataset          string `json:"dataset"`                     // shapes, cifar10, cifar100 or svhn
+	TrainImages      int    `json:"train_images,omitempty"`      // 0: all; else the first so many of the training part (shapes: how many are drawn)
+	TestImages       int    `json:"test_images,omitempty"`       // 0: all; else the first so many
+	ValidationImages int    `json:"validation_images,omitempty"` // 0: the data set's own split (CIFAR 5,000, SVHN 6,000)
+	Normalization    string `json:"normalization"`               // channel: a mean and deviation a channel; mean-image: a mean a pixel, one deviation
+	Augment          bool   `json:"augment"`                     // random flip and shift by up to 4 pixels
+
+	Depth                 int       `json:"depth"`                            // layers, 6N+2; N blocks in each of the three groups
+	Rule                  string    `json:"rule"`                             // linear (Eq. 4), uniform or list
+	DeathRate             float64   `json:"death_rate"`                       // 1 - p_L; 0 is constant depth
+	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one a block, 3N in all
+	Form                  string    `json:"form"`                             // survivors: computes open blocks only; resnet: the textbook form
+	GatesPer              string    `json:"gates_per"`                        // minibatch (the paper) or sample
+	ScaleAt               string    `json:"scale_at"`                         // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
+	FreezeClosed          bool      `json:"freeze_closed"`                    // leave a closed block's weights alone; the authors' optimizer moves them
+	Shortcut              string    `json:"shortcut"`                         // between groups: average pooling, or subsample (the authors' code before Feb 2017)
+	BatchNormScale        string    `json:"batch_norm_scale"`                 // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
+	DType                 string    `json:"dtype"`                            // float32, bfloat16 or float64
+
+	Epochs        int       `json:"epochs"`
+	BatchSize     int       `json:"batch_size"` // images
+	LearningRate  float64   `json:"learning_rate"`
+	Milestones    []float64 `json:"milestones"`    // fractions of the epochs, in (0, 1), after which the rate is divided by 10
+	WarmupEpochs  int       `json:"warmup_epochs"` // first epochs, at WarmupRate
+	WarmupRate    float64   `json:"warmup_rate"`
+	Momentum      float64   `json:"momentum"` // Nesterov
+	WeightDecay   float64   `json:"weight_decay"`
+	EvaluateEvery int       `json:"evaluate_every"` // steps between evaluations; 0: at the end of each epoch
+	Seed          int64     `json:"seed"`
+}
+
+// Default is what a recipe's keys are when a file leaves them out: the paper's optimizer and network at constant
+// depth. It names no data set, depth or number of epochs, which every recipe must.
+func Default() Recipe {
+	return Recipe{
+		Normalization: "mean-image",
+		Rule:          "linear", Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
+		Shortcut: "average", BatchNormScale: "one", DType: "float32",
+		BatchSize: 128, LearningRate: 0.1, Milestones: []float64{0.5, 0.75}, Momentum: 0.9, WeightDecay: 1e-4,
+		Seed: 1,
+	}
+}
+
+//go:embed recipes/*.json
+var presets embed.FS
+
+// Preset returns the recipe shipped under name; an unknown name gives an error that lists the known ones.
+func Preset(name string) (Recipe, error) {
+	data, err := presets.ReadFile(path.Join("recipes", name+".json"))
+	if err != nil {
+		return Recipe{}, fmt.Errorf("no recipe %q%s: the recipes are %s",
+			name, didYouMean(name, PresetNames()), strings.Join(PresetNames(), ", "))
+	}
+	recipe, err := parseRecipe(data)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe %s: %w", name, err)
+	}
+	return recipe, nil
+}
+
+// PresetNames lists the shipped recipes in alphabetical order.
+func PresetNames() []string {
+	entries, _ := fs.ReadDir(presets, "recipes") // embedded: cannot fail
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = strings.TrimSuffix(entry.Name(), ".json")
+	}
+	sort.Strings(names)
+	return names
+}
+
+// ReadRecipe reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
+// one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
+func ReadRecipe(path string) (Recipe, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return Recipe{}, fmt.Errorf("no recipe file %s: %w", path, fs.ErrNotExist)
+		}
+		return Recipe{}, fmt.Errorf("cannot read the recipe: %w", err)
+	}
+	recipe, err := parseRecipe(data)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe %s: %w", path, err)
+	}
+	return recipe, nil
+}
+
+// Write writes every key of the recipe to path, whole or not at all.
+func (r Recipe) Write(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil { // a NaN or an infinity
+		return fmt.Errorf("cannot write the recipe %s: %w", path, err)
+	}
+	return WriteFileAtomic(path, append(data, '\n'))
+}
+
+func parseRecipe(data []byte) (Recipe, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return Recipe{}, jsonError(err)
+	}
+	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
+	known := RecipeKeys()
+	for _, key := range sortedKeys(keys) {
+		if !slices.Contains(known, key) {
+			return Recipe{}, unknownKey(key)
+		}
+	}
+	recipe := Default()
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&recipe); err != nil {
+		return Recipe{}, jsonError(err)
+	}
+	return recipe, nil
+}
+
+// jsonError says in words of the user what is wrong with a JSON file.
+func jsonError(err error) error {
+	var typeError *json.UnmarshalTypeError
+	var syntaxError *json.SyntaxError
+	switch {
+	case errors.As(err, &typeError) && typeError.Field == "":
+		return fmt.Errorf("must be a JSON object, not a %s", typeError.Value)
+	case errors.As(err, &typeError):
+		return fmt.Errorf("%s must be %s, not a %s", typeError.Field, kindName(typeError.Type), typeError.Value)
+	case errors.As(err, &syntaxError):
+		return fmt.Errorf("not valid JSON at byte %d: %w", syntaxError.Offset, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the JSON ends too early: the file is empty or cut off")
+	}
+	return err
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list of numbers"
+	}
+	return "a text"
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}

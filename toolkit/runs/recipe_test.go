@@ -1,0 +1,170 @@
+package runs
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPresetsAreThePapers(t *testing.T) {
+	for _, name := range PresetNames() {
+		recipe, err := Preset(name)
+		require.NoError(t, err, name)
+		require.NoError(t, recipe.Validate(), name)
+		require.Contains(t, recipe.Description, "stochdepth train --recipe "+name)
+	}
+	require.Equal(t, []string{"cifar10", "cifar10-1202", "cifar100", "quickstart", "shapes", "svhn"}, PresetNames())
+
+	for name, want := range map[string]struct {
+		dataset             string
+		depth, epochs       int
+		milestones          []float64
+		warmup, every       int
+		augment             bool
+		rate, warmRate, mom float64
+	}{
+		"cifar10":      {"cifar10", 110, 500, []float64{0.5, 0.75}, 0, 0, true, 0.1, 0, 0.9},
+		"cifar100":     {"cifar100", 110, 500, []float64{0.5, 0.75}, 0, 0, true, 0.1, 0, 0.9},
+		"svhn":         {"svhn", 152, 50, []float64{0.6, 0.7}, 0, 200, false, 0.1, 0, 0.9},
+		"cifar10-1202": {"cifar10", 1202, 300, []float64{0.5, 0.75}, 10, 0, true, 0.1, 0.01, 0.9},
+	} {
+		r, err := Preset(name)
+		require.NoError(t, err)
+		require.Equal(t, want.dataset, r.Dataset, name)
+		require.Equal(t, []int{want.depth, want.epochs, 128, want.warmup, want.every},
+			[]int{r.Depth, r.Epochs, r.BatchSize, r.WarmupEpochs, r.EvaluateEvery}, name)
+		require.Equal(t, want.milestones, r.Milestones, name)
+		require.Equal(t, want.augment, r.Augment, name)
+		require.Equal(t, []float64{want.rate, want.warmRate, want.mom, 1e-4, 0.5},
+			[]float64{r.LearningRate, r.WarmupRate, r.Momentum, r.WeightDecay, r.DeathRate}, name)
+		require.Equal(t, "linear", r.Rule, name)
+	}
+
+	_, err := Preset("cifar-10")
+	require.EqualError(t, err, `no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, quickstart, shapes, svhn`)
+}
+
+func small(t *testing.T) Recipe {
+	t.Helper()
+	recipe, err := Preset("quickstart")
+	require.NoError(t, err)
+	return recipe
+}
+
+func TestValidateSaysWhatIsWrong(t *testing.T) {
+	for name, test := range map[string]struct {
+		set  [][2]string
+		want string
+	}{
+		"depth":              {[][2]string{{"depth", "100"}}, "depth 100 is not 6N+2 layers: the nearest are 98 and 104"},
+		"depth too small":    {[][2]string{{"depth", "2"}}, "depth 2 is not 6N+2 layers: the smallest is 8"},
+		"death rate 1":       {[][2]string{{"death_rate", "1"}}, "death_rate 1 is outside [0, 1): it is 1 - p_L, and 0 means constant depth"},
+		"death rate NaN":     {[][2]string{{"death_rate", "NaN"}}, "death_rate NaN is outside [0, 1)"},
+		"data set":           {[][2]string{{"dataset", "cifar11"}}, `dataset "cifar11" is unknown (did you mean "cifar10"?): use shapes, cifar10, cifar100, svhn`},
+		"no data set":        {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
+		"rule":               {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
+		"dtype":              {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
+		"list length":        {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,0.5"}}, "survival_probabilities has 2 values, but a network of 20 layers has 9 blocks: give one a block"},
+		"list and rate":      {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
+		"list value":         {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1.5"}}, "survival probability 1.5 of block 9 is outside (0, 1]"},
+		"list without rule":  {[][2]string{{"survival_probabilities", "1"}}, `survival_probabilities need rule "list", but rule is "linear"`},
+		"gates a sample":     {[][2]string{{"gates_per", "sample"}}, `gates_per "sample" needs form "resnet"`},
+		"epochs":             {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
+		"batch":              {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
+		"rate":               {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},
+		"warm-up too long":   {[][2]string{{"warmup_epochs", "6"}, {"warmup_rate", "0.01"}}, "warmup_epochs is 6: it must be from 0 to less than the 6 epochs"},
+		"warm-up rate":       {[][2]string{{"warmup_epochs", "1"}}, "warmup_rate is 0"},
+		"momentum":           {[][2]string{{"momentum", "1"}}, "momentum is 1: it must be in [0, 1)"},
+		"weight decay":       {[][2]string{{"weight_decay", "inf"}}, "weight_decay is +Inf: it must be 0 or more"},
+		"milestones order":   {[][2]string{{"milestones", "0.75,0.5"}}, "milestones [0.75 0.5] must be ascending fractions"},
+		"milestones, epochs": {[][2]string{{"milestones", "250,375"}}, "must be ascending fractions"},
+		"evaluate every":     {[][2]string{{"evaluate_every", "-1"}}, "evaluate_every is -1"},
+		"images":             {[][2]string{{"train_images", "-5"}}, "train_images is -5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recipe := small(t)
+			for _, kv := range test.set {
+				require.NoError(t, recipe.Set(kv[0], kv[1]))
+			}
+			require.ErrorContains(t, recipe.Validate(), test.want)
+		})
+	}
+}
+
+func TestSet(t *testing.T) {
+	recipe := small(t)
+	for key, value := range map[string]string{
+		"death-rate": "0.25", "depth": "26", "augment": "true", "seed": "-7", "milestones": "[0.25, 0.5]", "rule": "uniform",
+	} {
+		require.NoError(t, recipe.Set(key, value), key)
+	}
+	want := small(t)
+	want.DeathRate, want.Depth, want.Augment, want.Seed, want.Milestones, want.Rule = 0.25, 26, true, -7, []float64{0.25, 0.5}, "uniform"
+	require.Equal(t, want, recipe)
+
+	for name, test := range map[string]struct{ key, value, want string }{
+		"near key":     {"deathrate", "0.5", `unknown key "deathrate" (did you mean "death_rate"?)`},
+		"part of keys": {"rate", "0.5", `did you mean "death_rate" or "learning_rate" or "warmup_rate"?`},
+		"far key":      {"zebra", "1", `unknown key "zebra": the keys are description, dataset, train_images,`},
+		"not whole":    {"depth", "20.5", `depth must be a whole number, not "20.5"`},
+		"not a number": {"death_rate", "half", `death_rate must be a number, not "half"`},
+		"not a bool":   {"augment", "maybe", `augment must be true or false, not "maybe"`},
+		"not a list":   {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := recipe
+			require.ErrorContains(t, recipe.Set(test.key, test.value), test.want)
+			require.Equal(t, before, recipe)
+		})
+	}
+}
+
+func TestRecipeFileRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recipe.json")
+	recipe := small(t)
+	recipe.LearningRate = 0.1 + math.Nextafter(0.2, 1) // needs all 17 digits
+	recipe.Rule, recipe.SurvivalProbabilities = "list", []float64{1, 1. / 3, 0.1}
+	recipe.Milestones = []float64{}
+	require.NoError(t, recipe.Write(path))
+	back, err := ReadRecipe(path)
+	require.NoError(t, err)
+	require.Equal(t, recipe, back, "an empty list of milestones must not turn into the default")
+	require.Empty(t, Differences(recipe, back))
+}
+
+func TestReadRecipeRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recipe.json")
+	for name, test := range map[string]struct{ text, want string }{
+		"unknown key":  {`{"deathrate": 0.5}`, `unknown key "deathrate" (did you mean "death_rate"?)`},
+		"capital":      {`{"Depth": 20}`, `unknown key "Depth" (did you mean "depth"?)`},
+		"wrong type":   {`{"depth": "20"}`, "depth must be a whole number, not a string"},
+		"a fraction":   {`{"depth": 20.5}`, "depth must be a whole number"},
+		"not JSON":     {`{"depth": 20,}`, "not valid JSON at byte 14"},
+		"cut off":      {`{"depth": 20`, "not valid JSON"},
+		"empty":        {``, "not valid JSON"},
+		"second value": {`{"depth": 20} {}`, "not valid JSON"},
+		"a list":       {`[]`, "must be a JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, []byte(test.text), 0o644))
+			_, err := ReadRecipe(path)
+			require.ErrorContains(t, err, "recipe "+path+": ")
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+	_, err := ReadRecipe(path + ".no")
+	require.EqualError(t, err, "no recipe file "+path+".no: file does not exist")
+}
+
+func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recipe.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"dataset": "cifar10", "depth": 110, "epochs": 500, "augment": true, "death_rate": 0.5, "batch_norm_scale": "uniform"}`), 0o644))
+	recipe, err := ReadRecipe(path)
+	require.NoError(t, err)
+	paper, err := Preset("cifar10")
+	require.NoError(t, err)
+	require.Empty(t, Differences(paper, recipe))
+}

@@ -1,0 +1,133 @@
+// Package runs keeps the record of training runs: what was asked for (Recipe), what happened (Row, one an
+// evaluation) and what came out (Result). A run is a folder and the folder is all there is:
+//
+//	recipe.json   everything that defines the run; unknown keys are refused
+//	epochs.tsv    one row an evaluation, see Row
+//	result.json   the selected epoch, its errors, times, machine and versions, see Result
+//	checkpoint/   written by the training; this package only names it
+//	lock          held by the one process that writes
+//
+// Writer is the writing side and Run the reading side: any number of readers may look while one process writes.
+// Files are replaced whole or grow by whole rows, so a reader never sees half of anything that matters.
+package runs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// Names of the files inside a run folder.
+const (
+	recipeFile    = "recipe.json"
+	rowsFile      = "epochs.tsv"
+	resultFile    = "result.json"
+	lockFile      = "lock"
+	checkpointDir = "checkpoint"
+)
+
+// Run is a run folder as read by Open.
+type Run struct {
+	Dir    string  // the folder
+	Name   string  // its name; from List, its path below the root with forward slashes
+	Recipe Recipe  // what was asked for
+	Rows   []Row   // in the order of their steps; empty before the first evaluation
+	Result *Result // nil until the run has ended once
+}
+
+// Open reads the run folder dir. A row torn by a crash at the end of epochs.tsv is dropped, and a run without rows or
+// result is fine (it has just started). Missing or damaged files give one sentence that names the file; a missing
+// folder satisfies errors.Is(err, fs.ErrNotExist).
+func Open(dir string) (*Run, error) {
+	recipe, err := ReadRecipe(filepath.Join(dir, recipeFile))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is not a run folder, it has no %s: %w", dir, recipeFile, fs.ErrNotExist)
+		}
+		return nil, err
+	}
+	rows, _, err := readRows(filepath.Join(dir, rowsFile))
+	if err != nil {
+		return nil, err
+	}
+	result, err := readResult(filepath.Join(dir, resultFile))
+	if err != nil {
+		return nil, err
+	}
+	return &Run{Dir: dir, Name: filepath.Base(filepath.Clean(dir)), Recipe: recipe, Rows: rows, Result: result}, nil
+}
+
+// List reads every run folder at any depth below root, sorted by name. Runs that cannot be read are left out of the
+// list and reported together in the error, so a caller may print both.
+func List(root string) ([]*Run, error) {
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("no run folder %s: train a model first, or name the folder that holds the runs: %w", root, fs.ErrNotExist)
+	}
+	var list []*Run
+	var broken []error
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			broken = append(broken, fmt.Errorf("cannot look into %s: %w", path, err))
+			return fs.SkipDir
+		}
+		if !entry.IsDir() || !isRun(path) {
+			return nil
+		}
+		run, err := Open(path)
+		if err != nil {
+			broken = append(broken, err)
+			return fs.SkipDir
+		}
+		if name, err := filepath.Rel(root, path); err == nil && name != "." {
+			run.Name = filepath.ToSlash(name)
+		}
+		list = append(list, run)
+		return fs.SkipDir
+	})
+	if err != nil {
+		broken = append(broken, err)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list, errors.Join(broken...)
+}
+
+// isRun reports whether dir holds any file of a run; one without a recipe counts, so that List can report it.
+func isRun(dir string) bool {
+	for _, name := range []string{recipeFile, rowsFile, resultFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Best is the row that the paper reports: see the function Best.
+func (r *Run) Best() (Row, bool) { return Best(r.Rows) }
+
+// Best returns the first row with the lowest validation error, whose test error is the one to report (the paper's
+// Section 4: "test error at the lowest validation error"). It is false when no row has a validation error.
+func Best(rows []Row) (Row, bool) {
+	best, found := Row{ValidationError: math.Inf(1)}, false
+	for _, row := range rows {
+		if row.ValidationError < best.ValidationError { // false for NaN
+			best, found = row, true
+		}
+	}
+	return best, found
+}
+
+// Status is "running" while a process holds the run's lock, else how the run last ended ("finished", "stopped",
+// "diverged"), or "interrupted" when it never ended in order.
+func (r *Run) Status() string {
+	switch {
+	case locked(r.Dir):
+		return "running"
+	case r.Result != nil:
+		return r.Result.Status
+	}
+	return "interrupted"
+}

@@ -1,0 +1,137 @@
+package runs
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// RecipeKeys lists the keys of a recipe in the order of its fields.
+func RecipeKeys() []string {
+	t := reflect.TypeFor[Recipe]()
+	keys := make([]string, t.NumField())
+	for i := range keys {
+		keys[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	return keys
+}
+
+// Set gives one key of the recipe a new value, both as text: Set("death_rate", "0.5"), Set("milestones", "0.5,0.75").
+// Dashes serve for underscores, so that command line flags can be passed on. An unknown key is refused with the
+// nearest known ones; the recipe as a whole is left to Validate.
+func (r *Recipe) Set(key, value string) error {
+	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
+	for i, name := range RecipeKeys() {
+		if name == key {
+			return setField(reflect.ValueOf(r).Elem().Field(i), key, strings.TrimSpace(value))
+		}
+	}
+	return unknownKey(key)
+}
+
+func setField(field reflect.Value, key, value string) error {
+	refuse := func() error { return fmt.Errorf("%s must be %s, not %q", key, kindName(field.Type()), value) }
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(value)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return refuse()
+		}
+		field.SetBool(b)
+	case reflect.Int, reflect.Int64:
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return refuse()
+		}
+		field.SetInt(n)
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return refuse()
+		}
+		field.SetFloat(x)
+	case reflect.Slice: // of float64
+		list := []float64{}
+		for _, part := range strings.FieldsFunc(strings.Trim(value, "[]"), func(c rune) bool { return c == ',' || c == ' ' }) {
+			x, err := strconv.ParseFloat(part, 64)
+			if err != nil {
+				return refuse()
+			}
+			list = append(list, x)
+		}
+		field.Set(reflect.ValueOf(list))
+	}
+	return nil
+}
+
+// Differences names the keys in which two recipes differ, with both values ("depth: 110, 20"). Descriptions define
+// nothing and are not compared.
+func Differences(a, b Recipe) []string {
+	var list []string
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	for i, key := range RecipeKeys() {
+		// Printed, an empty list and an absent one are the same, and floats read back exactly.
+		x, y := fmt.Sprint(va.Field(i)), fmt.Sprint(vb.Field(i))
+		if key != "description" && x != y {
+			list = append(list, fmt.Sprintf("%s: %s, %s", key, x, y))
+		}
+	}
+	return list
+}
+
+func unknownKey(key string) error {
+	if near := didYouMean(key, RecipeKeys()); near != "" {
+		return fmt.Errorf("unknown key %q%s", key, near)
+	}
+	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(RecipeKeys(), ", "))
+}
+
+// didYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
+func didYouMean(word string, known []string) string {
+	best := len(word)/3 + 2 // more edits than this make another word
+	var near []string
+	for _, candidate := range known {
+		d := editDistance(strings.ToLower(word), candidate)
+		// A word that is part of a key is near too: "rate" for "death_rate".
+		if len(word) >= 3 && strings.Contains(candidate, strings.ToLower(word)) {
+			d = min(d, 1)
+		}
+		switch {
+		case d < best:
+			best, near = d, []string{candidate}
+		case d == best:
+			near = append(near, candidate)
+		}
+	}
+	if len(near) == 0 || len(near) > 3 {
+		return ""
+	}
+	for i := range near {
+		near[i] = strconv.Quote(near[i])
+	}
+	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+}
+
+// editDistance is Levenshtein's: insertions, deletions and replacements that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

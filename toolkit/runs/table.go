@@ -1,0 +1,142 @@
+package runs
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// summary is one line of Table.
+type summary struct {
+	Name            string `json:"name"`
+	Dataset         string `json:"dataset"`
+	Depth           int    `json:"depth"` // layers
+	Rule            string `json:"rule"`
+	DeathRate       number `json:"death_rate"`
+	EpochsDone      number `json:"epochs_done"`
+	Epochs          int    `json:"epochs"`
+	BestEpoch       number `json:"best_epoch"`
+	ValidationError number `json:"validation_error"` // percent, at the best epoch
+	TestError       number `json:"test_error"`       // percent, at the best epoch
+	StepsPerSecond  number `json:"steps_per_second"`
+	Hours           number `json:"hours"` // of training so far
+	Status          string `json:"status"`
+}
+
+func summarize(r *Run) summary {
+	nan := number(math.NaN())
+	s := summary{
+		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
+		Rule: r.Recipe.Rule, DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
+		BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan, Hours: nan,
+		Status: r.Status(),
+	}
+	if n := len(r.Rows); n > 0 {
+		last := r.Rows[n-1]
+		s.EpochsDone, s.Hours = number(last.Epoch), number(last.Seconds/3600)
+		if last.Seconds > 0 {
+			s.StepsPerSecond = number(float64(last.Step) / last.Seconds)
+		}
+	}
+	if best, ok := r.Best(); ok {
+		s.BestEpoch, s.ValidationError, s.TestError = number(best.Epoch), number(best.ValidationError), number(best.TestError)
+	}
+	if r.Result != nil && len(r.Rows) == 0 { // recorded without its log
+		s.EpochsDone, s.Hours = number(r.Result.Epochs), number(r.Result.WallSeconds/3600)
+		s.BestEpoch, s.ValidationError, s.TestError = number(r.Result.BestEpoch), number(r.Result.ValidationError), number(r.Result.TestError)
+		s.StepsPerSecond = number(r.Result.StepsPerSecond)
+	}
+	return s
+}
+
+// TableFormats are the formats of Table.
+var TableFormats = []string{"table", "tsv", "json"}
+
+// Table writes one line a run: what it is, how far it got, and the errors (percent) at its best validation epoch.
+// Format "table" is for people (rounded, a dash for unknown), "tsv" and "json" are for programs (exact; unknown
+// numbers are NaN and null).
+func Table(w io.Writer, runs []*Run, format string) error {
+	summaries := make([]summary, len(runs)) // not nil: no runs are [] in JSON
+	for i, r := range runs {
+		summaries[i] = summarize(r)
+	}
+	switch format {
+	case "table":
+		return writeAligned(w, summaries)
+	case "tsv":
+		return writeTSV(w, summaries)
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(summaries)
+	}
+	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(TableFormats, ", "))
+}
+
+func writeTSV(w io.Writer, summaries []summary) error {
+	var text strings.Builder
+	text.WriteString("name\tdataset\tdepth\trule\tdeath_rate\tepochs_done\tepochs\tbest_epoch\tvalidation_error\ttest_error\tsteps_per_second\thours\tstatus\n")
+	for _, s := range summaries {
+		cells := []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), s.Rule, exact(s.DeathRate), exact(s.EpochsDone), strconv.Itoa(s.Epochs),
+			exact(s.BestEpoch), exact(s.ValidationError), exact(s.TestError), exact(s.StepsPerSecond), exact(s.Hours), s.Status}
+		text.WriteString(strings.Join(cells, "\t") + "\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func writeAligned(w io.Writer, summaries []summary) error {
+	table := [][]string{{"name", "data set", "depth", "rule", "death rate", "epochs", "best epoch", "validation %", "test %", "steps/s", "hours", "status"}}
+	for _, s := range summaries {
+		rule, deathRate := s.Rule, rounded(s.DeathRate, -1)
+		switch {
+		case rule == "list":
+			deathRate = "-" // one a block
+		case s.DeathRate == 0:
+			rule = "constant"
+		}
+		table = append(table, []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
+			rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs), rounded(s.BestEpoch, 1),
+			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), rounded(s.Hours, 2), s.Status})
+	}
+	const texts = "name data set rule status" // aligned left, numbers right
+	widths := make([]int, len(table[0]))
+	for _, line := range table {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var text strings.Builder
+	for _, line := range table {
+		var out strings.Builder
+		for i, cell := range line {
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if strings.Contains(texts, table[0][i]) {
+				out.WriteString(cell + padding + "  ")
+			} else {
+				out.WriteString(padding + cell + "  ")
+			}
+		}
+		text.WriteString(strings.TrimRight(out.String(), " ") + "\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func exact(n number) string { return formatFloat(float64(n)) }
+
+// rounded gives so many digits after the point, fewer where they are zeros of a whole number; a dash for NaN.
+func rounded(n number, digits int) string {
+	x := float64(n)
+	switch {
+	case math.IsNaN(x):
+		return "-"
+	case digits == 1 && x == math.Trunc(x): // epochs are whole, mostly
+		digits = 0
+	}
+	return strconv.FormatFloat(x, 'f', digits, 64)
+}

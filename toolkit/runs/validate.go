@@ -1,0 +1,119 @@
+package runs
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// choices are the texts that a key may have.
+var choices = []struct {
+	key    string
+	value  func(Recipe) string
+	values []string
+}{
+	{"dataset", func(r Recipe) string { return r.Dataset }, []string{"shapes", "cifar10", "cifar100", "svhn"}},
+	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
+	{"rule", func(r Recipe) string { return r.Rule }, []string{"linear", "uniform", "list"}},
+	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
+	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
+	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
+	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample"}},
+	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
+	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "bfloat16", "float64"}},
+}
+
+// Validate says in one sentence what is wrong with the recipe and what would be right, or returns nil.
+func (r Recipe) Validate() error {
+	for _, c := range choices {
+		if value := c.value(r); !slices.Contains(c.values, value) {
+			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, didYouMean(value, c.values), strings.Join(c.values, ", "))
+		}
+	}
+	for _, check := range []func() error{r.validateNetwork, r.validateSchedule, r.validateData} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r Recipe) validateNetwork() error {
+	if r.Depth < 8 || r.Depth%6 != 2 {
+		if r.Depth < 8 {
+			return fmt.Errorf("depth %d is not 6N+2 layers: the smallest is 8", r.Depth)
+		}
+		below := (r.Depth-2)/6*6 + 2
+		return fmt.Errorf("depth %d is not 6N+2 layers: the nearest are %d and %d", r.Depth, below, below+6)
+	}
+	if !(r.DeathRate >= 0 && r.DeathRate < 1) {
+		return fmt.Errorf("death_rate %v is outside [0, 1): it is 1 - p_L, and 0 means constant depth", r.DeathRate)
+	}
+	blocks := (r.Depth - 2) / 2
+	switch {
+	case r.Rule != "list" && len(r.SurvivalProbabilities) > 0:
+		return fmt.Errorf("survival_probabilities need rule \"list\", but rule is %q", r.Rule)
+	case r.Rule == "list" && len(r.SurvivalProbabilities) != blocks:
+		return fmt.Errorf("survival_probabilities has %d values, but a network of %d layers has %d blocks: give one a block",
+			len(r.SurvivalProbabilities), r.Depth, blocks)
+	case r.Rule == "list" && r.DeathRate != 0:
+		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all", r.DeathRate)
+	case r.GatesPer == "sample" && r.Form == "survivors":
+		return errors.New("gates_per \"sample\" needs form \"resnet\": form \"survivors\" leaves out the blocks that are closed for a whole minibatch")
+	}
+	for i, p := range r.SurvivalProbabilities {
+		if !(p > 0 && p <= 1) {
+			return fmt.Errorf("survival probability %v of block %d is outside (0, 1]", p, i+1)
+		}
+	}
+	return nil
+}
+
+func (r Recipe) validateSchedule() error {
+	switch {
+	case r.Epochs < 1:
+		return fmt.Errorf("epochs is %d: train for 1 at least", r.Epochs)
+	case r.BatchSize < 1:
+		return fmt.Errorf("batch_size is %d: a minibatch has 1 image at least", r.BatchSize)
+	case !positive(r.LearningRate):
+		return fmt.Errorf("learning_rate is %v: it must be above 0", r.LearningRate)
+	case r.WarmupEpochs < 0 || r.WarmupEpochs >= r.Epochs:
+		if r.WarmupEpochs != 0 {
+			return fmt.Errorf("warmup_epochs is %d: it must be from 0 to less than the %d epochs", r.WarmupEpochs, r.Epochs)
+		}
+	case r.WarmupEpochs > 0 && !positive(r.WarmupRate):
+		return fmt.Errorf("warmup_rate is %v: a warm-up needs a rate above 0", r.WarmupRate)
+	}
+	switch {
+	case !(r.Momentum >= 0 && r.Momentum < 1):
+		return fmt.Errorf("momentum is %v: it must be in [0, 1)", r.Momentum)
+	case !(r.WeightDecay >= 0) || math.IsInf(r.WeightDecay, 0):
+		return fmt.Errorf("weight_decay is %v: it must be 0 or more", r.WeightDecay)
+	case r.EvaluateEvery < 0:
+		return fmt.Errorf("evaluate_every is %d: give steps, or 0 for the end of each epoch", r.EvaluateEvery)
+	}
+	last := 0.0
+	for _, m := range r.Milestones {
+		if !(m > last && m < 1) {
+			return fmt.Errorf("milestones %v must be ascending fractions of the epochs between 0 and 1, such as 0.5, 0.75", r.Milestones)
+		}
+		last = m
+	}
+	return nil
+}
+
+func (r Recipe) validateData() error {
+	for _, count := range []struct {
+		key string
+		n   int
+	}{{"train_images", r.TrainImages}, {"validation_images", r.ValidationImages}, {"test_images", r.TestImages}} {
+		if count.n < 0 {
+			return fmt.Errorf("%s is %d: give a number of images, or 0 for all", count.key, count.n)
+		}
+	}
+	return nil
+}
+
+func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }

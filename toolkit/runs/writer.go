@@ -1,0 +1,180 @@
+package runs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/gofrs/flock"
+)
+
+// Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
+type Writer struct {
+	dir  string
+	lock *flock.Flock
+	log  *os.File // epochs.tsv, for appending
+	size int64    // of the whole rows in log, bytes
+	rows []Row
+}
+
+// Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe and
+// loads its rows. It returns ErrLocked if another process writes the run, and an error that names the differing keys
+// if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
+// comes.
+func Create(dir string, recipe Recipe) (_ *Writer, err error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, WriteError(dir, err)
+	}
+	w := &Writer{dir: dir}
+	if w.lock, err = lock(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	if err := w.claim(recipe); err != nil {
+		return nil, err
+	}
+	rows, torn, err := readRows(w.path(rowsFile))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(w.path(rowsFile)); err != nil || torn {
+		return w, w.rewrite(rows)
+	}
+	w.rows = rows
+	return w, w.openLog()
+}
+
+// claim writes the recipe into a new folder, or checks that the folder has this recipe.
+func (w *Writer) claim(recipe Recipe) error {
+	path := w.path(recipeFile)
+	there, err := ReadRecipe(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return recipe.Write(path)
+	}
+	if err != nil {
+		return err
+	}
+	if differences := Differences(there, recipe); len(differences) > 0 {
+		return fmt.Errorf("the run %s has another recipe (%s; the run's value first): choose another run name, or the run's settings",
+			w.dir, strings.Join(differences, "; "))
+	}
+	return nil
+}
+
+func (w *Writer) path(name string) string { return filepath.Join(w.dir, name) }
+
+// Rows are the rows written so far, those of earlier sessions included. The slice is the writer's own.
+func (w *Writer) Rows() []Row { return w.rows }
+
+// CheckpointDir is the folder for the training's checkpoints, inside the run folder; it need not exist yet.
+func (w *Writer) CheckpointDir() string { return w.path(checkpointDir) }
+
+// Append adds one row and returns when it is on disk. Steps must ascend. After an error the file holds the rows
+// before, whole.
+func (w *Writer) Append(row Row) error {
+	if last := w.lastStep(); len(w.rows) > 0 && row.Step <= last {
+		return fmt.Errorf("the log of %s is at step %d already, a row of step %d cannot follow", w.dir, last, row.Step)
+	}
+	line := row.line()
+	_, err := w.log.WriteString(line)
+	if err == nil {
+		err = w.log.Sync()
+	}
+	if err != nil {
+		w.log.Truncate(w.size) // if this fails too, the torn row is dropped by the next reader
+		return w.explain(rowsFile, err)
+	}
+	w.size += int64(len(line))
+	w.rows = append(w.rows, row)
+	return nil
+}
+
+// TruncateAfter drops the rows of steps after step: a run resumed from an older checkpoint writes them anew.
+func (w *Writer) TruncateAfter(step int64) error {
+	keep := len(w.rows)
+	for keep > 0 && w.rows[keep-1].Step > step {
+		keep--
+	}
+	if keep == len(w.rows) {
+		return nil
+	}
+	return w.rewrite(w.rows[:keep])
+}
+
+// WriteResult replaces result.json.
+func (w *Writer) WriteResult(result Result) error {
+	data, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot write the result of %s: %w", w.dir, err)
+	}
+	return w.explain(resultFile, WriteFileAtomic(w.path(resultFile), append(data, '\n')))
+}
+
+// Close releases the folder for the next writer.
+func (w *Writer) Close() error {
+	var err error
+	if w.log != nil {
+		err = w.log.Close()
+	}
+	// The lock file stays: removing it would let two writers lock two files of the same name.
+	return errors.Join(err, w.lock.Close())
+}
+
+// rewrite makes rows the whole of epochs.tsv.
+func (w *Writer) rewrite(rows []Row) error {
+	var text strings.Builder
+	text.WriteString(header)
+	for _, row := range rows {
+		text.WriteString(row.line())
+	}
+	if err := WriteFileAtomic(w.path(rowsFile), []byte(text.String())); err != nil {
+		return w.explain(rowsFile, err)
+	}
+	w.rows = rows
+	return w.openLog()
+}
+
+// openLog opens epochs.tsv, which holds whole rows only, at its end.
+func (w *Writer) openLog() error {
+	if w.log != nil {
+		w.log.Close()
+	}
+	var err error
+	if w.log, err = os.OpenFile(w.path(rowsFile), os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return WriteError(w.path(rowsFile), err)
+	}
+	info, err := w.log.Stat()
+	if err != nil {
+		return WriteError(w.path(rowsFile), err)
+	}
+	w.size = info.Size()
+	return nil
+}
+
+func (w *Writer) lastStep() int64 {
+	if len(w.rows) == 0 {
+		return 0
+	}
+	return w.rows[len(w.rows)-1].Step
+}
+
+// explain adds to a full disk's error what the user most wants to know: that the run is safe.
+func (w *Writer) explain(name string, err error) error {
+	err = WriteError(w.path(name), err)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w; the run is intact up to step %d", err, w.lastStep())
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+// Package tensorfile reads and writes tensors in the safetensors format, which Python, Rust and others read too:
+// trained weights leave the project through it. The format itself is github.com/nlpodyssey/safetensors'; this package
+// adds files, written whole or not at all, and errors for people.
+package tensorfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"math/bits"
+	"os"
+
+	"github.com/nlpodyssey/safetensors"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Tensor is one named array.
+type Tensor struct {
+	Name  string
+	DType string // as the format names them: F32, F64, BF16, I64, ...
+	Shape []int  // nil or empty for a scalar
+	Data  []byte // row-major, little-endian
+}
+
+// Write writes the tensors and the metadata (which may be nil) to path, whole or not at all. Names must be unique,
+// and each tensor's data must be as long as its shape and data type say. The file's order is the format's: widest
+// data types first, then by name.
+func Write(path string, tensors []Tensor, metadata map[string]string) error {
+	views := make(map[string]view, len(tensors))
+	for _, t := range tensors {
+		v, err := newView(t)
+		if _, twice := views[t.Name]; err == nil && twice {
+			err = errors.New("there are two of this name")
+		}
+		if err != nil {
+			return fmt.Errorf("cannot write tensor %q to %s: %w", t.Name, path, err)
+		}
+		views[t.Name] = v
+	}
+	return runs.WriteAtomic(path, func(w io.Writer) error {
+		return safetensors.SerializeToWriter(views, metadata, w)
+	})
+}
+
+// Read reads a file of tensors with its metadata (nil if it has none), in the file's order. The data slices share one
+// buffer. A file whose header, offsets and length do not agree in every byte is refused.
+func Read(path string) ([]Tensor, map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("no tensor file %s: %w", path, fs.ErrNotExist)
+		}
+		return nil, nil, fmt.Errorf("cannot read the tensors: %w", err)
+	}
+	damaged := func(err error) error {
+		return fmt.Errorf("%s is damaged, cut short or no safetensors file (%w): export or copy it again", path, err)
+	}
+	file, err := safetensors.Deserialize(data)
+	if err != nil {
+		return nil, nil, damaged(err)
+	}
+	_, header, err := safetensors.ReadMetadata(data)
+	if err != nil {
+		return nil, nil, damaged(err)
+	}
+	tensors := make([]Tensor, 0, file.Len())
+	for _, t := range file.Tensors() {
+		shape := make([]int, len(t.TensorView.Shape()))
+		for i, n := range t.TensorView.Shape() {
+			if n > math.MaxInt { // possible beside a dimension of 0
+				return nil, nil, damaged(fmt.Errorf("tensor %q has a dimension of %d", t.Name, n))
+			}
+			shape[i] = int(n)
+		}
+		tensors = append(tensors, Tensor{t.Name, t.TensorView.DType().String(), shape, t.TensorView.Data()})
+	}
+	return tensors, header.Metadata(), nil
+}
+
+// view shows a Tensor to the library. Its own TensorView takes no scalars.
+type view struct {
+	dtype safetensors.DType
+	shape []uint64
+	data  []byte
+}
+
+func (v view) DType() safetensors.DType { return v.dtype }
+func (v view) Shape() []uint64          { return v.shape }
+func (v view) Data() []byte             { return v.data }
+func (v view) DataLen() uint64          { return uint64(len(v.data)) }
+
+func newView(t Tensor) (view, error) {
+	if t.Name == "" || t.Name == "__metadata__" {
+		return view{}, errors.New("the format does not allow this name")
+	}
+	dtype, err := safetensors.ParseDType(t.DType)
+	if err != nil {
+		return view{}, fmt.Errorf("unknown data type %q", t.DType)
+	}
+	v := view{dtype: dtype, shape: make([]uint64, len(t.Shape)), data: t.Data} // not nil: JSON needs [] for a scalar
+	size := dtype.Size()
+	for i, n := range t.Shape {
+		if n < 0 {
+			return view{}, fmt.Errorf("shape %v has a negative dimension", t.Shape)
+		}
+		v.shape[i] = uint64(n)
+		high, low := bits.Mul64(size, uint64(n))
+		if high != 0 {
+			return view{}, fmt.Errorf("shape %v is too large", t.Shape)
+		}
+		size = low
+	}
+	if size != uint64(len(t.Data)) {
+		return view{}, fmt.Errorf("shape %v of %s takes %d bytes, but there are %d", t.Shape, t.DType, size, len(t.Data))
+	}
+	return v, nil
+}
