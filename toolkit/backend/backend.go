@@ -1,0 +1,115 @@
+// Package backend finds and opens the PJRT plugin, the compiled part of XLA
+// that compiles and runs GoMLX's graphs on a device: the CPU, or an NVIDIA GPU
+// through CUDA.
+//
+// A program needs nothing but
+//
+//	backend, err := backend.Open()
+//
+// wherever in the project it is started: [Find] says where the plugin comes
+// from, and the errors say what to run when there is none.
+package backend
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"k8s.io/klog/v2"
+)
+
+// Open finds the plugin as [Find] does, loads it and opens its device. The
+// error is one sentence that says what to do. Opening twice gives two clients
+// of the same plugin.
+func Open() (compute.Backend, error) {
+	plugin, err := Find()
+	if err != nil {
+		return nil, err
+	}
+	return OpenPlugin(plugin)
+}
+
+// OpenPlugin loads one plugin, such as [Find] returns, and opens its device.
+func OpenPlugin(plugin Plugin) (compute.Backend, error) {
+	if strings.Contains(plugin.Path, ",") {
+		return nil, fmt.Errorf("the PJRT plugin %s cannot be opened, because GoMLX takes a comma in its path "+
+			"for the beginning of an option: move the folder to a path without commas", plugin.Path)
+	}
+	quietLogs()
+	xla.EnableAutoInstall(false) // nothing is downloaded without being asked for
+	if plugin.Kind == CUDA {
+		loadNVIDIALibraries(filepath.Dir(filepath.Dir(filepath.Dir(plugin.Path))))
+	}
+	b, err := xla.New(plugin.Path + "," + plugin.options())
+	if err != nil {
+		return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): if it should, "+
+			"`make clean setup` installs it anew: %w", plugin.Path, plugin.Source, firstLine(err))
+	}
+	return b, nil
+}
+
+// options are GoMLX's options for the plugin. GoMLX guesses from the whole path
+// whether the device shares the memory of the host, and a folder's name may
+// mislead it: we say it, unless the user did.
+func (p Plugin) options() string {
+	if strings.Contains(p.Options, "shared_buffers") {
+		return p.Options
+	}
+	shared := "noshared_buffers"
+	if p.Kind == CPU {
+		shared = "shared_buffers"
+	}
+	return strings.TrimPrefix(p.Options+","+shared, ",")
+}
+
+// Info describes an open backend, for result.json and for doctor.
+type Info struct {
+	Plugin  string   `json:"plugin"`  // file name of the plugin, "xla_cpu_pjrt.so"
+	Kind    string   `json:"kind"`    // CPU or CUDA, "" if unknown
+	PJRT    string   `json:"pjrt"`    // version of PJRT's C interface, "0.81"
+	Devices []string `json:"devices"` // one entry a device, by PJRT's description
+}
+
+// Describe says what the backend runs on. For a backend that is not XLA's only
+// Plugin is set, to the backend's name.
+func Describe(b compute.Backend) Info {
+	x, ok := b.(*xla.Backend)
+	if !ok {
+		return Info{Plugin: b.Name()}
+	}
+	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: kindOf(x.PluginName())}
+	if plugin, err := pjrt.GetPlugin(x.PluginName()); err == nil { // loaded already: go-xla keeps it
+		major, minor := plugin.Version()
+		info.PJRT = fmt.Sprintf("%d.%d", major, minor)
+	}
+	for device := range x.NumDevices() {
+		description, _, _ := strings.Cut(x.DeviceDescription(compute.DeviceNum(device)), " [processId=")
+		info.Devices = append(info.Devices, description)
+	}
+	return info
+}
+
+// quietLogs sends the libraries' notices and warnings nowhere: what concerns
+// the user comes back as an error. (go-xla itself sets TF_CPP_MIN_LOG_LEVEL,
+// which quiets the plugin; set it yourself to hear more.)
+var quietLogs = sync.OnceFunc(func() {
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	_ = flags.Set("logtostderr", "false") // or the last line has no effect
+	_ = flags.Set("stderrthreshold", "FATAL")
+	klog.SetOutput(io.Discard)
+})
+
+// firstLine keeps of an error what its first line says: C++ errors go on with
+// a stack trace that helps nobody here.
+func firstLine(err error) error {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return errors.New(strings.TrimLeft(strings.TrimPrefix(line, `backend "xla":`), ": "))
+}
