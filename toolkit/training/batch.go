@@ -1,0 +1,96 @@
+package training
+
+import (
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+)
+
+// Batch is a minibatch on the host, with everything that is drawn for it.
+type Batch struct {
+	Pixels       []byte    // [batch, 32, 32, 3]
+	Labels       []int32   // [batch]
+	Gates        []float32 // [L], or [batch, L] for gates per sample
+	Augmentation []int32   // [batch, 3], or nil
+	Open         float64   // open blocks
+}
+
+// Batches gives the minibatches of a run by their step. What a step sees depends on the seed and the
+// step alone, so a resumed run goes on exactly.
+type Batches struct {
+	recipe   runs.Recipe
+	survival depth.Survival
+	images   dataset.View
+	epoch    int
+	order    []int
+}
+
+// NewBatches returns the minibatches of the training part of a data set.
+func NewBatches(recipe runs.Recipe, survival depth.Survival, images dataset.View) *Batches {
+	return &Batches{recipe: recipe, survival: survival, images: images, epoch: -1}
+}
+
+// PerEpoch returns the number of minibatches in an epoch; the last may be smaller.
+func (b *Batches) PerEpoch() int64 {
+	return int64((b.images.Len() + b.recipe.BatchSize - 1) / b.recipe.BatchSize)
+}
+
+// At returns the minibatch of a step, counted from 0 over the whole run.
+func (b *Batches) At(step int64) *Batch {
+	epoch := int(step / b.PerEpoch())
+	if epoch != b.epoch {
+		b.epoch, b.order = epoch, depth.Rand(b.recipe.Seed, depth.Shuffling, int64(epoch)).Perm(b.images.Len())
+	}
+	first := int(step%b.PerEpoch()) * b.recipe.BatchSize
+	chosen := b.order[first:min(first+b.recipe.BatchSize, len(b.order))]
+	size := len(chosen)
+	batch := &Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	indices := make([]int32, size)
+	for i, index := range chosen {
+		indices[i] = int32(index)
+	}
+	b.images.Gather(indices, batch.Pixels, batch.Labels)
+	b.drawGates(batch, step)
+	if b.recipe.Augment {
+		batch.Augmentation = drawAugmentation(depth.Rand(b.recipe.Seed, depth.Augmentation, step), size)
+	}
+	return batch
+}
+
+// drawGates draws the gates of a step: one a block for the minibatch, or one for each sample.
+func (b *Batches) drawGates(batch *Batch, step int64) {
+	rng, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), 1
+	if b.recipe.GatesPer == "sample" {
+		draws = len(batch.Labels)
+	}
+	for range draws {
+		for _, open := range b.survival.Draw(rng) {
+			var gate float32
+			if open {
+				gate = 1
+				batch.Open += 1 / float64(draws)
+			}
+			batch.Gates = append(batch.Gates, gate)
+		}
+	}
+}
+
+// tensors returns the inputs of the model's step.
+func (b *Batch) tensors(m *Model) []any {
+	size, blocks := len(b.Labels), len(m.Network.Survival)
+	gates := []int{blocks}
+	if len(b.Gates) != blocks {
+		gates = []int{size, blocks}
+	}
+	inputs := []any{
+		tensors.FromFlatDataAndDimensions(b.Pixels, size, dataset.Side, dataset.Side, dataset.Channels),
+		tensors.FromFlatDataAndDimensions(b.Labels, size),
+		tensors.FromFlatDataAndDimensions(b.Gates, gates...),
+	}
+	if b.Augmentation != nil {
+		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Augmentation, size, 3))
+	}
+	return inputs
+}

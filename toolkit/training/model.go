@@ -1,0 +1,215 @@
+// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
+// best validation epoch. It joins the data, the network in either form, the optimizer and the run
+// folder; train.go reads as the experiment.
+package training
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/loss"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/optimizer"
+	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/survivors"
+)
+
+// Model is a network with its variables, ready to take training steps and to classify.
+type Model struct {
+	Recipe        runs.Recipe
+	Network       *resnet.Network
+	Store         *model.Store
+	Normalization dataset.Normalization
+
+	stepExec, evaluateExec *model.Exec
+}
+
+// NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
+// caller, on the training part alone.
+func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
+	network, err := NewNetwork(recipe, classes)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Recipe: recipe, Network: network, Store: model.NewStore(), Normalization: normalization}
+	if err := network.Initialize(m.Store, recipe.Seed, resnet.ScaleInit(recipe.BatchNormScale)); err != nil {
+		return nil, err
+	}
+	if m.stepExec, err = model.NewExec(b, m.Store, m.stepGraph); err != nil {
+		return nil, err
+	}
+	m.evaluateExec, err = model.NewExec(b, m.Store, m.evaluateGraph)
+	return m, err
+}
+
+// NewNetwork returns the network that a recipe describes.
+func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
+	n, err := depth.BlocksPerGroup(recipe.Depth)
+	if err != nil {
+		return nil, err
+	}
+	survival, err := depth.ByRule(recipe.Rule, depth.Blocks(n), recipe.DeathRate, recipe.SurvivalProbabilities)
+	if err != nil {
+		return nil, err
+	}
+	network, err := resnet.New(recipe.Depth, classes, survival)
+	if err != nil {
+		return nil, err
+	}
+	network.Subsample = recipe.Shortcut == "subsample"
+	network.Inverted = recipe.ScaleAt == "train"
+	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
+	perSample := recipe.GatesPer == "sample"
+	switch {
+	case perSample && recipe.Form != "resnet":
+		return nil, fmt.Errorf("gates per sample leave no block out, so they exist in the textbook form only: add --form resnet")
+	case perSample && recipe.FreezeClosed:
+		return nil, fmt.Errorf("freeze_closed needs gates per minibatch: with gates per sample no block is closed as a whole")
+	}
+	return network, nil
+}
+
+// forward returns the logits [batch, classes] in the recipe's form.
+func (m *Model) forward(scope *model.Scope, images, gates *Node) *Node {
+	if m.Recipe.Form == "resnet" {
+		return m.Network.Forward(scope, images, gates)
+	}
+	return survivors.Forward(m.Network, scope, images, gates)
+}
+
+// stepGraph is one training step. inputs are the pixels [batch, 32, 32, 3] and labels [batch], the
+// gates, and the draws of the augmentation [batch, 3] if the recipe asks for it. It returns a vector:
+// the mean cross-entropy, how many images were classified wrongly, and the mean absolute gradient of
+// the first convolution of block 1 (the quantity of Fig. 7).
+func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
+	pixels, labels, gates := inputs[0], inputs[1], inputs[2]
+	g := pixels.Graph()
+	scope.Store().SetTraining(g, true)
+	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
+	if m.Recipe.Augment {
+		images = augment(images, inputs[3])
+	}
+	logits := m.forward(scope, images, gates)
+	meanLoss := ReduceAllMean(crossEntropy(logits, labels))
+
+	var magnitude *Node
+	sgd := &optimizer.SGD{Momentum: m.Recipe.Momentum, WeightDecay: m.Recipe.WeightDecay,
+		Observe: func(v *model.Variable, gradient *Node) {
+			if v == resnet.Variable(scope, "group1/kernel1") {
+				magnitude = ReduceAllMean(Abs(Slice(gradient, AxisElem(0))))
+			}
+		}}
+	if m.Recipe.FreezeClosed {
+		sgd.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
+	}
+	sgd.UpdateGraph(scope, g, meanLoss)
+	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, labels)), magnitude}, 0)
+}
+
+// openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for
+// a variable outside the blocks.
+func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
+	for _, s := range m.Network.Stages() {
+		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+resnet.Scope+model.ScopeSeparator) == s.Name {
+			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
+			return expandAxes(open, v.Shape().Rank()-1)
+		}
+	}
+	return nil
+}
+
+// expandAxes appends axes of length one to x.
+func expandAxes(x *Node, axes int) *Node {
+	dims := append([]int{}, x.Shape().Dimensions...)
+	for range axes {
+		dims = append(dims, 1)
+	}
+	return Reshape(x, dims...)
+}
+
+// evaluateGraph classifies pixels [batch, 32, 32, 3] in test mode and returns a vector: how many were
+// wrong, and the sum of their cross-entropy. Images with the label -1 fill up a batch and count for
+// nothing.
+func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
+	scope.Store().SetTraining(pixels.Graph(), false)
+	logits := m.forward(scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
+	counts := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), logits.DType())
+	labels = Max(labels, ZerosLike(labels))
+	errors := ReduceAllSum(Mul(wrong(logits, labels), counts))
+	return Stack([]*Node{errors, ReduceAllSum(Mul(crossEntropy(logits, labels), counts))}, 0)
+}
+
+// crossEntropy returns that of each image, [batch].
+func crossEntropy(logits, labels *Node) *Node {
+	return loss.SparseCategoricalCrossEntropyLogits([]*Node{InsertAxes(labels, -1)}, []*Node{logits})
+}
+
+// wrong is 1 for each image whose largest logit is not its label's, [batch].
+func wrong(logits, labels *Node) *Node {
+	return ConvertDType(NotEqual(ArgMax(logits, -1, labels.DType()), labels), logits.DType())
+}
+
+// Step takes one training step on a batch and returns a function that waits for it and gives its
+// outcome, so that the next step can be prepared and started meanwhile.
+func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
+	inputs := b.tensors(m)
+	outputs, err := m.stepExec.Call(inputs...)
+	if err != nil {
+		return nil, fmt.Errorf("the training step failed: %w", err)
+	}
+	return func() (Outcome, error) {
+		v, err := vector(outputs[0])
+		free(inputs)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("the training step failed: %w", err)
+		}
+		return Outcome{Loss: v[0], Wrong: v[1], Gradient: v[2], Images: len(b.Labels), Open: b.Open}, nil
+	}, nil
+}
+
+// Outcome is what a training step measured.
+type Outcome struct {
+	Loss     float64 // mean cross-entropy of the batch
+	Wrong    float64 // images classified wrongly, in training mode
+	Gradient float64 // mean absolute gradient of the first convolution of block 1
+	Images   int     // in the batch
+	Open     float64 // open blocks; with gates per sample their mean over the batch
+}
+
+// SetLearningRate sets the rate of the next steps.
+func (m *Model) SetLearningRate(rate float64) error {
+	v := optimizer.LearningRate(m.Store.RootScope(), resnet.Variable(m.Store.RootScope(), "linear/bias"))
+	return v.SetValue(scalar(rate, v.DType()))
+}
+
+func scalar(v float64, dtype dtypes.DType) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromScalar(v)
+	}
+	return tensors.FromScalar(float32(v))
+}
+
+// vector copies a small result to the host and frees it.
+func vector(t *tensors.Tensor) ([]float64, error) {
+	defer t.FinalizeAll()
+	var v []float64
+	err := t.ConstFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float64:
+			v = append(v, flat...)
+		case []float32:
+			for _, x := range flat {
+				v = append(v, float64(x))
+			}
+		}
+	})
+	return v, err
+}

@@ -1,0 +1,51 @@
+package training
+
+import (
+	"time"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Progress is where a run is, for a progress line.
+type Progress struct {
+	Phase  string // "compiling", "training" or "evaluating"
+	Epoch  int    // in progress, from 1
+	Epochs int
+	Step   int64 // done, over the whole run
+	Steps  int64 // of the whole run
+	Blocks int   // L
+
+	// Since the last evaluation; NaN before the first step.
+	Loss  float64 // mean cross-entropy
+	Error float64 // percent
+	Open  float64 // mean number of open blocks
+
+	StepsPerSecond float64       // of this session, evaluation and compilation left out
+	Remaining      time.Duration // of training and evaluation, estimated; 0 before it is known
+
+	Row *runs.Row // the newest row when Phase is "training" and an evaluation has just ended, else nil
+}
+
+// gathered is what a row gathers over its steps.
+type gathered struct {
+	Steps    int64   `json:"steps"`
+	Images   int64   `json:"images"`
+	Loss     float64 `json:"loss"` // sum over images
+	Wrong    float64 `json:"wrong"`
+	Gradient float64 `json:"gradient"` // sum over steps
+	Open     float64 `json:"open"`     // sum over steps
+}
+
+func (g *gathered) add(o Outcome) {
+	g.Steps++
+	g.Images += int64(o.Images)
+	g.Loss += o.Loss * float64(o.Images)
+	g.Wrong += o.Wrong
+	g.Gradient += o.Gradient
+	g.Open += o.Open
+}
+
+func (g gathered) meanLoss() float64     { return g.Loss / float64(g.Images) }
+func (g gathered) errorPercent() float64 { return 100 * g.Wrong / float64(g.Images) }
+func (g gathered) meanOpen() float64     { return g.Open / float64(g.Steps) }
+func (g gathered) meanGradient() float64 { return g.Gradient / float64(g.Steps) }

@@ -1,0 +1,108 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/runs"
+)
+
+// result describes the run as it is after train returned err.
+func (s *session) result(err error) runs.Result {
+	var earlier runs.Result
+	if run, openErr := runs.Open(s.Dir); openErr == nil && run.Result != nil {
+		earlier = *run.Result
+	}
+	info := backend.Describe(s.backend)
+	r := runs.Result{
+		Epochs: float64(s.at.Step) / float64(s.batches.PerEpoch()), Steps: s.at.Step,
+		Completed: err == nil, Status: "finished",
+		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
+		CompileSeconds: earlier.CompileSeconds + s.compileSeconds,
+		Machine:        machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""),
+		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT,
+		Commit: s.commit, Parameters: s.model.Parameters(),
+		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),
+	}
+	if !earlier.Started.IsZero() {
+		r.Started = earlier.Started
+	}
+	if s.at.Seconds > 0 {
+		r.StepsPerSecond = float64(s.at.Step) / s.at.Seconds
+	}
+	if best, ok := runs.Best(s.writer.Rows()); ok {
+		r.BestEpoch, r.ValidationError, r.TestError = best.Epoch, best.ValidationError, best.TestError
+	}
+	if err != nil {
+		r.Status, r.Message = "stopped", err.Error()
+		if errors.Is(err, ErrDiverged) {
+			r.Status = "diverged"
+		}
+	}
+	return r
+}
+
+// Parameters returns the number of trainable parameters.
+func (m *Model) Parameters() int64 {
+	var n int64
+	for v := range m.Store.IterVariables() {
+		if v.Trainable {
+			n += int64(v.Shape().Size())
+		}
+	}
+	return n
+}
+
+// machine names the processor and its number of cores.
+func machine() string {
+	name := runtime.GOARCH
+	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(data)) {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				name = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s, %d cores", name, runtime.NumCPU())
+}
+
+// moduleVersion returns the version of a module that this program was built with.
+func moduleVersion(path string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range info.Deps {
+			if module.Path == path {
+				return module.Version
+			}
+		}
+	}
+	return ""
+}
+
+// commit returns the commit of the project's source, with a plus sign if it was changed since, or "".
+func commit() string {
+	root, err := project.Root()
+	if err != nil {
+		return ""
+	}
+	git := func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	head := git("rev-parse", "--short=12", "HEAD")
+	if head != "" && git("status", "--porcelain", "--untracked-files=no", "--", "toolkit", "go.mod") != "" {
+		head += "+"
+	}
+	return head
+}

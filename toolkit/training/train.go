@@ -1,0 +1,318 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/optimizer"
+	"stochdepth/toolkit/runs"
+)
+
+// Options say what to train and where.
+type Options struct {
+	Dir      string        // the run folder; a run that is there already goes on
+	Recipe   runs.Recipe   // everything that defines the run
+	DataRoot string        // folder of the data set's files; "" for the project's data/cache
+	MaxTime  time.Duration // stop cleanly after so long; 0 for no limit
+
+	// OnProgress, if set, is called often, from one goroutine. It should return soon.
+	OnProgress func(Progress)
+}
+
+// ErrStopped is returned, wrapped, by Train when the run was stopped before its end: the context was
+// cancelled or MaxTime is over. The run is checkpointed and goes on when Train is called again.
+var ErrStopped = errors.New("stopped")
+
+// ErrDiverged is returned, wrapped, by Train when the loss is no longer a number.
+var ErrDiverged = errors.New("diverged")
+
+// Train makes a run, or goes on with one, to its end: every epoch's minibatches with their gates,
+// an evaluation on the validation and test parts, a row of the log, a checkpoint. The validation error
+// alone chooses the best epoch. It returns the run as it then is, also with ErrStopped.
+func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
+	started := time.Now()
+	data, err := LoadData(o.Recipe, o.DataRoot)
+	if err != nil {
+		return nil, err
+	}
+	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
+	if err != nil {
+		return nil, err
+	}
+	writer, err := runs.Create(o.Dir, o.Recipe)
+	if err != nil {
+		return nil, err
+	}
+	defer writer.Close()
+	if o.MaxTime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
+		defer cancel()
+	}
+	s := &session{Options: o, data: data, model: model, writer: writer, backend: b, started: started, commit: commit(),
+		checkpoints: checkpoints{dir: writer.CheckpointDir()}}
+	if err := s.resume(); err != nil {
+		return nil, err
+	}
+	err = s.train(ctx)
+	if resultErr := writer.WriteResult(s.result(err)); resultErr != nil {
+		return nil, errors.Join(err, resultErr)
+	}
+	run, openErr := runs.Open(o.Dir)
+	return run, errors.Join(err, openErr)
+}
+
+// LoadData loads the data set of a recipe, split as the paper does.
+func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
+	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
+		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
+}
+
+// Fit fits the recipe's normalisation to the training part.
+func Fit(recipe runs.Recipe, train dataset.View) dataset.Normalization {
+	if recipe.Normalization == "mean-image" {
+		return dataset.FitMeanImage(train)
+	}
+	return dataset.FitChannels(train)
+}
+
+// session is one call of Train.
+type session struct {
+	Options
+	data        *dataset.Data
+	model       *Model
+	writer      *runs.Writer
+	backend     compute.Backend
+	checkpoints checkpoints
+	batches     *Batches
+	schedule    optimizer.Schedule
+
+	at             position // step is the number of steps done
+	steps          int64    // of the whole run
+	started        time.Time
+	commit         string // of the source, when the session began
+	firstStep      int64  // of this session
+	compiled       map[int]bool
+	compileSeconds float64
+	trainSeconds   float64 // of this session
+	evaluations    int
+	evaluationTime time.Duration
+}
+
+// resume restores the newest checkpoint, or else the best epoch's, and makes the log agree with it.
+func (s *session) resume() error {
+	r := s.Recipe
+	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
+	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
+	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Epochs: r.Epochs, Milestones: r.Milestones,
+		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
+	s.compiled = make(map[int]bool)
+	for _, name := range []string{Last, Best} {
+		p, found, err := s.checkpoints.restore(s.model.Store, name)
+		if err != nil {
+			return err
+		}
+		if found {
+			s.at = p
+			break
+		}
+	}
+	s.firstStep = s.at.Step
+	return s.writer.TruncateAfter(s.at.Step)
+}
+
+// train runs the steps that are left.
+func (s *session) train(ctx context.Context) error {
+	for s.at.Step < s.steps {
+		if ctx.Err() != nil {
+			return s.stop(ctx)
+		}
+		if err := s.trainUntilEvaluation(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil && !s.evaluationDue() {
+			return s.stop(ctx)
+		}
+		if err := s.evaluate(ctx); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return s.stop(ctx)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluationDue reports whether the run is at the end of an epoch, or at a multiple of the recipe's
+// steps between evaluations.
+func (s *session) evaluationDue() bool {
+	if every := int64(s.Recipe.EvaluateEvery); every > 0 && s.at.Step%every == 0 {
+		return true
+	}
+	return s.at.Step%s.batches.PerEpoch() == 0
+}
+
+// trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled. While
+// the device computes a step, the host waits for the one before and prepares the next.
+func (s *session) trainUntilEvaluation(ctx context.Context) error {
+	if s.at.Row.Steps > 0 && s.evaluationDue() {
+		return nil // stopped during the evaluation
+	}
+	var pending func() (Outcome, error)
+	finish := func() error {
+		if pending == nil {
+			return nil
+		}
+		outcome, err := pending()
+		pending = nil
+		if err != nil {
+			return err
+		}
+		if math.IsNaN(outcome.Loss) || math.IsInf(outcome.Loss, 0) {
+			return s.diverged(outcome.Loss)
+		}
+		s.at.Row.add(outcome)
+		return nil
+	}
+	clock := time.Now()
+	for first := true; first || !s.evaluationDue(); first = false {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := s.model.SetLearningRate(s.learningRate(s.at.Step)); err != nil {
+			return err
+		}
+		batch := s.batches.At(s.at.Step)
+		compiling := !s.compiled[len(batch.Labels)]
+		if compiling {
+			if err := finish(); err != nil {
+				return err
+			}
+			s.addTime(&clock)
+			s.report("compiling", nil)
+		}
+		next, err := s.model.Step(batch)
+		if err != nil {
+			return err
+		}
+		if compiling {
+			s.compiled[len(batch.Labels)] = true
+			s.compileSeconds += time.Since(clock).Seconds()
+			clock = time.Now()
+		}
+		if err := finish(); err != nil {
+			return err
+		}
+		pending = next
+		s.at.Step++
+		s.addTime(&clock)
+		s.report("training", nil)
+	}
+	err := finish()
+	s.addTime(&clock)
+	return err
+}
+
+func (s *session) addTime(clock *time.Time) {
+	now := time.Now()
+	seconds := now.Sub(*clock).Seconds()
+	*clock = now
+	s.at.Seconds += seconds
+	s.trainSeconds += seconds
+}
+
+func (s *session) learningRate(step int64) float64 {
+	return s.schedule.At(int(step / s.batches.PerEpoch()))
+}
+
+// evaluate measures the validation and test errors, appends the row, and saves the checkpoint; it
+// keeps the checkpoint as the best one if no validation error before was as low.
+func (s *session) evaluate(ctx context.Context) error {
+	s.report("evaluating", nil)
+	clock := time.Now()
+	validation, err := s.model.Evaluate(ctx, s.data.Validation)
+	if err != nil {
+		return err
+	}
+	test, err := s.model.Evaluate(ctx, s.data.Test)
+	if err != nil {
+		return err
+	}
+	g := s.at.Row
+	row := runs.Row{
+		Epoch:        float64(s.at.Step) / float64(s.batches.PerEpoch()),
+		Step:         s.at.Step,
+		LearningRate: s.learningRate(s.at.Step - 1),
+		TrainLoss:    g.meanLoss(), TrainError: g.errorPercent(),
+		ValidationError: validation.Error, TestError: test.Error,
+		OpenBlocksMean: g.meanOpen(), GradientMagnitude: g.meanGradient(),
+		Seconds: s.at.Seconds,
+	}
+	if err := s.writer.Append(row); err != nil {
+		return err
+	}
+	s.at.Row = gathered{}
+	if err := s.checkpoints.save(s.model.Store, s.at); err != nil {
+		return err
+	}
+	if best, _ := runs.Best(s.writer.Rows()); best.Step == row.Step {
+		if err := s.checkpoints.keepBest(); err != nil {
+			return err
+		}
+	}
+	s.evaluations++
+	s.evaluationTime += time.Since(clock)
+	s.report("training", &row)
+	return nil
+}
+
+// stop saves a checkpoint in the middle of an epoch.
+func (s *session) stop(ctx context.Context) error {
+	if err := s.checkpoints.save(s.model.Store, s.at); err != nil {
+		return err
+	}
+	why := ""
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		why = " " + cause.Error()
+	}
+	return fmt.Errorf("%w%s at step %d of %d: start the same command again to go on", ErrStopped, why, s.at.Step, s.steps)
+}
+
+func (s *session) diverged(loss float64) error {
+	return fmt.Errorf("the run %w: the loss became %g after step %d; the last good checkpoint is kept; try a lower learning rate, or a warm-up, in a new run",
+		ErrDiverged, loss, s.at.Step)
+}
+
+// report calls OnProgress.
+func (s *session) report(phase string, row *runs.Row) {
+	if s.OnProgress == nil {
+		return
+	}
+	perEpoch := s.batches.PerEpoch()
+	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.Recipe.Epochs), Epochs: s.Recipe.Epochs,
+		Step: s.at.Step, Steps: s.steps, Blocks: len(s.model.Network.Survival),
+		Loss: s.at.Row.meanLoss(), Error: s.at.Row.errorPercent(), Open: s.at.Row.meanOpen(), Row: row}
+	if row != nil {
+		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
+	}
+	if done := s.at.Step - s.firstStep; done > 0 && s.trainSeconds > 0 {
+		p.StepsPerSecond = float64(done) / s.trainSeconds
+		left := float64(s.steps-s.at.Step) / p.StepsPerSecond
+		if s.evaluations > 0 {
+			each := s.evaluationTime.Seconds() / float64(s.evaluations)
+			between := float64(perEpoch)
+			if every := s.Recipe.EvaluateEvery; every > 0 {
+				between = float64(every)
+			}
+			left += each * float64(s.steps-s.at.Step) / between
+		}
+		p.Remaining = time.Duration(left * float64(time.Second))
+	}
+	s.OnProgress(p)
+}
