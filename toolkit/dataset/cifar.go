@@ -60,7 +60,7 @@ func (c cifar) load(o Options) (*Data, error) {
 	}
 	d := &Data{Name: c.name, Classes: c.classes, Test: NewView(test), Augment: true}
 	d.Train, d.Validation = split(o.Seed, c.validation, training)
-	return d, d.limit(o)
+	return d.limited(o)
 }
 
 // read returns all training images, in the order of the files, and the test images.

@@ -87,8 +87,8 @@ func unknown(name string) error {
 	return fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// limit cuts the parts to the numbers of images asked for.
-func (d *Data) limit(o Options) error {
+// limited is d with its parts cut to the numbers of images asked for.
+func (d *Data) limited(o Options) (*Data, error) {
 	for _, part := range []struct {
 		view *View
 		n    int
@@ -99,14 +99,14 @@ func (d *Data) limit(o Options) error {
 		{&d.Test, o.Test, "test"},
 	} {
 		if part.n > part.view.Len() {
-			return fmt.Errorf("%s: it has %s %s images, not the %s asked for: ask for fewer, or for 0 to take all",
+			return nil, fmt.Errorf("%s: it has %s %s images, not the %s asked for: ask for fewer, or for 0 to take all",
 				d.Name, grouped(part.view.Len()), part.name, grouped(part.n))
 		}
 		if part.n > 0 {
 			*part.view = part.view.First(part.n)
 		}
 	}
-	return nil
+	return d, nil
 }
 
 // Independent streams of random numbers derived from the one seed of a run.

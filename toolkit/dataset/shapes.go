@@ -1,17 +1,25 @@
 package dataset
 
-import "math/rand/v2"
+import (
+	"fmt"
+	"math/rand/v2"
+)
 
 // Default numbers of images of shapes.
 const (
 	shapesTrain      = 8_000
 	shapesValidation = 1_000
 	shapesTest       = 2_000
+
+	shapesLimit = 1_000_000 // of a part: 3 GB
 )
 
 // loadShapes draws the set. Image i of a part depends on the seed, the part and i alone, so that more
 // images leave the first ones as they are; its class is i modulo 10.
 func loadShapes(o Options) (*Data, error) {
+	if most := max(o.Train, o.Validation, o.Test); most > shapesLimit {
+		return nil, fmt.Errorf("shapes: %s images are more than the %s that fit into memory: ask for fewer", grouped(most), grouped(shapesLimit))
+	}
 	classes := make([]string, len(figures))
 	for i, figure := range figures {
 		classes[i] = figure.name
@@ -52,58 +60,71 @@ func newSource(seed int64, stream uint64, image int) *rand.PCG {
 	return rand.NewPCG(mix(uint64(seed)^mix(stream)), mix(uint64(image)))
 }
 
-// difficulty of shapes, in percent: it scales noise, clutter and distortion, and lowers the contrast.
+// difficulty of shapes, in percent: it scales noise, clutter, textures and distortion, and lowers the
+// contrast. At 100 a ResNet of 8 layers errs on 17 % of the test images after 4 epochs of 6,000 images.
 const difficulty = 100
 
 // draw paints one image: background, clutter, the figure, strokes across it, noise.
 func (p *painter) draw(class int) {
-	ground, ink := p.contrasting(96 - 40*difficulty/100)
-	p.background(p.texture(ground, 70))
+	const spread = 70 * difficulty / 100
+	ground, ink := p.contrast()
+	p.background(p.texture(ground, spread))
 
-	for range p.between(1, 1+3*difficulty/100) {
-		colour, _ := p.contrasting(0)
+	for range p.between(0, 4*difficulty/100) {
 		centre := point{p.between(0, Side*unit), p.between(0, Side*unit)}
-		p.fill([][]point{p.fragment(centre, p.between(2*unit, 5*unit))}, p.texture(colour, 40))
+		p.fill([][]point{p.fragment(centre, p.between(2*unit, 4*unit))}, p.texture(p.colourBetween(ground, ink), spread))
 	}
 
-	radius := p.between(6*unit, 13*unit)
-	margin := radius * 3 / 4 // a quarter of the figure may be cut off
+	radius := p.between(6*unit, 12*unit)
+	margin := radius * 4 / 5 // a little of the figure may be cut off
 	centre := point{p.between(margin, Side*unit-margin), p.between(margin, Side*unit-margin)}
 	outlines := figures[class].outlines(p)
 	p.place(outlines, centre, radius)
-	p.fill(outlines, p.texture(ink, 70))
+	p.fill(outlines, p.texture(ink, spread))
 
 	for range p.between(0, 2*difficulty/100) {
-		colour, _ := p.contrasting(0)
-		p.fill([][]point{p.stroke()}, flat(colour))
+		p.fill([][]point{p.stroke()}, flat(p.colourBetween(ground, ink)))
 	}
-	p.noise(p.between(8, 8+14*difficulty/100))
+	p.noise(p.between(4, 4+28*difficulty/100))
 }
 
-// contrasting returns two random colours; the sum of the differences of their channels is at least distance.
-func (p *painter) contrasting(distance int) (a, b colour) {
+// contrast returns a random dark colour and a random light one.
+func (p *painter) contrast() (dark, light colour) {
+	const least = 60 - 40*difficulty/100 // between their brightnesses
 	for {
 		apart := 0
 		for c := range Channels {
-			a[c], b[c] = p.between(20, 235), p.between(20, 235)
-			apart += max(a[c]-b[c], b[c]-a[c])
+			dark[c], light[c] = p.between(10, 150), p.between(90, 245)
+			apart += light[c] - dark[c]
 		}
-		if apart >= distance {
-			return a, b
+		if apart >= least*Channels {
+			return dark, light
 		}
 	}
+}
+
+// colourBetween is a random colour between a and b, in each channel.
+func (p *painter) colourBetween(a, b colour) (c colour) {
+	for i := range c {
+		c[i] = p.between(min(a[i], b[i]), max(a[i], b[i]))
+	}
+	return c
 }
 
 // place turns, stretches and scales outlines from their frame (unit is 1) to the canvas, in place.
 func (p *painter) place(outlines [][]point, centre point, radius int) {
 	tilt, turn := p.direction(), p.direction()
+	for turn.x < unit*3/4 { // up to 41 degrees
+		turn = p.direction()
+	}
+	back := point{tilt.x, -tilt.y}
 	stretch := p.between(unit-80*difficulty/100, unit)
 	rough := radius * difficulty / 100 / 24
 	for _, outline := range outlines {
 		for i, v := range outline {
-			v = v.rotate(tilt)
+			v = v.rotate(tilt) // the axis that is stretched
 			v.y = v.y * stretch / unit
-			v = v.rotate(turn)
+			v = v.rotate(back).rotate(turn)
 			outline[i] = point{
 				centre.x + v.x*radius/unit + p.between(-rough, rough),
 				centre.y + v.y*radius/unit + p.between(-rough, rough),

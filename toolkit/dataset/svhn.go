@@ -72,7 +72,7 @@ func (s svhnSet) load(o Options) (*Data, error) {
 		}
 	}
 	d.Train, d.Validation = splitClasses(o.Seed, len(digits), splitPerClass{train, s.fromTrain}, splitPerClass{extra, s.fromExtra})
-	return d, d.limit(o)
+	return d.limited(o)
 }
 
 // readFile decodes one file. The pixels are decompressed straight into the one slice that keeps them.

@@ -56,7 +56,7 @@ type Recipe struct {
 // depth. It names no data set, depth or number of epochs, which every recipe must.
 func Default() Recipe {
 	return Recipe{
-		Normalization: "mean-image",
+		Normalization: "channel",
 		Rule:          "linear", Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",
 		BatchSize: 128, LearningRate: 0.1, Milestones: []float64{0.5, 0.75}, Momentum: 0.9, WeightDecay: 1e-4,

@@ -105,6 +105,9 @@ func isRun(dir string) bool {
 	return false
 }
 
+// CheckpointDir is the folder of the run's checkpoints, inside the run folder; it need not exist.
+func (r *Run) CheckpointDir() string { return filepath.Join(r.Dir, checkpointDir) }
+
 // Best is the row that the paper reports: see the function Best.
 func (r *Run) Best() (Row, bool) { return Best(r.Rows) }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/runs"
 )
 
@@ -31,6 +32,8 @@ type position struct {
 	Seconds float64           `json:"seconds"` // of training so far
 	Row     gathered          `json:"row"`
 	Files   map[string]string `json:"files"` // SHA-256 of GoMLX's files
+
+	Normalization dataset.Normalization `json:"normalization"`
 }
 
 const positionFile = "position.json"
@@ -45,8 +48,9 @@ type checkpoints struct {
 func (c *checkpoints) path(name string) string { return filepath.Join(c.dir, name) }
 
 // save makes the model and position the newest checkpoint. After an error the one before is intact.
-func (c *checkpoints) save(store *model.Store, p position) (err error) {
+func (c *checkpoints) save(m *Model, p position) (err error) {
 	work := c.path("work")
+	p.Normalization = m.Normalization
 	defer func() {
 		if err != nil {
 			os.RemoveAll(work)
@@ -57,7 +61,7 @@ func (c *checkpoints) save(store *model.Store, p position) (err error) {
 		if err := os.RemoveAll(work); err != nil {
 			return err
 		}
-		c.handler, err = checkpoint.Build(store).Dir(work).WithCompression(checkpoint.BinUncompressed).ExcludeAllParams().Done()
+		c.handler, err = checkpoint.Build(m.Store).Dir(work).WithCompression(checkpoint.BinUncompressed).ExcludeAllParams().Done()
 		if err != nil {
 			return err
 		}
@@ -128,19 +132,20 @@ func (c *checkpoints) find(name string) string {
 	return ""
 }
 
-// restore loads a checkpoint into the store, after checking its files. Without one it reports false.
-func (c *checkpoints) restore(store *model.Store, name string) (p position, found bool, err error) {
+// restore loads a checkpoint into the model, after checking its files. Without one it reports false.
+func (c *checkpoints) restore(m *Model, name string) (p position, found bool, err error) {
 	dir := c.find(name)
 	if dir == "" {
 		return position{}, false, nil
 	}
 	if p, err = readPosition(dir); err == nil {
-		err = load(store, dir)
+		err = load(m.Store, dir)
 	}
 	if err != nil {
 		return position{}, false, fmt.Errorf("the checkpoint %s is damaged (%w): delete this folder to go on from %s, the rows after it are then made again",
 			dir, err, c.alternative(name))
 	}
+	m.Normalization = p.Normalization
 	return p, true, nil
 }
 

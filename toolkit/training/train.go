@@ -114,7 +114,7 @@ func (s *session) resume() error {
 		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
 	s.compiled = make(map[int]bool)
 	for _, name := range []string{Last, Best} {
-		p, found, err := s.checkpoints.restore(s.model.Store, name)
+		p, found, err := s.checkpoints.restore(s.model, name)
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (s *session) evaluate(ctx context.Context) error {
 		return err
 	}
 	s.at.Row = gathered{}
-	if err := s.checkpoints.save(s.model.Store, s.at); err != nil {
+	if err := s.checkpoints.save(s.model, s.at); err != nil {
 		return err
 	}
 	if best, _ := runs.Best(s.writer.Rows()); best.Step == row.Step {
@@ -274,7 +274,7 @@ func (s *session) evaluate(ctx context.Context) error {
 
 // stop saves a checkpoint in the middle of an epoch.
 func (s *session) stop(ctx context.Context) error {
-	if err := s.checkpoints.save(s.model.Store, s.at); err != nil {
+	if err := s.checkpoints.save(s.model, s.at); err != nil {
 		return err
 	}
 	why := ""

@@ -1,4 +1,5 @@
-// Command stochdepth trains residual networks with stochastic depth and looks after their runs.
+// Command stochdepth trains residual networks with stochastic depth and looks after their runs, data
+// and figures. It only calls: the packages beside it hold the logic.
 package main
 
 import (
@@ -6,11 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/runs"
 )
 
 func main() {
@@ -32,6 +36,31 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(trainCommand())
+	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(),
+		exportCommand(), importCommand(), figuresCommand())
 	return root
+}
+
+// runsFlag adds the flag --runs, the folder of the run folders.
+func runsFlag(cmd *cobra.Command) *string {
+	folder := "data/runs"
+	if root, err := project.Root(); err == nil {
+		folder = filepath.Join(root, "data", "runs")
+	}
+	return cmd.Flags().String("runs", folder, "folder of the run folders")
+}
+
+// dataRootFlag adds the flag --data-root, the folder of a data set's files.
+func dataRootFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache)")
+}
+
+// openRun opens a run by its name below the runs folder, or by its folder's path.
+func openRun(folder, name string) (*runs.Run, error) {
+	if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return runs.Open(name)
+		}
+	}
+	return runs.Open(filepath.Join(folder, name))
 }

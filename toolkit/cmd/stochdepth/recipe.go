@@ -5,41 +5,81 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/runs"
 )
 
-// recipeOf returns the recipe named by --recipe, a preset or a file, with the flags' and --set's
-// changes.
-func recipeOf(cmd *cobra.Command, name string, sets []string) (runs.Recipe, error) {
-	var recipe runs.Recipe
-	var err error
-	if dataset := cmd.Flag("dataset").Value.String(); dataset != "" && !cmd.Flag("recipe").Changed {
-		name = dataset
+// keyFlags are the recipe's keys that have a flag of their own; --set takes all of them.
+var keyFlags = []struct{ flag, help string }{
+	{"dataset", "shapes, cifar10, cifar100 or svhn"},
+	{"depth", "layers, 6N+2"},
+	{"death-rate", "1 - p_L; 0 is constant depth"},
+	{"rule", "survival rule: linear, uniform or list"},
+	{"epochs", "passes over the training images"},
+	{"batch-size", "images in a minibatch"},
+	{"learning-rate", "before the first milestone"},
+	{"augment", "random shift and flip: true or false"},
+	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
+	{"dtype", "float32, bfloat16 or float64"},
+	{"seed", "of all random draws"},
+}
+
+// recipeFlags adds the flags that define a recipe, and returns a function that reads them.
+func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
+	flags := cmd.Flags()
+	name := flags.String("recipe", "", "preset ("+strings.Join(runs.PresetNames(), ", ")+") or a recipe file")
+	for _, f := range keyFlags {
+		flags.String(f.flag, "", f.help)
 	}
-	if strings.HasSuffix(name, ".json") {
-		recipe, err = runs.ReadRecipe(name)
-	} else {
-		recipe, err = runs.Preset(name)
-	}
-	if err != nil {
-		return recipe, err
-	}
-	for _, f := range recipeFlags {
-		if flag := cmd.Flag(f.flag); flag.Changed {
-			if err := recipe.Set(f.key, flag.Value.String()); err != nil {
-				return recipe, fmt.Errorf("--%s: %w", f.flag, err)
+	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
+	return func() (runs.Recipe, error) {
+		recipe, err := named(*name, flags.Lookup("dataset").Value.String())
+		if err != nil {
+			return recipe, err
+		}
+		for _, f := range keyFlags {
+			if flag := flags.Lookup(f.flag); flag.Changed {
+				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
+					return recipe, fmt.Errorf("--%s: %w", f.flag, err)
+				}
 			}
 		}
-	}
-	for _, set := range sets {
-		key, value, ok := strings.Cut(set, "=")
-		if !ok {
-			return recipe, fmt.Errorf("--set %s: write key=value", set)
+		for _, set := range *sets {
+			key, value, ok := strings.Cut(set, "=")
+			if !ok {
+				return recipe, fmt.Errorf("--set %s: write key=value", set)
+			}
+			if err := recipe.Set(key, value); err != nil {
+				return recipe, fmt.Errorf("--set %s: %w", set, err)
+			}
 		}
-		if err := recipe.Set(key, value); err != nil {
-			return recipe, fmt.Errorf("--set %s: %w", set, err)
-		}
+		return recipe, recipe.Validate()
 	}
-	return recipe, recipe.Validate()
+}
+
+// named returns the recipe of a preset or a file, by default the preset of the data set.
+func named(name, dataset string) (runs.Recipe, error) {
+	switch {
+	case name == "" && dataset == "":
+		name = "shapes"
+	case name == "":
+		name = dataset
+	}
+	if strings.HasSuffix(name, ".json") || strings.ContainsAny(name, `/\`) {
+		return runs.ReadRecipe(name)
+	}
+	return runs.Preset(name)
+}
+
+// recipeGiven reports whether any flag of recipeFlags was used.
+func recipeGiven(cmd *cobra.Command) bool {
+	given := false
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		for _, key := range keyFlags {
+			given = given || f.Name == key.flag
+		}
+		given = given || f.Name == "recipe" || f.Name == "set"
+	})
+	return given
 }

@@ -1,0 +1,149 @@
+# `make` lists what there is to do. Everything is installed inside this folder
+# (.venv, .bin); only Go's and pip's download caches lie elsewhere.
+
+PLUGIN ?= cpu
+PYTHON ?= python3
+PORT   ?= 8888
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Paths in rules are relative and those in recipes quoted: the folder's own path
+# may hold spaces, which make cannot have in a rule.
+export STOCHDEPTH_ROOT      := $(CURDIR)
+export JUPYTER_DATA_DIR     := $(CURDIR)/.venv/share/jupyter
+export JUPYTER_RUNTIME_DIR  := $(CURDIR)/.venv/share/jupyter/runtime
+export JUPYTER_CONFIG_DIR   := $(CURDIR)/.venv/etc/jupyter
+export IPYTHONDIR           := $(CURDIR)/.venv/etc/ipython
+export STATICCHECK_CACHE    := $(CURDIR)/.bin/cache
+export GOBIN                := $(CURDIR)/.bin
+export GOWORK               := off
+export PYTHONNOUSERSITE     := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+python := .venv/bin/python
+jupyter_stamp := .venv/stamps/$(PLUGIN)
+kernel_stamp  := .venv/stamps/kernel
+quickstart    := notebooks/00_quickstart.ipynb
+
+# A notebook, executed in its own folder. The copy with its outputs goes to the
+# folder $(1); the notebook itself stays as it is.
+execute = STOCHDEPTH_RAW_ERRORS=true $(python) -m nbconvert --log-level=WARN --execute \
+	--ExecutePreprocessor.record_timing=False --output-dir '$(1)'
+
+.PHONY: help
+help:
+	@cat <<'END'
+	make run     set up, execute the quickstart notebook, write its figure
+	make lab     set up, open the notebooks in JupyterLab on this machine
+	make test    all checks, tests and notebooks (small)
+	make check   gofmt, go vet, staticcheck
+	make setup   install what the above need, into .venv and .bin
+	make clean   remove what setup installed (data and results stay)
+
+	PLUGIN=cuda13 (with run, lab, test or setup) uses an NVIDIA GPU.
+	The command line: go run ./toolkit/cmd/stochdepth
+	END
+
+.PHONY: run
+run: setup
+	@echo "Compiling the toolkit (a minute or two the first time) ..."
+	go build ./toolkit/...
+	echo "Executing $(quickstart) (a few minutes on a CPU) ..."
+	$(call execute,.out) --to notebook $(quickstart)
+	$(python) -m nbconvert --log-level=ERROR --to html .out/00_quickstart.ipynb
+	echo
+	echo "Done. Look at:"
+	echo "  figures/quickstart.png      the figure"
+	echo "  .out/00_quickstart.html     the notebook with its outputs, for a browser"
+	echo "  data/runs/                  the recorded runs"
+	echo "and open the notebooks with: make lab"
+
+.PHONY: lab
+lab: setup
+	@echo "JupyterLab starts on this machine only; open the address with the token that it prints. Ctrl-C twice ends it."
+	root=$$([ "$$(id -u)" != 0 ] || echo --allow-root) # in a container, as a rule
+	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip=127.0.0.1 --ServerApp.port='$(PORT)' \
+		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/$(quickstart)
+
+.PHONY: test
+test: check
+	@echo "== Notebooks, small =="
+	rm -rf .out/tiny
+	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook notebooks/*.ipynb
+	echo "== go test =="
+	go test ./...
+
+.PHONY: check
+check: setup
+	@echo "== gofmt, go vet, staticcheck =="
+	unformatted=$$(gofmt -l toolkit)
+	[ -z "$$unformatted" ] || { echo "Not formatted (run: gofmt -w toolkit):"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	.bin/staticcheck ./...
+
+# Keeps the outputs in the notebooks themselves, for readers on the web.
+.PHONY: notebooks
+notebooks: setup
+	@$(call execute,notebooks) --to notebook --inplace notebooks/*.ipynb
+
+.PHONY: setup
+setup: $(jupyter_stamp) $(kernel_stamp)
+
+.PHONY: clean
+clean:
+	rm -rf .venv .bin .out
+
+# --- What setup installs -----------------------------------------------------
+
+ifeq ($(PLUGIN),cpu)
+requirements := notebooks/requirements.txt
+else
+requirements := notebooks/requirements-$(PLUGIN).txt
+endif
+ifeq ($(wildcard $(requirements)),)
+$(error PLUGIN=$(PLUGIN) is unknown: say PLUGIN=cpu or PLUGIN=cuda13)
+endif
+
+# A virtual environment does not survive a move of its folder: make a new one.
+ifneq ($(file < .venv/place),$(CURDIR))
+$(jupyter_stamp) $(kernel_stamp): moved
+endif
+.PHONY: moved
+moved:
+
+$(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(requirements) | tools
+	@if [ '$(PLUGIN)' != cpu ] && [ -z "$${FORCE:-}" ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1 && ! nvidia-smi -L >/dev/null 2>&1; then
+		echo "This machine shows no NVIDIA GPU, so nothing was downloaded: leave PLUGIN=$(PLUGIN) out, or install NVIDIA's driver, or add FORCE=1." >&2
+		exit 1
+	fi
+	echo "Installing Jupyter and XLA's plugin for $(PLUGIN) into .venv ..."
+	if [ -e .venv/place ] && [ "$$(cat .venv/place)" != "$$PWD" ]; then rm -rf .venv; fi
+	[ -x $(python) ] || '$(PYTHON)' -m venv .venv
+	$(python) -m pip install --quiet -r $(requirements)
+	mkdir -p .venv/stamps .venv/share/jupyter/lab/settings
+	# No question about news, no look for a newer JupyterLab.
+	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+		> .venv/share/jupyter/lab/settings/overrides.json
+	printf %s "$$PWD" > .venv/place
+	touch $@
+
+$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json | $(jupyter_stamp)
+	@echo "Building the notebooks' Go kernel and its tools into .bin (a minute or two the first time) ..."
+	go -C notebooks/kernel install tool
+	mkdir -p .venv/share/jupyter/kernels/gonb
+	cp notebooks/kernel/kernel.json .venv/share/jupyter/kernels/gonb/
+	touch $@
+
+.PHONY: tools
+tools:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.21 or later (it fetches the version that go.mod names)." >&2; exit 1; }
+	cc=$$(go env CC); command -v "$${cc%% *}" >/dev/null || { echo "A C compiler is missing: install gcc, which Go needs to call XLA." >&2; exit 1; }
+	command -v '$(PYTHON)' >/dev/null || { echo "Python is missing: install Python 3.10 or later, or name it: make PYTHON=/path/to/python3." >&2; exit 1; }
+	'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is too old: install Python 3.10 or later, or name it: make PYTHON=/path/to/python3." >&2; exit 1; }
+	'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Starts the Go kernel of a notebook: start.sh CONNECTION_FILE. Jupyter runs it
+# (kernel.json, which `make setup` copies into .venv). All that a notebook would
+# have to say in a first cell is said here.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+
+STOCHDEPTH_GO=$(command -v go) || { echo "The notebooks need Go, but 'go' is not on the PATH." >&2; exit 1; }
+export STOCHDEPTH_GO
+export STOCHDEPTH_ROOT=$root
+
+# Without debug information a cell that uses XLA links in half the time.
+export GOFLAGS="${GOFLAGS:-} -ldflags=-w"
+# gopls and goimports keep their caches here too; Go's own stays where it is.
+GOCACHE=$(go env GOCACHE)
+export GOCACHE
+export XDG_CACHE_HOME=$root/.bin/cache
+# The C library's allocator keeps its memory for the next training step: the same settings as
+# backend.TuneAllocator gives the command line.
+export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456}"
+# GoNB makes its own go.work; one above the project's folder must not interfere.
+unset GOWORK
+export PATH="$here/path:$root/.bin:$PATH"
+
+# -go_work lets cells import the toolkit as it stands in this folder. Compiler
+# errors are shown as HTML, except where a terminal reads them.
+exec "$root/.bin/gonb" --kernel "$1" -go_work="$root" -raw_error="${STOCHDEPTH_RAW_ERRORS:-false}" \
+	-logtostderr=false -log_file=/dev/null -stderrthreshold=3

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/notebook"
+)
+
+func dataCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "data", Short: "Download and check data sets"}
+	cmd.AddCommand(dataGetCommand(), dataVerifyCommand())
+	return cmd
+}
+
+func dataGetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get NAME",
+		Short: "Download cifar10, cifar100 or svhn from its official address and check it",
+		Long:  "Download a data set, check it against its published checksum and unpack it. A broken download goes on where it broke.",
+		Args:  cobra.ExactArgs(1),
+	}
+	root := dataRootFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		bar := notebook.NewBar(0, args[0], "bytes")
+		err := dataset.Get(cmd.Context(), args[0], *root, func(done, total int64, what string) {
+			bar.SetTotal(total)
+			bar.Set(done, what)
+		})
+		if err != nil {
+			bar.Done("not finished")
+			return err
+		}
+		bar.Done("downloaded and checked")
+		return nil
+	}
+	return cmd
+}
+
+func dataVerifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify NAME",
+		Short: "Check the files of a data set",
+		Args:  cobra.ExactArgs(1),
+	}
+	root := dataRootFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		report, err := dataset.Verify(args[0], *root)
+		for _, line := range report {
+			fmt.Fprintln(cmd.OutOrStdout(), line)
+		}
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/training"
+)
+
+func exportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export RUN",
+		Short: "Write a run's network as a safetensors file, for PyTorch and others",
+		Args:  cobra.ExactArgs(1),
+	}
+	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best or last")
+	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
+	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		run, err := openRun(*folder, args[0])
+		if err != nil {
+			return err
+		}
+		data, err := training.LoadData(run.Recipe, *dataRoot)
+		if err != nil {
+			return err
+		}
+		b, err := backend.Open()
+		if err != nil {
+			return err
+		}
+		model, step, err := training.Restore(b, run, *checkpoint, data)
+		if err != nil {
+			return err
+		}
+		if *out == "" {
+			*out = filepath.Base(run.Dir) + ".safetensors"
+		}
+		if err := model.Export(*out, map[string]string{"run": run.Name, "step": strconv.FormatInt(step, 10)}); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", run.Name, *checkpoint, step, *out)
+		return nil
+	}
+	return cmd
+}
+
+func importCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Make a run from a safetensors file",
+		Long: `Make a run from a safetensors file with the names and shapes that export writes. Its recipe is the one in
+the file, unless flags give another. The run can then be evaluated, or trained from its first epoch on.`,
+		Args: cobra.ExactArgs(1),
+	}
+	recipeOf := recipeFlags(cmd)
+	name := cmd.Flags().String("run", "", "name of the new run")
+	_ = cmd.MarkFlagRequired("run")
+	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		recipe, found, err := training.ImportedRecipe(args[0])
+		if err != nil {
+			return err
+		}
+		if !found || recipeGiven(cmd) {
+			if recipe, err = recipeOf(); err != nil {
+				return err
+			}
+		}
+		data, err := training.LoadData(recipe, *dataRoot)
+		if err != nil {
+			return err
+		}
+		b, err := backend.Open()
+		if err != nil {
+			return err
+		}
+		if err := training.ImportRun(b, args[0], filepath.Join(*folder, *name), recipe, data); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "run %s made from %s\n", *name, args[0])
+		return nil
+	}
+	return cmd
+}

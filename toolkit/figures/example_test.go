@@ -1,0 +1,68 @@
+package figures_test
+
+import (
+	"log"
+	"math"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+// A 20-layer network has 9 blocks; here blocks 4, 7 and 9 are closed.
+func ExampleStochasticDepth() {
+	gates := depth.Gates{true, true, true, false, true, true, false, true, false}
+	figure, err := figures.StochasticDepth(depth.Linear(len(gates), 0.5), gates)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := figures.Save("testdata/stochastic-depth.png", figure); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExampleQuickstart() {
+	figure, err := figures.Quickstart(exampleRun(0, 12), exampleRun(0.5, 12))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := figures.Save("testdata/quickstart.png", figure); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// One run has done all its epochs, the other seven.
+func ExampleLiveCurve() {
+	stochastic := exampleRun(0.5, 12)
+	stochastic.Rows = stochastic.Rows[:7]
+	figure, err := figures.LiveCurve(exampleRun(0, 12), stochastic)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := figures.Save("testdata/live.svg", figure); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// exampleRun makes up a run of the quickstart recipe: smooth curves that end lower and sooner with a death rate.
+func exampleRun(deathRate float64, epochs int) *runs.Run {
+	recipe, err := runs.Preset("quickstart")
+	if err != nil {
+		log.Fatal(err)
+	}
+	recipe.DeathRate, recipe.Epochs = deathRate, epochs
+	run := &runs.Run{Name: "constant", Recipe: recipe, Result: &runs.Result{Machine: "example machine", Device: "cpu"}}
+	if deathRate > 0 {
+		run.Name = "stochastic"
+	}
+	for i := 1; i <= epochs; i++ {
+		done := float64(i) / float64(epochs)
+		wave := math.Sin(9*done+deathRate) * 2 * (1 - done)
+		err := 9 - 4*deathRate + 70*math.Exp(-(6-deathRate)*done) + wave
+		run.Rows = append(run.Rows, runs.Row{
+			Epoch: float64(i), Step: int64(16 * i), TrainLoss: 2.2 * math.Exp(-(6-3*deathRate)*done),
+			ValidationError: err + 1, TestError: err, Seconds: (61.3 - 30*deathRate) * done,
+		})
+	}
+	return run
+}

@@ -1,0 +1,199 @@
+package figures_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot/cmpimg"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+// The golden files are made anew by go test -regen: look at them afterwards.
+func TestFiguresLookAsBefore(t *testing.T) {
+	for file, example := range map[string]func(){
+		"stochastic-depth.png": ExampleStochasticDepth,
+		"quickstart.png":       ExampleQuickstart,
+		"live.svg":             ExampleLiveCurve,
+	} {
+		t.Run(file, func(t *testing.T) {
+			cmpimg.CheckPlot(example, t, file)
+			os.Remove(filepath.Join("testdata", file))
+		})
+	}
+}
+
+// cases are all figures in their usual and their unusual states.
+func cases(t *testing.T) map[string]*figures.Figure {
+	t.Helper()
+	all := map[string]*figures.Figure{}
+	add := func(name string, f *figures.Figure, err error) {
+		require.NoError(t, err, name)
+		all[name] = f
+	}
+	for _, blocks := range []int{1, 2, 9, 16, 17, 54, 100} {
+		gates := depth.AllOpen(blocks)
+		for i := range gates {
+			gates[i] = i%3 != 1
+		}
+		f, err := figures.StochasticDepth(depth.Linear(blocks, 0.9), gates)
+		add(fmt.Sprintf("schematic of %d blocks", blocks), f, err)
+	}
+	quickstart := func(name string, change func(constant, stochastic *runs.Run), epochs int) {
+		constant, stochastic := exampleRun(0, epochs), exampleRun(0.5, epochs)
+		change(constant, stochastic)
+		f, err := figures.Quickstart(constant, stochastic)
+		add("quickstart, "+name, f, err)
+	}
+	each := func(run *runs.Run, change func(*runs.Row)) {
+		for i := range run.Rows {
+			change(&run.Rows[i])
+		}
+	}
+	quickstart("as usual", func(_, _ *runs.Run) {}, 12)
+	quickstart("one epoch", func(_, _ *runs.Run) {}, 1)
+	quickstart("500 epochs", func(c, s *runs.Run) {
+		each(c, func(r *runs.Row) { r.Seconds *= 1215 })
+		each(s, func(r *runs.Row) { r.Seconds *= 1215 })
+	}, 500)
+	quickstart("equal curves", func(c, s *runs.Run) { s.Rows = c.Rows }, 12)
+	quickstart("all is zero", func(c, s *runs.Run) {
+		each(c, func(r *runs.Row) { r.ValidationError, r.TestError, r.TrainLoss, r.Seconds = 0, 0, 0, 0 })
+		s.Rows = c.Rows
+	}, 3)
+	quickstart("no test error, no time, no loss", func(c, s *runs.Run) {
+		each(c, func(r *runs.Row) { r.TestError, r.TrainLoss, r.Seconds = math.NaN(), math.NaN(), math.NaN() })
+		each(s, func(r *runs.Row) { r.TestError, r.TrainLoss = math.NaN(), math.Inf(1) })
+	}, 12)
+	quickstart("diverged at the end", func(_, s *runs.Run) {
+		last := &s.Rows[len(s.Rows)-1]
+		last.TrainLoss, last.ValidationError, last.TestError = math.NaN(), math.NaN(), math.NaN()
+	}, 12)
+	long := runs.Result{Machine: "a machine with a very long name of many words that says too much", Device: "an accelerator whose name is long as well"}
+	quickstart("long names", func(c, s *runs.Run) { c.Result, s.Result, s.Recipe.Seed = &long, &long, math.MaxInt64 }, 12)
+	quickstart("two machines", func(c, _ *runs.Run) { c.Result = &long }, 12)
+
+	waiting := exampleRun(0.2, 12)
+	waiting.Name, waiting.Rows = "a run with a name that is much too long for the margin beside the curves", nil
+	for name, list := range map[string][]*runs.Run{
+		"live, waiting":    {waiting},
+		"live, one epoch":  {exampleRun(0, 1)},
+		"live, ten equal":  {exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), waiting, waiting},
+		"live, 500 epochs": {exampleRun(0, 500), exampleRun(0.5, 500)},
+	} {
+		f, err := figures.LiveCurve(list...)
+		add(name, f, err)
+	}
+	return all
+}
+
+// The figures are recorded instead of drawn, and the box of each text is held against all others and the edges.
+func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
+	for name, figure := range cases(t) {
+		t.Run(name, func(t *testing.T) {
+			type placed struct {
+				text string
+				box  vg.Rectangle
+			}
+			var texts []placed
+			var canvas recorder.Canvas
+			figure.Draw(draw.NewCanvas(&canvas, figure.Width, figure.Height))
+			rotated := false
+			for _, action := range canvas.Actions {
+				switch a := action.(type) {
+				case *recorder.Rotate:
+					rotated = true
+				case *recorder.Pop:
+					rotated = false
+				case *recorder.FillString:
+					if rotated || a.String == "" {
+						continue
+					}
+					face := font.DefaultCache.Lookup(a.Font, a.Size)
+					// Capitals and digits reach about 0.7 of the size above the baseline.
+					box := vg.Rectangle{Min: a.Point, Max: vg.Point{X: a.Point.X + face.Width(a.String), Y: a.Point.Y + a.Size*0.7}}
+					require.True(t, box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X <= figure.Width && box.Max.Y <= figure.Height,
+						"%q leaves the figure", a.String)
+					for _, other := range texts {
+						apart := box.Max.X <= other.box.Min.X || other.box.Max.X <= box.Min.X || box.Max.Y <= other.box.Min.Y || other.box.Max.Y <= box.Min.Y
+						require.True(t, apart, "%q is written over %q", a.String, other.text)
+					}
+					texts = append(texts, placed{a.String, box})
+				}
+			}
+			require.Greater(t, len(texts), 5)
+		})
+	}
+}
+
+func TestSameDataGiveSameBytes(t *testing.T) {
+	for _, format := range []string{"png", "svg", "pdf"} {
+		t.Run(format, func(t *testing.T) {
+			var files [2][]byte
+			for i := range files {
+				figure, err := figures.Quickstart(exampleRun(0, 12), exampleRun(0.5, 12))
+				require.NoError(t, err)
+				files[i], err = figure.Bytes(format)
+				require.NoError(t, err)
+			}
+			require.True(t, string(files[0]) == string(files[1]))
+			if format == "pdf" { // the clock is not in it
+				require.Contains(t, string(files[0]), "(D:20160330000000)")
+			}
+		})
+	}
+}
+
+func TestSave(t *testing.T) {
+	figure, err := figures.LiveCurve(exampleRun(0, 3))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, start := range map[string]string{"new/a.png": "\x89PNG", "a.SVG": "<?xml", "a.pdf": "%PDF"} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, figures.Save(path, figure))
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, start, string(data[:len(start)]))
+	}
+	path := filepath.Join(dir, "a.gif")
+	require.EqualError(t, figures.Save(path, figure), "cannot save the figure "+path+`: unknown format "gif": use png, svg or pdf`)
+	require.NoFileExists(t, path)
+}
+
+func TestWhatCannotBeDrawnIsSaid(t *testing.T) {
+	empty, deeper := exampleRun(0.5, 3), exampleRun(0.5, 3)
+	empty.Rows = nil
+	deeper.Recipe.Depth = 110
+	for name, test := range map[string]struct {
+		draw func() (*figures.Figure, error)
+		want string
+	}{
+		"no rows":     {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0, 3), empty) }, "the run stochastic has no evaluated epoch to draw yet: train it first"},
+		"swapped":     {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0.5, 3), exampleRun(0, 3)) }, "the run stochastic is not of constant depth: its death rate must be 0"},
+		"other depth": {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0, 3), deeper) }, "the runs constant (shapes, 20 layers) and stochastic (shapes, 110 layers) cannot be compared: they need the same data set and depth"},
+		"no runs":     {func() (*figures.Figure, error) { return figures.LiveCurve() }, "no run to draw: name one at least"},
+		"gates missing": {func() (*figures.Figure, error) {
+			return figures.StochasticDepth(depth.Linear(3, 0.5), depth.AllOpen(2))
+		}, "3 survival probabilities and 2 gates: a block has one of each"},
+		"too many": {func() (*figures.Figure, error) {
+			return figures.StochasticDepth(depth.Linear(600, 0.5), depth.AllOpen(600))
+		}, "a picture of 600 blocks cannot be read: draw 1 to 100"},
+		"no blocks":  {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) }, "a picture of 0 blocks cannot be read: draw 1 to 100"},
+		"impossible": {func() (*figures.Figure, error) { return figures.StochasticDepth(depth.Survival{2}, depth.AllOpen(1)) }, "the survival probability of block 1 is 2: it must be in (0, 1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := test.draw()
+			require.EqualError(t, err, test.want)
+		})
+	}
+}

@@ -1,0 +1,142 @@
+package notebook
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Bar tells how far a long job is, how fast it goes and how long it will take:
+// as one output that changes in a notebook, as one line that changes on a
+// terminal, and as a line now and then where standard error is neither. Its
+// methods may be called as often as one likes, from several goroutines.
+type Bar struct {
+	mu     sync.Mutex
+	state  progress
+	screen screen
+	now    func() time.Time
+	shown  time.Time // when the screen was last drawn; zero: never
+	ended  bool
+
+	estimated bool // the job itself says how fast it goes
+
+	// Else the speed is measured over the last half minute or so, from the first
+	// report on: a run that is resumed has a part of the way behind it.
+	started time.Time
+	marks   []mark
+}
+
+// mark is a count and its time.
+type mark struct {
+	at    time.Time
+	count int64
+}
+
+// speedWindow is how far back the speed looks, in marks at least a second apart.
+const speedWindow = 30
+
+// NewBar starts a bar for a job of total parts (0: how many is not known), such
+// as "steps"; a unit of "bytes" gives MB and MB/s. The label says what is done.
+func NewBar(total int64, label, unit string) *Bar {
+	return newBar(total, label, unit, detectScreen(), time.Now)
+}
+
+func newBar(total int64, label, unit string, s screen, now func() time.Time) *Bar {
+	return &Bar{state: progress{label: label, unit: unit, total: total}, screen: s, now: now, started: now()}
+}
+
+// detectScreen chooses where progress goes: the notebook, the terminal, the log.
+func detectScreen() screen {
+	switch {
+	case inNotebook():
+		return newCellScreen()
+	case term.IsTerminal(int(os.Stderr.Fd())):
+		return terminalScreen{os.Stderr, func() int {
+			width, _, _ := term.GetSize(int(os.Stderr.Fd()))
+			return width
+		}}
+	}
+	return &logScreen{w: os.Stderr}
+}
+
+// Set reports that so many of the parts are done, with a few words about the
+// state, such as "epoch 3, loss 0.41".
+func (b *Bar) Set(done int64, text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	now := b.now()
+	b.measure(now, done)
+	b.state.done, b.state.text = done, text
+	if b.shown.IsZero() || b.screen.due(b.state, now.Sub(b.shown)) {
+		b.screen.draw(b.state)
+		b.shown = now
+	}
+}
+
+// Note writes a line that stays, such as the result of an epoch: above the bar on a terminal, among the
+// other lines of a log. A notebook does not show it: there a curve does this better.
+func (b *Bar) Note(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.screen.note(line)
+	b.shown = time.Time{} // draw again with the next report
+}
+
+// SetTotal changes the number of parts, for jobs that learn it on the way.
+func (b *Bar) SetTotal(total int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.total = total
+}
+
+// Estimate takes the speed (parts a second) and the time left from the job, if it
+// knows better than the bar can measure: that evaluations come, for example.
+// Zeros are shown as not known. It is shown with the next [Bar.Set].
+func (b *Bar) Estimate(speed float64, left time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.estimated, b.state.speed, b.state.left = true, speed, left
+}
+
+// Done ends the bar with what came of the job, or the state that it stopped in.
+func (b *Bar) Done(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return
+	}
+	b.ended = true
+	b.state.text, b.state.elapsed = text, b.now().Sub(b.started)
+	b.screen.end(b.state)
+}
+
+// measure updates the speed, the time left and the time passed.
+func (b *Bar) measure(now time.Time, done int64) {
+	b.state.elapsed = now.Sub(b.started)
+	if b.estimated {
+		return
+	}
+	if len(b.marks) == 0 {
+		b.marks = append(b.marks, mark{now, done})
+		return
+	}
+	first := b.marks[0]
+	if passed := now.Sub(first.at).Seconds(); passed > 0 {
+		b.state.speed = float64(done-first.count) / passed
+	}
+	b.state.left = 0
+	if remaining := b.state.total - done; remaining > 0 && b.state.speed > 0 {
+		b.state.left = time.Duration(float64(remaining) / b.state.speed * float64(time.Second))
+	}
+	if now.Sub(b.marks[len(b.marks)-1].at) >= time.Second {
+		b.marks = append(b.marks, mark{now, done})
+		if len(b.marks) > speedWindow {
+			b.marks = b.marks[1:]
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package notebook
+
+import (
+	"time"
+
+	"github.com/janpfeifer/gonb/gonbui"
+
+	"stochdepth/toolkit/figures"
+)
+
+// Live is a figure in the cell's output that is drawn anew while the cell runs.
+// Outside of a notebook it does nothing.
+type Live struct {
+	id    string
+	drawn time.Time
+}
+
+// NewLive makes a place for a figure, at the first [Live.Update].
+func NewLive() *Live { return &Live{id: "live-" + gonbui.UniqueId()} }
+
+// Update draws the figure anew, unless that was done within the last 2 seconds.
+// An error of draw leaves the figure as it was: while a run is young there may
+// be nothing to draw yet.
+func (l *Live) Update(draw func() (*figures.Figure, error)) {
+	if time.Since(l.drawn) >= 2*time.Second {
+		_ = l.Done(draw)
+		l.drawn = time.Now()
+	}
+}
+
+// Done draws the figure for the last time.
+func (l *Live) Done(draw func() (*figures.Figure, error)) error {
+	if !gonbui.IsNotebook {
+		return nil
+	}
+	figure, err := draw()
+	if err != nil {
+		return err
+	}
+	png, err := figure.Bytes("png") // an SVG's letters depend on the reader's fonts
+	if err != nil {
+		return err
+	}
+	displayPNG(png, l.id)
+	return nil
+}

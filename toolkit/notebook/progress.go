@@ -1,0 +1,100 @@
+package notebook
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// progress is the state of a job, as a [Bar] shows it.
+type progress struct {
+	label, unit, text string
+	done, total       int64 // total 0: unknown
+	speed             float64
+	elapsed, left     time.Duration // left 0: unknown
+}
+
+// fraction is the part that is done, in 0..1; false if the total is not known.
+func (p progress) fraction() (float64, bool) {
+	if p.total <= 0 {
+		return 0, false
+	}
+	return min(1, float64(p.done)/float64(p.total)), true
+}
+
+// parts are the numbers, in the order they are shown in.
+func (p progress) parts() []string {
+	var parts []string
+	if fraction, ok := p.fraction(); ok {
+		parts = append(parts, fmt.Sprintf("%3.0f%%", math.Floor(100*fraction)), p.count(p.done)+" of "+p.amount(p.total))
+	} else {
+		parts = append(parts, p.amount(p.done))
+	}
+	if p.speed > 0 {
+		parts = append(parts, p.rate())
+	}
+	if p.left > 0 {
+		parts = append(parts, span(p.left)+" left")
+	}
+	if p.text != "" {
+		parts = append(parts, p.text)
+	}
+	return parts
+}
+
+// result is the line that stays when the job has ended.
+func (p progress) result() string {
+	result := fmt.Sprintf("%s: %s in %s", p.label, p.amount(p.done), span(p.elapsed))
+	if p.text != "" {
+		result += ", " + p.text
+	}
+	return result
+}
+
+func (p progress) inBytes() bool { return p.unit == "bytes" }
+
+// amount is a count with its unit.
+func (p progress) amount(n int64) string {
+	if p.inBytes() {
+		return p.count(n) + " MB"
+	}
+	return strings.TrimSpace(p.count(n) + " " + p.unit)
+}
+
+func (p progress) count(n int64) string {
+	if p.inBytes() {
+		return fmt.Sprintf("%.1f", float64(n)/1e6)
+	}
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+func (p progress) rate() string {
+	switch {
+	case p.inBytes():
+		return fmt.Sprintf("%.1f MB/s", p.speed/1e6)
+	case p.speed < 0.1: // slow enough to count the other way round
+		return fmt.Sprintf("%.0f s each", 1/p.speed)
+	case p.speed < 10:
+		return fmt.Sprintf("%.2g/s", p.speed)
+	}
+	return fmt.Sprintf("%.0f/s", p.speed)
+}
+
+// span is a duration in the two units that matter.
+func span(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
+}

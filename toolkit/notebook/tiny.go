@@ -1,0 +1,44 @@
+package notebook
+
+import (
+	"os"
+	"path/filepath"
+
+	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/runs"
+)
+
+// EnvTiny names the environment variable that makes the notebooks small: `make
+// test` executes them all in a minute or so, and keeps its results apart.
+const EnvTiny = "STOCHDEPTH_TINY"
+
+// Tiny reports whether this is such a trial, whose numbers mean nothing.
+func Tiny() bool { return os.Getenv(EnvTiny) != "" }
+
+// Preset is [runs.Preset], made small in a trial.
+func Preset(name string) (runs.Recipe, error) {
+	recipe, err := runs.Preset(name)
+	if err == nil && Tiny() {
+		recipe.Depth = min(recipe.Depth, 14)
+		recipe.Epochs, recipe.WarmupEpochs, recipe.EvaluateEvery = 2, 0, 0
+		recipe.BatchSize = min(recipe.BatchSize, 32)
+		recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 128, 64, 64
+	}
+	return recipe, err
+}
+
+// RunDir is the folder of a run, data/runs/<name>.
+func RunDir(name string) string { return output("data/runs", name) }
+
+// FigurePath is the file of a figure, figures/<name>.
+func FigurePath(name string) string { return output("figures", name) }
+
+// output is a path below the project's folder, or below a folder for trials.
+func output(folder, name string) string {
+	root, err := project.Root()
+	Check(err)
+	if Tiny() {
+		root = filepath.Join(root, ".out", "tiny")
+	}
+	return filepath.Join(root, filepath.FromSlash(folder), name)
+}

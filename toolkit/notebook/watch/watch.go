@@ -1,0 +1,102 @@
+// Package watch trains while one watches: in a notebook's cell with a progress bar
+// and a curve that grows, elsewhere with the bar alone. It is apart from package
+// notebook so that cells which only look at results need not link GoMLX.
+package watch
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// Train makes the run in the folder dir, or goes on with it if it is there
+// already, and shows how it goes. The curves of other runs, named by their
+// folders, are drawn for comparison. When ctx ends the run is saved, and the next
+// call goes on with it.
+func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string) (*runs.Run, error) {
+	if done, err := runs.Open(dir); err == nil && done.Result != nil && done.Result.Completed {
+		fmt.Printf("%s is trained already; delete its folder to train it again.\n", done.Name)
+		return done, nil
+	}
+	b, err := backend.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer b.Finalize()
+
+	compared, err := open(others)
+	if err != nil {
+		return nil, err
+	}
+	curve := notebook.NewLive()
+	draw := func() (*figures.Figure, error) {
+		run, err := runs.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
+	}
+	bar := notebook.NewBar(0, filepath.Base(dir), "steps")
+	report := Progress(bar)
+	run, err := training.Train(ctx, b, training.Options{Dir: dir, Recipe: recipe, OnProgress: func(p training.Progress) {
+		report(p)
+		if p.Row != nil {
+			curve.Update(draw)
+		}
+	}})
+	if err != nil {
+		bar.Done("not finished")
+		return nil, err
+	}
+	bar.Done(Result(run))
+	return run, curve.Done(draw)
+}
+
+func open(dirs []string) ([]*runs.Run, error) {
+	list := make([]*runs.Run, len(dirs))
+	for i, dir := range dirs {
+		run, err := runs.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = run
+	}
+	return list, nil
+}
+
+// Progress returns a function for [training.Options] that reports to the bar.
+func Progress(bar *notebook.Bar) func(training.Progress) {
+	return func(p training.Progress) {
+		bar.SetTotal(p.Steps)
+		bar.Estimate(p.StepsPerSecond, p.Remaining)
+		bar.Set(p.Step, describe(p))
+	}
+}
+
+// describe puts the state of a run into a few words.
+func describe(p training.Progress) string {
+	text := fmt.Sprintf("epoch %d of %d, %s", p.Epoch, p.Epochs, p.Phase)
+	if !math.IsNaN(p.Loss) {
+		text += fmt.Sprintf(", loss %.3f, error %.1f %%", p.Loss, p.Error)
+	}
+	if !math.IsNaN(p.Open) {
+		text += fmt.Sprintf(", %.1f of %d blocks", p.Open, p.Blocks)
+	}
+	return text
+}
+
+// Result puts the outcome of a run into a few words.
+func Result(run *runs.Run) string {
+	best, ok := run.Best()
+	if !ok {
+		return "no evaluation yet"
+	}
+	return fmt.Sprintf("test error %.1f %% at the epoch of the lowest validation error, %g", best.TestError, best.Epoch)
+}

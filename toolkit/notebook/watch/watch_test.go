@@ -1,0 +1,45 @@
+package watch
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+func TestDescribe(t *testing.T) {
+	p := training.Progress{Phase: "training", Epoch: 3, Epochs: 6, Blocks: 9, Loss: 0.4567, Error: 12.34, Open: 6.78}
+	require.Equal(t, "epoch 3 of 6, training, loss 0.457, error 12.3 %, 6.8 of 9 blocks", describe(p))
+	p.Phase, p.Loss, p.Open = "compiling", math.NaN(), math.NaN()
+	require.Equal(t, "epoch 3 of 6, compiling", describe(p))
+}
+
+// A small run from its beginning to its end, which the second call finds made.
+func TestTrain(t *testing.T) {
+	if _, err := backend.Find(); err != nil {
+		t.Skip(err)
+	}
+	t.Setenv(notebook.EnvTiny, "1")
+	recipe := notebook.Must(notebook.Preset("quickstart"))
+	recipe.Depth, recipe.Epochs = 8, 1
+	dir := filepath.Join(t.TempDir(), "quickstart")
+	run, err := Train(t.Context(), dir, recipe)
+	require.NoError(t, err)
+	require.True(t, run.Result.Completed)
+	require.Len(t, run.Rows, 1)
+	require.Regexp(t, `^test error \d+\.\d % at the epoch of the lowest validation error, 1$`, Result(run))
+
+	again, err := Train(t.Context(), dir, recipe)
+	require.NoError(t, err)
+	require.Equal(t, run.Result.Ended.Round(time.Second), again.Result.Ended.Round(time.Second))
+
+	_, err = Train(t.Context(), dir+"-2", runs.Recipe{}, "/nowhere")
+	require.ErrorContains(t, err, "/nowhere")
+}

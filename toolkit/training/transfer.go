@@ -1,0 +1,301 @@
+package training
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/tensorfile"
+)
+
+// A network leaves and enters the project as a safetensors file. Names and layouts are those of
+// PyTorch, block by block, so that a module of the same structure takes them as its state dict:
+//
+//	stem.conv.weight [16, 3, 3, 3]                         out, in, height, width
+//	stem.bn.{weight, bias, running_mean, running_var} [16]
+//	blocks.<l>.conv{1, 2}.weight [out, in, 3, 3]           l from 0
+//	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
+//	fc.weight [classes, 64]; fc.bias [classes]
+//	normalization.{mean, deviation}                        of pixels on the scale 0..255
+//	survival [L]                                           p_l of each block
+//
+// The metadata holds the run's recipe. All tensors are F32, or F64 for a network of that type.
+
+// Export writes the model to path.
+func (m *Model) Export(path string, metadata map[string]string) error {
+	recipe, err := json.Marshal(m.Recipe)
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(recipe)}
+	for key, value := range metadata {
+		meta[key] = value
+	}
+	var out []tensorfile.Tensor
+	add := func(name string, shape []int, values []float64) {
+		out = append(out, encode(name, shape, values, m.Network.ParameterDType()))
+	}
+	err = m.visit(func(name string, part variablePart) error {
+		values, err := part.read()
+		if err != nil {
+			return err
+		}
+		add(name, part.torchShape(), part.toTorch(values))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	add("normalization.mean", []int{len(m.Normalization.Mean)}, widen(m.Normalization.Mean))
+	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, widen(m.Normalization.Deviation))
+	add("survival", []int{len(m.Network.Survival)}, m.Network.Survival)
+	return tensorfile.Write(path, out, meta)
+}
+
+// ImportedRecipe returns the recipe that a file written by [Model.Export] carries. A file from
+// elsewhere has none: found is false.
+func ImportedRecipe(path string) (recipe runs.Recipe, found bool, err error) {
+	_, meta, err := tensorfile.Read(path)
+	if err != nil || meta["recipe"] == "" {
+		return recipe, false, err
+	}
+	if err := json.Unmarshal([]byte(meta["recipe"]), &recipe); err != nil {
+		return recipe, false, fmt.Errorf("the recipe in %s does not parse (%w): give one with --recipe", path, err)
+	}
+	return recipe, true, nil
+}
+
+// Import sets the model's variables, and its normalisation if the file has one, from a file of the
+// names and shapes of [Model.Export]. A missing, surplus or differently shaped tensor is an error, and
+// then nothing is changed.
+func (m *Model) Import(path string) error {
+	list, _, err := tensorfile.Read(path)
+	if err != nil {
+		return err
+	}
+	file := make(map[string]tensorfile.Tensor, len(list))
+	for _, t := range list {
+		file[t.Name] = t
+	}
+	take := func(name string, shape []int) ([]float64, error) {
+		t, ok := file[name]
+		if !ok {
+			return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs", path, name, m.Recipe.Depth)
+		}
+		delete(file, name)
+		if shape != nil && fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
+			return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
+				name, path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
+		}
+		return decode(t)
+	}
+	type write struct {
+		part   variablePart
+		values []float64
+	}
+	var writes []write
+	err = m.visit(func(name string, part variablePart) error {
+		values, err := take(name, part.torchShape())
+		writes = append(writes, write{part, values})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	normalization := m.Normalization
+	for name, target := range map[string]*[]float32{"normalization.mean": &normalization.Mean, "normalization.deviation": &normalization.Deviation} {
+		if _, ok := file[name]; ok {
+			values, err := take(name, []int{len(*target)})
+			if err != nil {
+				return err
+			}
+			*target = narrow(values)
+		}
+	}
+	delete(file, "survival")
+	for name := range file {
+		if !strings.HasSuffix(name, ".num_batches_tracked") { // PyTorch counts batches; nothing depends on it
+			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", path, name, m.Recipe.Depth)
+		}
+	}
+	m.Normalization = normalization
+	for _, w := range writes {
+		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// variablePart is a variable of the network, or one block's row of a stacked one.
+type variablePart struct {
+	variable *model.Variable
+	row      int   // of the leading axis, or -1 for the whole variable
+	shape    []int // without the leading axis
+}
+
+// visit calls f for every part with the name it has in a file, from input to output.
+func (m *Model) visit(f func(name string, part variablePart) error) error {
+	scope := m.Store.RootScope()
+	batchNorm := [][2]string{{"scale", "weight"}, {"offset", "bias"}, {"mean", "running_mean"}, {"variance", "running_var"}}
+	whole := func(variable, name string) error {
+		v := resnet.Variable(scope, variable)
+		return f(name, variablePart{v, -1, v.Shape().Dimensions})
+	}
+	if err := whole("stem/kernel", "stem.conv.weight"); err != nil {
+		return err
+	}
+	for _, names := range batchNorm {
+		if err := whole("stem/"+names[0], "stem.bn."+names[1]); err != nil {
+			return err
+		}
+	}
+	for _, s := range m.Network.Stages() {
+		for i := range s.Count {
+			block := "blocks." + strconv.Itoa(s.First+i) + "."
+			row := func(variable, name string) error {
+				v := resnet.Variable(scope, s.Name+"/"+variable)
+				return f(block+name, variablePart{v, i, v.Shape().Dimensions[1:]})
+			}
+			for _, k := range []string{"1", "2"} {
+				if err := row("kernel"+k, "conv"+k+".weight"); err != nil {
+					return err
+				}
+				for _, names := range batchNorm {
+					if err := row(names[0]+k, "bn"+k+"."+names[1]); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	if err := whole("linear/weights", "fc.weight"); err != nil {
+		return err
+	}
+	return whole("linear/bias", "fc.bias")
+}
+
+// permutation returns for each axis of PyTorch's layout the axis of ours: kernels are
+// [height, width, in, out] here and [out, in, height, width] there, matrices are transposed.
+func (p variablePart) permutation() []int {
+	switch len(p.shape) {
+	case 4:
+		return []int{3, 2, 0, 1}
+	case 2:
+		return []int{1, 0}
+	}
+	return []int{0}
+}
+
+func (p variablePart) torchShape() []int {
+	shape := make([]int, len(p.shape))
+	for i, axis := range p.permutation() {
+		shape[i] = p.shape[axis]
+	}
+	return shape
+}
+
+// toTorch returns the values in PyTorch's layout, fromTorch in ours.
+func (p variablePart) toTorch(values []float64) []float64 {
+	out := make([]float64, len(values))
+	p.pairs(func(torch, ours int) { out[torch] = values[ours] })
+	return out
+}
+
+func (p variablePart) fromTorch(values []float64) []float64 {
+	out := make([]float64, len(values))
+	p.pairs(func(torch, ours int) { out[ours] = values[torch] })
+	return out
+}
+
+// pairs calls f with the position of every value in both layouts.
+func (p variablePart) pairs(f func(torch, ours int)) {
+	strides, stride := make([]int, len(p.shape)), 1
+	for axis := len(p.shape) - 1; axis >= 0; axis-- {
+		strides[axis], stride = stride, stride*p.shape[axis]
+	}
+	shape, order := p.torchShape(), p.permutation()
+	for torch := range stride {
+		rest, ours := torch, 0
+		for i := len(shape) - 1; i >= 0; i-- {
+			ours += rest % shape[i] * strides[order[i]]
+			rest /= shape[i]
+		}
+		f(torch, ours)
+	}
+}
+
+// span returns where the part lies in the variable's values.
+func (p variablePart) span() (from, to int) {
+	size := 1
+	for _, n := range p.shape {
+		size *= n
+	}
+	from = max(0, p.row) * size
+	return from, from + size
+}
+
+func (p variablePart) read() ([]float64, error) {
+	value, err := p.variable.Value()
+	if err != nil {
+		return nil, err
+	}
+	from, to := p.span()
+	var values []float64
+	err = value.ConstFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float64:
+			values = append(values, flat[from:to]...)
+		case []float32:
+			values = widen(flat[from:to])
+		}
+	})
+	return values, err
+}
+
+func (p variablePart) write(values []float64) error {
+	value, err := p.variable.Value()
+	if err != nil {
+		return err
+	}
+	from, to := p.span()
+	var next *tensors.Tensor
+	err = value.ConstFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float64:
+			all := append([]float64{}, flat...)
+			copy(all[from:to], values)
+			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
+		case []float32:
+			all := append([]float32{}, flat...)
+			copy(all[from:to], narrow(values))
+			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return p.variable.SetValue(next)
+}
+
+func widen(values []float32) []float64 {
+	wide := make([]float64, len(values))
+	for i, v := range values {
+		wide[i] = float64(v)
+	}
+	return wide
+}
+
+func narrow(values []float64) []float32 {
+	n := make([]float32, len(values))
+	for i, v := range values {
+		n[i] = float32(v)
+	}
+	return n
+}
