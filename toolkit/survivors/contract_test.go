@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -20,9 +21,12 @@ import (
 	"stochdepth/toolkit/survivors"
 )
 
+// opened is shared by the tests: a variable stays with the backend that used it first.
+var opened = sync.OnceValues(backend.Open)
+
 func open(t testing.TB) compute.Backend {
 	t.Helper()
-	b, err := backend.Open()
+	b, err := opened()
 	require.NoError(t, err)
 	return b
 }

@@ -1,0 +1,126 @@
+package depth_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/depth"
+)
+
+func TestBlocksPerGroup(t *testing.T) {
+	for layers, n := range map[int]int{8: 1, 20: 3, 56: 9, 110: 18, 152: 25, 1202: 200} {
+		got, err := depth.BlocksPerGroup(layers)
+		require.NoError(t, err)
+		require.Equal(t, n, got)
+		require.Equal(t, layers, depth.Layers(n))
+	}
+	for layers, want := range map[int]string{
+		21:  "depth 21 is not 6N+2 layers: the nearest are 20 and 26",
+		109: "depth 109 is not 6N+2 layers: the nearest are 104 and 110",
+		2:   "depth 2 is not 6N+2 layers: the nearest is 8",
+		-7:  "depth -7 is not 6N+2 layers: the nearest is 8",
+	} {
+		_, err := depth.BlocksPerGroup(layers)
+		require.EqualError(t, err, want)
+	}
+}
+
+// The paper's numbers: Section 3 (40 of 54 blocks, (3L-1)/4), Section 4 (p_L = 0.2).
+func TestExpectedOpen(t *testing.T) {
+	for _, c := range []struct {
+		blocks    int
+		deathRate float64
+		want      float64
+	}{{9, 0.5, 6.5}, {54, 0.5, 40.25}, {54, 0.8, 32}, {75, 0.5, 56}, {600, 0.5, 449.75}} {
+		require.InDelta(t, c.want, depth.Linear(c.blocks, c.deathRate).ExpectedOpen(), 1e-9)
+	}
+	require.InDelta(t, 27, depth.Uniform(54, 0.5).ExpectedOpen(), 1e-9)
+	require.InDelta(t, math.Sqrt(54*0.25), depth.Uniform(54, 0.5).OpenDeviation(), 1e-9)
+}
+
+func TestLinear(t *testing.T) {
+	p := depth.Linear(5, 0.5)
+	require.InDeltaSlice(t, []float64{0.9, 0.8, 0.7, 0.6, 0.5}, []float64(p), 1e-12) // Fig. 2
+	require.False(t, p.IsConstant())
+	require.True(t, depth.Constant(5).IsConstant())
+}
+
+func TestByRule(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		rate float64
+		list []float64
+		want string
+	}{
+		{"linear", 1, nil, "death rate 1 is outside [0, 1)"},
+		{"linear", math.NaN(), nil, "death rate NaN is outside"},
+		{"sometimes", 0.5, nil, `unknown survival rule "sometimes"`},
+		{"list", 0, []float64{1}, "1 survival probabilities, the network has 2 blocks"},
+		{"list", 0, []float64{1, 0}, "of block 2 is 0"},
+	} {
+		_, err := depth.ByRule(c.rule, 2, c.rate, c.list)
+		require.ErrorContains(t, err, c.want)
+	}
+	p, err := depth.ByRule("list", 2, 0, []float64{1, 0.25})
+	require.NoError(t, err)
+	require.Equal(t, depth.Survival{1, 0.25}, p)
+}
+
+// Each gate is open with its probability, and the number of open blocks has the expectation and
+// deviation of the formulas: within four standard errors over 20,000 minibatches.
+func TestDrawStatistics(t *testing.T) {
+	const draws = 20000
+	p := depth.Linear(54, 0.5)
+	opened := make([]float64, len(p))
+	var sum, squares float64
+	for step := range int64(draws) {
+		gates := p.Draw(depth.Rand(1, depth.GateDraws, step))
+		for i, open := range gates {
+			if open {
+				opened[i]++
+			}
+		}
+		n := float64(gates.Open())
+		sum, squares = sum+n, squares+n*n
+	}
+	for i, v := range p {
+		require.InDelta(t, v, opened[i]/draws, 4*math.Sqrt(v*(1-v)/draws)+1e-12, "block %d", i+1)
+	}
+	mean := sum / draws
+	require.InDelta(t, p.ExpectedOpen(), mean, 4*p.OpenDeviation()/math.Sqrt(draws))
+	require.InDelta(t, p.OpenDeviation(), math.Sqrt(squares/draws-mean*mean), 4*p.OpenDeviation()/math.Sqrt(2*draws))
+}
+
+// Gates of different blocks, minibatches, seeds and streams are independent: correlations stay within
+// five standard errors.
+func TestStreamsAreIndependent(t *testing.T) {
+	const draws = 20000
+	series := map[string]func(i int64) float64{
+		"seed 1":      func(i int64) float64 { return depth.Rand(1, depth.GateDraws, i).Float64() },
+		"seed 2":      func(i int64) float64 { return depth.Rand(2, depth.GateDraws, i).Float64() },
+		"next step":   func(i int64) float64 { return depth.Rand(1, depth.GateDraws, i+1).Float64() },
+		"other":       func(i int64) float64 { return depth.Rand(1, depth.Augmentation, i).Float64() },
+		"second draw": func(i int64) float64 { r := depth.Rand(1, depth.GateDraws, i); r.Float64(); return r.Float64() },
+	}
+	first := series["seed 1"]
+	for name, other := range series {
+		if name == "seed 1" {
+			continue
+		}
+		var product float64
+		for i := range int64(draws) {
+			product += (first(i) - 0.5) * (other(i) - 0.5)
+		}
+		require.InDelta(t, 0, 12*product/draws, 5/math.Sqrt(draws), name)
+	}
+	require.Equal(t, depth.Rand(7, depth.Shuffling, 3).Perm(10), depth.Rand(7, depth.Shuffling, 3).Perm(10))
+}
+
+func ExampleLinear() {
+	p := depth.Linear(54, 0.5)
+	fmt.Printf("p_1 = %.3f, p_L = %.1f, %.2f of %d blocks open on average\n", p[0], p[53], p.ExpectedOpen(), len(p))
+	// Output: p_1 = 0.991, p_L = 0.5, 40.25 of 54 blocks open on average
+}
