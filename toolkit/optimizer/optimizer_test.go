@@ -8,14 +8,13 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/optimizer"
 )
 
 // Three steps on the loss (a*w)^2/2, whose gradient is a^2 w, against the rule written out.
 func TestSGDByHand(t *testing.T) {
-	b, err := backend.Open()
-	require.NoError(t, err)
+	b := backendtest.Open(t)
 	const a, rate, momentum, decay = 2.0, 0.1, 0.9, 0.01
 	store := model.NewStore()
 	v, err := store.CreateVariable("/w", tensors.FromValue([]float64{1, -3}))

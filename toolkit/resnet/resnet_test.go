@@ -3,30 +3,18 @@ package resnet_test
 import (
 	"math"
 	"math/rand/v2"
-	"sync"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
 )
-
-// opened is shared by the tests: a variable stays with the backend that used it first.
-var opened = sync.OnceValues(backend.Open)
-
-func open(t testing.TB) compute.Backend {
-	t.Helper()
-	b, err := opened()
-	require.NoError(t, err)
-	return b
-}
 
 func network(t testing.TB, layers int, deathRate float64) *resnet.Network {
 	n, err := resnet.New(layers, 10, depth.Linear((layers-2)/2, deathRate))
@@ -106,7 +94,7 @@ func TestShortcut(t *testing.T) {
 		}
 	}
 	shortcut := func() []float64 {
-		out, err := CallOnce(open(t), func(x *Node) *Node { return n.Shortcut(s, x) },
+		out, err := CallOnce(backendtest.Open(t), func(x *Node) *Node { return n.Shortcut(s, x) },
 			tensors.FromFlatDataAndDimensions(image, 1, 4, 4, 2))
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](out)
@@ -118,7 +106,7 @@ func TestShortcut(t *testing.T) {
 
 // forward runs the textbook form and returns its logits and the variables' new values.
 func forward(t *testing.T, n *resnet.Network, store *model.Store, training bool, images *tensors.Tensor, gates []float64, dims ...int) []float64 {
-	exec := model.MustNewExec(open(t), store, func(scope *model.Scope, images, gates *Node) *Node {
+	exec := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, images, gates *Node) *Node {
 		scope.Store().SetTraining(images.Graph(), training)
 		return n.Forward(scope, images, gates)
 	})
@@ -211,7 +199,7 @@ func TestAverages(t *testing.T) {
 // Batch normalisation at test by hand: (x - mean)/sqrt(variance + epsilon) scale + offset.
 func TestBatchNormTest(t *testing.T) {
 	vector := func(v ...float64) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(v, len(v)) }
-	out, err := CallOnceN(open(t), func(inputs []*Node) []*Node {
+	out, err := CallOnceN(backendtest.Open(t), func(inputs []*Node) []*Node {
 		return []*Node{resnet.BatchNormTest(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])}
 	}, tensors.FromFlatDataAndDimensions([]float64{3, 5}, 1, 1, 1, 2), vector(2, 4), vector(0.5, -1), vector(1, 7), vector(4, 0.25))
 	require.NoError(t, err)
@@ -234,7 +222,7 @@ func TestGradientByDifferences(t *testing.T) {
 		logits := n.Forward(scope, images, Const(g, []float64{1, 1, 1}))
 		return ReduceAllMean(Square(AddScalar(logits, -1)))
 	}
-	gradients := model.MustNewExec(open(t), store, func(scope *model.Scope, images *Node) []*Node {
+	gradients := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, images *Node) []*Node {
 		l := loss(scope, images)
 		var nodes []*Node
 		for _, name := range names {
@@ -242,7 +230,7 @@ func TestGradientByDifferences(t *testing.T) {
 		}
 		return Gradient(l, nodes...)
 	}).MustCall(images(2))
-	value := model.MustNewExec(open(t), store, loss)
+	value := model.MustNewExec(backendtest.Open(t), store, loss)
 	const h = 1e-5
 	for k, name := range names {
 		v := resnet.Variable(store.RootScope(), name)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
@@ -16,8 +16,7 @@ import (
 //
 //	go test -run '^$' -bench Step ./toolkit/training
 func BenchmarkStep(b *testing.B) {
-	engine, err := backend.Open()
-	require.NoError(b, err)
+	engine := backendtest.Open(b)
 	for _, c := range []struct {
 		name    string
 		augment bool

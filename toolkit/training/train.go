@@ -118,10 +118,16 @@ func (s *session) resume() error {
 		if err != nil {
 			return err
 		}
-		if found {
-			s.at = p
-			break
+		if !found {
+			continue
 		}
+		s.at = p
+		if name == Best { // the newest was lost
+			if err := s.checkpoints.save(s.model, p); err != nil {
+				return err
+			}
+		}
+		break
 	}
 	s.firstStep = s.at.Step
 	return s.writer.TruncateAfter(s.at.Step)
@@ -301,7 +307,7 @@ func (s *session) report(phase string, row *runs.Row) {
 	if row != nil {
 		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
 	}
-	if done := s.at.Step - s.firstStep; done > 0 && s.trainSeconds > 0 {
+	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // before, it is noise
 		p.StepsPerSecond = float64(done) / s.trainSeconds
 		left := float64(s.steps-s.at.Step) / p.StepsPerSecond
 		if s.evaluations > 0 {

@@ -17,33 +17,20 @@ func exportCommand() *cobra.Command {
 		Short: "Write a run's network as a safetensors file, for PyTorch and others",
 		Args:  cobra.ExactArgs(1),
 	}
-	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best or last")
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
-	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
+	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		run, err := openRun(*folder, args[0])
-		if err != nil {
-			return err
-		}
-		data, err := training.LoadData(run.Recipe, *dataRoot)
-		if err != nil {
-			return err
-		}
-		b, err := backend.Open()
-		if err != nil {
-			return err
-		}
-		model, step, err := training.Restore(b, run, *checkpoint, data)
+		r, err := restore(args[0])
 		if err != nil {
 			return err
 		}
 		if *out == "" {
-			*out = filepath.Base(run.Dir) + ".safetensors"
+			*out = filepath.Base(r.run.Dir) + ".safetensors"
 		}
-		if err := model.Export(*out, map[string]string{"run": run.Name, "step": strconv.FormatInt(step, 10)}); err != nil {
+		if err := r.model.Export(*out, map[string]string{"run": r.run.Name, "step": strconv.FormatInt(r.step, 10)}); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", run.Name, *checkpoint, step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", r.run.Name, r.checkpoint, r.step, *out)
 		return nil
 	}
 	return cmd

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// restored is a run's model as one of its checkpoints has it, with the run's data.
+type restored struct {
+	run        *runs.Run
+	data       *dataset.Data
+	model      *training.Model
+	checkpoint string
+	step       int64
+}
+
+// restoreFlags adds the flags that choose a checkpoint, and returns a function that restores a run's.
+func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
+	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best: of the epoch with the lowest validation error; last: the newest")
+	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
+	return func(name string) (*restored, error) {
+		run, err := openRun(*folder, name)
+		if err != nil {
+			return nil, err
+		}
+		data, err := training.LoadData(run.Recipe, *dataRoot)
+		if err != nil {
+			return nil, err
+		}
+		b, err := backend.Open()
+		if err != nil {
+			return nil, err
+		}
+		model, step, err := training.Restore(b, run, *checkpoint, data)
+		if err != nil {
+			return nil, err
+		}
+		return &restored{run, data, model, *checkpoint, step}, nil
+	}
+}
