@@ -55,7 +55,7 @@ func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) 
 		score.Error += v[0]
 		score.Loss += v[1]
 	}
-	score.Error *= 100 / float64(part.Len())
+	score.Error = 100 * score.Error / float64(part.Len())
 	score.Loss /= float64(part.Len())
 	return score, nil
 }

@@ -3,6 +3,7 @@ package training
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -38,6 +39,7 @@ func (s *session) result(err error) runs.Result {
 	if s.at.Seconds > 0 {
 		r.StepsPerSecond = float64(s.at.Step) / s.at.Seconds
 	}
+	r.BestEpoch, r.ValidationError, r.TestError = math.NaN(), math.NaN(), math.NaN() // before the first evaluation
 	if best, ok := runs.Best(s.writer.Rows()); ok {
 		r.BestEpoch, r.ValidationError, r.TestError = best.Epoch, best.ValidationError, best.TestError
 	}

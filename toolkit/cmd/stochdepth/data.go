@@ -24,17 +24,19 @@ func dataGetCommand() *cobra.Command {
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		bar := notebook.NewBar(0, args[0], "bytes")
+		bar, began := notebook.NewBar(0, args[0], "bytes"), false
 		err := dataset.Get(cmd.Context(), args[0], *root, func(done, total int64, what string) {
+			began = true
 			bar.SetTotal(total)
 			bar.Set(done, what)
 		})
-		if err != nil {
+		switch {
+		case err == nil:
+			bar.Done("downloaded and checked")
+		case began:
 			bar.Done("not finished")
-			return err
 		}
-		bar.Done("downloaded and checked")
-		return nil
+		return err
 	}
 	return cmd
 }

@@ -34,10 +34,12 @@ func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
 	}
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
 	return func() (runs.Recipe, error) {
-		recipe, err := named(*name, flags.Lookup("dataset").Value.String())
+		source := source(*name, flags.Lookup("dataset").Value.String())
+		recipe, err := read(source)
 		if err != nil {
 			return recipe, err
 		}
+		preset := recipe
 		for _, f := range keyFlags {
 			if flag := flags.Lookup(f.flag); flag.Changed {
 				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
@@ -54,22 +56,30 @@ func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
 				return recipe, fmt.Errorf("--set %s: %w", set, err)
 			}
 		}
+		if changes := runs.Differences(recipe, preset); len(changes) > 0 {
+			// The preset's description is of another run.
+			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", source, strings.Join(changes, "; "))
+		}
 		return recipe, recipe.Validate()
 	}
 }
 
-// named returns the recipe of a preset or a file, by default the preset of the data set.
-func named(name, dataset string) (runs.Recipe, error) {
+// source is the preset or the file that a recipe comes from, by default the preset of the data set.
+func source(name, dataset string) string {
 	switch {
-	case name == "" && dataset == "":
-		name = "shapes"
-	case name == "":
-		name = dataset
+	case name != "":
+		return name
+	case dataset != "":
+		return dataset
 	}
-	if strings.HasSuffix(name, ".json") || strings.ContainsAny(name, `/\`) {
-		return runs.ReadRecipe(name)
+	return "shapes"
+}
+
+func read(source string) (runs.Recipe, error) {
+	if strings.HasSuffix(source, ".json") || strings.ContainsAny(source, `/\`) {
+		return runs.ReadRecipe(source)
 	}
-	return runs.Preset(name)
+	return runs.Preset(source)
 }
 
 // recipeGiven reports whether any flag of recipeFlags was used.

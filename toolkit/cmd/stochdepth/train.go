@@ -56,12 +56,10 @@ same command again goes on where the run was stopped, by a signal, by --max-time
 				report(p)
 			},
 		})
-		if err != nil {
-			bar.Done("not finished")
-			return err
+		if run != nil { // it began
+			bar.Done(watch.Result(run))
 		}
-		bar.Done(watch.Result(run))
-		return nil
+		return err
 	}
 	return cmd
 }
