@@ -206,9 +206,7 @@ func vector(t *tensors.Tensor) ([]float64, error) {
 		case []float64:
 			v = append(v, flat...)
 		case []float32:
-			for _, x := range flat {
-				v = append(v, float64(x))
-			}
+			v = widen(flat)
 		}
 	})
 	return v, err

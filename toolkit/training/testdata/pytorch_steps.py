@@ -1,6 +1,6 @@
 """Three training steps of a PyTorch implementation that is not ours, for TestAgainstPyTorch.
 
-    pytorch_steps.py PEERS DIR
+    pytorch_steps.py PEERS DIR float32|float64
 
 PEERS is a folder with peer_common.py and peer_torch.py: a stochastic-depth ResNet with build(n,
 death_rate, parameters), trainer(model, x, y), and the initial weights, the batch and the gates in
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-peers, out = sys.argv[1], sys.argv[2]
+peers, out, dtype = sys.argv[1], sys.argv[2], getattr(torch, sys.argv[3])
 sys.path.insert(0, peers)
 import peer_common as pc  # noqa: E402
 import peer_torch  # noqa: E402
@@ -33,15 +33,15 @@ def named(model):
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
-model = peer_torch.build(N, RATE, pc.init_params(N))
+model = peer_torch.build(N, RATE, pc.init_params(N)).to(dtype)
 images, labels = pc.make_batch(BATCH)
 draw = pc.Gates(N, RATE)
 gates = [draw.draw() for _ in range(STEPS)]
 save_file(dict(named(model), **{
-    "batch.images": torch.from_numpy(images.transpose(0, 2, 3, 1).copy()),
+    "batch.images": torch.from_numpy(images.transpose(0, 2, 3, 1).copy()).to(dtype),
     "batch.labels": torch.from_numpy(labels.astype(np.float32)),
     "batch.gates": torch.from_numpy(np.array(gates, np.float32)),
 }), out + "/start.safetensors")
-step = peer_torch.trainer(model, torch.from_numpy(images), torch.from_numpy(labels).long())
+step = peer_torch.trainer(model, torch.from_numpy(images).to(dtype), torch.from_numpy(labels).long())
 losses = [step(g) for g in gates]
-save_file(dict(named(model), losses=torch.tensor(losses)), out + "/end.safetensors")
+save_file(dict(named(model), losses=torch.tensor(losses, dtype=torch.float64)), out + "/end.safetensors")
