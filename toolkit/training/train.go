@@ -129,6 +129,11 @@ func (s *session) resume() error {
 		}
 		break
 	}
+	// A crash before the first checkpoint can leave one row behind; more rows are a record that came
+	// without its checkpoints, from git for example, and is not to be overwritten.
+	if s.at.Step == 0 && len(s.writer.Rows()) > 1 {
+		return fmt.Errorf("the run %s is a record without checkpoints, so it cannot go on: choose another run name, or delete the folder to train it anew", s.Dir)
+	}
 	s.firstStep = s.at.Step
 	return s.writer.TruncateAfter(s.at.Step)
 }

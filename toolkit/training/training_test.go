@@ -309,6 +309,23 @@ func TestContractThroughSteps(t *testing.T) {
 	}
 }
 
+// A record without its checkpoints, as git has it, is not overwritten.
+func TestRecordWithoutCheckpoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	writer, err := runs.Create(dir, tiny(t))
+	require.NoError(t, err)
+	for step := range int64(2) {
+		require.NoError(t, writer.Append(runs.Row{Epoch: float64(step + 1), Step: 3 * (step + 1)}))
+	}
+	require.NoError(t, writer.Close())
+	_, err = train(t, context.Background(), dir, tiny(t), nil)
+	require.ErrorContains(t, err, "is a record without checkpoints, so it cannot go on: choose another run name")
+	run, err := runs.Open(dir)
+	require.NoError(t, err)
+	require.Len(t, run.Rows, 2)
+	require.Nil(t, run.Result)
+}
+
 // What export writes, import reads: the same errors and losses from another run.
 func TestExportImport(t *testing.T) {
 	root := t.TempDir()

@@ -57,7 +57,7 @@ func figuresCommand() *cobra.Command {
 	folder := runsFlag(quickstart)
 	quickstart.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			args = []string{"quickstart-constant", "quickstart-stochastic"}
+			args = []string{"shapes-20-constant", "shapes-20-linear-0.8"} // the recorded ones
 		}
 		constant, err := openRun(*folder, args[0])
 		if err != nil {
