@@ -145,7 +145,9 @@ func (c *checkpoints) restore(m *Model, name string) (p position, found bool, er
 		return position{}, false, fmt.Errorf("the checkpoint %s is damaged (%w): delete this folder to go on from %s, the rows after it are then made again",
 			dir, err, c.alternative(name))
 	}
-	m.Normalization = p.Normalization
+	if len(p.Normalization.Mean) > 0 { // an imported network may have been trained on other images
+		m.Normalization = p.Normalization
+	}
 	return p, true, nil
 }
 

@@ -15,7 +15,7 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint string, data *dataset.
 	if checkpoint != Best && checkpoint != Last {
 		return nil, 0, fmt.Errorf("there is no checkpoint %q: use %s or %s", checkpoint, Best, Last)
 	}
-	m, err := NewModel(b, run.Recipe, len(data.Classes), dataset.Normalization{})
+	m, err := NewModel(b, run.Recipe, len(data.Classes), Fit(run.Recipe, data.Train))
 	if err != nil {
 		return nil, 0, err
 	}
