@@ -8,12 +8,11 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/notebook"
 )
 
 func figuresCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "figures", Short: "Draw the project's figures from its recorded runs"}
-	out := cmd.PersistentFlags().String("out", notebook.FigurePath(""), "folder of the figures")
+	out := cmd.PersistentFlags().String("out", inProject("figures"), "folder of the figures")
 	save := func(cmd *cobra.Command, name string, figure *figures.Figure) error {
 		path := filepath.Join(*out, name)
 		if err := figures.Save(path, figure); err != nil {

@@ -43,11 +43,13 @@ func command() *cobra.Command {
 
 // runsFlag adds the flag --runs, the folder of the run folders.
 func runsFlag(cmd *cobra.Command) *string {
-	folder := "data/runs"
-	if root, err := project.Root(); err == nil {
-		folder = filepath.Join(root, "data", "runs")
-	}
-	return cmd.Flags().String("runs", folder, "folder of the run folders")
+	return cmd.Flags().String("runs", inProject("data", "runs"), "folder of the run folders")
+}
+
+// inProject is a path in the project's folder, or in the working directory outside of the project.
+func inProject(path ...string) string {
+	root, _ := project.Root()
+	return filepath.Join(append([]string{root}, path...)...)
 }
 
 // dataRootFlag adds the flag --data-root, the folder of a data set's files.
