@@ -195,3 +195,27 @@ func TestContract(t *testing.T) {
 		}
 	}
 }
+
+// TestContractAtTest compares the two forms' logits in test mode, with running averages that have moved:
+// every block scaled by its survival probability (Eq. 5).
+func TestContractAtTest(t *testing.T) {
+	b := backendtest.Open(t)
+	n := network(t, 14, dtypes.Float64)
+	images, _ := batch(n, 4)
+	logits := func(form forward) []float64 {
+		store := model.NewStore()
+		require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
+		run := func(training bool) *tensors.Tensor {
+			return model.MustNewExec(b, store, func(scope *model.Scope, images, gates *Node) *Node {
+				scope.Store().SetTraining(images.Graph(), training)
+				return form(n, scope, images, gates)
+			}).MustCall(images, gatesOf(n, depth.AllOpen(len(n.Survival))))[0]
+		}
+		run(true) // moves the averages
+		return flat(run(false))
+	}
+	want, got := logits(forms["resnet"]), logits(forms["survivors"])
+	require.LessOrEqual(t, difference(want, got), 1e-9)
+	require.NotEqual(t, want[0], want[1])
+	t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
+}
