@@ -77,7 +77,7 @@ test: check
 	rm -rf .out/tiny
 	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook notebooks/*.ipynb
 	echo "== go test =="
-	go test ./...
+	go test -timeout 20m ./...
 
 .PHONY: check
 check: setup
