@@ -138,9 +138,9 @@ func (s *session) resume() error {
 	return s.writer.TruncateAfter(s.at.Step)
 }
 
-// train runs the steps that are left.
+// train runs the steps that are left, and the evaluation if the run was stopped during the last one.
 func (s *session) train(ctx context.Context) error {
-	for s.at.Step < s.steps {
+	for s.at.Step < s.steps || s.at.Row.Steps > 0 {
 		if ctx.Err() != nil {
 			return s.stop(ctx)
 		}

@@ -132,6 +132,22 @@ func TestResume(t *testing.T) {
 		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
 		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
 	})
+	t.Run("stopped in the last evaluation", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "evaluating")
+		ctx, cancel := context.WithCancel(context.Background())
+		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
+			if p.Step == 9 && p.Phase == "evaluating" {
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, training.ErrStopped)
+		require.Len(t, run.Rows, 2)
+
+		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
+		require.NoError(t, err)
+		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+	})
 	t.Run("checkpoint cut in half", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(whole, "checkpoint", "last", "*.bin"))
 		require.NoError(t, err)
