@@ -97,6 +97,13 @@ func TestResume(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, alone.Rows, 3)
 	require.True(t, alone.Result.Completed)
+	endsAlike := func(t *testing.T, dir string) {
+		t.Helper()
+		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
+		require.NoError(t, err)
+		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+	}
 
 	t.Run("killed", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "killed")
@@ -109,10 +116,7 @@ func TestResume(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, half.Rows, 1)
 
-		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
-		require.NoError(t, err)
-		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
-		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+		endsAlike(t, dir)
 	})
 	t.Run("stopped", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "stopped")
@@ -127,10 +131,7 @@ func TestResume(t *testing.T) {
 		require.Equal(t, "stopped", run.Result.Status)
 		require.EqualValues(t, 5, run.Result.Steps)
 
-		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
-		require.NoError(t, err)
-		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
-		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+		endsAlike(t, dir)
 	})
 	t.Run("stopped in the last evaluation", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "evaluating")
@@ -143,10 +144,7 @@ func TestResume(t *testing.T) {
 		require.ErrorIs(t, err, training.ErrStopped)
 		require.Len(t, run.Rows, 2)
 
-		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
-		require.NoError(t, err)
-		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
-		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+		endsAlike(t, dir)
 	})
 	t.Run("checkpoint cut in half", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(whole, "checkpoint", "last", "*.bin"))
