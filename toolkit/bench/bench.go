@@ -1,0 +1,100 @@
+// Package bench holds measurements of speed: what was timed, on which machine, at which commit. The files
+// in data/bench are Records. Measuring is done in package bench/measure; this one has no GoMLX, so that
+// figures can read what was measured.
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Record is one session of measuring: all its measurements come from one machine and commit, and so may be
+// compared with each other.
+type Record struct {
+	Description string            `json:"description"` // what was measured and by which command
+	Date        string            `json:"date"`        // RFC 3339, UTC
+	Commit      string            `json:"commit"`
+	Machine     string            `json:"machine"` // processor and cores
+	Device      string            `json:"device"`  // what computed: "cpu" or the GPU's name
+	Versions    map[string]string `json:"versions"`
+	PeakGFLOPS  float64           `json:"peak_gflops"` // of a float32 matrix product of 4096, by XLA, on this machine; 0: not measured
+	Results     []Measurement     `json:"results"`
+}
+
+// Measurement times training steps of one network: forward, backward and the optimizer's update of one minibatch.
+type Measurement struct {
+	System string `json:"system"` // stochdepth, pytorch or jax
+	Mode   string `json:"mode"`   // stochdepth: survivors or resnet (the two forms); the peers' own modes: eager, compiled, mask, cond, scan
+	DType  string `json:"dtype"`
+	Layers int    `json:"layers"` // 6N+2
+	Batch  int    `json:"batch"`  // images
+
+	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule, or what was asked for where Fixed
+	Fixed     bool    `json:"fixed"`      // Open blocks were set by hand, not drawn
+	Blocks    int     `json:"blocks"`     // L
+	Open      float64 `json:"open"`       // open blocks, mean over the steps
+
+	Steps    int     `json:"steps"`     // timed steps, n
+	StepMS   float64 `json:"step_ms"`   // median of the steps' times
+	LowMS    float64 `json:"low_ms"`    // fastest step
+	HighMS   float64 `json:"high_ms"`   // slowest step
+	CompileS float64 `json:"compile_s"` // first step less a later one; 0: nothing is compiled
+	PeakMB   float64 `json:"peak_mb"`   // most memory held by the process (CPU) or on the device
+}
+
+// ImagesPerSecond is the throughput of training.
+func (m Measurement) ImagesPerSecond() float64 { return float64(m.Batch) / m.StepMS * 1e3 }
+
+// Write writes the record to path, whole or not at all.
+func (r *Record) Write(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot write the measurements %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return runs.WriteError(path, err)
+	}
+	return runs.WriteFileAtomic(path, append(data, '\n'))
+}
+
+// Read reads the record at path.
+func Read(path string) (*Record, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no measurements at %s: measure with stochdepth bench", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the measurements: %w", err)
+	}
+	r := &Record{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("the measurements %s are damaged (%w): restore the file, or measure again with stochdepth bench", path, err)
+	}
+	return r, nil
+}
+
+// List reads all records of a folder, sorted by file name.
+func List(folder string) (map[string]*Record, []string, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil {
+		return nil, nil, err
+	}
+	sort.Strings(paths)
+	records, names := make(map[string]*Record), make([]string, 0, len(paths))
+	for _, path := range paths {
+		r, err := Read(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		name := filepath.Base(path[:len(path)-len(".json")])
+		records[name], names = r, append(names, name)
+	}
+	return records, names, nil
+}
