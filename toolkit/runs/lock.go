@@ -2,10 +2,12 @@ package runs
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,44 +20,76 @@ func (e ErrLocked) Error() string {
 	return fmt.Sprintf("the run %s is being written by %s: wait until it ends, stop it, or choose another run name", e.Dir, e.Holder)
 }
 
-// holder is the content of the lock file: who holds the lock. The lock itself is the operating system's and ends
-// with the process however that dies; the content may then be stale, but it is read only while the lock is held.
-type holder struct {
-	PID   int       `json:"pid"`
-	Host  string    `json:"host"`
-	Since time.Time `json:"since"`
+// lock is the right to write a run. Among the processes of one machine the operating system decides, by its lock on
+// the file "lock", which ends with its process however that dies. Machines that share the folder over a network may
+// not see each other's locks: among them a claim decides, a file whose heartbeat tells that its holder lives.
+type lock struct {
+	system *flock.Flock
+	claim  claim
+	end    func() // stops the heartbeat
 }
 
-// lock takes the run's lock, or returns ErrLocked.
-func lock(dir string) (*flock.Flock, error) {
+// takeLock takes the run's lock, or returns ErrLocked.
+func takeLock(dir string) (*lock, error) {
 	path := filepath.Join(dir, lockFile)
-	l := flock.New(path, flock.SetPermissions(0o644))
+	system := flock.New(path, flock.SetPermissions(0o644))
 	// A moment's patience, since a reader that asks for the status holds the lock for an instant.
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	ok, err := l.TryLockContext(ctx, 10*time.Millisecond)
-	if err != nil && ctx.Err() == nil {
+	ok, err := system.TryLockContext(ctx, 10*time.Millisecond)
+	switch {
+	case ok:
+	case isWithoutLocks(err): // then claims alone must do
+	case err != nil && ctx.Err() == nil:
 		return nil, WriteError(path, err)
+	default:
+		return nil, ErrLocked{Dir: dir, Holder: newestClaim(dir).who()}
 	}
-	if !ok {
-		return nil, ErrLocked{Dir: dir, Holder: readHolder(path)}
+	claim, err := takeClaim(dir, thisProcess(), ok)
+	if err != nil {
+		system.Close()
+		return nil, err
 	}
-	host, _ := os.Hostname()
-	data, _ := json.Marshal(holder{PID: os.Getpid(), Host: host, Since: time.Now().Round(time.Second)})
-	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
-		l.Close()
-		return nil, WriteError(path, err)
-	}
+	l := &lock{system: system, claim: claim}
+	l.startHeartbeat()
 	return l, nil
 }
 
-func readHolder(path string) string {
-	var h holder
-	data, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(data, &h) != nil || h.PID == 0 {
-		return "another process"
+// isWithoutLocks reports whether err says that the file system has no locks, as that of a cluster may.
+func isWithoutLocks(err error) bool {
+	return errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOLCK)
+}
+
+func (l *lock) startHeartbeat() {
+	stop := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		ticker := time.NewTicker(beatEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				l.claim.beat() // if it fails, the next may not
+			}
+		}
+	})
+	l.end = func() {
+		close(stop)
+		beating.Wait()
 	}
-	return fmt.Sprintf("process %d on %s since %s", h.PID, h.Host, h.Since.Format("2006-01-02 15:04:05"))
+}
+
+// check returns ErrLocked if another machine has taken the run over, which it may after this one was silent for long.
+func (l *lock) check() error { return l.claim.check() }
+
+// release lets the next writer in.
+func (l *lock) release() error {
+	l.end()
+	l.claim.release()
+	// The lock file stays: removing it would let two writers lock two files of the same name.
+	return l.system.Close()
 }
 
 // locked reports whether a process writes the run now.
@@ -64,8 +98,21 @@ func locked(dir string) bool {
 	if _, err := os.Stat(path); err != nil {
 		return false // and do not create it by asking
 	}
-	l := flock.New(path)
-	ok, err := l.TryRLock()
-	l.Close()
-	return err == nil && !ok
+	system := flock.New(path)
+	ok, err := system.TryRLock()
+	system.Close()
+	if err == nil && !ok {
+		return true
+	}
+	newest := newestClaim(dir)
+	if newest.free() || ok && newest.holder.sameMachine(thisProcess()) {
+		return false
+	}
+	now := time.Now()
+	if file, err := os.CreateTemp(dir, temporaryClaim); err == nil { // the folder's clock, if it lets us ask
+		now = modified(file, now)
+		file.Close()
+		os.Remove(file.Name())
+	}
+	return now.Sub(newest.beaten) < staleAfter
 }

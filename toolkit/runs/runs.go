@@ -5,7 +5,7 @@
 //	epochs.tsv    one row an evaluation, see Row
 //	result.json   the selected epoch, its errors, times, machine and versions, see Result
 //	checkpoint/   written by the training; this package only names it
-//	lock          held by the one process that writes
+//	lock          held by the one process that writes; lock.N says which, and that its machine is alive
 //
 // Writer is the writing side and Run the reading side: any number of readers may look while one process writes.
 // Files are replaced whole or grow by whole rows, so a reader never sees half of anything that matters.

@@ -9,14 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"github.com/gofrs/flock"
 )
 
 // Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
 type Writer struct {
 	dir  string
-	lock *flock.Flock
+	lock *lock
 	log  *os.File // epochs.tsv, for appending
 	size int64    // of the whole rows in log, bytes
 	rows []Row
@@ -25,7 +23,7 @@ type Writer struct {
 // Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe and
 // loads its rows. It returns ErrLocked if another process writes the run, and an error that names the differing keys
 // if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
-// comes.
+// comes, on other machines after a minute.
 func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
@@ -34,7 +32,7 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 		return nil, WriteError(dir, err)
 	}
 	w := &Writer{dir: dir}
-	if w.lock, err = lock(dir); err != nil {
+	if w.lock, err = takeLock(dir); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -81,11 +79,19 @@ func (w *Writer) Rows() []Row { return w.rows }
 // CheckpointDir is the folder for the training's checkpoints, inside the run folder; it need not exist yet.
 func (w *Writer) CheckpointDir() string { return w.path(checkpointDir) }
 
+// Check returns ErrLocked if another machine has taken the run over, which happens when this one was not heard of for
+// a minute: it was suspended, or cut off from a shared folder. Then nothing more is to be written. Append and
+// WriteResult check by themselves.
+func (w *Writer) Check() error { return w.lock.check() }
+
 // Append adds one row and returns when it is on disk. Steps must ascend. After an error the file holds the rows
 // before, whole.
 func (w *Writer) Append(row Row) error {
 	if last := w.lastStep(); len(w.rows) > 0 && row.Step <= last {
 		return fmt.Errorf("the log of %s is at step %d already, a row of step %d cannot follow", w.dir, last, row.Step)
+	}
+	if err := w.lock.check(); err != nil {
+		return err
 	}
 	line := row.line()
 	_, err := w.log.WriteString(line)
@@ -115,6 +121,9 @@ func (w *Writer) TruncateAfter(step int64) error {
 
 // WriteResult replaces result.json.
 func (w *Writer) WriteResult(result Result) error {
+	if err := w.lock.check(); err != nil {
+		return err
+	}
 	data, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("cannot write the result of %s: %w", w.dir, err)
@@ -128,8 +137,7 @@ func (w *Writer) Close() error {
 	if w.log != nil {
 		err = w.log.Close()
 	}
-	// The lock file stays: removing it would let two writers lock two files of the same name.
-	return errors.Join(err, w.lock.Close())
+	return errors.Join(err, w.lock.release())
 }
 
 // rewrite makes rows the whole of epochs.tsv.

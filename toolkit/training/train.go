@@ -285,6 +285,9 @@ func (s *session) evaluate(ctx context.Context) error {
 
 // stop saves a checkpoint in the middle of an epoch.
 func (s *session) stop(ctx context.Context) error {
+	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+		return err
+	}
 	if err := s.checkpoints.save(s.model, s.at); err != nil {
 		return err
 	}

@@ -1,0 +1,172 @@
+package runs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	beatEvery  = 5 * time.Second
+	staleAfter = time.Minute // a claim without a heartbeat for so long is of a dead machine
+)
+
+// claim is a file "lock.N" in a run folder: its content says who holds the run, the time of its last change when the
+// holder was last alive. The highest N counts. Who wants the run when that claim is released or stale creates
+// "lock.N+1", which the file system lets only one do; and since the highest is never deleted but only emptied, a
+// process that acts on what it saw long ago finds a higher one and gives up. All times are the file system's own,
+// so clocks need not agree.
+type claim struct {
+	dir    string
+	number int
+	holder holder    // zero if released
+	beaten time.Time // last heartbeat
+}
+
+// holder says which process holds a claim.
+type holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	Boot  string    `json:"boot,omitempty"` // identifies the running kernel: two containers may have the same host name
+	Since time.Time `json:"since"`
+}
+
+func thisProcess() holder {
+	host, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // Linux alone has it
+	return holder{PID: os.Getpid(), Host: host, Boot: strings.TrimSpace(string(boot)), Since: time.Now().Round(time.Second)}
+}
+
+// sameMachine reports whether the operating system's lock decides between the two.
+func (h holder) sameMachine(other holder) bool { return h.Boot == other.Boot && h.Host == other.Host }
+
+const temporaryClaim = lockFile + ".*.tmp"
+
+// takeClaim claims the run for me, or returns ErrLocked. With locked, no other process of this machine holds the
+// run, whatever the newest claim says.
+func takeClaim(dir string, me holder, locked bool) (claim, error) {
+	data, _ := json.Marshal(me)
+	file, err := os.CreateTemp(dir, temporaryClaim)
+	if err != nil {
+		return claim{}, WriteError(filepath.Join(dir, lockFile), err)
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(append(data, '\n'))
+	if err = errors.Join(err, file.Sync(), file.Chmod(0o644)); err != nil {
+		file.Close()
+		return claim{}, WriteError(file.Name(), err)
+	}
+	now := modified(file, time.Now())
+	file.Close()
+
+	newest := newestClaim(dir)
+	dead := locked && newest.holder.sameMachine(me) || now.Sub(newest.beaten) >= staleAfter
+	if !newest.free() && !dead {
+		return claim{}, ErrLocked{Dir: dir, Holder: newest.who()}
+	}
+	mine := claim{dir: dir, number: newest.number + 1, holder: me}
+	if err := os.Link(file.Name(), mine.path()); errors.Is(err, fs.ErrExist) {
+		return claim{}, ErrLocked{Dir: dir, Holder: newestClaim(dir).who()}
+	} else if err != nil {
+		return claim{}, WriteError(mine.path(), err)
+	}
+	if err := mine.check(); err != nil {
+		os.Remove(mine.path())
+		return claim{}, err
+	}
+	for _, number := range claimNumbers(dir) {
+		if number < mine.number {
+			os.Remove(claim{dir: dir, number: number}.path())
+		}
+	}
+	return mine, nil
+}
+
+// newestClaim reads the claim that counts; without any it is number 0, which is free.
+func newestClaim(dir string) claim {
+	var newest claim
+	for range 10 {
+		newest = claim{dir: dir}
+		for _, number := range claimNumbers(dir) {
+			newest.number = max(newest.number, number)
+		}
+		if newest.number == 0 {
+			return newest
+		}
+		file, err := os.Open(newest.path())
+		if err != nil { // replaced by a newer one just now
+			newest.holder, newest.beaten = holder{PID: -1}, time.Now()
+			continue
+		}
+		newest.beaten = modified(file, time.Now())
+		data, err := io.ReadAll(file)
+		file.Close()
+		if err != nil || len(data) > 0 && json.Unmarshal(data, &newest.holder) != nil {
+			newest.holder = holder{PID: -1} // damaged, but not free
+		}
+		break
+	}
+	return newest
+}
+
+func claimNumbers(dir string) []int {
+	var numbers []int
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		text, isClaim := strings.CutPrefix(entry.Name(), lockFile+".")
+		if number, err := strconv.Atoi(text); isClaim && err == nil {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
+}
+
+func (c claim) path() string {
+	return filepath.Join(c.dir, lockFile+"."+strconv.Itoa(c.number))
+}
+
+func (c claim) free() bool { return c.holder.PID == 0 }
+
+func (c claim) who() string {
+	if c.holder.PID <= 0 {
+		return "another process"
+	}
+	return fmt.Sprintf("process %d on %s since %s", c.holder.PID, c.holder.Host, c.holder.Since.Format("2006-01-02 15:04:05"))
+}
+
+// beat tells the others that the holder is alive: it writes the first byte again. It does not create the file.
+func (c claim) beat() error {
+	file, err := os.OpenFile(c.path(), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt([]byte("{"), 0)
+	return errors.Join(err, file.Close())
+}
+
+// check returns ErrLocked unless the claim is the one that counts.
+func (c claim) check() error {
+	if newest := newestClaim(c.dir); newest.number != c.number {
+		return ErrLocked{Dir: c.dir, Holder: newest.who()}
+	}
+	return nil
+}
+
+// release frees the claim. It does nothing if another counts.
+func (c claim) release() { os.Truncate(c.path(), 0) }
+
+// modified is when an open file was last changed, by the clock of its file system.
+func modified(file *os.File, otherwise time.Time) time.Time {
+	info, err := file.Stat()
+	if err != nil {
+		return otherwise
+	}
+	return info.ModTime()
+}
