@@ -72,9 +72,9 @@ func Preset(name string) (Recipe, error) {
 	data, err := presets.ReadFile(path.Join("recipes", name+".json"))
 	if err != nil {
 		return Recipe{}, fmt.Errorf("no recipe %q%s: the recipes are %s",
-			name, didYouMean(name, PresetNames()), strings.Join(PresetNames(), ", "))
+			name, DidYouMean(name, PresetNames()), strings.Join(PresetNames(), ", "))
 	}
-	recipe, err := parseRecipe(data)
+	recipe, err := ParseRecipe(data)
 	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe %s: %w", name, err)
 	}
@@ -102,7 +102,7 @@ func ReadRecipe(path string) (Recipe, error) {
 		}
 		return Recipe{}, fmt.Errorf("cannot read the recipe: %w", err)
 	}
-	recipe, err := parseRecipe(data)
+	recipe, err := ParseRecipe(data)
 	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe %s: %w", path, err)
 	}
@@ -118,7 +118,8 @@ func (r Recipe) Write(path string) error {
 	return WriteFileAtomic(path, append(data, '\n'))
 }
 
-func parseRecipe(data []byte) (Recipe, error) {
+// ParseRecipe is ReadRecipe for the content of a file.
+func ParseRecipe(data []byte) (Recipe, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {
 		return Recipe{}, jsonError(err)

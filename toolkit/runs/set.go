@@ -83,14 +83,14 @@ func Differences(a, b Recipe) []string {
 }
 
 func unknownKey(key string) error {
-	if near := didYouMean(key, RecipeKeys()); near != "" {
+	if near := DidYouMean(key, RecipeKeys()); near != "" {
 		return fmt.Errorf("unknown key %q%s", key, near)
 	}
 	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(RecipeKeys(), ", "))
 }
 
-// didYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
-func didYouMean(word string, known []string) string {
+// DidYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
+func DidYouMean(word string, known []string) string {
 	best := len(word)/3 + 2 // more edits than this make another word
 	var near []string
 	for _, candidate := range known {

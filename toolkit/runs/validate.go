@@ -29,7 +29,7 @@ var choices = []struct {
 func (r Recipe) Validate() error {
 	for _, c := range choices {
 		if value := c.value(r); !slices.Contains(c.values, value) {
-			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, didYouMean(value, c.values), strings.Join(c.values, ", "))
+			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, DidYouMean(value, c.values), strings.Join(c.values, ", "))
 		}
 	}
 	for _, check := range []func() error{r.validateNetwork, r.validateSchedule, r.validateData} {

@@ -24,7 +24,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "stochdepth:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
@@ -37,7 +37,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(),
-		exportCommand(), importCommand(), figuresCommand())
+		exportCommand(), importCommand(), figuresCommand(), sweepCommand())
 	return root
 }
 

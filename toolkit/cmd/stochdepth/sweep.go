@@ -1,0 +1,240 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/sweep"
+)
+
+func sweepCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sweep",
+		Short: "Make many runs from a grid of recipes, on this machine or a cluster",
+		Long: `Make many runs from a grid of recipes: death rate by rule by depth by seed, as in the paper's Fig. 8.
+
+A sweep is a file, data/sweeps/NAME.json:
+
+  {"recipe": "shapes",
+   "set":  {"epochs": 5},
+   "grid": {"rule": ["linear", "uniform"], "death_rate": [0, 0.2, 0.5], "seed": [1, 2, 3]}}
+
+Each combination is a run of its own in data/runs, as NAME-20-linear-0.5-s1: sweep, depth, rule, p_L and
+seed. At death rate 0 the rules are the same network, which is trained once, as NAME-20-constant-s1.
+
+Any number of these commands, on any number of machines that share the folder, may work on one sweep at
+the same time: a run has one writer. What was interrupted goes on where it was.`,
+		Example: `  stochdepth sweep plan fig8-left        # the runs, with time and memory from a few measured steps
+  stochdepth sweep run fig8-left         # make them; Ctrl-C stops at checkpoints, the same command goes on
+  stochdepth sweep status fig8-left
+  stochdepth sweep results fig8-left     # mean and spread over the seeds`,
+	}
+	cmd.AddCommand(sweepPlanCommand(), sweepRunCommand(), sweepStatusCommand(), sweepResultsCommand(),
+		sweepTaskCommand(), sweepSlurmCommand(), sweepKubernetesCommand(), sweepWorkerCommand(), sweepProbeCommand())
+	return cmd
+}
+
+// sweepFlags adds the flags that all sweep commands have, and returns a function that reads the sweep of a name.
+func sweepFlags(cmd *cobra.Command) (read func(name string) (*sweep.Sweep, error), folder *string) {
+	sweeps := cmd.Flags().String("sweeps", inProject("data", "sweeps"), "folder of the sweep files")
+	return func(name string) (*sweep.Sweep, error) {
+		path, err := sweep.Find(*sweeps, name)
+		if err != nil {
+			return nil, err
+		}
+		return sweep.Read(path)
+	}, runsFlag(cmd)
+}
+
+// self is the command that starts this program again.
+func self(args ...string) ([]string, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find this program's own file, to start workers: %w", err)
+	}
+	return append([]string{program}, args...), nil
+}
+
+// thisMachine is what this machine has, its GPUs if training is to use them.
+func thisMachine() sweep.Machine {
+	plugin, err := backend.Find()
+	return sweep.ThisMachine(err == nil && plugin.Kind == backend.CUDA)
+}
+
+func sweepPlanCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan NAME",
+		Short: "List the runs of a sweep, with the time and memory that each will take",
+		Args:  cobra.ExactArgs(1),
+	}
+	read, folder := sweepFlags(cmd)
+	dataRoot := dataRootFlag(cmd)
+	measure := cmd.Flags().Bool("measure", true, "measure a few steps of each network, for time and memory")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := read(args[0])
+		if err != nil {
+			return err
+		}
+		var estimates []sweep.Estimate
+		if *measure {
+			command, err := self("sweep", "probe")
+			if err != nil {
+				return err
+			}
+			estimates, err = s.Estimate(cmd.Context(), command, *dataRoot, func(done, total int) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "Measuring network %d of %d ...\n", done+1, total)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return writePlan(cmd, s.Status(*folder), estimates)
+	}
+	return cmd
+}
+
+func writePlan(cmd *cobra.Command, list []sweep.Status, estimates []sweep.Estimate) error {
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	var left time.Duration
+	var memory int64
+	fmt.Fprint(table, "index\tname\tstate")
+	if estimates != nil {
+		fmt.Fprint(table, "\ttime\tmemory")
+	}
+	fmt.Fprintln(table)
+	for i, status := range list {
+		fmt.Fprintf(table, "%d\t%s\t%s", status.Index, status.Name, status.State)
+		if estimates != nil {
+			e := estimates[i]
+			fmt.Fprintf(table, "\t%s\t%.1f GB", e.Time.Round(time.Second), float64(e.Memory)/1e9)
+			left += time.Duration(float64(e.Time) * (1 - status.Part()))
+			memory = max(memory, e.Memory)
+		}
+		fmt.Fprintln(table)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), sweep.Summary(list))
+	if estimates != nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
+			left.Round(time.Second), float64(memory)/1e9, thisMachine().DefaultWorkers())
+	}
+	return nil
+}
+
+func sweepRunCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run NAME",
+		Short: "Make the runs of a sweep on this machine, or go on with them",
+		Long: `Make the runs of a sweep on this machine, or go on with them.
+
+Finished runs are skipped, half-done ones go on. Failed ones are left, and do not stop the others; --retry
+tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
+with its share of the processors, or with one GPU after the other.`,
+		Args: cobra.ExactArgs(1),
+	}
+	read, folder := sweepFlags(cmd)
+	dataRoot := dataRootFlag(cmd)
+	workers := cmd.Flags().Int("workers", 0, "runs at the same time (default: by processors, memory and GPUs)")
+	retry := cmd.Flags().Bool("retry", false, "try failed runs again")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := read(args[0])
+		if err != nil {
+			return err
+		}
+		command, err := self("sweep", "worker")
+		if err != nil {
+			return err
+		}
+		machine := thisMachine()
+		if *workers < 1 {
+			*workers = machine.DefaultWorkers()
+		}
+		show := newSweepScreen(s.Name)
+		err = s.Run(cmd.Context(), sweep.Options{Runs: *folder, DataRoot: *dataRoot, Command: command,
+			Slots: machine.Slots(*workers), Retry: *retry, OnProgress: show.progress})
+		show.done()
+		return err
+	}
+	return cmd
+}
+
+func sweepStatusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status NAME",
+		Short: "Say how far the runs of a sweep are",
+		Args:  cobra.ExactArgs(1),
+	}
+	read, folder := sweepFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := read(args[0])
+		if err != nil {
+			return err
+		}
+		list := s.Status(*folder)
+		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
+		for _, status := range list {
+			epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, status.Why)
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		summary := sweep.Summary(list)
+		counts := sweep.Count(list)
+		if left, ok := sweep.TimeLeft(list, counts[sweep.Running]); ok && left > 0 {
+			summary += fmt.Sprintf("; about %s left with %d at a time", left.Round(time.Second), max(1, counts[sweep.Running]))
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), summary)
+		return nil
+	}
+	return cmd
+}
+
+func sweepResultsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "results NAME",
+		Short: "Show the errors over the grid: mean and standard deviation over the seeds",
+		Long: `Show the errors over the grid: mean and standard deviation (n - 1) over the seeds of the finished runs.
+
+The test error of a run is that at its best validation epoch. --each lists the single runs.`,
+		Args: cobra.ExactArgs(1),
+	}
+	read, folder := sweepFlags(cmd)
+	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	each := cmd.Flags().Bool("each", false, "a line a run instead")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := read(args[0])
+		if err != nil {
+			return err
+		}
+		list := s.Status(*folder)
+		if counts := sweep.Count(list); counts[sweep.Done] < len(list) {
+			fmt.Fprintln(cmd.ErrOrStderr(), sweep.Summary(list)) // so that nobody takes it for the whole
+		}
+		if !*each {
+			return s.WriteResults(cmd.OutOrStdout(), s.Results(*folder), *format)
+		}
+		var done []*runs.Run
+		for _, status := range list {
+			if status.State == sweep.Done {
+				done = append(done, status.Run)
+			}
+		}
+		return runs.Table(cmd.OutOrStdout(), done, *format)
+	}
+	return cmd
+}
+
+// outFile is the default place of files that are made for an engine.
+func outFile(name string) string { return filepath.Join(inProject(".out", "sweeps"), name) }

@@ -1,0 +1,92 @@
+package sweep
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+
+	_ "embed"
+)
+
+// KubernetesOptions say what a pod gets. Quantities are Kubernetes' own: "4", "8Gi".
+type KubernetesOptions struct {
+	Image     string // of the Containerfile
+	Claim     string // the persistent volume claim that the pods share
+	Namespace string // "" for kubectl's
+	CPUs      string
+	Memory    string
+	GPUs      int
+	AtOnce    int // pods
+}
+
+// Containerfile builds the image of the pods, from the project's folder.
+//
+//go:embed Containerfile
+var Containerfile string
+
+//go:embed kubernetes.yaml
+var manifest string
+
+var manifestTemplate = template.Must(template.New("kubernetes").Funcs(template.FuncMap{"yaml": asYAML, "indent": indent}).Parse(manifest))
+
+// Kubernetes writes the manifest of an Indexed Job with a pod for each job of the sweep, and of a ConfigMap with the
+// sweep file. Pods of finished runs end at once.
+func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
+	content, err := s.selfContained()
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	err = manifestTemplate.Execute(&text, map[string]any{"Sweep": s, "Name": kubernetesName(s.Name), "File": content,
+		"Jobs": len(s.Jobs), "AtOnce": max(1, min(o.AtOnce, len(s.Jobs))), "Options": o})
+	return text.String(), err
+}
+
+// selfContained is the sweep file with its recipe in it, where that is a file of its own.
+func (s *Sweep) selfContained() (string, error) {
+	data, err := os.ReadFile(s.Path)
+	if err != nil {
+		return "", err
+	}
+	var keys map[string]json.RawMessage
+	var recipe string
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return "", err
+	}
+	if json.Unmarshal(keys["recipe"], &recipe) == nil && isPath(recipe) {
+		if !filepath.IsAbs(recipe) {
+			recipe = filepath.Join(filepath.Dir(s.Path), recipe)
+		}
+		if keys["recipe"], err = os.ReadFile(recipe); err != nil {
+			return "", fmt.Errorf("cannot read the sweep's recipe: %w", err)
+		}
+	}
+	if keys["name"], err = json.Marshal(s.Name); err != nil {
+		return "", err
+	}
+	data, err = json.MarshalIndent(keys, "", "  ")
+	return string(data), err
+}
+
+var notInKubernetesNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// kubernetesName makes a name of lower-case letters, digits and dashes. The pods' names must fit 63 characters with
+// the index behind.
+func kubernetesName(name string) string {
+	name = notInKubernetesNames.ReplaceAllString("stochdepth-"+strings.ToLower(name), "-")
+	return strings.Trim(name[:min(len(name), 52)], "-")
+}
+
+// asYAML writes a text as YAML: JSON's form of it is YAML too.
+func asYAML(text string) (string, error) {
+	data, err := json.Marshal(text)
+	return string(data), err
+}
+
+func indent(spaces int, text string) string {
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", spaces))
+}

@@ -1,0 +1,89 @@
+package sweep
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// Machine is what this machine has for workers.
+type Machine struct {
+	CPUs   []int    // usable processors; nil if they cannot be chosen here
+	Cores  int      // how many
+	Memory int64    // free, bytes; 0 if unknown
+	GPUs   []string // CUDA's numbers of the devices to be used; nil: train on the CPU
+}
+
+// ThisMachine looks at this machine. NVIDIA's devices count if gpus is true.
+func ThisMachine(gpus bool) Machine {
+	m := Machine{CPUs: usableCPUs(), Memory: freeMemory()}
+	m.Cores = min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // the second knows a container's limit
+	if gpus {
+		m.GPUs = listGPUs(os.Getenv("CUDA_VISIBLE_DEVICES"))
+	}
+	return m
+}
+
+// memoryPerWorker is what one run on a CPU takes with a margin: 20 layers at a minibatch of 128 take 1.6 GB.
+const memoryPerWorker = 3 << 30
+
+// DefaultWorkers is one a GPU. On a CPU it is one for all of a few cores, which a single run uses well, and one for
+// each four of many, as far as memory goes.
+func (m Machine) DefaultWorkers() int {
+	if len(m.GPUs) > 0 {
+		return len(m.GPUs)
+	}
+	workers := 1
+	if m.Cores > 8 {
+		workers = m.Cores / 4
+	}
+	if m.Memory > 0 {
+		workers = min(workers, int(m.Memory/memoryPerWorker))
+	}
+	return max(1, workers)
+}
+
+// Slots shares the machine out among so many workers: each gets its GPU in turn, and its share of the processors, so
+// that they do not fight for them. With more workers than processors none is bound.
+func (m Machine) Slots(workers int) []Slot {
+	slots := make([]Slot, workers)
+	for i := range slots {
+		if n := len(m.GPUs); n > 0 {
+			slots[i].GPU = m.GPUs[i%n]
+		}
+		if n := len(m.CPUs); workers > 1 && n >= workers {
+			slots[i].CPUs = m.CPUs[i*n/workers : (i+1)*n/workers]
+		}
+	}
+	return slots
+}
+
+func listGPUs(visible string) []string {
+	if visible != "" {
+		return strings.Split(visible, ",")
+	}
+	out, err := exec.Command("nvidia-smi", "--query-gpu=index", "--format=csv,noheader").Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(out))
+}
+
+// freeMemory reads what Linux says can be had without swapping.
+func freeMemory() int64 {
+	file, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kilobytes); n == 1 {
+			return kilobytes << 10
+		}
+	}
+	return 0
+}

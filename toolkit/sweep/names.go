@@ -1,0 +1,56 @@
+package sweep
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"stochdepth/toolkit/runs"
+)
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// point names a point of the grid, its seed apart: sweep, data set if it varies, depth, rule and p_L, and other keys
+// that vary, as key=value. fig8-left-20-linear-0.5, for example.
+func (s *Sweep) point(r runs.Recipe, values []string) string {
+	parts := []string{s.Name}
+	if s.Varies("dataset") {
+		parts = append(parts, r.Dataset)
+	}
+	parts = append(parts, strconv.Itoa(r.Depth))
+	switch {
+	case r.Rule == "list":
+		parts = append(parts, "list")
+	case r.DeathRate == 0:
+		parts = append(parts, "constant")
+	default:
+		parts = append(parts, r.Rule, formatRate(1-r.DeathRate))
+	}
+	for i, axis := range s.Axes {
+		if !isUsual(axis.Key) {
+			parts = append(parts, axis.Key+"="+nameOf(values[i]))
+		}
+	}
+	return strings.Join(parts, "-")
+}
+
+// formatRate prints 1 - 0.9 as 0.1, not as 0.09999999999999998.
+func formatRate(p float64) string {
+	return strconv.FormatFloat(math.Round(p*1e9)/1e9, 'g', -1, 64)
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9.+=_-]+`)
+
+// nameOf makes a value part of a folder's name; a long one becomes a number that stands for it.
+func nameOf(value string) string {
+	name := notInNames.ReplaceAllString(strings.ReplaceAll(value, ",", "+"), "_")
+	if len(name) > 24 || name == "" {
+		hash := fnv.New32a()
+		hash.Write([]byte(value))
+		return fmt.Sprintf("%08x", hash.Sum32())
+	}
+	return name
+}

@@ -1,0 +1,188 @@
+package sweep
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"stochdepth/toolkit/runs"
+)
+
+// State is how far a job is.
+type State string
+
+// The states of a job.
+const (
+	Done    State = "done"    // trained to its end
+	Running State = "running" // a process writes the run now, on this machine or another
+	Stopped State = "stopped" // begun and not done: it goes on where it was
+	Failed  State = "failed"  // ended in an error; started again on demand only
+	Left    State = "left"    // not begun
+	Changed State = "changed" // the run folder holds another recipe than the sweep file now gives
+)
+
+// States lists the states in the order in which they are reported.
+var States = []State{Done, Running, Stopped, Failed, Changed, Left}
+
+// Status is a job and how far it is.
+type Status struct {
+	Job
+	State State
+	Run   *runs.Run // nil before the run has begun
+	Why   string    // what failed, or what changed
+}
+
+// Part is the part of the job that is done, in 0..1.
+func (s Status) Part() float64 {
+	switch {
+	case s.State == Done:
+		return 1
+	case s.Run == nil || len(s.Run.Rows) == 0:
+		return 0
+	}
+	return min(1, s.Run.Rows[len(s.Run.Rows)-1].Epoch/float64(s.Recipe.Epochs))
+}
+
+// Status reads how far every job of the sweep is from the run folders below root.
+func (s *Sweep) Status(root string) []Status {
+	list := make([]Status, len(s.Jobs))
+	for i, job := range s.Jobs {
+		list[i] = statusOf(job, filepath.Join(root, job.Name))
+	}
+	return list
+}
+
+func statusOf(job Job, dir string) Status {
+	status := Status{Job: job, State: Left}
+	failure := readFailure(dir)
+	run, err := runs.Open(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if failure != "" {
+			status.State, status.Why = Failed, failure
+		}
+		return status
+	case err != nil:
+		status.State, status.Why = Failed, err.Error()
+		return status
+	}
+	status.Run = run
+	if differences := runs.Differences(run.Recipe, job.Recipe); len(differences) > 0 {
+		status.State, status.Why = Changed, strings.Join(differences, "; ")
+		return status
+	}
+	switch ended := run.Status(); {
+	case ended == "running":
+		status.State = Running
+	case run.Result != nil && run.Result.Completed:
+		status.State = Done
+	case ended == "diverged":
+		status.State, status.Why = Failed, run.Result.Message
+	case failure != "":
+		status.State, status.Why = Failed, failure
+	default:
+		status.State = Stopped
+	}
+	return status
+}
+
+// Count counts the jobs of each state.
+func Count(list []Status) map[State]int {
+	counts := make(map[State]int)
+	for _, status := range list {
+		counts[status.State]++
+	}
+	return counts
+}
+
+// Summary says in a line how far the jobs are: "12 runs: 3 done, 1 running, 8 left".
+func Summary(list []Status) string {
+	counts := Count(list)
+	var parts []string
+	for _, state := range States {
+		if counts[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+		}
+	}
+	return fmt.Sprintf("%d runs: %s", len(list), strings.Join(parts, ", "))
+}
+
+// TimeLeft estimates how long the jobs that are not done will take with so many workers, from the training time of
+// those that have begun. It is false while there are none. Failed and changed jobs are not counted.
+func TimeLeft(list []Status, workers int) (time.Duration, bool) {
+	var seconds, done, left float64
+	for _, status := range list {
+		w, part := weight(status.Recipe), status.Part()
+		if part > 0 && status.State != Changed {
+			spent := status.Run.Rows[len(status.Run.Rows)-1].Seconds
+			if r := status.Run.Result; r != nil && r.Completed {
+				spent = max(spent, r.WallSeconds) // with compilation and evaluations
+			}
+			seconds += spent
+			done += w * part
+		}
+		if status.State != Failed && status.State != Changed {
+			left += w * (1 - part)
+		}
+	}
+	if done == 0 {
+		return 0, left == 0
+	}
+	return time.Duration(seconds / done * left / float64(max(1, workers)) * float64(time.Second)), true
+}
+
+// weight is proportional to the time that a run takes, roughly: images times blocks computed, with two more for what
+// is not a block.
+func weight(r runs.Recipe) float64 {
+	images := r.TrainImages
+	if images == 0 {
+		images = map[string]int{"svhn": 598_388}[r.Dataset]
+	}
+	if images == 0 {
+		images = 45_000 // CIFAR
+	}
+	open, _ := openBlocks(r)
+	return float64(r.Epochs) * float64(images) * (2 + open)
+}
+
+// failureFile, in a run folder, says why the run failed when it was last tried.
+const failureFile = "failed.json"
+
+// failure is the content of failureFile.
+type failure struct {
+	Message string    `json:"message"`
+	Host    string    `json:"host"`
+	Time    time.Time `json:"time"`
+}
+
+func writeFailure(dir, message string) error {
+	host, _ := os.Hostname()
+	data, err := json.MarshalIndent(failure{message, host, time.Now().UTC().Truncate(time.Second)}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return runs.WriteError(dir, err)
+	}
+	return runs.WriteFileAtomic(filepath.Join(dir, failureFile), append(data, '\n'))
+}
+
+// readFailure returns why the run failed, or "".
+func readFailure(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, failureFile))
+	if err != nil {
+		return ""
+	}
+	var f failure
+	if json.Unmarshal(data, &f) != nil || f.Message == "" {
+		return "for an unknown reason"
+	}
+	return f.Message
+}
+
+func clearFailure(dir string) { os.Remove(filepath.Join(dir, failureFile)) }

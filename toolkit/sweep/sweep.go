@@ -1,0 +1,74 @@
+// Package sweep makes many runs from one file: a grid of recipes, as in the paper's Fig. 8. [Read] expands the file
+// into named jobs, each an ordinary run folder; [Sweep.Status] says how far they are and [Sweep.Results] what came
+// out; [Sweep.Run] makes them by worker processes on this machine; [Slurm] and [Kubernetes] write what these engines
+// need to make them on many. The run's lock lets one process write a run, so any number of these may work on the same
+// sweep, and what is interrupted goes on.
+//
+// The package does not train and knows no GoMLX: a worker is a process of the command line.
+package sweep
+
+import (
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+)
+
+// Sweep is a sweep file, expanded.
+type Sweep struct {
+	Name        string // the file's name without .json, or its key "name": the jobs' names begin with it
+	Description string
+	Path        string // the file
+	Axes        []Axis // the grid, slowest first
+	Jobs        []Job  // in the order in which they are started
+}
+
+// Axis is one key of the grid with its values, as text.
+type Axis struct {
+	Key    string
+	Values []string
+}
+
+// Job is one run of a sweep.
+type Job struct {
+	Index  int         // in Sweep.Jobs, from 0
+	Name   string      // of the run
+	Point  string      // the name without the seed: equal for jobs that differ in their seed alone
+	Recipe runs.Recipe // complete and valid
+	Values []string    // of the sweep's axes
+}
+
+// Job returns the job of a name.
+func (s *Sweep) Job(name string) (Job, bool) {
+	for _, job := range s.Jobs {
+		if job.Name == name {
+			return job, true
+		}
+	}
+	return Job{}, false
+}
+
+// Varies reports whether the key is an axis with more than one value.
+func (s *Sweep) Varies(key string) bool {
+	for _, axis := range s.Axes {
+		if axis.Key == key {
+			return len(axis.Values) > 1
+		}
+	}
+	return false
+}
+
+// openBlocks is the expected number of open blocks of a valid recipe, and of all its blocks.
+func openBlocks(r runs.Recipe) (open float64, blocks int) {
+	n, err := depth.BlocksPerGroup(r.Depth)
+	if err != nil {
+		return 0, 0
+	}
+	blocks = depth.Blocks(n)
+	survival, err := depth.ByRule(r.Rule, blocks, r.DeathRate, r.SurvivalProbabilities)
+	if err != nil {
+		return 0, blocks
+	}
+	for _, p := range survival {
+		open += p
+	}
+	return open, blocks
+}

@@ -1,0 +1,189 @@
+package sweep
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Order is what a worker is told on its standard input, as one line of JSON. The input then stays open: a worker
+// whose input ends has lost the process that started it, and stops at a checkpoint.
+type Order struct {
+	Name     string      `json:"name"`
+	Dir      string      `json:"dir"` // the run folder
+	Recipe   runs.Recipe `json:"recipe"`
+	DataRoot string      `json:"data_root"`
+}
+
+// Report is what a worker tells on its standard output, a line of JSON each: how far it is and, at last, how it ended.
+type Report struct {
+	Phase string        `json:"phase,omitempty"` // compiling, training, evaluating
+	Step  int64         `json:"step"`            // done
+	Steps int64         `json:"steps"`           // of the whole run
+	Text  string        `json:"text,omitempty"`  // a few words on the state
+	Left  time.Duration `json:"left,omitempty"`  // of the run, estimated
+
+	End     Ending `json:"end,omitempty"`
+	Message string `json:"message,omitempty"` // why it ended so, or its result
+}
+
+// Ending is how a worker's work on a run ended.
+type Ending string
+
+// The ways in which it may end.
+const (
+	Finished  Ending = "finished"
+	Interrupt Ending = "stopped"   // at a checkpoint, to go on later
+	Elsewhere Ending = "elsewhere" // another process writes the run
+	Error     Ending = "failed"
+)
+
+// Work is a worker: it reads an order from in and carries it out by train, whose reports go to out. How train ended
+// is the last report; the caller of train tells whether an error means that it was only stopped.
+func Work(ctx context.Context, in io.Reader, out io.Writer, train func(context.Context, Order, func(Report)) Report) error {
+	lines := bufio.NewReader(in)
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		return errors.New("a worker is started by `stochdepth sweep run`, which tells it what to train")
+	}
+	var order Order
+	if err := json.Unmarshal(line, &order); err != nil {
+		return fmt.Errorf("the worker did not understand its order: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		io.Copy(io.Discard, lines)
+		cancel()
+	}()
+	encoder := json.NewEncoder(out)
+	var last time.Time
+	end := train(ctx, order, func(r Report) {
+		if time.Since(last) >= 100*time.Millisecond { // steps may be faster than anyone reads
+			encoder.Encode(r)
+			last = time.Now()
+		}
+	})
+	return encoder.Encode(end)
+}
+
+// Slot is the part of a machine that a worker may use.
+type Slot struct {
+	CPUs []int  // processors; empty: all
+	GPU  string // CUDA's number of the device; "": whatever the environment says
+}
+
+// start runs a worker's process in the slot for one order, hands on its reports, and returns how it ended. When ctx
+// ends the worker is asked to stop at a checkpoint; when kill ends it is killed.
+func (slot Slot) start(ctx, kill context.Context, command []string, order Order, report func(Report)) Report {
+	failed := func(err error) Report { return Report{End: Error, Message: err.Error()} }
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	ownGroup(cmd)
+	if slot.GPU != "" {
+		cmd.Env = append(os.Environ(), "CUDA_VISIBLE_DEVICES="+slot.GPU)
+	}
+	errorText := &tail{}
+	cmd.Stderr = errorText
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		return failed(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return failed(err)
+	}
+	if err := startOn(cmd, slot.CPUs); err != nil {
+		return failed(fmt.Errorf("the worker did not start: %w", err))
+	}
+	defer context.AfterFunc(kill, func() { cmd.Process.Kill() })()
+	if data, err := json.Marshal(order); err == nil {
+		input.Write(append(data, '\n'))
+	}
+
+	var end Report
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		var r Report
+		if json.Unmarshal(lines.Bytes(), &r) != nil {
+			continue // of a library, perhaps
+		}
+		if r.End != "" {
+			end = r
+		} else {
+			report(r)
+		}
+	}
+	input.Close()
+	err = cmd.Wait()
+	switch {
+	case end.End != "":
+		return end
+	case ctx.Err() != nil:
+		return Report{End: Interrupt, Message: "killed"}
+	}
+	return Report{End: Error, Message: crash(cmd.ProcessState, err, errorText.String())}
+}
+
+// crash says why a worker ended without saying so itself.
+func crash(state *os.ProcessState, err error, errorText string) string {
+	var why string
+	status, ok := state.Sys().(syscall.WaitStatus)
+	switch {
+	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL:
+		why = "the worker was killed, which the system does when memory runs out"
+	case ok && status.Signaled():
+		why = "the worker crashed: " + status.Signal().String()
+	case err != nil:
+		why = "the worker ended with " + err.Error()
+	default:
+		why = "the worker ended without a result"
+	}
+	if errorText = strings.TrimSpace(errorText); errorText != "" {
+		why += ": " + errorText
+	}
+	return why
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ data []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.data = append(t.data, p...)
+	if extra := len(t.data) - 1000; extra > 0 {
+		t.data = t.data[extra:]
+	}
+	return len(p), nil
+}
+
+// String is the last line.
+func (t *tail) String() string {
+	lines := strings.Split(strings.TrimSpace(string(t.data)), "\n")
+	return lines[len(lines)-1]
+}
+
+// Record keeps in the run folder why a run failed, or that it no longer does. [Sweep.Run] does this for its workers.
+func Record(dir string, end Report) error {
+	switch end.End {
+	case Error:
+		return writeFailure(dir, end.Message)
+	case Finished:
+		clearFailure(dir)
+	}
+	return nil
+}
+
+// order is the order for a job.
+func (o Options) order(job Job) Order {
+	return Order{Name: job.Name, Dir: filepath.Join(o.Runs, job.Name), Recipe: job.Recipe, DataRoot: o.DataRoot}
+}
