@@ -8,6 +8,7 @@ package figures
 import (
 	"bytes"
 	"fmt"
+	"image"
 	"image/color"
 	"io"
 	"os"
@@ -71,7 +72,13 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 	} else {
 		f.draw(draw.New(canvas))
 	}
-	if _, err := canvas.(io.WriterTo).WriteTo(&buffer); err != nil {
+	var err error
+	if picture, ok := canvas.(vgimg.PngCanvas); ok {
+		err = writePNG(&buffer, picture.Image().(*image.RGBA))
+	} else {
+		_, err = canvas.(io.WriterTo).WriteTo(&buffer)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	switch format {

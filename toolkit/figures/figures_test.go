@@ -39,9 +39,12 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	all := map[string]*figures.Figure{}
 	add := func(name string, f *figures.Figure, err error) {
 		require.NoError(t, err, name)
-		all[name] = f
+		if f != nil {
+			all[name] = f
+		}
 	}
-	for _, blocks := range []int{1, 2, 9, 16, 17, 54, 100} {
+	paperCases(add)
+	for _, blocks := range []int{1, 2, 9, 16, 17, 54, 100, 101, 600, 1000} {
 		gates := depth.AllOpen(blocks)
 		for i := range gates {
 			gates[i] = i%3 != 1
@@ -186,9 +189,9 @@ func TestWhatCannotBeDrawnIsSaid(t *testing.T) {
 			return figures.StochasticDepth(depth.Linear(3, 0.5), depth.AllOpen(2))
 		}, "3 survival probabilities and 2 gates: a block has one of each"},
 		"too many": {func() (*figures.Figure, error) {
-			return figures.StochasticDepth(depth.Linear(600, 0.5), depth.AllOpen(600))
-		}, "a picture of 600 blocks cannot be read: draw 1 to 100"},
-		"no blocks":  {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) }, "a picture of 0 blocks cannot be read: draw 1 to 100"},
+			return figures.StochasticDepth(depth.Linear(1001, 0.5), depth.AllOpen(1001))
+		}, "a picture of 1001 blocks cannot be read: draw 1 to 1000"},
+		"no blocks":  {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) }, "a picture of 0 blocks cannot be read: draw 1 to 1000"},
 		"impossible": {func() (*figures.Figure, error) { return figures.StochasticDepth(depth.Survival{2}, depth.AllOpen(1)) }, "the survival probability of block 1 is 2: it must be in (0, 1]"},
 	} {
 		t.Run(name, func(t *testing.T) {

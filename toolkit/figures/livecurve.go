@@ -25,7 +25,7 @@ func LiveCurve(list ...*runs.Run) (*Figure, error) {
 
 // more are the colours of further runs, after the first constant and the first stochastic one.
 var more = []color.Color{
-	color.NRGBA{0x00, 0x8a, 0x66, 0xff}, color.NRGBA{0xb8, 0x5c, 0x92, 0xff}, color.NRGBA{0xc2, 0x84, 0x00, 0xff}, ink,
+	green, magenta, color.NRGBA{0xc2, 0x84, 0x00, 0xff}, ink,
 }
 
 // looksOf gives each run a look of its own, as far as there are colours.

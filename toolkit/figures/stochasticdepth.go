@@ -10,12 +10,12 @@ import (
 	"stochdepth/toolkit/depth"
 )
 
-// maxBlocks is as many as can be told apart in the width of a figure.
-const maxBlocks = 100
+// maxBlocks is as many as can be told apart in the width of a figure, maxDrawn as can be drawn with their shortcuts.
+const maxBlocks, maxDrawn = 1000, 100
 
 // StochasticDepth draws the idea (the paper's Fig. 2): the survival probabilities p_1 to p_L as bars, and below them
 // the network in one minibatch. Open blocks are computed; a closed block leaves its identity shortcut only. It takes
-// one probability and one gate a block, for 1 to 100 blocks.
+// one probability and one gate a block, for 1 to 1000 blocks; of more than 100 it draws stripes, without shortcuts.
 func StochasticDepth(survival depth.Survival, gates depth.Gates) (*Figure, error) {
 	if len(survival) != len(gates) {
 		return nil, fmt.Errorf("%d survival probabilities and %d gates: a block has one of each", len(survival), len(gates))
@@ -30,6 +30,9 @@ func StochasticDepth(survival depth.Survival, gates depth.Gates) (*Figure, error
 	s.end = max(40, (s.right-s.left)/vg.Length(len(gates)+2))
 	s.pitch = (s.right - s.left - 2*s.end) / vg.Length(len(gates))
 	s.half = min(s.pitch*0.29, 20)
+	if s.striped = len(gates) > maxDrawn; s.striped {
+		s.half = s.pitch / 2
+	}
 	s.detailed = len(gates) <= 16
 	return &Figure{figureWidth, 3.6 * vg.Inch, s.draw}, nil
 }
@@ -42,6 +45,7 @@ type schematic struct {
 	end         vg.Length // width of the stem's place, and of the classifier's
 	pitch, half vg.Length // from block to block, and half a block's width
 	detailed    bool      // few enough blocks to write in them
+	striped     bool      // too many to draw their shortcuts
 }
 
 const (
@@ -96,7 +100,11 @@ func (s schematic) drawBars(c draw.Canvas) {
 		if !s.gates[i] {
 			fill, label.Color = pale, blue
 		}
-		box(c, x-s.half, barsFoot, x+s.half, height(p), fill, blue, nil)
+		if s.striped {
+			box(c, x-s.half, barsFoot, x+s.half, height(p), fill, nil, nil)
+		} else {
+			box(c, x-s.half, barsFoot, x+s.half, height(p), fill, blue, nil)
+		}
 		last := i == 0 || i == len(s.survival)-1
 		switch value := fmt.Sprintf("%.2f", p); {
 		case s.detailed && p > 0.2:
@@ -111,6 +119,10 @@ func (s schematic) drawBars(c draw.Canvas) {
 func (s schematic) drawNetwork(c draw.Canvas) {
 	blocks := len(s.gates)
 	wire := draw.LineStyle{Color: blue, Width: 1.8}
+	if s.striped {
+		s.drawStripes(c, wire)
+		return
+	}
 	faint := draw.LineStyle{Color: blue, Width: 0.7}
 	fork := s.half + s.pitch*0.1 // where a shortcut leaves the wire and joins it again, from the middle
 	if s.detailed {
@@ -137,6 +149,22 @@ func (s schematic) drawNetwork(c draw.Canvas) {
 			plus(c, vg.Point{X: x + fork, Y: wireY})
 		}
 		s.labelBlock(c, l)
+	}
+	arrow(c, vg.Point{X: s.x(blocks+1) - s.endHalf(), Y: wireY})
+	s.drawEnds(c)
+}
+
+// drawStripes draws each block as a stripe: filled where it is open, a line in the middle where the shortcut remains.
+func (s schematic) drawStripes(c draw.Canvas, wire draw.LineStyle) {
+	blocks := len(s.gates)
+	c.StrokeLine2(wire, s.x(0), wireY, s.x(blocks+1)-s.endHalf()-1, wireY)
+	for l := 1; l <= blocks; l++ {
+		if x := s.x(l); s.gates[l-1] {
+			box(c, x-s.half, wireY-blockHalf, x+s.half, wireY+blockHalf, blue, nil, nil)
+		}
+		if l == 1 || l%100 == 0 && s.x(blocks)-s.x(l) > 20 {
+			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: s.x(l), Y: wireY - blockHalf - 9}, fmt.Sprint(l))
+		}
 	}
 	arrow(c, vg.Point{X: s.x(blocks+1) - s.endHalf(), Y: wireY})
 	s.drawEnds(c)

@@ -21,9 +21,13 @@ var (
 	grey = color.NRGBA{0x6a, 0x70, 0x78, 0xff} // secondary text, axes
 	thin = color.NRGBA{0xe4, 0xe6, 0xe9, 0xff} // grid
 
-	red  = color.NRGBA{0xc8, 0x41, 0x1b, 0xff} // constant depth
-	blue = color.NRGBA{0x00, 0x6b, 0xb0, 0xff} // stochastic depth
-	pale = color.NRGBA{0xd9, 0xe9, 0xf5, 0xff} // a tint of blue
+	red   = color.NRGBA{0xc8, 0x41, 0x1b, 0xff} // constant depth
+	blue  = color.NRGBA{0x00, 0x6b, 0xb0, 0xff} // stochastic depth
+	pale  = color.NRGBA{0xd9, 0xe9, 0xf5, 0xff} // a tint of blue
+	blush = color.NRGBA{0xf8, 0xdf, 0xd6, 0xff} // a tint of red
+
+	magenta = color.NRGBA{0xb8, 0x5c, 0x92, 0xff} // training loss of constant depth
+	green   = color.NRGBA{0x00, 0x8a, 0x66, 0xff} // training loss of stochastic depth
 )
 
 // Sizes of text. At 800 pixels for 8 inches, 9 points are 12.5 pixels.
@@ -45,7 +49,26 @@ type look struct {
 var (
 	constantLook   = look{"constant depth", red, draw.CircleGlyph{}, nil}
 	stochasticLook = look{"stochastic depth", blue, draw.PyramidGlyph{}, []vg.Length{5, 2}}
+	uniformLook    = look{"uniform rule", green, draw.BoxGlyph{}, []vg.Length{2, 2}}
 )
+
+func (l look) named(name string) look {
+	l.name = name
+	return l
+}
+
+// readOff is the look of values read off a drawing: hollow markers.
+func (l look) readOff() look {
+	switch l.glyph.(type) {
+	case draw.CircleGlyph:
+		l.glyph = draw.RingGlyph{}
+	case draw.PyramidGlyph:
+		l.glyph = draw.TriangleGlyph{}
+	case draw.BoxGlyph:
+		l.glyph = draw.SquareGlyph{}
+	}
+	return l
+}
 
 func (l look) line() draw.LineStyle {
 	return draw.LineStyle{Color: l.color, Width: 1.6, Dashes: l.dashes}
@@ -191,7 +214,7 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 
 // decimal is x without the noise of binary fractions, with a true minus sign.
 func decimal(x float64) string {
-	return strings.Replace(strconv.FormatFloat(x, 'g', 6, 64), "-", "−", 1)
+	return strings.Replace(strconv.FormatFloat(x+0, 'g', 6, 64), "-", "−", 1) // + 0: no negative zero
 }
 
 // duration is a time span in the two units that matter: "41.2 s", "3 min 20 s", "15 h 7 min".
@@ -206,3 +229,8 @@ func duration(seconds float64) string {
 		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
 	}
 }
+
+// noTicks is an axis without ticks.
+type noTicks struct{}
+
+func (noTicks) Ticks(float64, float64) []plot.Tick { return nil }

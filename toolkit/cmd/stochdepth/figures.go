@@ -2,76 +2,59 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/gallery"
 )
 
 func figuresCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "figures", Short: "Draw the project's figures from its recorded runs"}
-	out := cmd.PersistentFlags().String("out", inProject("figures"), "folder of the figures")
-	save := func(cmd *cobra.Command, name string, figure *figures.Figure) error {
-		path := filepath.Join(*out, name)
-		if err := figures.Save(path, figure); err != nil {
-			return err
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), path)
-		return nil
+	cmd := &cobra.Command{
+		Use:   "figures [NAME ...]",
+		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
+		Long: "Draw the named figures, or all of them and the gallery figures/README.md. Which runs each figure shows is\n" +
+			"in data/figures.json; --runs takes others.",
+		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf",
 	}
-
-	scheme := &cobra.Command{
-		Use:   "stochastic-depth",
-		Short: "The survival probabilities and one drawn minibatch (the paper's Fig. 2)",
-		Args:  cobra.NoArgs,
-	}
-	blocks := scheme.Flags().Int("blocks", 9, "residual blocks, L")
-	deathRate := scheme.Flags().Float64("death-rate", 0.5, "1 - p_L")
-	rule := scheme.Flags().String("rule", "linear", "linear or uniform")
-	seed := scheme.Flags().Int64("seed", 1, "of the minibatch")
-	scheme.RunE = func(cmd *cobra.Command, _ []string) error {
-		survival, err := depth.ByRule(*rule, *blocks, *deathRate, nil)
+	flags := cmd.Flags()
+	data := flags.String("data", inProject("data"), "folder of published.json, figures.json, runs and bench")
+	out := flags.String("out", inProject("figures"), "folder of the figures, or the file of a single one (.png, .svg or .pdf)")
+	formats := flags.StringSlice("format", []string{"png"}, "png, svg, pdf")
+	names := flags.StringSlice("runs", nil, "runs to draw one figure from (step-time: the record of measurements)")
+	list := flags.Bool("list", false, "list the figures and what each is drawn from")
+	var network gallery.Network
+	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth: residual blocks, L")
+	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth: 1 - p_L (default 0.5)")
+	flags.StringVar(&network.Rule, "rule", "", "fig1, fig2, stochastic-depth: linear or uniform (default linear)")
+	flags.Int64Var(&network.Seed, "seed", 0, "fig2, stochastic-depth: of the minibatch (default 1)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		sources, err := gallery.Read(*data)
 		if err != nil {
 			return err
 		}
-		figure, err := figures.StochasticDepth(survival, survival.Draw(depth.Rand(*seed, depth.GateDraws, 0)))
-		if err != nil {
-			return err
-		}
-		return save(cmd, "stochastic-depth.png", figure)
-	}
-
-	quickstart := &cobra.Command{
-		Use:   "quickstart [CONSTANT STOCHASTIC]",
-		Short: "Two runs compared: error by epoch, and time",
-		Args: cobra.MatchAll(cobra.MaximumNArgs(2), func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return fmt.Errorf("name two runs, the one of constant depth first")
+		for _, format := range *formats {
+			if !slices.Contains([]string{"png", "svg", "pdf"}, format) {
+				return fmt.Errorf("unknown format %q: use png, svg or pdf", format)
 			}
-			return nil
-		}),
+		}
+		told := func(file string) { fmt.Fprintln(cmd.OutOrStdout(), file) }
+		switch {
+		case *list:
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, e := range gallery.Entries() {
+				fmt.Fprintf(table, "%s\t%s\t%s\n", e.Name, sources.Inputs(e), e.Shows)
+			}
+			return table.Flush()
+		case len(args) == 0 && len(*names) > 0:
+			return fmt.Errorf("--runs draws one figure: name it, as in stochdepth figures fig3 --runs A,B")
+		case len(args) == 0:
+			return sources.SaveAll(*out, *formats, network, told)
+		case len(args) > 1 && len(*names) > 0:
+			return fmt.Errorf("--runs draws one figure: name one, not %d", len(args))
+		}
+		return sources.SaveNamed(args, *out, *formats, network, *names, told)
 	}
-	folder := runsFlag(quickstart)
-	quickstart.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			args = []string{"shapes-20-constant", "shapes-20-linear-0.8"} // the recorded ones
-		}
-		constant, err := openRun(*folder, args[0])
-		if err != nil {
-			return err
-		}
-		stochastic, err := openRun(*folder, args[1])
-		if err != nil {
-			return err
-		}
-		figure, err := figures.Quickstart(constant, stochastic)
-		if err != nil {
-			return err
-		}
-		return save(cmd, "quickstart.png", figure)
-	}
-	cmd.AddCommand(scheme, quickstart)
 	return cmd
 }

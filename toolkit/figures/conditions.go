@@ -1,0 +1,237 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+)
+
+// OfRuns is the About of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit.
+func OfRuns(list []*runs.Run) About {
+	if len(list) == 0 {
+		return Recorded("")
+	}
+	each := func(of func(r *runs.Run) string) []string {
+		var values []string
+		for _, run := range list {
+			if v := of(run); v != "" && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		return values
+	}
+	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
+		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
+	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r); return rule }) {
+		sentence += "; " + rule
+		survivals := each(func(r *runs.Run) string {
+			if of, survival := ruleOf(r); of == rule {
+				return survival
+			}
+			return ""
+		})
+		if len(survivals) > 0 {
+			sentence += ", p_L = " + many(survivals)
+		}
+	}
+	epochs := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Epochs) })
+	sentence += "; " + many(epochs) + " epoch" + plural(!slices.Equal(epochs, []string{"1"}))
+	seeds := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Seed) })
+	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), plural(len(list) > 1), repeats(list), plural(len(seeds) > 1), many(seeds))
+	if machines := each(func(r *runs.Run) string { return machineOf(r.Result) }); len(machines) > 0 {
+		sentence += "; " + many(machines)
+	}
+	if commits := each(commitOf); len(commits) > 0 {
+		sentence += "; commit" + plural(len(commits) > 1) + " " + many(commits)
+	}
+	return Recorded(sentence + ".")
+}
+
+// DatasetName is a recipe's data set as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own.
+func DatasetName(r runs.Recipe) string {
+	name, known := map[string]string{"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN"}[r.Dataset]
+	if !known {
+		name = r.Dataset
+	}
+	if r.Augment && known {
+		name += "+"
+	}
+	if r.TrainImages > 0 {
+		name += fmt.Sprintf(" (%d images)", r.TrainImages)
+	}
+	return name
+}
+
+// ruleOf describes the survival rule of a stochastic run and its p_L; a constant one has neither.
+func ruleOf(r *runs.Run) (rule, survival string) {
+	switch {
+	case isConstant(r):
+		return "", ""
+	case r.Recipe.Rule == "list":
+		return "own survival probabilities", ""
+	}
+	return r.Recipe.Rule + " rule", decimal(survivalOf(r))
+}
+
+// survivalOf is p_L, without the noise of 1 - (1 - p_L).
+func survivalOf(r *runs.Run) float64 { return math.Round((1-r.Recipe.DeathRate)*1e9) / 1e9 }
+
+func machineOf(result *runs.Result) string {
+	if result == nil {
+		return ""
+	}
+	device := result.Device
+	if strings.HasPrefix(device, "TFRT_CPU") {
+		device = "" // XLA's name of the processor that the machine names already
+	}
+	return strings.Trim(result.Machine+", "+device, ", ")
+}
+
+func commitOf(r *runs.Run) string {
+	if r.Result == nil {
+		return ""
+	}
+	return r.Result.Commit[:min(7, len(r.Result.Commit))]
+}
+
+// repeats is how many runs there are of each setting: "1", or "1 to 3".
+func repeats(list []*runs.Run) string {
+	low, high := math.MaxInt, 0
+	for _, group := range bySetting(list) {
+		low, high = min(low, len(group)), max(high, len(group))
+	}
+	if low == high {
+		return fmt.Sprint(low)
+	}
+	return fmt.Sprintf("%d to %d", low, high)
+}
+
+// many lists a few values; of many numbers it tells the range, of other values the first and the count.
+func many(values []string) string {
+	if len(values) > 6 {
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, value := range values {
+			x, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				x = math.NaN()
+			}
+			low, high = min(low, x), max(high, x)
+		}
+		if !math.IsNaN(low) {
+			return fmt.Sprintf("%s to %s (%d values)", decimal(low), decimal(high), len(values))
+		}
+		return fmt.Sprintf("%s and %d others", strings.Join(values[:2], ", "), len(values)-2)
+	}
+	return enumerate(values)
+}
+
+func plural(several bool) string {
+	if several {
+		return "s"
+	}
+	return ""
+}
+
+// bySetting groups runs that differ in the seed only, in the order of their first ones. All runs of constant depth are
+// of one rule.
+func bySetting(list []*runs.Run) [][]*runs.Run {
+	var groups [][]*runs.Run
+next:
+	for _, run := range list {
+		for i, group := range groups {
+			if sameSettings([]*runs.Run{group[0], run}, "seed") == nil && survivalsEqual(group[0], run) {
+				groups[i] = append(group, run)
+				continue next
+			}
+		}
+		groups = append(groups, []*runs.Run{run})
+	}
+	return groups
+}
+
+func survivalsEqual(a, b *runs.Run) bool {
+	if isConstant(a) || isConstant(b) {
+		return isConstant(a) && isConstant(b)
+	}
+	return a.Recipe.Rule == b.Recipe.Rule && a.Recipe.DeathRate == b.Recipe.DeathRate &&
+		slices.Equal(a.Recipe.SurvivalProbabilities, b.Recipe.SurvivalProbabilities)
+}
+
+// stochasticKeys are the keys of a recipe in which a stochastic and a constant run may differ and still be compared.
+var stochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "gates_per", "scale_at", "freeze_closed"}
+
+// sameSettings returns an error that names the first run whose recipe differs from the first one's in other keys than
+// those of the survival rule and the allowed ones, and says how.
+func sameSettings(list []*runs.Run, allowed ...string) error {
+	for _, run := range list[min(1, len(list)):] {
+		var differences []string
+		for _, d := range runs.Differences(list[0].Recipe, run.Recipe) {
+			key, _, _ := strings.Cut(d, ":")
+			if !slices.Contains(stochasticKeys, key) && !slices.Contains(allowed, key) {
+				differences = append(differences, d)
+			}
+		}
+		if len(differences) > 0 {
+			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, strings.Join(differences, "; "))
+		}
+	}
+	return nil
+}
+
+// Estimate is a number with its spread over runs that differ in the seed.
+type Estimate struct {
+	Mean      float64
+	Deviation float64 // sample standard deviation; 0 where N is 1
+	N         int     // runs; 0: published
+	ReadOff   bool    // read off the paper's drawing
+}
+
+// Average returns the estimate of n values.
+func Average(values ...float64) Estimate {
+	e := Estimate{N: len(values)}
+	for _, v := range values {
+		e.Mean += v / float64(e.N)
+	}
+	for _, v := range values {
+		e.Deviation += (v - e.Mean) * (v - e.Mean)
+	}
+	if e.N > 1 {
+		e.Deviation = math.Sqrt(e.Deviation / float64(e.N-1))
+	}
+	return e
+}
+
+// estimateOf averages the selected test errors of runs of one setting; a run without an evaluated epoch is an error.
+func estimateOf(group []*runs.Run) (Estimate, error) {
+	var values []float64
+	for _, run := range group {
+		best, ok := run.Best()
+		if !ok || math.IsNaN(best.TestError) {
+			return Estimate{}, noEpoch(run)
+		}
+		values = append(values, best.TestError)
+	}
+	return Average(values...), nil
+}
+
+func noEpoch(run *runs.Run) error {
+	return fmt.Errorf("the run %s has no evaluated epoch to draw yet: train it first", run.Name)
+}
+
+// survivalRule returns a run's survival probabilities.
+func survivalRule(r *runs.Run) (depth.Survival, error) {
+	n, err := depth.BlocksPerGroup(r.Recipe.Depth)
+	if err != nil {
+		return nil, fmt.Errorf("the run %s: %w", r.Name, err)
+	}
+	survival, err := depth.ByRule(r.Recipe.Rule, depth.Blocks(n), r.Recipe.DeathRate, r.Recipe.SurvivalProbabilities)
+	if err != nil {
+		return nil, fmt.Errorf("the run %s: %w", r.Name, err)
+	}
+	return survival, nil
+}

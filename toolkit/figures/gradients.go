@@ -1,0 +1,81 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/runs"
+)
+
+// GradientsOf takes a run's mean gradient magnitudes by epoch, and the epochs after which its rate was divided.
+func GradientsOf(run *runs.Run) (points plotter.XYs, drops []float64, err error) {
+	points = gradientMagnitude.points(run.Rows)
+	if len(points) == 0 {
+		return nil, nil, fmt.Errorf("the run %s has no gradient magnitudes to draw: train it first", run.Name)
+	}
+	for _, fraction := range run.Recipe.Milestones {
+		drops = append(drops, math.Floor(fraction*float64(run.Recipe.Epochs)))
+	}
+	return points, drops, nil
+}
+
+var gradientMagnitude = measure{"gradient magnitude", func(r runs.Row) float64 { return r.GradientMagnitude }}
+
+// Gradients draws Fig. 7: the mean absolute gradient of the first convolution of the first block by epoch, with dashed
+// lines where the learning rate was divided by 10. One of the two curves may be empty.
+func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (*Figure, error) {
+	low, high := spread(constant, stochastic)
+	if low > high {
+		return nil, fmt.Errorf("there is no gradient magnitude to draw")
+	}
+	var looks []look
+	for i, points := range []plotter.XYs{constant, stochastic} {
+		if len(points) > 0 {
+			looks = append(looks, []look{constantLook, stochasticLook}[i])
+		}
+	}
+	s := sheet{"Gradient magnitude in the first block", looks, about}
+	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
+		power := math.Floor(math.Log10(max(high, 1e-30)))
+		scale := math.Pow(10, power)
+		c = powerTitle(c, "Mean gradient magnitude (× 10", int(power))
+		p := newPlot()
+		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
+		p.X.Min, p.X.Max = 0, 1
+		p.Y.Min, p.Y.Max = 0, high/scale*1.2
+		for i, points := range []plotter.XYs{constant, stochastic} {
+			scaled := make(plotter.XYs, len(points))
+			for j, xy := range points {
+				scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
+				p.X.Max = max(p.X.Max, xy.X)
+			}
+			addCurve(p, []look{constantLook, stochasticLook}[i], scaled)
+		}
+		p.Draw(c)
+		area := p.DataCanvas(c)
+		toX, _ := p.Transforms(&area)
+		for _, drop := range drops {
+			if drop > p.X.Min && drop < p.X.Max {
+				x := toX(drop)
+				c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.8, Dashes: []vg.Length{3, 3}}, x, area.Min.Y, x, area.Max.Y)
+				halo(c, text(sans(smallSize), ink), vg.Point{X: x, Y: area.Max.Y - 6}, "rate ÷ 10")
+			}
+		}
+	}), nil
+}
+
+// powerTitle is title with a power of ten and a closing bracket at its end.
+func powerTitle(c draw.Canvas, s string, power int) draw.Canvas {
+	below := title(c, s)
+	style := text(bold(titleSize), ink)
+	small := text(bold(titleSize*0.7), ink)
+	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}
+	exponent := decimal(float64(power))
+	c.FillText(small, vg.Point{X: at.X, Y: at.Y + 3.5}, exponent)
+	c.FillText(style, vg.Point{X: at.X + small.Width(exponent), Y: at.Y}, ")")
+	return below
+}

@@ -1,0 +1,177 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+)
+
+// Gates counts the gates of all minibatches of a run.
+type Gates struct {
+	Survival depth.Survival
+	Steps    int64
+	Open     []int64 // Open[l-1]: minibatches in which block l was open
+	Counts   []int64 // Counts[k]: minibatches with k open blocks, k = 0..L
+}
+
+// GatesOf draws the gates of all of a run's minibatches again: they follow from its recipe. That they are the same is
+// checked against the means that the run's log has.
+func GatesOf(run *runs.Run) (*Gates, error) {
+	if run.Recipe.GatesPer != "minibatch" {
+		return nil, fmt.Errorf("the run %s draws gates for each sample: only those of minibatches can be counted", run.Name)
+	}
+	if len(run.Rows) == 0 {
+		return nil, noEpoch(run)
+	}
+	survival, err := survivalRule(run)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gates{Survival: survival, Open: make([]int64, len(survival)), Counts: make([]int64, len(survival)+1)}
+	for _, row := range run.Rows {
+		first, sum := g.Steps, 0
+		for ; g.Steps < row.Step; g.Steps++ {
+			gates := survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, g.Steps))
+			for i, open := range gates {
+				if open {
+					g.Open[i]++
+				}
+			}
+			open := gates.Open()
+			g.Counts[open]++
+			sum += open
+		}
+		if mean := float64(sum) / float64(row.Step-first); math.Abs(mean-row.OpenBlocksMean) > 1e-6 {
+			return nil, fmt.Errorf("the log of the run %s has %g open blocks on average up to step %d, its recipe gives %g: they do not belong together",
+				run.Name, row.OpenBlocksMean, row.Step, mean)
+		}
+	}
+	return g, nil
+}
+
+// Expected is the probability of k = 0..L open blocks in a minibatch: the distribution of a sum of independent gates
+// (Poisson's binomial distribution), computed block by block.
+func (g *Gates) Expected() []float64 {
+	p := make([]float64, len(g.Survival)+1)
+	p[0] = 1
+	for l, open := range g.Survival {
+		for k := l + 1; k > 0; k-- {
+			p[k] = p[k]*(1-open) + p[k-1]*open
+		}
+		p[0] *= 1 - open
+	}
+	return p
+}
+
+// Mean is the mean number of open blocks of the run.
+func (g *Gates) Mean() float64 {
+	var sum float64
+	for k, n := range g.Counts {
+		sum += float64(k) * float64(n) / float64(g.Steps)
+	}
+	return sum
+}
+
+// OpenBlocks draws how many blocks were open in the minibatches of a run, against what the survival probabilities let
+// expect (Section 3).
+func OpenBlocks(about About, g *Gates) (*Figure, error) {
+	if g.Steps == 0 {
+		return nil, fmt.Errorf("there are no minibatches to count")
+	}
+	expected := g.Expected()
+	observed := look{"minibatches of the run", blue, draw.BoxGlyph{}, nil}
+	ideal := look{"expected from the survival probabilities", red, draw.CircleGlyph{}, []vg.Length{2, 2}}
+	s := sheet{fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+		[]look{observed, ideal}, about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	first, last := len(expected), 0
+	high := 0.0
+	for k, p := range expected {
+		share := float64(g.Counts[k]) / float64(g.Steps)
+		if p > 5e-4 || share > 0 {
+			first, last = min(first, k), max(last, k)
+		}
+		high = max(high, p, share)
+	}
+	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
+		c = title(c, "Share of minibatches (%)")
+		p := newPlot()
+		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
+		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
+		p.Y.Min, p.Y.Max = 0, 100*high*1.08
+		p.Draw(c)
+		area := p.DataCanvas(c)
+		toX, toY := p.Transforms(&area)
+		half := (toX(1) - toX(0)) * 0.38
+		var points plotter.XYs
+		for k := first; k <= last; k++ {
+			if share := 100 * float64(g.Counts[k]) / float64(g.Steps); share > 0 {
+				box(c, toX(float64(k))-half, area.Min.Y, toX(float64(k))+half, toY(share), blue, nil, nil)
+			}
+			points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
+		}
+		curve := make([]vg.Point, len(points))
+		for i, xy := range points {
+			curve[i] = vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
+		}
+		c.StrokeLines(ideal.line(), curve)
+		for _, at := range curve {
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: red, Radius: 2.4, Shape: ideal.glyph}, at)
+		}
+	}), nil
+}
+
+// BlockSurvival draws in how many of a run's minibatches each block was open, against its survival probability, with
+// the band in which 95 % of the shares lie.
+func BlockSurvival(about About, g *Gates) (*Figure, error) {
+	if g.Steps == 0 {
+		return nil, fmt.Errorf("there are no minibatches to count")
+	}
+	observed := look{"share of minibatches in which the block was open", blue, draw.PyramidGlyph{}, nil}
+	ideal := look{"survival probability, and the band of 95 %", red, nil, []vg.Length{4, 2}}
+	s := sheet{"Each block survives as often as it should", []look{observed, ideal}, about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	within := 0
+	low := 1.0
+	band := make([]float64, len(g.Survival)) // half its width
+	for i, p := range g.Survival {
+		share := float64(g.Open[i]) / float64(g.Steps)
+		band[i] = 1.96 * math.Sqrt(p*(1-p)/float64(g.Steps))
+		if math.Abs(share-p) <= band[i] {
+			within++
+		}
+		low = min(low, share, p-band[i])
+	}
+	s.headline = fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival))
+	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
+		c = title(c, "Share of minibatches in which the block was open")
+		p := newPlot()
+		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
+		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
+		p.Draw(c)
+		area := p.DataCanvas(c)
+		toX, toY := p.Transforms(&area)
+		var upper, lower, middle []vg.Point
+		for i, v := range g.Survival {
+			x := toX(float64(i + 1))
+			middle = append(middle, vg.Point{X: x, Y: toY(v)})
+			upper = append(upper, vg.Point{X: x, Y: toY(min(v+band[i], 1))})
+			lower = append(lower, vg.Point{X: x, Y: toY(v - band[i])})
+		}
+		outline := append([]vg.Point{}, upper...)
+		for i := len(lower) - 1; i >= 0; i-- {
+			outline = append(outline, lower[i])
+		}
+		c.FillPolygon(blush, outline)
+		c.StrokeLines(ideal.line(), middle)
+		for i := range g.Survival {
+			at := vg.Point{X: toX(float64(i + 1)), Y: toY(float64(g.Open[i]) / float64(g.Steps))}
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: blue, Radius: 3, Shape: observed.glyph}, at)
+		}
+	}), nil
+}

@@ -1,0 +1,243 @@
+package figures_test
+
+import (
+	"fmt"
+	"log"
+	"math"
+
+	"gonum.org/v1/plot/plotter"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/runs"
+)
+
+// save writes an example's figure, or ends the program.
+func save(name string, figure *figures.Figure, err error) {
+	if err == nil {
+		err = figures.Save("testdata/"+name, figure)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// made says that the data of an example are made up.
+var made = figures.About{Origin: "example", Caption: "Made-up numbers, linear rule with p_L = 0.5."}
+
+func ExampleBlock() {
+	figure, err := figures.Block(depth.Linear(9, 0.5), 7)
+	save("block.png", figure, err)
+}
+
+func ExampleTrainingCurves() {
+	constant, err := figures.TrainingOf(exampleRun(0, 12))
+	if err != nil {
+		log.Fatal(err)
+	}
+	stochastic, err := figures.TrainingOf(exampleRun(0.5, 12))
+	if err != nil {
+		log.Fatal(err)
+	}
+	panel := figures.Panel{Title: "shapes, 20 layers", Constant: constant, Stochastic: stochastic, Digits: 1}
+	figure, err := figures.TrainingCurves(made, panel, panel)
+	save("training-curves.png", figure, err)
+}
+
+// PanelsOf pairs the runs; OfRuns writes the caption.
+func ExamplePanelsOf() {
+	list := []*runs.Run{exampleRun(0, 500), exampleRun(0.5, 500)}
+	panels, err := figures.PanelsOf(list)
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.TrainingCurves(figures.OfRuns(list), panels...)
+	save("training-curves-500.png", figure, err)
+}
+
+func ExampleDepthBars() {
+	figure, err := figures.DepthBars(made,
+		figures.DepthBar{Layers: 110, Constant: figures.Average(6.3, 6.5), Stochastic: figures.Average(5.2, 5.3)},
+		figures.DepthBar{Layers: 1202, Constant: figures.Average(6.7), Stochastic: figures.Average(4.9, 5.1)})
+	save("depth-bars.png", figure, err)
+}
+
+func ExampleFinalErrors() {
+	figure, err := figures.FinalErrors(made, "Validation error",
+		plotter.XYs{{X: 90, Y: 23.1}, {X: 120, Y: 21.8}}, plotter.XYs{{X: 90, Y: 23.4}, {X: 120, Y: 22}})
+	save("final-errors.png", figure, err)
+}
+
+func ExampleGradients() {
+	var curves [2]plotter.XYs
+	for epoch := 1.0; epoch <= 40; epoch++ {
+		fall := math.Pow(0.3, math.Floor(epoch/20.5))
+		curves[0] = append(curves[0], plotter.XY{X: epoch, Y: 2e-5 * fall * (1 - math.Exp(-epoch))})
+		curves[1] = append(curves[1], plotter.XY{X: epoch, Y: 2.3e-5 * math.Sqrt(fall) * (1 - math.Exp(-epoch))})
+	}
+	figure, err := figures.Gradients(made, curves[0], curves[1], []float64{20, 30})
+	save("gradients.png", figure, err)
+}
+
+func ExampleSurvivalSweep() {
+	errors := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5)}
+	for i := 1; i <= 9; i++ {
+		p := float64(i) / 10
+		linear := figures.SurvivalError{Survival: p, Error: figures.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}
+		if i == 5 {
+			linear.SpeedUp = 1.33
+		}
+		errors.Linear = append(errors.Linear, linear)
+		if i > 2 { // the grid need not be complete
+			errors.Uniform = append(errors.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
+		}
+	}
+	figure, err := figures.SurvivalSweep(made, errors)
+	save("survival-sweep.png", figure, err)
+}
+
+// The cell of 56 layers and p_L = 1 has no run.
+func ExampleHeatMap() {
+	grid := figures.Grid{Layers: []int{20, 56, 110}, Survival: []float64{1, 0.8, 0.5}, Errors: [][]figures.Estimate{
+		{figures.Average(8.2, 8.4), {Mean: math.NaN()}, figures.Average(6.3, 6.5)},
+		{figures.Average(7.7), figures.Average(5.6, 5.8), figures.Average(5.7)},
+		{figures.Average(9.4), figures.Average(6.4), figures.Average(5.2, 5.3)},
+	}}
+	figure, err := figures.HeatMap(made, grid)
+	save("heat-map.png", figure, err)
+}
+
+var exampleTable = figures.Table{Title: "Test error (%)", About: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
+	{Cells: []string{"constant depth", "6.41", "6.52 ± 0.11"}},
+	{Cells: []string{"stochastic depth, p_L = 0.5", "5.25", "5.31 ± 0.07"}, Bold: true},
+}}
+
+func ExampleTable() {
+	figure, err := exampleTable.Figure()
+	save("table.png", figure, err)
+}
+
+func ExampleTable_Markdown() {
+	fmt.Println(exampleTable.Markdown())
+	// Output:
+	// **Test error (%)** (example)
+	//
+	// | Network | Published | Ours |
+	// | --- | --- | --- |
+	// | constant depth | 6.41 | 6.52 ± 0.11 |
+	// | **stochastic depth, *p<sub>L</sub>* = 0.5** | **5.25** | **5.31 ± 0.07** |
+	//
+	// Made-up numbers, linear rule with *p<sub>L</sub>* = 0.5.
+}
+
+// The paper's table beside four runs of two settings.
+func ExampleTable1() {
+	table, err := figures.Table1(examplePaper(), exampleRuns())
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := table.Figure()
+	save("table1.png", figure, err)
+}
+
+func ExampleTable2() {
+	table, err := figures.Table2(examplePaper(), exampleRuns())
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := table.Figure()
+	save("table2.png", figure, err)
+}
+
+func ExampleStepTime() {
+	record := &bench.Record{Commit: "0123456789", Machine: "example machine", Device: "cpu", Date: "2016-03-30T00:00:00Z"}
+	for _, mode := range []string{"survivors", "resnet"} {
+		for open := 0; open <= 54; open += 9 {
+			ms := 120 + 44*float64(open)
+			if mode == "resnet" {
+				ms = 2700 + float64(open%2)
+			}
+			record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: mode, DType: "float32", Layers: 110, Batch: 128,
+				Fixed: true, Blocks: 54, Open: float64(open), Steps: 10, StepMS: ms, LowMS: ms * 0.97, HighMS: ms * 1.06})
+		}
+	}
+	figure, err := figures.StepTime(record)
+	save("step-time.png", figure, err)
+}
+
+func ExampleOpenBlocks() {
+	gates, err := figures.GatesOf(withGates(exampleRun(0.5, 12)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.OpenBlocks(made, gates)
+	save("open-blocks.png", figure, err)
+}
+
+func ExampleBlockSurvival() {
+	gates, err := figures.GatesOf(withGates(exampleRun(0.5, 12)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.BlockSurvival(made, gates)
+	save("block-survival.png", figure, err)
+}
+
+func ExampleErrorByTime() {
+	figure, err := figures.ErrorByTime(made, exampleRun(0, 12), exampleRun(0.5, 12))
+	save("error-by-time.png", figure, err)
+}
+
+// A plot of one's own with a second vertical axis.
+func ExampleRightAxis() {
+	figure, err := figures.TrainingCurves(made, figures.Panel{Title: "one run", Digits: 2, Stochastic: &figures.Training{
+		Error: plotter.XYs{{X: 1, Y: 40}, {X: 2, Y: 20}, {X: 3, Y: 15}}, Loss: plotter.XYs{{X: 1, Y: 2}, {X: 2, Y: 0.1}, {X: 3, Y: 0.002}},
+		Selected: plotter.XY{X: 3, Y: 15}}})
+	save("right-axis.png", figure, err)
+}
+
+func examplePaper() *published.Paper {
+	paper, err := published.Read("../../data/published.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return paper
+}
+
+// exampleRuns are two seeds each of constant and stochastic depth, as if on CIFAR-10.
+func exampleRuns() []*runs.Run {
+	var list []*runs.Run
+	for _, deathRate := range []float64{0, 0.5} {
+		for seed := int64(1); seed <= 2; seed++ {
+			run := exampleRun(deathRate, 12)
+			run.Recipe.Seed, run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages = seed, "cifar10", true, 0
+			run.Name += fmt.Sprint("-", seed)
+			for i := range run.Rows {
+				run.Rows[i].TestError += 0.3 * float64(seed)
+				run.Rows[i].Seconds += float64(seed)
+			}
+			list = append(list, run)
+		}
+	}
+	return list
+}
+
+// withGates fills in the mean numbers of open blocks that the run's recipe gives.
+func withGates(run *runs.Run) *runs.Run {
+	n, err := depth.BlocksPerGroup(run.Recipe.Depth)
+	if err != nil {
+		log.Fatal(err)
+	}
+	survival := depth.Linear(depth.Blocks(n), run.Recipe.DeathRate)
+	step := int64(0)
+	for i := range run.Rows {
+		first, sum := step, 0
+		for ; step < run.Rows[i].Step; step++ {
+			sum += survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, step)).Open()
+		}
+		run.Rows[i].OpenBlocksMean = float64(sum) / float64(step-first)
+	}
+	return run
+}

@@ -1,0 +1,254 @@
+package figures_test
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot/cmpimg"
+	"gonum.org/v1/plot/plotter"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+func TestPaperFiguresLookAsBefore(t *testing.T) {
+	for file, example := range map[string]func(){
+		"block.png": ExampleBlock, "training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
+		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "final-errors.png": ExampleFinalErrors,
+		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
+		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,
+		"open-blocks.png": ExampleOpenBlocks, "block-survival.png": ExampleBlockSurvival, "error-by-time.png": ExampleErrorByTime,
+		"one-epoch.png": oneEpoch, "long-labels.png": longLabels, "one-run.png": oneRun, "stripes.png": stripes,
+	} {
+		t.Run(file, func(t *testing.T) {
+			cmpimg.CheckPlot(example, t, file)
+			os.Remove(filepath.Join("testdata", file))
+		})
+	}
+}
+
+func oneEpoch() {
+	list := []*runs.Run{exampleRun(0, 1), exampleRun(0.5, 1)}
+	panels, err := figures.PanelsOf(list)
+	if err != nil {
+		panic(err)
+	}
+	figure, err := figures.TrainingCurves(figures.OfRuns(list), panels...)
+	save("one-epoch.png", figure, err)
+}
+
+func oneRun() {
+	list := []*runs.Run{exampleRun(0.5, 30)}
+	panels, err := figures.PanelsOf(list)
+	if err != nil {
+		panic(err)
+	}
+	figure, err := figures.TrainingCurves(figures.OfRuns(list), panels...)
+	save("one-run.png", figure, err)
+}
+
+func longLabels() {
+	panel := longPanel()
+	figure, err := figures.TrainingCurves(figures.Recorded(long), panel, panel)
+	save("long-labels.png", figure, err)
+}
+
+const long = "A caption that has a lot to say about the data set, the depth of the network and the machine with a very long name, which needs several lines, and at whose end there is p_L = 0.5 too."
+
+func longPanel() figures.Panel {
+	training := func(deathRate float64) *figures.Training {
+		t, err := figures.TrainingOf(exampleRun(deathRate, 12))
+		if err != nil {
+			panic(err)
+		}
+		return t
+	}
+	return figures.Panel{Title: "a data set whose name does not fit above its own panel, with 1202 layers and more", Constant: training(0), Stochastic: training(0.5), Digits: 2}
+}
+
+// With so many blocks there are stripes.
+func stripes() {
+	survival := depth.Linear(600, 0.5)
+	figure, err := figures.StochasticDepth(survival, survival.Draw(depth.Rand(1, depth.GateDraws, 0)))
+	save("stripes.png", figure, err)
+}
+
+// paperCases are the figures of the paper in their usual and unusual states, for the test of overlapping texts.
+func paperCases(add func(name string, f *figures.Figure, err error)) {
+	for _, l := range []int{1, 54, 600} {
+		f, err := figures.Block(depth.Linear(600, 0.9), l)
+		add("block", f, err)
+	}
+	panels := func(list ...*runs.Run) []figures.Panel {
+		p, err := figures.PanelsOf(list)
+		add("panels", nil, err)
+		return p
+	}
+	for name, p := range map[string][]figures.Panel{
+		"one epoch": panels(exampleRun(0, 1), exampleRun(0.5, 1)), "500 epochs": panels(exampleRun(0, 500), exampleRun(0.5, 500)),
+		"constant only": panels(exampleRun(0, 20)), "stochastic only": panels(exampleRun(0.5, 20)), "long": {longPanel(), longPanel()},
+	} {
+		f, err := figures.TrainingCurves(figures.Recorded(long), p...)
+		add("curves, "+name, f, err)
+	}
+	equal := longPanel()
+	equal.Stochastic = equal.Constant
+	f, err := figures.TrainingCurves(made, equal)
+	add("curves, equal", f, err)
+	flat := &figures.Training{Error: plotter.XYs{{X: 1, Y: 0}, {X: 2, Y: 0}}, Selected: plotter.XY{X: 1}}
+	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: flat, Stochastic: flat})
+	add("curves, flat", f, err)
+
+	missing := figures.Estimate{Mean: math.NaN()}
+	f, err = figures.DepthBars(made, figures.DepthBar{Layers: 20, Constant: missing, Stochastic: figures.Average(5)},
+		figures.DepthBar{Layers: 56, Constant: figures.Average(5, 7), Stochastic: missing}, figures.DepthBar{Layers: 110, Constant: figures.Average(5, 7), Stochastic: figures.Average(100)})
+	add("bars", f, err)
+	for _, n := range []int{1, 6} {
+		grid := figures.Grid{Layers: []int{20, 38, 56, 74, 92, 110}[:n], Survival: []float64{1}, Errors: [][]figures.Estimate{make([]figures.Estimate, n)}}
+		f, err = figures.HeatMap(made, grid)
+		add("one row", f, err)
+	}
+	f, err = figures.Gradients(made, nil, plotter.XYs{{X: 1, Y: 1e-9}}, []float64{0, 1, 2})
+	add("gradients", f, err)
+	f, err = figures.SurvivalSweep(made, figures.SurvivalErrors{Constant: missing, Uniform: []figures.SurvivalError{{Survival: 0.1, Error: figures.Average(5), SpeedUp: 10}}})
+	add("one survival probability", f, err)
+}
+
+func TestAverage(t *testing.T) {
+	require.Equal(t, figures.Estimate{Mean: 5, N: 1}, figures.Average(5))
+	e := figures.Average(1, 2, 3)
+	require.InDelta(t, 2, e.Mean, 1e-12)
+	require.InDelta(t, 1, e.Deviation, 1e-12)
+}
+
+// Fig. 8 takes any list of runs: seeds are averaged, settings without a run stay empty.
+func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
+	var list []*runs.Run
+	for _, layers := range []int{20, 56} {
+		for _, deathRate := range []float64{0, 0.3, 0.5} {
+			for seed := int64(1); seed <= 3; seed++ {
+				if layers == 56 && deathRate == 0.3 {
+					continue
+				}
+				run := exampleRun(deathRate, 3)
+				run.Recipe.Depth, run.Recipe.Seed = layers, seed
+				for i := range run.Rows {
+					run.Rows[i].TestError, run.Rows[i].ValidationError = float64(layers)+deathRate+float64(seed), float64(3-i)
+				}
+				list = append(list, run)
+			}
+		}
+	}
+	grid, err := figures.GridOf(list)
+	require.NoError(t, err)
+	require.Equal(t, []int{20, 56}, grid.Layers)
+	require.Equal(t, []float64{1, 0.7, 0.5}, grid.Survival)
+	require.InDelta(t, 22.3, grid.Errors[1][0].Mean, 1e-9)
+	require.InDelta(t, 1, grid.Errors[1][0].Deviation, 1e-9)
+	require.Equal(t, 3, grid.Errors[1][0].N)
+	require.True(t, math.IsNaN(grid.Errors[1][1].Mean))
+
+	errors, err := figures.SurvivalErrorsOf(list[:9])
+	require.NoError(t, err)
+	require.InDelta(t, 22, errors.Constant.Mean, 1e-9)
+	require.Len(t, errors.Linear, 2)
+	require.Equal(t, 0.5, errors.Linear[0].Survival)
+	require.InDelta(t, 9/6.5, errors.Linear[0].SpeedUp, 1e-9)
+	_, err = figures.SurvivalErrorsOf(list)
+	require.ErrorContains(t, err, "cannot be compared, their recipes differ in depth: 20, 56")
+
+	bars, err := figures.DepthBarsOf(list[:3])
+	require.NoError(t, err)
+	require.True(t, math.IsNaN(bars[0].Stochastic.Mean))
+	_, err = figures.DepthBarsOf(list)
+	require.EqualError(t, err, "the runs have more than one stochastic setting at 20 layers: name those of one")
+	require.Contains(t, figures.OfRuns(list).Caption, "20 and 56 layers; linear rule, p_L = 0.7 and 0.5; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
+}
+
+// Poisson's binomial distribution against all gate patterns, and the draws against the run's log.
+func TestGates(t *testing.T) {
+	run := withGates(exampleRun(0.5, 12))
+	g, err := figures.GatesOf(run)
+	require.NoError(t, err)
+	want := make([]float64, len(g.Survival)+1)
+	for pattern := range 1 << len(g.Survival) {
+		p, open := 1.0, 0
+		for l, survival := range g.Survival {
+			if pattern>>l&1 == 1 {
+				p *= survival
+				open++
+			} else {
+				p *= 1 - survival
+			}
+		}
+		want[open] += p
+	}
+	require.InDeltaSlice(t, want, g.Expected(), 1e-12)
+	require.Equal(t, int64(16*12), g.Steps)
+	require.InDelta(t, 6.5, g.Mean(), 0.5)
+	var sum int64
+	for k, n := range g.Counts {
+		sum += int64(k) * n
+	}
+	for _, n := range g.Open {
+		sum -= n
+	}
+	require.Zero(t, sum)
+
+	run.Recipe.Seed++
+	_, err = figures.GatesOf(run)
+	require.ErrorContains(t, err, "they do not belong together")
+}
+
+func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
+	other := exampleRun(0.5, 3)
+	other.Name, other.Recipe.Dataset = "other", "svhn"
+	sample := exampleRun(0.5, 3)
+	sample.Recipe.GatesPer = "sample"
+	elsewhere := exampleRun(0.5, 3)
+	elsewhere.Result = &runs.Result{Machine: "another machine"}
+	empty := exampleRun(0.5, 3)
+	empty.Rows = nil
+	for name, test := range map[string]struct {
+		draw func() error
+		want string
+	}{
+		"other data set": {func() error { _, err := figures.ErrorByTime(made, exampleRun(0, 3), other); return err },
+			"the runs constant and other cannot be compared, their recipes differ in dataset: shapes, svhn"},
+		"other machine": {func() error { _, err := figures.ErrorByTime(made, exampleRun(0, 3), elsewhere); return err },
+			"the training times of constant and stochastic cannot be compared: the machines differ"},
+		"two of a kind": {func() error {
+			_, err := figures.PanelsOf([]*runs.Run{exampleRun(0.5, 3), exampleRun(0.5, 3)})
+			return err
+		},
+			"the run stochastic is a second one of stochastic depth for shapes (4000 images), 20 layers: name one of constant and one of stochastic depth"},
+		"empty log": {func() error { _, err := figures.PanelsOf([]*runs.Run{empty}); return err },
+			"the run stochastic has no evaluated epoch to draw yet: train it first"},
+		"three panels": {func() error {
+			_, err := figures.TrainingCurves(made, longPanel(), longPanel(), longPanel())
+			return err
+		},
+			"a figure of 3 panels cannot be read: draw one or two"},
+		"gates of samples": {func() error { _, err := figures.GatesOf(sample); return err },
+			"the run stochastic draws gates for each sample: only those of minibatches can be counted"},
+		"no measurements": {func() error { _, err := figures.StepTime(&bench.Record{}); return err },
+			"the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench"},
+		"no such block": {func() error { _, err := figures.Block(depth.Linear(9, 0.5), 10); return err },
+			"there is no block 10: the network has the blocks 1 to 9"},
+		"ragged grid": {func() error {
+			_, err := figures.HeatMap(made, figures.Grid{Layers: []int{20}, Survival: []float64{1}, Errors: [][]figures.Estimate{{}}})
+			return err
+		}, "the grid has 0 columns for 1 depths"},
+		"ragged table": {func() error {
+			_, err := figures.Table{Title: "T", Columns: []string{"a"}, Rows: []figures.TableRow{{}}}.Figure()
+			return err
+		}, `a row of the table "T" has 0 cells for 1 columns`},
+	} {
+		t.Run(name, func(t *testing.T) { require.EqualError(t, test.draw(), test.want) })
+	}
+}

@@ -1,0 +1,107 @@
+package figures
+
+import (
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// RightAxis is a plotter that gives a plot, which has one vertical axis in gonum/plot, a second one at its right edge:
+// with its own scale, ticks and label, and the lines that belong to it. It shares the plot's horizontal axis and has no
+// influence on the vertical one. The label stands above the axis, so that it is read without turning the head.
+type RightAxis struct {
+	Min, Max float64
+	Scale    plot.Normalizer // linear or logarithmic
+	Ticker   plot.Ticker
+	Label    string
+
+	LineStyle  draw.LineStyle // of the axis and its ticks
+	TickLength vg.Length
+	TextStyle  draw.TextStyle // of the tick labels and the label
+
+	lines []rightLine
+}
+
+type rightLine struct {
+	points plotter.XYs
+	style  draw.LineStyle
+}
+
+// NewLogRightAxis returns a logarithmic axis in the theme of the package. A range of less than a factor of two is
+// widened, so that equal values have an axis too.
+func NewLogRightAxis(label string, low, high float64) *RightAxis {
+	if high < 2*low {
+		low, high = low/1.5, high*1.5
+	}
+	return &RightAxis{
+		Min: low, Max: high, Scale: plot.LogScale{}, Ticker: logTicks{}, Label: label,
+		LineStyle: draw.LineStyle{Color: grey, Width: 0.7}, TickLength: 3, TextStyle: text(sans(smallSize), grey),
+	}
+}
+
+// Add draws points as a line on the axis. Values that the axis cannot show are left out.
+func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
+	var shown plotter.XYs
+	for _, p := range points {
+		if _, log := a.Scale.(plot.LogScale); !log || p.Y > 0 {
+			shown = append(shown, p)
+		}
+	}
+	a.lines = append(a.lines, rightLine{shown, style})
+}
+
+// Plot draws the lines and the axis: it implements plot.Plotter.
+func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	toY := func(y float64) vg.Length { return c.Y(a.Scale.Normalize(a.Min, a.Max, y)) }
+	for _, line := range a.lines {
+		points := make([]vg.Point, len(line.points))
+		for i, xy := range line.points {
+			points[i] = vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
+		}
+		c.StrokeLines(line.style, c.ClipLinesXY(points)...)
+	}
+	x := c.Max.X
+	c.StrokeLine2(a.LineStyle, x, c.Min.Y, x, c.Max.Y)
+	label := a.TextStyle
+	label.YAlign = draw.YCenter
+	for _, tick := range a.ticks() {
+		y := toY(tick.Value)
+		c.StrokeLine2(a.LineStyle, x, y, x+a.TickLength, y)
+		c.FillText(label, vg.Point{X: x + a.TickLength + 2, Y: y}, tick.Label)
+	}
+	label.XAlign, label.YAlign = draw.XRight, draw.YBottom
+	c.FillText(label, vg.Point{X: x + a.room(), Y: c.Max.Y + 6}, a.Label)
+}
+
+// GlyphBoxes asks the plot for the room that the tick labels need: it implements plot.GlyphBoxer.
+func (a *RightAxis) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
+	return []plot.GlyphBox{{X: 1, Y: 0.5, Rectangle: vg.Rectangle{Max: vg.Point{X: a.room()}}}}
+}
+
+// room is the width right of the axis line.
+func (a *RightAxis) room() vg.Length {
+	var width vg.Length
+	for _, tick := range a.ticks() {
+		width = max(width, a.TextStyle.Width(tick.Label))
+	}
+	return a.TickLength + 2 + width
+}
+
+// ticks are the labelled ones within the axis.
+func (a *RightAxis) ticks() []plot.Tick {
+	var ticks []plot.Tick
+	for _, tick := range a.Ticker.Ticks(a.Min, a.Max) {
+		if at := a.Scale.Normalize(a.Min, a.Max, tick.Value); at >= -1e-9 && at <= 1+1e-9 && !math.IsNaN(at) && tick.Label != "" {
+			ticks = append(ticks, tick)
+		}
+	}
+	return ticks
+}
+
+// ground lets a curve shine through behind a label.
+var ground = color.NRGBA{0xff, 0xff, 0xff, 0xee}

@@ -1,0 +1,123 @@
+package figures
+
+import (
+	"fmt"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Table is a table of text, drawn by Figure and written by Markdown: both say the same.
+type Table struct {
+	Title   string
+	About   About
+	Columns []string
+	Rows    []TableRow
+}
+
+// TableRow is a row of cells, one a column.
+type TableRow struct {
+	Cells []string
+	Bold  bool // to be seen first
+	Rule  bool // a line above it
+}
+
+// Markdown returns the table for a README, with its caption below.
+func (t Table) Markdown() string {
+	var b strings.Builder
+	line := func(cells []string) {
+		for _, cell := range cells {
+			b.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	fmt.Fprintf(&b, "**%s** (%s)\n\n", t.Title, t.About.Origin)
+	line(t.Columns)
+	rule := make([]string, len(t.Columns))
+	for i := range rule {
+		rule[i] = "---"
+	}
+	line(rule)
+	for _, row := range t.Rows {
+		cells := row.Cells
+		if row.Bold {
+			cells = make([]string, len(row.Cells))
+			for i, cell := range row.Cells {
+				if cells[i] = cell; cell != "" {
+					cells[i] = "**" + cell + "**"
+				}
+			}
+		}
+		line(cells)
+	}
+	fmt.Fprintf(&b, "\n%s\n", t.About.Caption)
+	return strings.ReplaceAll(b.String(), "p_L", "*p<sub>L</sub>*")
+}
+
+// Figure draws the table. Columns are as wide as their cells need; what is too wide in all is written smaller.
+func (t Table) Figure() (*Figure, error) {
+	if len(t.Columns) == 0 || len(t.Rows) == 0 {
+		return nil, fmt.Errorf("the table %q is empty", t.Title)
+	}
+	for _, row := range t.Rows {
+		if len(row.Cells) != len(t.Columns) {
+			return nil, fmt.Errorf("a row of the table %q has %d cells for %d columns", t.Title, len(row.Cells), len(t.Columns))
+		}
+	}
+	const height = 15
+	s := sheet{t.Title, nil, t.About}
+	return s.figure(height*vg.Length(len(t.Rows)+1)+6, func(c draw.Canvas) {
+		widths, size := t.widths(c.Max.X - c.Min.X)
+		row := func(y vg.Length, cells []string, style draw.TextStyle) {
+			style.Font.Size, style.YAlign = size, draw.YCenter
+			x := c.Min.X + 4
+			for i, cell := range cells {
+				prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
+				x += widths[i]
+			}
+		}
+		line := func(y, width vg.Length) {
+			c.StrokeLine2(draw.LineStyle{Color: grey, Width: width}, c.Min.X, y, c.Max.X, y)
+		}
+		y := c.Max.Y - 8
+		line(y+7, 0.9)
+		row(y, t.Columns, text(bold(smallSize), grey))
+		line(y-8, 0.6)
+		for i, r := range t.Rows {
+			y -= height
+			if r.Rule && i > 0 {
+				line(y+7, 0.4)
+			}
+			style := text(sans(textSize), ink)
+			if r.Bold {
+				style.Font = bold(textSize)
+			}
+			row(y, r.Cells, style)
+		}
+		line(y-8, 0.9)
+	}), nil
+}
+
+// widths shares out the width over the columns, and returns the size of text at which all cells fit.
+func (t Table) widths(width vg.Length) ([]vg.Length, vg.Length) {
+	style := text(bold(textSize), ink)
+	natural := make([]vg.Length, len(t.Columns))
+	var sum vg.Length
+	for i := range t.Columns {
+		natural[i] = style.Width(t.Columns[i])
+		for _, row := range t.Rows {
+			natural[i] = max(natural[i], style.Width(row.Cells[i]))
+		}
+		natural[i] += 14
+		sum += natural[i]
+	}
+	size := vg.Length(textSize)
+	if sum > width {
+		size = max(6, size*width/sum)
+	}
+	for i := range natural {
+		natural[i] *= width / sum
+	}
+	return natural, size
+}

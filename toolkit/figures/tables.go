@@ -1,0 +1,301 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/runs"
+)
+
+// The data sets of the paper's tables, in their order.
+var paperDatasets = []string{"CIFAR-10+", "CIFAR-100+", "SVHN", "ImageNet"}
+
+// PublishedTable1 is the paper's Table 1, with the results without augmentation and what the paper contradicts itself in.
+func PublishedTable1(paper *published.Paper) (Table, error) {
+	t := Table{Title: "Table 1: test error (%)", Columns: append([]string{"Method"}, paperDatasets...)}
+	var methods []string
+	for _, n := range paper.Find("Table 1", published.Key{}) {
+		if n.Method != published.Network && !slices.Contains(methods, n.Method) {
+			methods = append(methods, n.Method)
+		}
+	}
+	row := func(name string, k published.Key) []string {
+		cells := []string{name}
+		for _, dataset := range paperDatasets {
+			k.Dataset = dataset
+			cell := "–"
+			if n, err := paper.Number("Table 1", k); err == nil {
+				cell = fmt.Sprintf("%.2f", n.Value)
+			}
+			cells = append(cells, cell)
+		}
+		return cells
+	}
+	for _, method := range methods {
+		t.Rows = append(t.Rows, TableRow{Cells: row(method, published.Key{Method: method})})
+	}
+	t.Rows = append(t.Rows,
+		TableRow{row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), true, true},
+		TableRow{row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), true, false})
+	caption := "+: standard augmentation. ImageNet: validation error after 120 epochs. 110 layers on CIFAR, 152 on SVHN and ImageNet; linear decay, p_L = 0.5."
+	for _, dataset := range []string{"CIFAR-10", "CIFAR-100"} {
+		constant, err := paper.Number("text", published.Key{Quantity: published.TestError, Dataset: dataset, Survival: 1})
+		if err != nil {
+			return t, err
+		}
+		stochastic, err := paper.Number("text", published.Key{Quantity: published.TestError, Dataset: dataset, Survival: 0.5})
+		if err != nil {
+			return t, err
+		}
+		caption += fmt.Sprintf(" %s without augmentation: %.2f and %.2f %%.", dataset, constant.Value, stochastic.Value)
+	}
+	for _, c := range paper.Contradictions {
+		if c.Dataset == "CIFAR-100+" && c.Survival == 1 {
+			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", enumerate(c.Values))
+		}
+	}
+	t.About = Published(caption)
+	return t, nil
+}
+
+// Table1 sets the recorded runs beside the paper's Table 1: published, ours, difference, with n, spread and conditions.
+// Where the runs have no setting for a cell, it says so; runs of other data sets follow without a published number.
+func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
+	t := Table{Title: "Table 1, published and ours: test error (%)",
+		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Conditions of ours"}}
+	used := map[*runs.Run]bool{}
+	groups := bySetting(list)
+	add := func(dataset, network, published string, value float64, group []*runs.Run, rule bool) error {
+		row := TableRow{Cells: []string{dataset, network, published, "no run yet", "", "", ""}, Rule: rule}
+		if dataset == "ImageNet" || dataset == "" && len(t.Rows) > 0 && t.Rows[len(t.Rows)-1].Cells[0] == "ImageNet" {
+			row.Cells[3] = "out of reach"
+		}
+		if group != nil {
+			e, err := estimateOf(group)
+			if err != nil {
+				return err
+			}
+			used[group[0]] = true
+			row.Cells[3] = spreadText(e)
+			if !math.IsNaN(value) {
+				row.Cells[4] = signed(e.Mean-value, 2)
+			}
+			row.Cells[5], row.Cells[6] = fmt.Sprint(e.N), settingOf(group)
+		}
+		t.Rows = append(t.Rows, row)
+		return nil
+	}
+	for _, dataset := range paperDatasets {
+		for i, network := range []string{"constant", "stochastic"} {
+			k := published.Key{Method: published.Network, Dataset: dataset, Survival: []float64{1, 0.5}[i]}
+			n, err := paper.Number("Table 1", k)
+			if err != nil {
+				return t, err
+			}
+			matching := matchingGroups(groups, func(r *runs.Run) bool {
+				return datasetOf(r) == dataset && isConstant(r) == (i == 0)
+			})
+			if len(matching) == 0 {
+				matching = [][]*runs.Run{nil}
+			}
+			for j, group := range matching {
+				name := dataset
+				if i > 0 || j > 0 {
+					name = ""
+				}
+				if err := add(name, network, fmt.Sprintf("%.2f", n.Value), n.Value, group, name != ""); err != nil {
+					return t, err
+				}
+			}
+		}
+	}
+	last := ""
+	for _, group := range groups {
+		if !used[group[0]] {
+			name, network := datasetOf(group[0]), "stochastic"
+			if isConstant(group[0]) {
+				network = "constant"
+			}
+			if name == last {
+				name = ""
+			}
+			last = datasetOf(group[0])
+			if err := add(name, network, "–", math.NaN(), group, name != ""); err != nil {
+				return t, err
+			}
+		}
+	}
+	about := OfRuns(list)
+	about.Origin = "published and ours"
+	t.About = about.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each. Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
+	return t, nil
+}
+
+// PublishedTable2 is the paper's Table 2 with the time saved, which follows from it.
+func PublishedTable2(paper *published.Paper) (Table, error) {
+	t := Table{Title: "Table 2: training time", Columns: append([]string{""}, paperDatasets[:3]...)}
+	rows := [][]string{{"Constant depth"}, {"Stochastic depth"}, {"Saved (computed)"}}
+	for _, dataset := range paperDatasets[:3] {
+		constant, stochastic, err := publishedTimes(paper, dataset)
+		if err != nil {
+			return t, err
+		}
+		rows[0], rows[1] = append(rows[0], constant.Printed), append(rows[1], stochastic.Printed)
+		rows[2] = append(rows[2], fmt.Sprintf("%.1f %%", 100*(1-stochastic.Value/constant.Value)))
+	}
+	for i, cells := range rows {
+		t.Rows = append(t.Rows, TableRow{Cells: cells, Bold: i == 1, Rule: i == 2})
+	}
+	t.About = Published("110 layers on CIFAR (500 epochs), 152 on SVHN (50 epochs); linear decay, p_L = 0.5. The paper does not name the machine.")
+	return t, nil
+}
+
+func publishedTimes(paper *published.Paper, dataset string) (constant, stochastic published.Number, err error) {
+	k := published.Key{Quantity: published.TrainingTime, Dataset: dataset, Survival: 1}
+	if constant, err = paper.Number("Table 2", k); err != nil {
+		return
+	}
+	k.Survival = 0.5
+	stochastic, err = paper.Number("Table 2", k)
+	return
+}
+
+// Table2 sets recorded training times beside the paper's Table 2. What is compared is the time saved, since the
+// machines differ. Ours are pairs of constant and stochastic runs of one data set, depth and machine.
+func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
+	t := Table{Title: "Table 2, published and ours: training time",
+		Columns: []string{"Data set", "Whose", "Constant", "Stochastic", "Saved", "Difference", "n", "Conditions"}}
+	groups := bySetting(list)
+	used := map[*runs.Run]bool{}
+	ours := func(dataset string, publishedSaved float64) error {
+		constants := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && isConstant(r) })
+		stochastics := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && !isConstant(r) })
+		for _, stochastic := range stochastics {
+			i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
+				return sameSettings([]*runs.Run{c[0], stochastic[0]}, "seed") == nil
+			})
+			if i < 0 {
+				return fmt.Errorf("the run %s has no run of constant depth with the same settings to compare its time with", stochastic[0].Name)
+			}
+			a, b, err := timesOf(constants[i], stochastic)
+			if err != nil {
+				return err
+			}
+			saved, difference := 1-b.Mean/a.Mean, ""
+			if !math.IsNaN(publishedSaved) {
+				difference = signed(100*(saved-publishedSaved), 1) + " points"
+			}
+			used[stochastic[0]] = true
+			t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "ours", clock(a), clock(b), fmt.Sprintf("%.1f %%", 100*saved),
+				difference, fmt.Sprint(min(a.N, b.N)), settingOf(stochastic)}, Rule: math.IsNaN(publishedSaved)})
+		}
+		return nil
+	}
+	for _, dataset := range paperDatasets[:3] {
+		constant, stochastic, err := publishedTimes(paper, dataset)
+		if err != nil {
+			return t, err
+		}
+		saved := 1 - stochastic.Value/constant.Value
+		t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "published", constant.Printed, stochastic.Printed,
+			fmt.Sprintf("%.1f %%", 100*saved), "", "1", fmt.Sprintf("%d layers, p_L = 0.5", constant.Layers)}, Rule: true})
+		before := len(t.Rows)
+		if err := ours(dataset, saved); err != nil {
+			return t, err
+		}
+		if len(t.Rows) == before {
+			t.Rows = append(t.Rows, TableRow{Cells: []string{"", "ours", "no run yet", "", "", "", "", ""}})
+		}
+		for i := range t.Rows[before:] {
+			t.Rows[before+i].Cells[0] = ""
+		}
+	}
+	for _, group := range groups {
+		if r := group[0]; !used[r] && !isConstant(r) {
+			if err := ours(datasetOf(r), math.NaN()); err != nil {
+				return t, err
+			}
+		}
+	}
+	about := OfRuns(list)
+	about.Origin = "published and ours"
+	t.About = about.With("Ours: training time of all epochs, mean ± standard deviation over seeds; to be compared within a pair only.")
+	return t, nil
+}
+
+// timesOf averages the training times, in seconds, of two groups that ran on one machine.
+func timesOf(constant, stochastic []*runs.Run) (a, b Estimate, err error) {
+	machines := map[string]bool{}
+	var times [2][]float64
+	for i, group := range [][]*runs.Run{constant, stochastic} {
+		for _, run := range group {
+			if len(run.Rows) == 0 || !(run.Rows[len(run.Rows)-1].Seconds > 0) {
+				return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
+			}
+			times[i] = append(times[i], run.Rows[len(run.Rows)-1].Seconds)
+			machines[machineOf(run.Result)] = true
+		}
+	}
+	if len(machines) > 1 {
+		return a, b, fmt.Errorf("the training times of %s and %s cannot be compared: the machines differ", constant[0].Name, stochastic[0].Name)
+	}
+	return Average(times[0]...), Average(times[1]...), nil
+}
+
+func matchingGroups(groups [][]*runs.Run, match func(*runs.Run) bool) [][]*runs.Run {
+	var matching [][]*runs.Run
+	for _, group := range groups {
+		if match(group[0]) {
+			matching = append(matching, group)
+		}
+	}
+	return matching
+}
+
+// datasetOf is DatasetName without the number of images.
+func datasetOf(r *runs.Run) string {
+	recipe := r.Recipe
+	recipe.TrainImages = 0
+	return DatasetName(recipe)
+}
+
+// settingOf says in a cell what a group of runs is.
+func settingOf(group []*runs.Run) string {
+	r := group[0].Recipe
+	var parts []string
+	if r.TrainImages > 0 {
+		parts = append(parts, fmt.Sprintf("%d images", r.TrainImages))
+	}
+	parts = append(parts, fmt.Sprintf("%d layers", r.Depth))
+	switch rule, survival := ruleOf(group[0]); {
+	case rule == "linear rule":
+		parts = append(parts, "p_L = "+survival)
+	case survival != "":
+		parts = append(parts, rule+", p_L = "+survival)
+	case rule != "":
+		parts = append(parts, rule)
+	}
+	return strings.Join(append(parts, fmt.Sprintf("%d epochs", r.Epochs)), ", ")
+}
+
+func spreadText(e Estimate) string {
+	if e.N > 1 {
+		return fmt.Sprintf("%.2f ± %.2f", e.Mean, e.Deviation)
+	}
+	return fmt.Sprintf("%.2f", e.Mean)
+}
+
+// clock is a mean time with its spread over n runs.
+func clock(e Estimate) string {
+	if e.N > 1 {
+		return duration(e.Mean) + " ± " + duration(e.Deviation)
+	}
+	return duration(e.Mean)
+}
+
+func signed(x float64, digits int) string {
+	return strings.Replace(fmt.Sprintf("%+.*f", digits, x), "-", "−", 1)
+}

@@ -1,0 +1,167 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/runs"
+)
+
+// ErrorByTime draws the test error against the training time of a constant and a stochastic run of one machine, with
+// circles at the selected epochs. Runs of different machines or settings are an error.
+func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
+	if !isConstant(constant) {
+		return nil, fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", constant.Name)
+	}
+	if err := sameSettings([]*runs.Run{constant, stochastic}, "seed"); err != nil {
+		return nil, err
+	}
+	if _, _, err := timesOf([]*runs.Run{constant}, []*runs.Run{stochastic}); err != nil {
+		return nil, err
+	}
+	var curves [2]plotter.XYs
+	var best [2]runs.Row
+	longest := 0.0
+	for i, run := range []*runs.Run{constant, stochastic} {
+		ok := false
+		if best[i], ok = run.Best(); !ok || math.IsNaN(best[i].TestError) {
+			return nil, noEpoch(run)
+		}
+		for _, row := range run.Rows {
+			if !math.IsNaN(row.TestError) {
+				curves[i] = append(curves[i], plotter.XY{X: row.Seconds, Y: row.TestError})
+				longest = max(longest, row.Seconds)
+			}
+		}
+	}
+	unit, name := 1.0, "seconds"
+	switch {
+	case longest > 3*3600:
+		unit, name = 3600, "hours"
+	case longest > 180:
+		unit, name = 60, "minutes"
+	}
+	s := sheet{"Test error against training time", []look{constantLook, stochasticLook}, about.With("Circles: the epoch of the lowest validation error.")}
+	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
+		c = title(c, "Test error (%)")
+		p := newPlot()
+		p.X.Label.Text = "training time (" + name + ")"
+		_, high := spread(curves[:]...)
+		p.X.Min, p.X.Max = 0, longest/unit*1.02
+		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
+		for i, l := range []look{constantLook, stochasticLook} {
+			for j := range curves[i] {
+				curves[i][j].X /= unit
+			}
+			addCurve(p, l, slices.Clone(curves[i]))
+			for j := range curves[i] {
+				curves[i][j].X *= unit
+			}
+		}
+		p.Draw(c)
+		area := p.DataCanvas(c)
+		toX, toY := p.Transforms(&area)
+		for i, l := range []look{constantLook, stochasticLook} {
+			at := vg.Point{X: toX(best[i].Seconds / unit), Y: toY(best[i].TestError)}
+			label := fmt.Sprintf("%.*f %% at %s", digitsOf(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
+			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
+			circle(c, area, at, text(bold(textSize), l.color), label, above)
+		}
+	}), nil
+}
+
+// StepTime draws the measured time of a training step against the number of open blocks, of the measurements in which
+// these were set by hand, and the straight line through each network's points: it says that cost follows open blocks.
+func StepTime(record *bench.Record) (*Figure, error) {
+	var lines []stepLine
+	for _, m := range record.Results {
+		if !m.Fixed || !(m.StepMS > 0) {
+			continue
+		}
+		key := m
+		key.Open, key.Steps, key.StepMS, key.LowMS, key.HighMS, key.CompileS, key.PeakMB, key.DeathRate = 0, 0, 0, 0, 0, 0, 0, 0
+		i := slices.IndexFunc(lines, func(l stepLine) bool { return l.key == key })
+		if i < 0 {
+			i = len(lines)
+			lines = append(lines, stepLine{key: key})
+		}
+		lines[i].points = append(lines[i].points, m)
+	}
+	lines = slices.DeleteFunc(lines, func(l stepLine) bool { return len(l.points) < 2 })
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench")
+	}
+	steps := math.MaxInt
+	var looks []look
+	for i := range lines {
+		lines[i].fit()
+		l := []look{stochasticLook, constantLook, uniformLook}[min(i, 2)]
+		if i > 2 {
+			l.color = more[(i-1)%len(more)]
+		}
+		l.dashes = nil
+		k := lines[i].key
+		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %.0f ms + %s ms a block", k.System, k.Mode, k.Layers, k.Batch, lines[i].base, decimal(math.Round(lines[i].slope*10)/10)))
+		looks = append(looks, lines[i].look)
+		for _, m := range lines[i].points {
+			steps = min(steps, m.Steps)
+		}
+	}
+	commit := record.Commit[:min(7, len(record.Commit))]
+	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s; commit %s, %s. Lines: least squares.",
+		steps, lines[0].key.DType, record.Machine, record.Device, commit, record.Date[:min(10, len(record.Date))])}
+	s := sheet{"The cost of a step follows the open blocks", looks, about}
+	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
+		c = title(c, "Time of a step (ms)")
+		p := newPlot()
+		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
+		p.X.Min, p.X.Max, p.Y.Min = 0, 1, 0
+		for _, l := range lines {
+			for _, m := range l.points {
+				p.X.Max, p.Y.Max = max(p.X.Max, m.Open, float64(m.Blocks)), max(p.Y.Max, m.StepMS)
+			}
+		}
+		p.Y.Max *= 1.2 // a single slow step may be cut
+		p.X.Max *= 1.01
+		p.Draw(c)
+		area := p.DataCanvas(c)
+		toX, toY := p.Transforms(&area)
+		for _, l := range lines {
+			style := l.look.line()
+			style.Width = 1
+			last := float64(l.key.Blocks)
+			c.StrokeLines(style, c.ClipLinesXY([]vg.Point{{X: toX(0), Y: toY(l.base)}, {X: toX(last), Y: toY(l.base + l.slope*last)}})...)
+			for _, m := range l.points {
+				errorBar(c, toX(m.Open), toY(m.LowMS), toY(min(m.HighMS, p.Y.Max)), l.look.color)
+				c.DrawGlyphNoClip(draw.GlyphStyle{Color: l.look.color, Radius: 3, Shape: l.look.glyph}, vg.Point{X: toX(m.Open), Y: toY(m.StepMS)})
+			}
+		}
+	}), nil
+}
+
+// stepLine is the measurements of one network, and the line through them.
+type stepLine struct {
+	key         bench.Measurement // what they have in common
+	points      []bench.Measurement
+	base, slope float64 // ms, and ms a block
+	look        look
+}
+
+// fit finds the line of least squares.
+func (l *stepLine) fit() {
+	var x, y, xx, xy float64
+	n := float64(len(l.points))
+	for _, m := range l.points {
+		x, y, xx, xy = x+m.Open/n, y+m.StepMS/n, xx+m.Open*m.Open/n, xy+m.Open*m.StepMS/n
+	}
+	if variance := xx - x*x; variance > 1e-12 {
+		l.slope = (xy - x*y) / variance
+	}
+	l.base = y - l.slope*x
+}

@@ -1,0 +1,208 @@
+package gallery
+
+import (
+	"fmt"
+
+	"gonum.org/v1/plot/plotter"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/runs"
+)
+
+// Entries lists all figures and tables, in the order of the paper.
+func Entries() []Entry {
+	cifar := settings{"110 layers and 500 epochs", []int{110}, 500}
+	return []Entry{
+		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
+			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
+		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
+			Shows: "The quickstart's two runs: test error, training loss and training time."},
+
+		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
+			Shows: "A residual block with its gate, and what it computes in training and at test."},
+		{Name: "paper/fig2", Heading: "Fig. 2: linear decay", inputs: paper, draw: drawPaperFig2,
+			Shows: "The paper's example: five blocks, linear decay from 1 to 0.5, blocks 3 and 5 closed."},
+		{Name: "fig2", Heading: "Fig. 2: linear decay", inputs: nothing, draw: drawNetwork(54),
+			Shows: "Linear decay over the 54 blocks of 110 layers, and the first minibatch of seed 1."},
+
+		{Name: "paper/fig3", Heading: "Fig. 3: training on CIFAR", inputs: paper, draw: drawPaperCurves("Fig. 3 left", "Fig. 3 right"),
+			Shows: "Test error and training loss, 110 layers on CIFAR-10 and CIFAR-100, read off the paper's drawing; the selected errors are printed there."},
+		{Name: "fig3", Heading: "Fig. 3: training on CIFAR", inputs: ofRuns, settings: cifar, draw: drawCurves,
+			Shows: "Test error and training loss by epoch, constant and stochastic depth, of our runs."},
+		{Name: "paper/fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: paper, draw: drawPaperCurves("Fig. 4 left", "Fig. 4 right"),
+			Shows: "Test error and training loss, 152 layers on SVHN and 1202 layers on CIFAR-10, read off the paper's drawing."},
+		{Name: "fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: ofRuns, draw: drawCurves,
+			settings: settings{"152 layers on SVHN for 50 epochs, 1202 layers on CIFAR-10 for 300", []int{152, 1202}, 50},
+			Shows:    "Test error and training loss by epoch of other runs of ours, until there are some of the paper's settings."},
+		{Name: "paper/fig5", Heading: "Fig. 5: depth", inputs: paper, draw: drawPaperFig5,
+			Shows: "From 110 to 1202 layers the error rises at constant depth and falls with stochastic depth."},
+		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns, settings: settings{"110 and 1202 layers, 500 and 300 epochs", []int{110, 1202}, 300}, draw: drawFig5,
+			Shows: "Test error by depth of our runs."},
+		{Name: "paper/fig6", Heading: "Fig. 6: ImageNet", inputs: paper, draw: drawPaperFig6,
+			Shows: "Validation error of 152 layers on ImageNet after 90 and 120 epochs: printed values only. We have no such run."},
+		{Name: "paper/fig7", Heading: "Fig. 7: gradients", inputs: paper, draw: drawPaperFig7,
+			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, read off the paper's drawing."},
+		{Name: "fig7", Heading: "Fig. 7: gradients", inputs: ofRuns, settings: cifar, draw: drawFig7,
+			Shows: "Mean gradient magnitude of the first convolution of the first block, of our runs."},
+		{Name: "paper/fig8-left", Heading: "Fig. 8 left: survival probability", inputs: paper, draw: drawPaperFig8Left,
+			Shows: "Test error by survival probability for both rules, read off the paper's drawing."},
+		{Name: "fig8-left", Heading: "Fig. 8 left: survival probability", inputs: ofRuns, settings: cifar, draw: drawFig8Left,
+			Shows: "Test error by survival probability of our runs, mean and standard deviation over seeds."},
+		{Name: "paper/fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: paper, draw: drawPaperFig8Right,
+			Shows: "Test error by depth and survival probability, as printed in the paper's figure."},
+		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, draw: drawFig8Right,
+			settings: settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500},
+			Shows:    "Test error by depth and survival probability of our runs, mean over seeds."},
+
+		{Name: "paper/table1", Heading: "Table 1: test errors", inputs: paper, draw: drawPaperTable(figures.PublishedTable1),
+			Shows: "The paper's comparison with other methods."},
+		{Name: "table1", Heading: "Table 1: test errors", inputs: ofRuns, draw: drawTable(figures.Table1),
+			Shows: "Published errors and ours, with the difference, n, spread and conditions."},
+		{Name: "paper/table2", Heading: "Table 2: training times", inputs: paper, draw: drawPaperTable(figures.PublishedTable2),
+			Shows: "The paper's training times, and the time saved."},
+		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
+			Shows: "Published training times and ours: what is compared is the time saved."},
+
+		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
+			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
+		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),
+			Shows: "How many blocks were open in the minibatches of a run, against the expected distribution."},
+		{Name: "block-survival", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.BlockSurvival),
+			Shows: "How often each block was open over a run, against its survival probability."},
+		{Name: "error-by-time", Heading: "Beyond the paper", inputs: ofRuns, draw: drawErrorByTime,
+			Shows: "Test error against training time, at constant and at stochastic depth."},
+	}
+}
+
+func figure(f *figures.Figure, err error) (output, error) { return output{figure: f}, err }
+
+func drawNetwork(blocks int) func(drawing) (output, error) {
+	return func(d drawing) (output, error) {
+		n := d.network.or(blocks)
+		survival, err := n.survival()
+		if err != nil {
+			return output{}, err
+		}
+		return figure(figures.StochasticDepth(survival, survival.Draw(depth.Rand(n.Seed, depth.GateDraws, 0))))
+	}
+}
+
+func drawBlock(d drawing) (output, error) {
+	survival, err := d.network.or(54).survival()
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.Block(survival, (len(survival)+1)/2))
+}
+
+func drawQuickstart(d drawing) (output, error) {
+	constant, stochastic, err := d.pair()
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.Quickstart(constant, stochastic))
+}
+
+func drawErrorByTime(d drawing) (output, error) {
+	constant, stochastic, err := d.pair()
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.ErrorByTime(d.about, constant, stochastic))
+}
+
+// pair returns the two runs of a figure that compares two, the one with the lower death rate first.
+func (d drawing) pair() (constant, stochastic *runs.Run, err error) {
+	if len(d.list) != 2 {
+		return nil, nil, fmt.Errorf("%d runs are named: this figure compares two, one of constant and one of stochastic depth", len(d.list))
+	}
+	constant, stochastic = d.list[0], d.list[1]
+	if stochastic.Recipe.DeathRate < constant.Recipe.DeathRate {
+		constant, stochastic = stochastic, constant
+	}
+	return constant, stochastic, nil
+}
+
+func drawCurves(d drawing) (output, error) {
+	panels, err := figures.PanelsOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.TrainingCurves(d.about, panels...))
+}
+
+func drawFig5(d drawing) (output, error) {
+	bars, err := figures.DepthBarsOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.DepthBars(d.about, bars...))
+}
+
+func drawFig7(d drawing) (output, error) {
+	var curves [2]plotter.XYs
+	var drops []float64
+	constant, stochastic, err := d.pair()
+	if err != nil {
+		return output{}, err
+	}
+	for i, run := range []*runs.Run{constant, stochastic} {
+		if curves[i], drops, err = figures.GradientsOf(run); err != nil {
+			return output{}, err
+		}
+	}
+	return figure(figures.Gradients(d.about, curves[0], curves[1], drops))
+}
+
+func drawFig8Left(d drawing) (output, error) {
+	errors, err := figures.SurvivalErrorsOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.SurvivalSweep(d.about.With("Speed-ups are computed: blocks over expected open blocks."), errors))
+}
+
+func drawFig8Right(d drawing) (output, error) {
+	grid, err := figures.GridOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.HeatMap(d.about, grid))
+}
+
+func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
+	return func(d drawing) (output, error) {
+		t, err := of(d.Paper, d.list)
+		if err != nil {
+			return output{}, err
+		}
+		if d.note != "" {
+			t.About = t.About.With(d.note)
+		}
+		f, err := t.Figure()
+		return output{f, t.Markdown()}, err
+	}
+}
+
+func drawStepTime(d drawing) (output, error) {
+	record, err := d.record(d.bench)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.StepTime(record))
+}
+
+func drawGates(draw func(figures.About, *figures.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
+	return func(d drawing) (output, error) {
+		if len(d.list) != 1 {
+			return output{}, fmt.Errorf("%d runs are named: this figure is of one", len(d.list))
+		}
+		gates, err := figures.GatesOf(d.list[0])
+		if err != nil {
+			return output{}, err
+		}
+		return figure(draw(d.about, gates))
+	}
+}

@@ -1,0 +1,283 @@
+package gallery
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+// Entry is one figure or table.
+type Entry struct {
+	Name    string // of the figure and of its file: "fig3"; "paper/fig3" is of the paper's own numbers
+	Heading string // what it belongs to: "Fig. 3", "Beyond the paper"
+	Shows   string // in a sentence or two
+	inputs  inputs
+	settings
+	draw func(d drawing) (output, error)
+}
+
+// inputs is what an entry is drawn from.
+type inputs int
+
+const (
+	nothing inputs = iota // but a rule and a seed
+	paper
+	ofRuns
+	ofBench
+)
+
+// settings are those of the paper for the same figure: runs of others are smaller, and the figure says so.
+type settings struct {
+	paperSays string // "110 layers, 500 epochs"
+	depths    []int
+	epochs    int
+}
+
+// drawing is what an entry's function is given.
+type drawing struct {
+	*Sources
+	network Network
+	list    []*runs.Run
+	bench   string
+	about   figures.About // of the runs
+	note    string        // about these records
+}
+
+// output is a figure, and a table's Markdown too.
+type output struct {
+	figure   *figures.Figure
+	markdown string
+}
+
+// Drawing is a drawn entry.
+type Drawing struct {
+	Entry
+	Figure   *figures.Figure
+	Markdown string   // of a table
+	Used     []string // runs, or the record of measurements
+}
+
+// Network is what the schematic figures (fig1, fig2, stochastic-depth) show; zero values leave each its own.
+type Network struct {
+	Blocks    int     // L
+	Rule      string  // linear or uniform
+	DeathRate float64 // 1 - p_L
+	Seed      int64   // of the drawn minibatch
+}
+
+// or fills in the zero values.
+func (n Network) or(blocks int) Network {
+	if n.Blocks == 0 {
+		n.Blocks = blocks
+	}
+	if n.Rule == "" {
+		n.Rule = "linear"
+	}
+	if n.DeathRate == 0 {
+		n.DeathRate = 0.5
+	}
+	if n.Seed == 0 {
+		n.Seed = 1
+	}
+	return n
+}
+
+func (n Network) survival() (depth.Survival, error) {
+	return depth.ByRule(n.Rule, n.Blocks, n.DeathRate, nil)
+}
+
+// Find returns the entry of that name.
+func Find(name string) (Entry, error) {
+	var names []string
+	for _, e := range Entries() {
+		if e.Name == name {
+			return e, nil
+		}
+		names = append(names, e.Name)
+	}
+	return Entry{}, fmt.Errorf("there is no figure %q: the figures are %s", name, strings.Join(names, ", "))
+}
+
+// Available reports whether an entry can be drawn without naming runs: it is not of records, or figures.json has some.
+func (s *Sources) Available(e Entry) bool {
+	_, chosen := s.Choice[e.Name]
+	return chosen || e.inputs == nothing || e.inputs == paper
+}
+
+// Inputs says in words what an entry is drawn from.
+func (s *Sources) Inputs(e Entry) string {
+	choice := s.Choice[e.Name]
+	switch {
+	case e.inputs == nothing:
+		return "the formulas alone"
+	case e.inputs == paper:
+		return "the paper's numbers"
+	case !s.Available(e):
+		return "no records yet"
+	case e.inputs == ofBench:
+		return "the measurements " + choice.Bench
+	}
+	return strings.Join(choice.Runs, ", ")
+}
+
+// Draw draws one entry, from the named runs (or record of measurements) instead of its own where names are given.
+func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, error) {
+	choice, chosen := s.Choice[e.Name]
+	if len(names) > 0 {
+		if e.inputs != ofRuns && e.inputs != ofBench {
+			return nil, fmt.Errorf("the figure %s is not drawn from runs", e.Name)
+		}
+		choice = Choice{Runs: names, Bench: names[0]}
+	} else if !chosen && (e.inputs == ofRuns || e.inputs == ofBench) {
+		return nil, fmt.Errorf("the figure %s has no runs or measurements to be drawn from yet: name some with --runs, or in %s",
+			e.Name, filepath.Join(s.Folder, "figures.json"))
+	}
+	d := drawing{Sources: s, network: network, bench: choice.Bench, note: choice.Note}
+	drawn := &Drawing{Entry: e}
+	switch e.inputs {
+	case ofRuns:
+		var err error
+		if d.list, err = s.runs(choice.Runs); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		for _, run := range d.list {
+			drawn.Used = append(drawn.Used, run.Name)
+		}
+		d.about = figures.OfRuns(d.list).With(choice.Note, e.smaller(d.list))
+	case ofBench:
+		drawn.Used = []string{choice.Bench}
+	}
+	out, err := e.draw(d)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Name, err)
+	}
+	drawn.Figure, drawn.Markdown = out.figure, out.markdown
+	return drawn, nil
+}
+
+// smaller says that runs are not of the paper's setting, if they are not.
+func (s settings) smaller(list []*runs.Run) string {
+	for _, run := range list {
+		if len(s.depths) > 0 && (!slices.Contains(s.depths, run.Recipe.Depth) || run.Recipe.Epochs < s.epochs || run.Recipe.Dataset == "shapes") {
+			return "Smaller than the paper's setting (" + s.paperSays + ")."
+		}
+	}
+	return ""
+}
+
+// Save writes a drawing to path, without its extension, in the formats png, svg or pdf; a table also as .md.
+func (d *Drawing) Save(path string, formats ...string) (files []string, err error) {
+	for _, format := range formats {
+		file := path + "." + format
+		if err := figures.Save(file, d.Figure); err != nil {
+			return files, err
+		}
+		files = append(files, file)
+	}
+	if d.Markdown != "" {
+		if err := runs.WriteFileAtomic(path+".md", []byte(d.Markdown)); err != nil {
+			return files, err
+		}
+		files = append(files, path+".md")
+	}
+	return files, nil
+}
+
+// SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
+// reported in the error, and the rest is drawn. The files written are told one by one, in the order of the entries.
+func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(file string)) error {
+	var entries []Entry
+	for _, e := range Entries() {
+		if s.Available(e) {
+			entries = append(entries, e)
+		}
+	}
+	type result struct {
+		drawn *Drawing
+		files []string
+		err   error
+	}
+	results := make([]result, len(entries))
+	var group sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, e := range entries {
+		group.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			r := &results[i]
+			if r.drawn, r.err = s.Draw(e, network); r.err == nil {
+				r.files, r.err = r.drawn.Save(filepath.Join(folder, filepath.FromSlash(e.Name)), formats...)
+			}
+		})
+	}
+	group.Wait()
+	var failed []error
+	var drawings []*Drawing
+	for _, r := range results {
+		for _, file := range r.files {
+			told(file)
+		}
+		if r.err != nil {
+			failed = append(failed, r.err)
+			continue
+		}
+		drawings = append(drawings, r.drawn)
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...) // and the README keeps telling of the whole gallery
+	}
+	readme := filepath.Join(folder, "README.md")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return runs.WriteError(readme, err)
+	}
+	if err := runs.WriteFileAtomic(readme, []byte(Readme(drawings))); err != nil {
+		return err
+	}
+	told(readme)
+	return nil
+}
+
+// SaveNamed draws the entries of those names into the folder out; or one, to the file out if that has the extension of a
+// format. Names of runs replace the entry's own. What cannot be drawn is reported in the error, and the rest is drawn.
+func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, of []string, told func(file string)) error {
+	file := ""
+	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
+		if len(names) > 1 {
+			return fmt.Errorf("%d figures do not fit into the file %s: name a folder", len(names), out)
+		}
+		file, formats = strings.TrimSuffix(out, filepath.Ext(out)), []string{extension[1:]}
+	}
+	var failed []error
+	for _, name := range names {
+		e, err := Find(name)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		path := file
+		if path == "" {
+			path = filepath.Join(out, filepath.FromSlash(e.Name))
+		}
+		drawn, err := s.Draw(e, network, of...)
+		if err == nil {
+			var files []string
+			files, err = drawn.Save(path, formats...)
+			for _, f := range files {
+				told(f)
+			}
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}

@@ -1,0 +1,212 @@
+package gallery_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/runs"
+)
+
+const data, committed = "../../data", "../../figures"
+
+func read(t *testing.T, folder string) *gallery.Sources {
+	t.Helper()
+	sources, err := gallery.Read(folder)
+	require.NoError(t, err)
+	return sources
+}
+
+// The committed figures, tables and README.md are those of the committed data, byte for byte, and there are no others.
+func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
+	folder := t.TempDir()
+	drawn := map[string]bool{}
+	require.NoError(t, read(t, data).SaveAll(folder, []string{"png"}, gallery.Network{}, func(file string) {
+		name, err := filepath.Rel(folder, file)
+		require.NoError(t, err)
+		drawn[name] = true
+		want, err := os.ReadFile(filepath.Join(committed, name))
+		require.NoError(t, err, "draw the figures anew: stochdepth figures")
+		got, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "figures/%s is not that of the data: draw the figures anew with stochdepth figures", name)
+	}))
+	require.NoError(t, filepath.WalkDir(committed, func(path string, entry os.DirEntry, err error) error {
+		if name, _ := filepath.Rel(committed, path); err == nil && !entry.IsDir() {
+			require.True(t, drawn[name], "figures/%s is of no figure that can be drawn", name)
+		}
+		return err
+	}))
+}
+
+// copyData is a data folder of one's own with the recorded runs.
+func copyData(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(folder, "runs"), os.DirFS(filepath.Join(data, "runs"))))
+	for _, name := range []string{"published.json", "figures.json"} {
+		content, err := os.ReadFile(filepath.Join(data, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o644))
+	}
+	return folder
+}
+
+func choose(t *testing.T, folder string, choice map[string]gallery.Choice) {
+	t.Helper()
+	content, err := json.Marshal(choice)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "figures.json"), content, 0o644))
+}
+
+// A run that is missing, incomplete, empty or does not fit spoils its own figure, and each is said in a sentence.
+func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
+	folder := copyData(t)
+	incomplete := filepath.Join(folder, "runs", "shapes-20-linear-0.8", "result.json")
+	content, err := os.ReadFile(incomplete)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(incomplete, bytes.Replace(content, []byte(`"completed": true`), []byte(`"completed": false`), 1), 0o644))
+	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "cifar10-20-linear-0.9", "epochs.tsv")))
+	choose(t, folder, map[string]gallery.Choice{
+		"fig3":       {Runs: []string{"cifar10-20-constant", "nowhere"}},
+		"fig4":       {Runs: []string{"shapes-20-constant", "shapes-20-linear-0.8"}},
+		"fig5":       {Runs: []string{"shapes-20-constant", "cifar10-20-linear-0.5"}},
+		"fig7":       {Runs: []string{"cifar10-20-constant", "cifar10-20-linear-0.9"}},
+		"fig8-left":  {Runs: []string{"fig8-left-*"}},
+		"fig8-right": {Runs: []string{"cifar10-20-*0*5", "cifar10-20-constant"}},
+		"step-time":  {Bench: "cpu"},
+	})
+	out := t.TempDir()
+	var drawn []string
+	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{}, func(file string) { drawn = append(drawn, filepath.Base(file)) })
+	root := filepath.Join(folder, "runs")
+	require.EqualError(t, err, strings.Join([]string{
+		"fig3: there is no run nowhere in " + root + ": train it, or name another",
+		"fig4: the run shapes-20-linear-0.8 is incomplete, 8 of 8 epochs are done: go on with stochdepth train --run shapes-20-linear-0.8",
+		"fig5: the runs shapes-20-constant and cifar10-20-linear-0.5 cannot be compared, their recipes differ in " + differences(t, folder, "shapes-20-constant", "cifar10-20-linear-0.5"),
+		"fig7: the log of the run cifar10-20-linear-0.9 is empty: train it first",
+		"fig8-left: there is no run fig8-left-* in " + root + ": train them, or name others",
+		"step-time: no measurements at " + filepath.Join(folder, "bench", "cpu.json") + ": measure with stochdepth bench",
+	}, "\n"))
+	require.Contains(t, drawn, "fig8-right.png")
+	require.Contains(t, drawn, "fig1.png")
+	require.NoFileExists(t, filepath.Join(out, "README.md"), "a gallery with holes does not replace a whole one")
+}
+
+func differences(t *testing.T, folder, a, b string) string {
+	t.Helper()
+	first, err := runs.Open(filepath.Join(folder, "runs", a))
+	require.NoError(t, err)
+	second, err := runs.Open(filepath.Join(folder, "runs", b))
+	require.NoError(t, err)
+	var list []string
+	for _, d := range runs.Differences(first.Recipe, second.Recipe) {
+		if !strings.HasPrefix(d, "death_rate:") {
+			list = append(list, d)
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+// A sweep's runs and a record of measurements only need to be named in figures.json.
+func TestASweepAndMeasurements(t *testing.T) {
+	folder := copyData(t)
+	recipe, err := runs.Preset("quickstart")
+	require.NoError(t, err)
+	recipe.Epochs = 2
+	for seed := int64(1); seed <= 3; seed++ {
+		for _, rule := range []string{"linear", "uniform"} {
+			for i := range 10 {
+				if rule == "uniform" && (i == 0 || i == 4) {
+					continue // constant depth again, and a hole
+				}
+				recipe.Rule, recipe.DeathRate, recipe.Seed = rule, float64(i)/10, seed
+				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("fig8-left-20-%s-%d-s%d", rule, i, seed)), recipe)
+				require.NoError(t, err)
+				require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 20, TestError: float64(20 + i + int(seed)), Seconds: 1}))
+				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished"}))
+				require.NoError(t, writer.Close())
+			}
+		}
+	}
+	record := &bench.Record{Date: "2016-03-30T00:00:00Z", Commit: "abcdef0", Machine: "machine", Device: "cpu"}
+	for open := range 3 {
+		record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: "survivors", Layers: 20, Batch: 8, Fixed: true, Blocks: 9, Open: float64(open), Steps: 3, StepMS: 5 + float64(open)})
+	}
+	require.NoError(t, record.Write(filepath.Join(folder, "bench", "cpu.json")))
+	choose(t, folder, map[string]gallery.Choice{"fig8-left": {Runs: []string{"fig8-left-*"}}, "step-time": {Bench: "cpu"}})
+	sources := read(t, folder)
+	for name, used := range map[string]int{"fig8-left": 54, "step-time": 1} {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		drawn, err := sources.Draw(entry, gallery.Network{})
+		require.NoError(t, err)
+		require.Len(t, drawn.Used, used)
+		files, err := drawn.Save(filepath.Join(folder, "out", name), "svg", "pdf")
+		require.NoError(t, err)
+		require.Len(t, files, 2)
+		if name == "fig8-left" {
+			svg, err := os.ReadFile(files[0])
+			require.NoError(t, err)
+			require.True(t, strings.Contains(string(svg), "54 runs (n = 3), seeds 1, 2"))
+			require.True(t, strings.Contains(string(svg), "setting (110 layers and 500 epochs)"))
+		}
+	}
+}
+
+func TestSaveNamed(t *testing.T) {
+	sources := read(t, data)
+	folder := t.TempDir()
+	file := filepath.Join(folder, "mine.svg")
+	var told []string
+	save := func(names []string, out string, of ...string) error {
+		told = nil
+		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, of, func(f string) { told = append(told, f) })
+	}
+	require.NoError(t, save([]string{"fig3"}, file, "shapes-20-constant", filepath.Join(data, "runs", "shapes-20-linear-0.8")))
+	require.Equal(t, []string{file}, told)
+	svg, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(svg), "shapes (4000 images), 20 layers")
+
+	require.EqualError(t, save([]string{"fig3", "fig4"}, file), "2 figures do not fit into the file "+file+": name a folder")
+	err = save([]string{"fig9", "fig2"}, folder)
+	require.ErrorContains(t, err, `there is no figure "fig9": the figures are stochastic-depth, quickstart, fig1, paper/fig2`)
+	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
+	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes-20-constant"), "the figure paper/fig3 is not drawn from runs")
+	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes-20-constant"),
+		"quickstart: 1 runs are named: this figure compares two, one of constant and one of stochastic depth")
+}
+
+func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
+	folder := copyData(t)
+	choose(t, folder, map[string]gallery.Choice{"fig33": {}})
+	_, err := gallery.Read(folder)
+	require.ErrorContains(t, err, `there is no figure "fig33"`)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "figures.json"), []byte(`{"fig3": {"run": []}}`), 0o644))
+	_, err = gallery.Read(folder)
+	require.ErrorContains(t, err, "is damaged")
+}
+
+// Every figure of the paper has its entry, published and ours, but Fig. 1, which is a schematic, and Fig. 6, which
+// nobody here can train.
+func TestEveryFigureOfThePaperIsThere(t *testing.T) {
+	names := map[string]bool{}
+	for _, e := range gallery.Entries() {
+		require.False(t, names[e.Name], e.Name)
+		names[e.Name] = true
+		require.NotEmpty(t, e.Shows)
+	}
+	for _, name := range []string{"fig2", "fig3", "fig4", "fig5", "fig7", "fig8-left", "fig8-right", "table1", "table2"} {
+		require.True(t, names[name] && names["paper/"+name], name)
+	}
+	require.True(t, names["fig1"] && names["paper/fig6"] && !names["fig6"])
+}

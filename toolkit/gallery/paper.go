@@ -1,0 +1,184 @@
+package gallery
+
+import (
+	"fmt"
+
+	"gonum.org/v1/plot/plotter"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/published"
+)
+
+// The paper's figures, redrawn from published.json.
+
+const readOff = "Curves and selected epochs are read off the paper's vector drawing."
+
+// network is the key of the paper's network at a death rate of 0 or, with the linear rule, 0.5.
+func network(constant bool, quantity string) published.Key {
+	if constant {
+		return published.Key{Quantity: quantity, Method: published.Network, Survival: 1}
+	}
+	return published.Key{Quantity: quantity, Method: published.Network, Rule: "linear", Survival: 0.5}
+}
+
+// drawPaperFig2 has the paper's closed blocks, 3 and 5.
+func drawPaperFig2(drawing) (output, error) {
+	f, err := figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false})
+	if err != nil {
+		return output{}, err
+	}
+	return output{figure: f.Marked(figures.Published(""))}, nil
+}
+
+func drawPaperCurves(sources ...string) func(drawing) (output, error) {
+	return func(d drawing) (output, error) {
+		var panels []figures.Panel
+		for _, source := range sources {
+			panel := figures.Panel{Digits: 2}
+			for _, constant := range []bool{true, false} {
+				training := &figures.Training{}
+				for _, part := range []struct {
+					quantity string
+					points   *plotter.XYs
+				}{{published.TestError, &training.Error}, {published.TrainingLoss, &training.Loss}} {
+					curve, err := d.Paper.Curve(source, network(constant, part.quantity))
+					if err != nil {
+						return output{}, err
+					}
+					*part.points = xys(curve)
+					panel.Title = fmt.Sprintf("%s, %d layers", curve.Dataset, curve.Layers)
+				}
+				epoch, err := d.Paper.Number(source, network(constant, published.SelectedEpoch))
+				if err != nil {
+					return output{}, err
+				}
+				selected, err := d.Paper.Number(source, network(constant, published.TestError))
+				if err != nil {
+					return output{}, err
+				}
+				training.Selected = plotter.XY{X: epoch.Value, Y: selected.Value}
+				if constant {
+					panel.Constant = training
+				} else {
+					panel.Stochastic = training
+				}
+			}
+			panels = append(panels, panel)
+		}
+		about := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
+		if sources[0] != "Fig. 3 left" {
+			about = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
+		}
+		return figure(figures.TrainingCurves(about, panels...))
+	}
+}
+
+func xys(curve published.Curve) plotter.XYs {
+	points := make(plotter.XYs, len(curve.Points))
+	for i, p := range curve.Points {
+		points[i] = plotter.XY{X: p[0], Y: p[1]}
+	}
+	return points
+}
+
+func drawPaperFig5(d drawing) (output, error) {
+	var bars []figures.DepthBar
+	for _, layers := range []int{110, 1202} {
+		bar := figures.DepthBar{Layers: layers}
+		for _, constant := range []bool{true, false} {
+			k := network(constant, published.TestError)
+			k.Layers = layers
+			n, err := d.Paper.Number("Fig. 5", k)
+			if err != nil {
+				return output{}, err
+			}
+			if constant {
+				bar.Constant.Mean = n.Value
+			} else {
+				bar.Stochastic.Mean = n.Value
+			}
+		}
+		bars = append(bars, bar)
+	}
+	return figure(figures.DepthBars(figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers."), bars...))
+}
+
+func drawPaperFig6(d drawing) (output, error) {
+	var curves [2]plotter.XYs
+	for i, constant := range []bool{true, false} {
+		for _, epoch := range []float64{90, 120} {
+			k := network(constant, published.ValidationError)
+			k.Epoch = epoch
+			n, err := d.Paper.Number("text", k)
+			if err != nil {
+				return output{}, err
+			}
+			curves[i] = append(curves[i], plotter.XY{X: epoch, Y: n.Value})
+		}
+	}
+	return figure(figures.FinalErrors(figures.Published("ImageNet, 152 layers; linear decay, p_L = 0.5. Only the values printed in the text, after 90 and 120 epochs; the lines join them and are no curves. This project has no run on ImageNet, which is out of its reach, so there is no figure of ours."),
+		"Validation error on ImageNet", curves[0], curves[1]))
+}
+
+func drawPaperFig7(d drawing) (output, error) {
+	var curves [2]plotter.XYs
+	for i, constant := range []bool{true, false} {
+		curve, err := d.Paper.Curve("Fig. 7", network(constant, published.GradientMagnitude))
+		if err != nil {
+			return output{}, err
+		}
+		curves[i] = xys(curve)
+	}
+	return figure(figures.Gradients(figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing."),
+		curves[0], curves[1], []float64{250, 375}))
+}
+
+func drawPaperFig8Left(d drawing) (output, error) {
+	var errors figures.SurvivalErrors
+	points := func(rule string) []figures.SurvivalError {
+		var list []figures.SurvivalError
+		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
+			point := figures.SurvivalError{Survival: n.Survival, Error: figures.Estimate{Mean: n.Value, ReadOff: n.ReadOff}}
+			if speed, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.SpeedUp, Rule: rule, Survival: n.Survival}); err == nil {
+				point.SpeedUp = speed.Value
+			}
+			list = append(list, point)
+		}
+		return list
+	}
+	errors.Linear, errors.Uniform = points("linear"), points("uniform")
+	constant, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.TestError, Survival: 1})
+	if err != nil {
+		return output{}, err
+	}
+	errors.Constant = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}
+	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks."), errors))
+}
+
+func drawPaperFig8Right(d drawing) (output, error) {
+	g := figures.Grid{Layers: []int{20, 38, 56, 74, 92, 110}, Survival: []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5}}
+	for _, survival := range g.Survival {
+		var row []figures.Estimate
+		for _, layers := range g.Layers {
+			n, err := d.Paper.Number("Fig. 8 right", published.Key{Layers: layers, Survival: survival})
+			if err != nil {
+				return output{}, err
+			}
+			row = append(row, figures.Estimate{Mean: n.Value})
+		}
+		g.Errors = append(g.Errors, row)
+	}
+	return figure(figures.HeatMap(figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. All numbers are printed in the paper's figure."), g))
+}
+
+func drawPaperTable(of func(*published.Paper) (figures.Table, error)) func(drawing) (output, error) {
+	return func(d drawing) (output, error) {
+		t, err := of(d.Paper)
+		if err != nil {
+			return output{}, err
+		}
+		f, err := t.Figure()
+		return output{f, t.Markdown()}, err
+	}
+}

@@ -1,0 +1,49 @@
+package gallery
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Readme is the gallery as Markdown: each figure beside what it shows, the command that draws it and the records that
+// it used. A figure of the paper stands above its counterpart of our runs.
+func Readme(drawings []*Drawing) string {
+	var b strings.Builder
+	b.WriteString(`# Gallery
+
+Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu, Sedra, Weinberger 2016), and some more.
+
+- **published** figures are redrawn from the paper's numbers, which are in [data/published.json](../data/published.json), each with its source. Values that are not printed in the paper but read off its vector drawings are marked as such, in the figures too.
+- **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. They are smaller than the paper's experiments where the caption says so, and then not to be held against its numbers. Which runs each figure shows is in [data/figures.json](../data/figures.json).
+
+` + "`stochdepth figures`" + ` draws all of them, ` + "`stochdepth figures NAME`" + ` one, ` + "`--runs A,B`" + ` from other runs, ` + "`--format png,svg,pdf`" + ` in other formats. This page is written by the same command.
+`)
+	heading := ""
+	for _, d := range drawings {
+		if d.Heading != heading {
+			heading = d.Heading
+			fmt.Fprintf(&b, "\n## %s\n", heading)
+		}
+		fmt.Fprintf(&b, "\n**%s.** %s\n\n", path.Base(d.Name)+map[bool]string{true: ", published"}[strings.HasPrefix(d.Name, "paper/")], d.Shows)
+		fmt.Fprintf(&b, "![%s](%s.png)\n\n", strings.NewReplacer("[", "(", "]", ")").Replace(d.Shows), d.Name)
+		fmt.Fprintf(&b, "`stochdepth figures %s`", d.Name)
+		switch {
+		case d.inputs == ofRuns && len(d.Used) <= 6:
+			links := make([]string, len(d.Used))
+			for i, name := range d.Used {
+				links[i] = fmt.Sprintf("[%s](../data/runs/%s)", name, name)
+			}
+			fmt.Fprintf(&b, ", runs: %s", strings.Join(links, ", "))
+		case d.inputs == ofRuns:
+			fmt.Fprintf(&b, ", %d runs: %s", len(d.Used), strings.Join(d.Used, ", "))
+		case d.inputs == ofBench:
+			fmt.Fprintf(&b, ", measurements: [%s](../data/bench/%s.json)", d.Used[0], d.Used[0])
+		}
+		if d.Markdown != "" {
+			fmt.Fprintf(&b, ", [as Markdown](%s.md)", d.Name)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

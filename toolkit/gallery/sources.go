@@ -1,0 +1,162 @@
+// Package gallery lists every figure and table of the project: what each shows, which of the paper's numbers, recorded
+// runs or measurements it is drawn from, and how. The command line, figures/README.md and notebooks use this one list.
+//
+// Everything comes from the data folder: published.json (the paper's numbers), runs/ and bench/ (this project's
+// records), and figures.json, which says for each figure which of the records it shows. To draw a figure from other or
+// more runs, edit that file.
+package gallery
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/runs"
+)
+
+// Choice says what one figure of ours is drawn from.
+type Choice struct {
+	Runs  []string `json:"runs,omitempty"`  // names below data/runs; * stands for any part of a name
+	Bench string   `json:"bench,omitempty"` // a record of data/bench, without .json
+	Note  string   `json:"note,omitempty"`  // a sentence for the caption, about these records
+}
+
+// Sources is the content of the data folder, as far as figures need it.
+type Sources struct {
+	Folder string
+	Paper  *published.Paper
+	Choice map[string]Choice // figures.json, by figure
+}
+
+// Read reads a data folder's published.json and figures.json. Runs and measurements are read when a figure asks for
+// them, so that a broken one spoils its own figures only.
+func Read(folder string) (*Sources, error) {
+	paper, err := published.Read(filepath.Join(folder, "published.json"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Sources{Folder: folder, Paper: paper}
+	file := filepath.Join(folder, "figures.json")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read which runs each figure shows: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s.Choice); err != nil {
+		return nil, fmt.Errorf("%s is damaged (%w): restore the file", file, err)
+	}
+	for name := range s.Choice {
+		if _, err := Find(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return s, nil
+}
+
+// runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
+// may also be the path of a run folder. Runs that are missing, damaged or incomplete are an error.
+func (s *Sources) runs(names []string) ([]*runs.Run, error) {
+	root := filepath.Join(s.Folder, "runs")
+	var chosen []*runs.Run
+	add := func(dir, name string) error {
+		if slices.ContainsFunc(chosen, func(r *runs.Run) bool { return r.Dir == dir }) {
+			return nil
+		}
+		run, err := runs.Open(dir)
+		if err != nil {
+			return err
+		}
+		run.Name = name
+		chosen = append(chosen, run)
+		return complete(run)
+	}
+	for _, name := range names {
+		if !strings.Contains(name, "*") {
+			dir := filepath.Join(root, filepath.FromSlash(name))
+			if _, err := os.Stat(dir); err != nil {
+				if info, err := os.Stat(name); err != nil || !info.IsDir() {
+					return nil, fmt.Errorf("there is no run %s in %s: train it, or name another", name, root)
+				}
+				dir = name
+			}
+			if err := add(dir, filepath.Base(name)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		folders, err := runFolders(root)
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		for _, folder := range folders {
+			if ok, err := path.Match(name, folder); err != nil {
+				return nil, fmt.Errorf("the name %q of runs: %w", name, err)
+			} else if ok {
+				found = true
+				if err := add(filepath.Join(root, filepath.FromSlash(folder)), folder); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("there is no run %s in %s: train them, or name others", name, root)
+		}
+	}
+	return chosen, nil
+}
+
+// runFolders lists the run folders below root, sorted, with forward slashes.
+func runFolders(root string) ([]string, error) {
+	var folders []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == "recipe.json" {
+			name, err := filepath.Rel(root, filepath.Dir(path))
+			if err != nil {
+				return err
+			}
+			folders = append(folders, filepath.ToSlash(name))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for runs: %w", err)
+	}
+	slices.Sort(folders)
+	return folders, nil
+}
+
+// complete returns an error for a run that a figure would show unfinished.
+func complete(run *runs.Run) error {
+	epochs := 0.0
+	if n := len(run.Rows); n > 0 {
+		epochs = run.Rows[n-1].Epoch
+	}
+	switch r := run.Result; {
+	case len(run.Rows) == 0:
+		return fmt.Errorf("the log of the run %s is empty: train it first", run.Name)
+	case r != nil && r.Status == "diverged":
+		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, epochs)
+	case r == nil || !r.Completed:
+		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, epochs, run.Recipe.Epochs, run.Name)
+	}
+	return nil
+}
+
+// record reads a record of measurements.
+func (s *Sources) record(name string) (*bench.Record, error) {
+	if name == "" {
+		return nil, errors.New("no measurements are named for this figure")
+	}
+	return bench.Read(filepath.Join(s.Folder, "bench", name+".json"))
+}
