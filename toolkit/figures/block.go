@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 
 	"gonum.org/v1/plot/vg"
@@ -71,8 +72,7 @@ func drawResidual(c draw.Canvas, l int) {
 
 	// The gate is a switch in the wire: drawn open, as current flows when the block takes part.
 	gate := first + pitch*4 + half + 30
-	box(c, gate-15, y-12, gate+15, y+12, ground, nil, nil)
-	box(c, gate-15, y-12, gate+15, y+12, nil, red, nil)
+	box(c, gate-15, y-12, gate+15, y+12, color.White, red, nil)
 	rich(c, centered(text(bold(textSize+1), red)), vg.Point{X: gate, Y: y}, fmt.Sprintf("b_{%d}", l))
 	c.FillText(centered(text(sans(smallSize), red)), vg.Point{X: gate, Y: y - 33}, "gate: 1 or 0")
 	sum := gate + 40

@@ -115,7 +115,7 @@ func change(c draw.Canvas, at vg.Point, by float64) {
 	if by < 0 {
 		arrow = "↓"
 	}
-	c.FillText(centered(text(bold(smallSize), ground)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(by)))
+	c.FillText(centered(text(bold(smallSize), color.White)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(by)))
 }
 
 // errorBar is a spread from low to high; none where they are equal.

@@ -154,7 +154,7 @@ func colorBar(c draw.Canvas, low, high float64) {
 	height := (c.Max.Y - c.Min.Y) / steps
 	for i := range steps {
 		foot := c.Min.Y + height*vg.Length(i)
-		box(c, c.Min.X, foot, c.Max.X, min(foot+height+0.3, c.Max.Y), ramp((float64(i)+0.5)/steps), nil, nil)
+		box(c, c.Min.X, foot, c.Max.X, min(foot+2*height, c.Max.Y), ramp((float64(i)+0.5)/steps), nil, nil)
 	}
 	if high-low < 1e-9 {
 		high = low + 1e-9

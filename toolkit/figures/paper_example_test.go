@@ -2,10 +2,14 @@ package figures_test
 
 import (
 	"fmt"
+	"image/color"
 	"log"
 	"math"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/depth"
@@ -192,10 +196,38 @@ func ExampleErrorByTime() {
 
 // A plot of one's own with a second vertical axis.
 func ExampleRightAxis() {
-	figure, err := figures.TrainingCurves(made, figures.Panel{Title: "one run", Digits: 2, Stochastic: &figures.Training{
-		Error: plotter.XYs{{X: 1, Y: 40}, {X: 2, Y: 20}, {X: 3, Y: 15}}, Loss: plotter.XYs{{X: 1, Y: 2}, {X: 2, Y: 0.1}, {X: 3, Y: 0.002}},
-		Selected: plotter.XY{X: 3, Y: 15}}})
-	save("right-axis.png", figure, err)
+	p := plot.New()
+	p.Y.Label.Text = "test error (%)"
+	left, err := plotter.NewLine(plotter.XYs{{X: 1, Y: 40}, {X: 2, Y: 20}, {X: 3, Y: 15}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	axis := figures.NewLogRightAxis("training loss", 0.001, 3)
+	axis.Add(plotter.XYs{{X: 1, Y: 2}, {X: 2, Y: 0.1}, {X: 3, Y: 0.002}},
+		draw.LineStyle{Color: color.NRGBA{B: 0xff, A: 0xff}, Width: 1, Dashes: []vg.Length{4, 2}})
+	p.Add(left, axis)
+	p.Title.Text = " " // room for the right label
+	if err := p.Save(5*vg.Inch, 3*vg.Inch, "testdata/right-axis.png"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func ExamplePublishedTable1() {
+	table, err := figures.PublishedTable1(examplePaper())
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := table.Figure()
+	save("published-table1.png", figure, err)
+}
+
+func ExamplePublishedTable2() {
+	table, err := figures.PublishedTable2(examplePaper())
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := table.Figure()
+	save("published-table2.png", figure, err)
 }
 
 func examplePaper() *published.Paper {

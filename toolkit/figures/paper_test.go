@@ -21,6 +21,7 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 		"block.png": ExampleBlock, "training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
 		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "final-errors.png": ExampleFinalErrors,
 		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
+		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,
 		"open-blocks.png": ExampleOpenBlocks, "block-survival.png": ExampleBlockSurvival, "error-by-time.png": ExampleErrorByTime,
 		"one-epoch.png": oneEpoch, "long-labels.png": longLabels, "one-run.png": oneRun, "stripes.png": stripes,

@@ -136,9 +136,7 @@ func (q comparison) caption() []string {
 	second := fmt.Sprintf("Circles: %s at the epoch of the lowest validation error.", q.shown.name)
 	var machines [2]string
 	for i, run := range q.runs {
-		if result := run.Result; result != nil {
-			machines[i] = strings.Trim(result.Machine+", "+result.Device, ", ")
-		}
+		machines[i] = machineOf(run.Result)
 	}
 	if where := both(machines[0], machines[1]); machines[0] != "" && machines[1] != "" {
 		second += " Trained on " + where + "."

@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -102,6 +101,3 @@ func (a *RightAxis) ticks() []plot.Tick {
 	}
 	return ticks
 }
-
-// ground lets a curve shine through behind a label.
-var ground = color.NRGBA{0xff, 0xff, 0xff, 0xee}

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -167,7 +168,7 @@ func circle(c, area draw.Canvas, at vg.Point, style draw.TextStyle, label string
 // halo is text on a white ground, for labels within a plot.
 func halo(c draw.Canvas, sty draw.TextStyle, at vg.Point, s string) {
 	w, h := sty.Width(s)/2+1.5, sty.Font.Size/2
-	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, ground, nil, nil)
+	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, color.White, nil, nil)
 	c.FillText(centered(sty), at, s)
 }
 

@@ -33,12 +33,7 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 		if best[i], ok = run.Best(); !ok || math.IsNaN(best[i].TestError) {
 			return nil, noEpoch(run)
 		}
-		for _, row := range run.Rows {
-			if !math.IsNaN(row.TestError) {
-				curves[i] = append(curves[i], plotter.XY{X: row.Seconds, Y: row.TestError})
-				longest = max(longest, row.Seconds)
-			}
-		}
+		longest = max(longest, run.Rows[len(run.Rows)-1].Seconds)
 	}
 	unit, name := 1.0, "seconds"
 	switch {
@@ -46,6 +41,13 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 		unit, name = 3600, "hours"
 	case longest > 180:
 		unit, name = 60, "minutes"
+	}
+	for i, run := range []*runs.Run{constant, stochastic} {
+		for _, row := range run.Rows {
+			if !math.IsNaN(row.TestError) {
+				curves[i] = append(curves[i], plotter.XY{X: row.Seconds / unit, Y: row.TestError})
+			}
+		}
 	}
 	s := sheet{"Test error against training time", []look{constantLook, stochasticLook}, about.With("Circles: the epoch of the lowest validation error.")}
 	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
@@ -56,13 +58,7 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 		p.X.Min, p.X.Max = 0, longest/unit*1.02
 		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
 		for i, l := range []look{constantLook, stochasticLook} {
-			for j := range curves[i] {
-				curves[i][j].X /= unit
-			}
-			addCurve(p, l, slices.Clone(curves[i]))
-			for j := range curves[i] {
-				curves[i][j].X *= unit
-			}
+			addCurve(p, l, curves[i])
 		}
 		p.Draw(c)
 		area := p.DataCanvas(c)

@@ -64,6 +64,7 @@ type Drawing struct {
 	Figure   *figures.Figure
 	Markdown string   // of a table
 	Used     []string // runs, or the record of measurements
+	Named    []string // as figures.json names them, with asterisks
 }
 
 // Network is what the schematic figures (fig1, fig2, stochastic-depth) show; zero values leave each its own.
@@ -142,7 +143,7 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 			e.Name, filepath.Join(s.Folder, "figures.json"))
 	}
 	d := drawing{Sources: s, network: network, bench: choice.Bench, note: choice.Note}
-	drawn := &Drawing{Entry: e}
+	drawn := &Drawing{Entry: e, Named: choice.Runs}
 	switch e.inputs {
 	case ofRuns:
 		var err error
@@ -239,7 +240,7 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return runs.WriteError(readme, err)
 	}
-	if err := runs.WriteFileAtomic(readme, []byte(Readme(drawings))); err != nil {
+	if err := runs.WriteFileAtomic(readme, []byte(Readme(s.Paper, drawings))); err != nil {
 		return err
 	}
 	told(readme)

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"stochdepth/toolkit/published"
 )
 
 // Readme is the gallery as Markdown: each figure beside what it shows, the command that draws it and the records that
 // it used. A figure of the paper stands above its counterpart of our runs.
-func Readme(drawings []*Drawing) string {
+func Readme(paper *published.Paper, drawings []*Drawing) string {
 	var b strings.Builder
 	b.WriteString(`# Gallery
 
@@ -36,7 +38,7 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 			}
 			fmt.Fprintf(&b, ", runs: %s", strings.Join(links, ", "))
 		case d.inputs == ofRuns:
-			fmt.Fprintf(&b, ", %d runs: %s", len(d.Used), strings.Join(d.Used, ", "))
+			fmt.Fprintf(&b, ", %d runs: `%s`", len(d.Used), strings.Join(d.Named, ", "))
 		case d.inputs == ofBench:
 			fmt.Fprintf(&b, ", measurements: [%s](../data/bench/%s.json)", d.Used[0], d.Used[0])
 		}
@@ -44,6 +46,18 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 			fmt.Fprintf(&b, ", [as Markdown](%s.md)", d.Name)
 		}
 		b.WriteString("\n")
+	}
+	b.WriteString("\n## Where the paper contradicts itself\n\n| What | Values found | Quoted here | |\n| --- | --- | --- | --- |\n")
+	for _, c := range paper.Contradictions {
+		values, quote := make([]string, len(c.Values)), ""
+		for i, v := range c.Values {
+			values[i] = fmt.Sprint(v)
+		}
+		if len(values) > 0 {
+			quote = fmt.Sprint(c.Quote)
+		}
+		note := strings.ReplaceAll(strings.ToUpper(c.Note[:1])+c.Note[1:], "p_L", "*p<sub>L</sub>*")
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToUpper(c.About[:1])+c.About[1:], strings.Join(values, ", "), quote, note)
 	}
 	return b.String()
 }
