@@ -82,7 +82,7 @@ func statusOf(job Job, dir string) Status {
 	case run.Result != nil && run.Result.Completed:
 		status.State = Done
 	case ended == "diverged":
-		status.State, status.Why = Failed, run.Result.Message
+		status.State, status.Why = Failed, firstLine(run.Result.Message)
 	case failure != "":
 		status.State, status.Why = Failed, failure
 	default:
@@ -182,7 +182,16 @@ func readFailure(dir string) string {
 	if json.Unmarshal(data, &f) != nil || f.Message == "" {
 		return "for an unknown reason"
 	}
-	return f.Message
+	return firstLine(f.Message)
+}
+
+// firstLine is what of an error a table has room for; the file has all of it.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if r := []rune(line); len(r) > 300 {
+		line = string(r[:300]) + " ..."
+	}
+	return line
 }
 
 func clearFailure(dir string) { os.Remove(filepath.Join(dir, failureFile)) }

@@ -130,7 +130,7 @@ func (slot Slot) start(ctx, kill context.Context, command []string, order Order,
 	case end.End != "":
 		return end
 	case ctx.Err() != nil:
-		return Report{End: Interrupt, Message: "killed"}
+		return Report{End: Interrupt, Message: "ended at once: its last checkpoint, if there is one, is kept"}
 	}
 	return Report{End: Error, Message: crash(cmd.ProcessState, err, errorText.String())}
 }

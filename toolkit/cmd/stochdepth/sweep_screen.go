@@ -126,7 +126,8 @@ func describeEnd(r sweep.Report) string {
 	case sweep.Finished:
 		return "done, " + r.Message
 	case sweep.Error:
-		return "failed, " + r.Message
+		line, _, _ := strings.Cut(r.Message, "\n")
+		return "failed, " + line
 	case sweep.Elsewhere:
 		return "left to another process, which began it just before"
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,9 @@ func sweepWorkerCommand() *cobra.Command {
 	}
 }
 
+// compilePatience is how long a process that was told to stop before it trained goes on compiling.
+const compilePatience = 3 * time.Second
+
 // carryOut trains a run and says how that ended.
 func carryOut(ctx context.Context, o sweep.Order, maxTime time.Duration, report func(sweep.Report)) sweep.Report {
 	if run, err := runs.Open(o.Dir); err == nil && run.Result != nil && run.Result.Completed {
@@ -46,8 +50,18 @@ func carryOut(ctx context.Context, o sweep.Order, maxTime time.Duration, report 
 	if err != nil {
 		return sweep.Report{End: sweep.Error, Message: err.Error()}
 	}
+	var trained atomic.Bool
+	defer context.AfterFunc(ctx, func() {
+		time.Sleep(compilePatience)
+		if !trained.Load() { // nothing is lost, and a compilation cannot be interrupted
+			os.Exit(exitStopped)
+		}
+	})()
 	run, err := training.Train(ctx, b, training.Options{Dir: o.Dir, Recipe: o.Recipe, DataRoot: o.DataRoot, MaxTime: maxTime,
 		OnProgress: func(p training.Progress) {
+			if p.Phase == "training" {
+				trained.Store(true)
+			}
 			text := p.Phase
 			if p.Phase == "training" {
 				text = fmt.Sprintf("epoch %d of %d, loss %.3f, error %.1f %%", p.Epoch, p.Epochs, p.Loss, p.Error)
@@ -150,10 +164,13 @@ func taskIndex(args []string, jobs int) (int, error) {
 	return 0, errors.New("which run? Give its index, or set SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX")
 }
 
+// exitStopped is the exit status of what is to be started again, as EX_TEMPFAIL of sysexits.h.
+const exitStopped = 75
+
 // exitCode is the program's exit status for an error.
 func exitCode(err error) int {
 	if errors.Is(err, sweep.ErrStopped) {
-		return 75 // EX_TEMPFAIL: start it again
+		return exitStopped
 	}
 	return 1
 }

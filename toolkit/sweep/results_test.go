@@ -1,0 +1,119 @@
+package sweep
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+// finish makes a job a finished run with these errors in its last epochs.
+func finish(t *testing.T, root string, job Job, rows ...runs.Row) {
+	t.Helper()
+	w, err := runs.Create(filepath.Join(root, job.Name), job.Recipe)
+	require.NoError(t, err)
+	for _, row := range rows {
+		require.NoError(t, w.Append(row))
+	}
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100}))
+	require.NoError(t, w.Close())
+}
+
+func TestSpread(t *testing.T) {
+	require.Equal(t, Spread{N: 3, Mean: 6, SD: 2}, NewSpread([]float64{4, 6, 8}))
+	require.Equal(t, "6.00 ± 2.00", NewSpread([]float64{4, 6, 8}).String())
+	one := NewSpread([]float64{5})
+	require.Equal(t, 5.0, one.Mean)
+	require.True(t, math.IsNaN(one.SD), "one value has no spread")
+	require.Equal(t, "5.00", one.String())
+	require.Equal(t, "-", NewSpread(nil).String())
+}
+
+func TestResults(t *testing.T) {
+	root := t.TempDir()
+	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2},
+		"grid": {"death_rate": [0, 0.5], "seed": [1, 2, 3], "momentum": [0.9]}}`))
+	require.NoError(t, err)
+	for seed, test := range []float64{10, 13, 16} {
+		finish(t, root, s.Jobs[2*seed],
+			runs.Row{Epoch: 1, Step: 10, ValidationError: 20, TestError: test, Seconds: 30}, // the best epoch
+			runs.Row{Epoch: 2, Step: 20, ValidationError: 21, TestError: 1, Seconds: 60})
+	}
+	finish(t, root, s.Jobs[1], runs.Row{Epoch: 2, Step: 20, ValidationError: 8, TestError: 9, Seconds: 40})
+
+	results := s.Results(root)
+	require.Len(t, results, 2)
+	require.Equal(t, Spread{N: 3, Mean: 13, SD: 3}, results[0].TestError)
+	require.Equal(t, Spread{N: 3, Mean: 20, SD: 0}, results[0].ValidationError)
+	require.Equal(t, 1, results[1].TestError.N)
+	require.Equal(t, 3, results[1].Planned)
+
+	var table, tsv, asJSON bytes.Buffer
+	require.NoError(t, s.WriteResults(&table, results, "table"))
+	require.Equal(t, ""+
+		"data set  depth  rule      p_L  momentum  runs  test %        validation %  best epoch  seconds\n"+
+		"shapes    20     constant  1    0.9       3/3   13.00 ± 3.00  20.00 ± 0.00  1.0         60.0\n"+
+		"shapes    20     linear    0.5  0.9       1/3   9.00          8.00          2.0         40.0\n", table.String())
+	require.NoError(t, s.WriteResults(&tsv, results, "tsv"))
+	require.Equal(t, ""+
+		"name\tdataset\tdepth\trule\tdeath_rate\tmomentum\truns\tplanned\ttest_error\ttest_error_sd\tvalidation_error\tvalidation_error_sd\tbest_epoch\tseconds\n"+
+		"it-20-constant-momentum=0.9\tshapes\t20\tconstant\t0\t0.9\t3\t3\t13\t3\t20\t0\t1\t60\n"+
+		"it-20-linear-0.5-momentum=0.9\tshapes\t20\tlinear\t0.5\t0.9\t1\t3\t9\tNaN\t8\tNaN\t2\t40\n", tsv.String())
+	require.NoError(t, s.WriteResults(&asJSON, results, "json"))
+	var objects []map[string]any
+	require.NoError(t, json.Unmarshal(asJSON.Bytes(), &objects))
+	require.Equal(t, 13.0, objects[0]["test_error"])
+	require.Equal(t, 3.0, objects[0]["test_error_sd"])
+	require.Nil(t, objects[1]["test_error_sd"])
+	require.EqualError(t, s.WriteResults(&table, results, "csv"), `unknown format "csv": use table, tsv, json`)
+}
+
+func TestStatusAndTimeLeft(t *testing.T) {
+	root := t.TempDir()
+	path := write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"seed": [1, 2, 3, 4, 5]}}`)
+	s, err := Read(path)
+	require.NoError(t, err)
+	_, known := TimeLeft(s.Status(root), 1)
+	require.False(t, known)
+
+	finish(t, root, s.Jobs[0], runs.Row{Epoch: 2, Step: 20, Seconds: 60}) // 100 s in all
+	half, err := runs.Create(filepath.Join(root, s.Jobs[1].Name), s.Jobs[1].Recipe)
+	require.NoError(t, err)
+	require.NoError(t, half.Append(runs.Row{Epoch: 1, Step: 10, Seconds: 50}))
+	require.NoError(t, writeFailure(filepath.Join(root, s.Jobs[2].Name), "no data"))
+	other := s.Jobs[3].Recipe
+	other.Momentum = 0.5
+	w, err := runs.Create(filepath.Join(root, s.Jobs[3].Name), other)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+
+	list := s.Status(root)
+	require.Equal(t, []State{Done, Running, Failed, Changed, Left}, []State{list[0].State, list[1].State, list[2].State, list[3].State, list[4].State})
+	require.Equal(t, "no data", list[2].Why)
+	require.Equal(t, "momentum: 0.5, 0.9", list[3].Why)
+	require.NoError(t, half.Close())
+	list = s.Status(root)
+	require.Equal(t, "5 runs: 1 done, 1 stopped, 1 failed, 1 changed, 1 left", Summary(list))
+	require.Equal(t, 0.5, list[1].Part())
+	left, known := TimeLeft(list, 2)
+	require.True(t, known)
+	require.Equal(t, 75*time.Second, left, "one and a half runs of 100 s, two at a time")
+}
+
+func TestEstimateFollowsTheOpenBlocks(t *testing.T) {
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Epochs, r.DeathRate = 10, 0 // 9 blocks
+	p := Probe{StepsPerEpoch: 5, StartSeconds: 1, CompileSeconds: 3, ClosedSeconds: 1, OpenSeconds: 10, EvaluateSeconds: 2}
+	require.InDelta(t, 1+3+50*10+10*2, p.Seconds(r), 1e-9)
+	r.DeathRate, r.Rule = 1./3, "uniform" // 6 open
+	require.InDelta(t, 1+3+50*7+10*2, p.Seconds(r), 1e-9)
+	r.EvaluateEvery = 10
+	require.InDelta(t, 1+3+50*7+15*2, p.Seconds(r), 1e-9)
+}

@@ -1,0 +1,233 @@
+package sweep
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+// TestMain lets the tests start this binary again as a worker that pretends to train.
+func TestMain(m *testing.M) {
+	if os.Getenv("SWEEP_TEST_LOG") == "" {
+		os.Exit(m.Run())
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	if err := Work(ctx, os.Stdin, os.Stdout, pretend); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// pretend writes a row an epoch and a line a row to SWEEP_TEST_LOG. A file "fail", "crash" or "stubborn" beside the
+// log names the run that does so.
+func pretend(ctx context.Context, o Order, report func(Report)) Report {
+	log := os.Getenv("SWEEP_TEST_LOG")
+	misbehaves := func(how string) bool {
+		name, _ := os.ReadFile(filepath.Join(filepath.Dir(log), how))
+		return string(name) == o.Name
+	}
+	w, err := runs.Create(o.Dir, o.Recipe)
+	var locked runs.ErrLocked
+	if errors.As(err, &locked) {
+		return Report{End: Elsewhere, Message: err.Error()}
+	} else if err != nil {
+		return Report{End: Error, Message: err.Error()}
+	}
+	defer w.Close()
+	switch {
+	case misbehaves("fail"):
+		return Report{End: Error, Message: "out of luck"}
+	case misbehaves("crash"):
+		fmt.Fprintln(os.Stderr, "first\nthe heap is gone")
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case misbehaves("stubborn"):
+		ctx = context.Background()
+		time.Sleep(time.Minute)
+	}
+	for epoch := len(w.Rows()) + 1; epoch <= o.Recipe.Epochs; epoch++ {
+		report(Report{Phase: "training", Step: int64(epoch - 1), Steps: int64(o.Recipe.Epochs)})
+		select {
+		case <-ctx.Done():
+			w.WriteResult(runs.Result{Status: "stopped"})
+			return Report{End: Interrupt, Message: "at a checkpoint"}
+		case <-time.After(15 * time.Millisecond):
+		}
+		if err := w.Append(runs.Row{Epoch: float64(epoch), Step: int64(epoch), Seconds: 1}); err != nil {
+			return Report{End: Error, Message: err.Error()}
+		}
+		file, _ := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		fmt.Fprintln(file, o.Name, epoch)
+		file.Close()
+	}
+	w.WriteResult(runs.Result{Status: "finished", Completed: true})
+	return Report{End: Finished, Message: "well"}
+}
+
+// twelve is a sweep of 12 runs of 6 epochs each, with a folder for its runs and the workers' log.
+func twelve(t *testing.T) (*Sweep, Options, string) {
+	t.Helper()
+	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 6}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	t.Setenv("SWEEP_TEST_LOG", filepath.Join(folder, "log"))
+	pollEvery = 20 * time.Millisecond
+	return s, Options{Runs: filepath.Join(folder, "runs"), Command: []string{os.Args[0]}, Slots: make([]Slot, 2)}, folder
+}
+
+// requireTrainedOnce checks that every epoch of every run was trained, and none twice.
+func requireTrainedOnce(t *testing.T, s *Sweep, o Options, folder string) {
+	t.Helper()
+	for _, status := range s.Status(o.Runs) {
+		require.Equal(t, Done, status.State, status.Name)
+		require.Len(t, status.Run.Rows, status.Recipe.Epochs)
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "log"))
+	require.NoError(t, err)
+	seen := make(map[string]int)
+	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		seen[line]++
+	}
+	require.Len(t, seen, 6*len(s.Jobs))
+	for line, times := range seen {
+		require.Equal(t, 1, times, line)
+	}
+}
+
+func TestInterruptedSweepGoesOn(t *testing.T) {
+	s, o, folder := twelve(t)
+	var last Progress
+	o.OnProgress = func(p Progress) { last = p }
+	interrupted := 0
+	for interrupted < 3 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(50+rand.Intn(100))*time.Millisecond)
+		err := s.Run(ctx, o)
+		cancel()
+		require.ErrorIs(t, err, ErrStopped)
+		require.ErrorContains(t, err, "start the same command again to go on")
+		interrupted++
+	}
+	require.NoError(t, s.Run(context.Background(), o))
+	requireTrainedOnce(t, s, o, folder)
+	require.Equal(t, 12, last.Counts[Done])
+	require.Equal(t, 1.0, last.Part)
+	require.Empty(t, last.Running)
+	require.NoError(t, s.Run(context.Background(), o), "nothing is left to do")
+	requireTrainedOnce(t, s, o, folder)
+}
+
+func TestTwoSweepsAtOnce(t *testing.T) {
+	s, o, folder := twelve(t)
+	ended := make(chan error, 2)
+	for range 2 {
+		go func() { ended <- s.Run(context.Background(), o) }()
+	}
+	for range 2 {
+		require.NoError(t, <-ended)
+		// Whoever ends first has waited for the runs of the other.
+		require.Equal(t, 12, Count(s.Status(o.Runs))[Done])
+	}
+	requireTrainedOnce(t, s, o, folder)
+}
+
+func TestFailingRunsLeaveTheOthersGoing(t *testing.T) {
+	s, o, folder := twelve(t)
+	misbehave := func(how string, job int) {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, how), []byte(s.Jobs[job].Name), 0o644))
+	}
+	misbehave("fail", 0)
+	misbehave("crash", 5)
+	var failures []string
+	o.OnProgress = func(p Progress) {
+		if p.Ended != nil && p.Ended.End == Error {
+			failures = append(failures, p.Ended.Name+": "+p.Ended.Message)
+		}
+	}
+	err := s.Run(context.Background(), o)
+	require.EqualError(t, err, "2 of 12 runs failed, the first, it-20-linear-0.9-s1: out of luck; the others are done: "+
+		"`stochdepth sweep run it --retry` tries these again")
+	require.ElementsMatch(t, []string{"it-20-linear-0.9-s1: out of luck", "it-20-linear-0.8-s2: " +
+		"the worker was killed, which the system does when memory runs out: the heap is gone"}, failures)
+	require.Equal(t, "12 runs: 10 done, 2 failed", Summary(s.Status(o.Runs)))
+
+	require.NoError(t, os.Remove(filepath.Join(folder, "crash")))
+	require.ErrorContains(t, s.Run(context.Background(), o), "2 of 12 runs failed", "failed ones are left alone")
+	o.Retry = true
+	require.ErrorContains(t, s.Run(context.Background(), o), "1 of 12 runs failed", "still so, and tried once only")
+	require.NoError(t, os.Remove(filepath.Join(folder, "fail")))
+	require.NoError(t, s.Run(context.Background(), o))
+	requireTrainedOnce(t, s, o, folder)
+	require.NoFileExists(t, filepath.Join(o.Runs, s.Jobs[0].Name, failureFile))
+}
+
+func TestChangedSweepIsNotMixed(t *testing.T) {
+	s, o, _ := twelve(t)
+	require.NoError(t, s.Run(context.Background(), o))
+	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4, 0.5], "seed": [1]}}`))
+	require.NoError(t, err)
+	err = changed.Run(context.Background(), o)
+	require.ErrorContains(t, err, "the sweep file has changed: 4 of its runs are there with another recipe, as it-20-linear-0.9-s1 (epochs: 6, 7)")
+	require.Equal(t, "5 runs: 4 changed, 1 left", Summary(changed.Status(o.Runs)))
+	require.Zero(t, changed.Results(o.Runs)[0].TestError.N, "nor in the results")
+	_, err = changed.Slurm(SlurmOptions{Runs: o.Runs})
+	require.ErrorContains(t, err, "another recipe (epochs: 6, 7;")
+}
+
+func TestWorkerStopsWhenItsStarterIsGone(t *testing.T) {
+	s, o, _ := twelve(t)
+	cmd := exec.Command(os.Args[0])
+	input, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	output, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	job := s.Jobs[0]
+	job.Recipe.Epochs = 1000
+	fmt.Fprintf(input, `{"name": "x", "dir": %q, "recipe": %s}`+"\n", filepath.Join(o.Runs, "x"), jsonOf(t, job.Recipe))
+	lines := bufio.NewReader(output)
+	_, err = lines.ReadString('\n') // it works
+	require.NoError(t, err)
+	require.NoError(t, input.Close())
+	var last string
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break
+		}
+		last = line
+	}
+	require.NoError(t, cmd.Wait())
+	require.Contains(t, last, `"end":"stopped"`)
+}
+
+func TestSecondSignalKillsAStubbornWorker(t *testing.T) {
+	s, o, folder := twelve(t)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "stubborn"), []byte(s.Jobs[0].Name), 0o644))
+	ctx, cancel := context.WithCancel(context.Background())
+	kill, killAll := context.WithCancel(context.Background())
+	ended := make(chan Report)
+	go func() { ended <- Slot{}.start(ctx, kill, o.Command, o.order(s.Jobs[0]), func(Report) {}) }()
+	require.Eventually(t, func() bool { return s.Status(o.Runs)[0].State == Running }, 10*time.Second, 10*time.Millisecond)
+	cancel()
+	select {
+	case <-ended:
+		t.Fatal("it minds the first signal")
+	case <-time.After(100 * time.Millisecond):
+	}
+	killAll()
+	require.Equal(t, Interrupt, (<-ended).End)
+	require.Equal(t, Stopped, s.Status(o.Runs)[0].State, "and the run is free for the next")
+}
