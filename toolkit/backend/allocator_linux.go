@@ -10,7 +10,7 @@ const tunablesEnv = "GLIBC_TUNABLES"
 // tunables make glibc's malloc keep what XLA frees, in huge pages, for the next step. By default it
 // gives every large buffer back to the kernel and takes it again page by page: 15 % of a training
 // step of the 20-layer network.
-const tunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
+const tunables = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456:glibc.malloc.arena_max=1"
 
 // TuneAllocator sets up the C library's memory allocator for training on the CPU. The library reads
 // its settings once, when a program starts, so the program starts itself again with them: call this

@@ -23,6 +23,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 	"k8s.io/klog/v2"
+
+	"stochdepth/toolkit/kernels"
 )
 
 // Open finds the plugin as [Find] does, loads it and opens its device. The
@@ -46,6 +48,9 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	xla.EnableAutoInstall(false) // nothing is downloaded without being asked for
 	if plugin.Kind == CUDA {
 		loadNVIDIALibraries(filepath.Dir(filepath.Dir(filepath.Dir(plugin.Path))))
+	}
+	if plugin.Kind == CPU {
+		_ = kernels.Install(plugin.Path) // XLA's own are slower, but there for every machine
 	}
 	b, err := xla.New(plugin.Path + "," + plugin.options())
 	if err != nil {
@@ -74,6 +79,7 @@ type Info struct {
 	Plugin  string   `json:"plugin"`  // file name of the plugin, "xla_cpu_pjrt.so"
 	Kind    string   `json:"kind"`    // CPU or CUDA, "" if unknown
 	PJRT    string   `json:"pjrt"`    // version of PJRT's C interface, "0.81"
+	Kernels string   `json:"kernels"` // what package kernels uses of the processor, "AVX-512" or "AVX2", "" if XLA computes all
 	Devices []string `json:"devices"` // one entry a device, by PJRT's description
 }
 
@@ -84,7 +90,7 @@ func Describe(b compute.Backend) Info {
 	if !ok {
 		return Info{Plugin: b.Name()}
 	}
-	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: kindOf(x.PluginName())}
+	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: kindOf(x.PluginName()), Kernels: kernels.Processor(x.PluginName())}
 	if plugin, err := pjrt.GetPlugin(x.PluginName()); err == nil { // loaded already: go-xla keeps it
 		major, minor := plugin.Version()
 		info.PJRT = fmt.Sprintf("%d.%d", major, minor)

@@ -16,6 +16,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/project"
 )
 
@@ -114,6 +115,14 @@ func (r *report) training() {
 		}
 		return fmt.Sprintf("%d: %s", len(devices), strings.Join(devices, ", ")), nil
 	})
+	if plugin.Kind == backend.CPU {
+		r.check("Kernels", note, func() (string, error) {
+			if err := kernels.Install(plugin.Path); err != nil {
+				return "", fmt.Errorf("none, so that XLA computes all, two to four times slower: %w", err)
+			}
+			return kernels.Processor(plugin.Path), nil
+		})
+	}
 	r.check("Computation", missing, func() (string, error) { return compile(b) })
 }
 

@@ -32,7 +32,8 @@ type Result struct {
 	GoVersion    string    `json:"go_version"`
 	GoMLXVersion string    `json:"gomlx_version"`
 	PJRTVersion  string    `json:"pjrt_version"`
-	Commit       string    `json:"commit"` // of this project's source
+	Kernels      string    `json:"kernels,omitempty"` // what the CPU kernels used of the processor, "AVX-512" or "AVX2"; "" if XLA computed all
+	Commit       string    `json:"commit"`            // of this project's source
 	Parameters   int64     `json:"parameters"`
 	Started      time.Time `json:"started"`
 	Ended        time.Time `json:"ended"`

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/go-xla/compute/xla"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -16,6 +19,7 @@ import (
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/survivors"
 )
@@ -149,10 +153,11 @@ func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
 	return n
 }
 
-// TestContract holds the engine to the textbook form: the loss, every gradient and every batch-norm
-// average agree to 1e-9 in float64 and to 1e-4 in float32, whatever the gates.
+// TestContract holds the engine to the textbook form in float64: the loss, every gradient and every
+// batch-norm average agree to 1e-9 in float64 and to 1e-4 in float32, whatever the gates.
 func TestContract(t *testing.T) {
 	b := backendtest.Open(t)
+	replaced := kernels.Replaced()
 	for _, c := range []struct {
 		layers    int
 		dtype     dtypes.DType
@@ -164,44 +169,63 @@ func TestContract(t *testing.T) {
 		{20, dtypes.Float64, false, false, 1e-9},
 		{14, dtypes.Float32, false, false, 1e-4},
 	} {
-		n := network(t, c.layers, c.dtype)
-		n.Inverted, n.Subsample = c.inverted, c.sub
-		blocks := len(n.Survival)
-		patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
-		for _, only := range []int{0, blocks / 3, blocks - 1} {
-			gates := make(depth.Gates, blocks)
-			gates[only] = true
-			patterns[fmt.Sprintf("block %d alone", only+1)] = gates
-		}
-		for i := range 6 {
-			patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
-		}
-		images, labels := batch(n, 4)
-		textbook, engine := step(t, b, n, forms["resnet"]), step(t, b, n, forms["survivors"])
-		for name, gates := range patterns {
-			want, got := textbook(images, gatesOf(n, gates), labels), engine(images, gatesOf(n, gates), labels)
-			require.Len(t, got, len(want))
-			most := map[string]float64{}
-			for key, value := range want {
-				require.Len(t, got[key], len(value), key)
-				d := difference(value, got[key])
-				require.LessOrEqual(t, d, c.tolerance, "%s, %s", name, key)
-				kind := key[:4]
-				most[kind] = max(most[kind], d)
+		t.Run(fmt.Sprintf("%s, %d layers", c.dtype, c.layers), func(t *testing.T) {
+			n := network(t, c.layers, c.dtype)
+			n.Inverted, n.Subsample = c.inverted, c.sub
+			blocks := len(n.Survival)
+			patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
+			for _, only := range []int{0, blocks / 3, blocks - 1} {
+				gates := make(depth.Gates, blocks)
+				gates[only] = true
+				patterns[fmt.Sprintf("block %d alone", only+1)] = gates
 			}
-			t.Logf("%2d layers, %s, inverted %-5t, %-14s %2d of %d open: loss %.12f, largest differences: loss %.1e, gradients %.1e, averages %.1e",
-				c.layers, c.dtype, c.inverted, name, gates.Open(), blocks, want["loss"][0], most["loss"], most["grad"], most["aver"])
-		}
+			for i := range 6 {
+				patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
+			}
+			images, labels := batch(n, 3) // few: each ReLU whose input is nearly 0 may round to the other side
+			exact := *n
+			exact.DType = dtypes.Float64
+			exactImages, _ := batch(&exact, 3)
+			textbook, engine := step(t, b, &exact, forms["resnet"]), step(t, b, n, forms["survivors"])
+			for name, gates := range patterns {
+				want, got := textbook(exactImages, gatesOf(&exact, gates), labels), engine(images, gatesOf(n, gates), labels)
+				require.Len(t, got, len(want))
+				most := map[string]float64{}
+				for key, value := range want {
+					require.Len(t, got[key], len(value), key)
+					d := difference(value, got[key])
+					require.LessOrEqual(t, d, c.tolerance, "%s, %s", name, key)
+					kind := key[:4]
+					most[kind] = max(most[kind], d)
+				}
+				t.Logf("%2d layers, %s, inverted %-5t, %-14s %2d of %d open: loss %.12f, largest differences: loss %.1e, gradients %.1e, averages %.1e",
+					c.layers, c.dtype, c.inverted, name, gates.Open(), blocks, want["loss"][0], most["loss"], most["grad"], most["aver"])
+			}
+		})
+	}
+	if kernels.Processor(b.(*xla.Backend).PluginName()) != "" {
+		// The stem's and five stages' loops, forward and backward: what go-xla writes is still recognised.
+		require.GreaterOrEqual(t, kernels.Replaced()-replaced, 12)
 	}
 }
 
-// TestContractAtTest compares the two forms' logits in test mode, with running averages that have moved:
-// every block scaled by its survival probability (Eq. 5).
+// TestContractWithOtherKernels repeats the contract in float32 with the kernels for older processors, and without any.
+func TestContractWithOtherKernels(t *testing.T) {
+	for _, choice := range []string{"avx2", "off"} {
+		test := exec.Command(os.Args[0], "-test.run", "^TestContract(AtTest)?$/^Float32")
+		test.Env = append(os.Environ(), kernels.Environment+"="+choice)
+		out, err := test.CombinedOutput()
+		require.NoError(t, err, "%s: %s", choice, out)
+	}
+}
+
+// TestContractAtTest compares the engine's logits in test mode, with running averages that have moved, to
+// the textbook form's in float64: every block scaled by its survival probability (Eq. 5).
 func TestContractAtTest(t *testing.T) {
 	b := backendtest.Open(t)
-	n := network(t, 14, dtypes.Float64)
-	images, _ := batch(n, 4)
-	logits := func(form forward) []float64 {
+	exact := network(t, 14, dtypes.Float64)
+	logits := func(n *resnet.Network, form forward) []float64 {
+		images, _ := batch(n, 3)
 		store := model.NewStore()
 		require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
 		run := func(training bool) *tensors.Tensor {
@@ -213,8 +237,13 @@ func TestContractAtTest(t *testing.T) {
 		run(true) // moves the averages
 		return flat(run(false))
 	}
-	want, got := logits(forms["resnet"]), logits(forms["survivors"])
-	require.LessOrEqual(t, difference(want, got), 1e-9)
+	want := logits(exact, forms["resnet"])
 	require.NotEqual(t, want[0], want[1])
-	t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
+	for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
+		t.Run(dtype.String(), func(t *testing.T) {
+			got := logits(network(t, 14, dtype), forms["survivors"])
+			require.LessOrEqual(t, difference(want, got), tolerance)
+			t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
+		})
+	}
 }

@@ -3,6 +3,8 @@ package survivors
 import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"stochdepth/toolkit/kernels"
 )
 
 // GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered
@@ -75,7 +77,7 @@ func (l *loop) backward(forward *state, initial map[string]*Node, results []*Nod
 	}
 	values["k"] = Sub(initial["count"], Const(g, int32(1)))
 	values["dh"] = dh
-	done := st.while(g, values, func(v map[string]*Node) *Node {
+	done := st.while(g, kernels.BackwardBlock, values, func(v map[string]*Node) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, l.backwardBlock)
 

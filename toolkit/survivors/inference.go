@@ -5,6 +5,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
 )
 
@@ -34,7 +35,7 @@ func test(n *resnet.Network, scope *model.Scope, s resnet.Stage, h *Node) *Node 
 		initial[name] = averages[i]
 		st.add(name, averages[i].Shape())
 	}
-	done := st.while(g, initial, func(v map[string]*Node) *Node {
+	done := st.while(g, kernels.TestBlock, initial, func(v map[string]*Node) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
 	}, func(g *Graph, v map[string]*Node) map[string]*Node {
 		p, x := l.blockParameters(v, v["k"]), v["h"]

@@ -5,6 +5,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
 )
 
@@ -62,12 +63,13 @@ func (st *state) add(name string, shape shapes.Shape) {
 
 // while builds a loop over the state that runs as long as cond and replaces the values that body
 // returns, by name; the others stay as they are.
-func (st *state) while(g *Graph, initial map[string]*Node, cond func(v map[string]*Node) *Node,
+// kind begins the names of the parameters of the loop's functions; package kernels looks for it.
+func (st *state) while(g *Graph, kind string, initial map[string]*Node, cond func(v map[string]*Node) *Node,
 	body func(g *Graph, v map[string]*Node) map[string]*Node) []*Node {
 	parameters := func(g *Graph) ([]*Node, map[string]*Node) {
 		nodes, named := make([]*Node, len(st.names)), make(map[string]*Node, len(st.names))
 		for i, name := range st.names {
-			nodes[i] = Parameter(g, name, st.shapes[i])
+			nodes[i] = Parameter(g, kind+name, st.shapes[i])
 			named[name] = nodes[i]
 		}
 		return nodes, named
@@ -149,7 +151,7 @@ func (l *loop) run(shortcut, x, order, count *Node, parameters [6]*Node) (out *N
 		}
 	}
 	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), l.at(g, Const(g, int32(0)), 4))
-	results := st.while(g, initial, func(v map[string]*Node) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	results := st.while(g, kernels.ForwardBlock, initial, func(v map[string]*Node) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
 	register(results, func(_ *Node, gradients []*Node) []*Node {
 		return l.backward(st, initial, results, gradients[st.index["h"]])
 	})

@@ -23,7 +23,12 @@ import (
 // images is [batch, 32, 32, 3], normalised. gates [L], used in training only, is 1 for open and 0 for
 // closed. Gates per sample leave no block out, so they exist in the textbook form only.
 func Forward(n *resnet.Network, scope *model.Scope, images, gates *Node) *Node {
-	h := n.Stem(scope, images)
+	var h *Node
+	if scope.IsTraining(images.Graph()) {
+		h = stem(n, scope, images)
+	} else {
+		h = n.Stem(scope, images)
+	}
 	for _, s := range n.Stages() {
 		if scope.IsTraining(images.Graph()) {
 			h = train(n, scope, s, h, gates)

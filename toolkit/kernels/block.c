@@ -1,0 +1,386 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+// One open block, forward and backward, on images [batch, height, width, channels] in float32: what the
+// loops of package survivors compute, in as few passes over the memory as the batch statistics allow.
+// Sums over the minibatch are taken by image or by part, then in order, so that they do not depend on the
+// number of threads.
+
+#include "block.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parallel.h"
+
+static const image_table *image;
+
+const char *stochdepth_processor(int version) {
+	__builtin_cpu_init();
+	if (version != 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+		image = &stochdepth_avx512;
+		return "AVX-512";
+	}
+	if (version != 512 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+		image = &stochdepth_avx2;
+		return "AVX2";
+	}
+	return NULL;
+}
+
+static const float epsilon = 1e-5f;
+
+// --- Memory between the phases of a call, kept for the next ---
+
+static float *take(size_t floats, _Atomic(void *) *kept) {
+	size_t bytes = (floats * sizeof(float) + 127) / 64 * 64; // the first line holds the size
+	size_t *memory = atomic_exchange(kept, NULL);
+	if (memory && *memory < bytes) {
+		free(memory);
+		memory = NULL;
+	}
+	if (!memory) {
+		memory = aligned_alloc(64, bytes);
+		if (!memory)
+			abort();
+		*memory = bytes;
+	}
+	return (float *)((char *)memory + 64);
+}
+
+static void put_back(float *memory, _Atomic(void *) *kept) { free(atomic_exchange(kept, (char *)memory - 64)); }
+
+static _Atomic(void *) kept_sums, kept_images;
+
+// --- A block ---
+
+static size_t pixels(const block *b) { return (size_t)b->one.height * b->one.width; }
+static size_t input_size(const block *b) { return pixels(b) * b->one.stride * b->one.stride * b->one.in; }
+static size_t output_size(const block *b) { return pixels(b) * b->one.out; }
+static size_t padded_size(const convolution *c) { return (size_t)(c->height * c->stride + 2) * (c->width * c->stride + 2) * c->in; }
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+static int from(const block *b, int part) { return (int)((long)b->batch * part / b->parts); }
+
+static void first_convolution(void *data, int n) {
+	block *b = data;
+	const convolution *c = &b->one;
+	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->first + n * output_size(b);
+	image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
+	image->convolve(c, padded, b->packed1, y, padded + padded_size(c));
+	image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
+}
+
+static void second_convolution(void *data, int n) {
+	block *b = data;
+	const convolution *c = &b->two;
+	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->second + n * output_size(b);
+	image->padded_relu(c->height, c->width, c->in, b->first + n * output_size(b), b->factor1, b->rest1, padded);
+	image->convolve(c, padded, b->packed2, y, padded + padded_size(c));
+	image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
+}
+
+static void add_shortcut(void *data, int n) {
+	block *b = data;
+	size_t at = n * output_size(b);
+	image->shortcut_relu(pixels(b), b->one.out, b->second + at, b->factor, b->rest, b->shortcut + at, b->output + at, b->last ? b->last + at : NULL);
+}
+
+// statistics joins the images' moments: the minibatch's mean and (biased) variance.
+static void statistics(const block *b, float *mean, float *variance) {
+	int channels = b->one.out;
+	for (int c = 0; c < channels; c++) {
+		double m = 0, squares = 0, between = 0;
+		for (int n = 0; n < b->batch; n++) {
+			m += b->sums[(size_t)n * channels + c];
+			squares += b->products[(size_t)n * channels + c];
+		}
+		m /= b->batch;
+		for (int n = 0; n < b->batch; n++) {
+			double d = b->sums[(size_t)n * channels + c] - m;
+			between += d * d;
+		}
+		mean[c] = m;
+		variance[c] = squares / b->batch / pixels(b) + between / b->batch;
+	}
+}
+
+// normalization is y = factor x + rest.
+static void normalization(const block *b, const float *scale, const float *offset, const float *mean, const float *variance, float *factor, float *rest) {
+	for (int c = 0; c < b->one.out; c++) {
+		factor[c] = scale[c] / sqrtf(variance[c] + epsilon);
+		rest[c] = offset[c] - mean[c] * factor[c];
+	}
+}
+
+static void convolutions(ffi_call *call, block *b, int with_statistics) {
+	float mean[MOST_CHANNELS], variance[MOST_CHANNELS];
+	size_t sums = (size_t)b->batch * b->one.out;
+	b->sums = take(2 * sums + image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
+	b->products = b->sums + sums;
+	b->packed1 = b->products + sums;
+	b->packed2 = b->packed1 + image->packed_size(&b->one);
+	image->pack(&b->one, b->kernel1, b->packed1);
+	image->pack(&b->two, b->kernel2, b->packed2);
+	stochdepth_parallel(call, b->batch, first_convolution, b);
+	statistics(b, with_statistics ? b->mean1 : mean, with_statistics ? b->variance1 : variance);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	stochdepth_parallel(call, b->batch, second_convolution, b);
+	statistics(b, with_statistics ? b->mean2 : mean, with_statistics ? b->variance2 : variance);
+	put_back(b->sums, &kept_sums);
+}
+
+void stochdepth_forward(ffi_call *call, block *b) {
+	convolutions(call, b, 1);
+	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
+	stochdepth_parallel(call, b->batch, add_shortcut, b);
+}
+
+// --- Backward ---
+
+static void output_gradient_sums(void *data, int n) {
+	block *b = data;
+	size_t at = n * output_size(b), row = (size_t)n * b->one.out;
+	image->gradient_sums(pixels(b), b->one.out, b->output + at, b->dh + at, b->second + at, b->sums + row, b->products + row);
+}
+
+// normalization_gradient sums up dscale and doffset and sets the coefficients of
+// dx = factor (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation, as a sum of dy, x and 1.
+static void normalization_gradient(block *b, const float *scale, const float *mean, const float *variance, float *dscale, float *doffset) {
+	int channels = b->one.out;
+	double values = (double)b->batch * pixels(b);
+	for (int c = 0; c < channels; c++) {
+		double sum = 0, product = 0, deviation = sqrt((double)variance[c] + epsilon);
+		for (int n = 0; n < b->batch; n++) {
+			sum += b->sums[(size_t)n * channels + c];
+			product += b->products[(size_t)n * channels + c];
+		}
+		double ds = (product - mean[c] * sum) / deviation, factor = scale[c] / deviation, of_x = -factor * ds / values / deviation;
+		dscale[c] = ds;
+		doffset[c] = sum;
+		b->factor[c] = factor;
+		b->of_x[c] = of_x;
+		b->rest[c] = -factor * sum / values - mean[c] * of_x;
+	}
+}
+
+static float *kernel_sums(const block *b, const convolution *c, int part) {
+	float *dw = b->dy + b->batch * output_size(b) + (size_t)part * 9 * c->in * c->out;
+	memset(dw, 0, (size_t)9 * c->in * c->out * sizeof(float));
+	return dw;
+}
+
+static void second_gradient(void *data, int part) {
+	block *b = data;
+	const convolution *c = &b->two;
+	long row = (long)(c->width + 2) * c->in;
+	float *activation = stochdepth_scratch(2 * padded_size(c) + image->work_size(c)), *gradient = activation + padded_size(c),
+	      *dw = kernel_sums(b, c, part);
+	for (int n = from(b, part); n < from(b, part + 1); n++) {
+		size_t at = n * output_size(b);
+		float *dy = b->dy + at;
+		image->padded_relu(c->height, c->width, c->in, b->first + at, b->factor1, b->rest1, activation);
+		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->second + at, b->factor, b->of_x, b->rest, gradient);
+		image->kernel_gradient(c, activation, gradient + row + c->out, row, dw);
+		image->convolve(c, gradient, b->packed2, dy, gradient + padded_size(c));
+		image->masked(c->height, c->width, c->in, activation, dy);
+		size_t at_sum = (size_t)n * c->in;
+		image->gradient_sums(pixels(b), c->in, NULL, dy, b->first + at, b->sums + at_sum, b->products + at_sum);
+	}
+}
+
+// backwards is the convolution that gives the gradient of x from that of y, with zeros put between its
+// pixels if the stride is not 1, and with the kernel flipped.
+static convolution backwards(const convolution *c) {
+	return (convolution){c->height * c->stride, c->width * c->stride, 1, c->out, c->in};
+}
+
+static void first_gradient(void *data, int part) {
+	block *b = data;
+	const convolution *c = &b->one;
+	convolution back = backwards(c);
+	long row = (long)(c->width + 2) * c->out;
+	size_t size = (size_t)(c->height + 2) * row;
+	float *x = stochdepth_scratch(padded_size(c) + size + padded_size(&back) + input_size(b) + image->work_size(&back)),
+	      *gradient = x + padded_size(c), *dilated = gradient + size, *dx = dilated + padded_size(&back), *work = dx + input_size(b),
+	      *dw = kernel_sums(b, c, part);
+	for (int n = from(b, part); n < from(b, part + 1); n++) {
+		size_t at = n * output_size(b);
+		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), x);
+		image->padded_gradient(c->height, c->width, c->out, NULL, b->dy + at, b->first + at, b->factor, b->of_x, b->rest, gradient);
+		image->kernel_gradient(c, x, gradient + row + c->out, row, dw);
+		if (c->stride > 1)
+			image->dilate(c->height, c->width, c->out, c->stride, gradient + row + c->out, row, dilated);
+		image->convolve(&back, c->stride > 1 ? dilated : gradient, b->packed1, b->dx ? b->dx + n * input_size(b) : dx, work);
+		image->shortcut_gradient(pixels(b), c->out, b->output + at, b->dx ? NULL : dx, b->dh + at);
+	}
+}
+
+// add_parts sums the parts' kernel gradients, a piece of the kernel at a time.
+static void add_parts(const block *b, const convolution *c, float *dkernel) {
+	size_t size = (size_t)9 * c->in * c->out;
+	const float *parts = b->dy + b->batch * output_size(b);
+	memcpy(dkernel, parts, size * sizeof(float));
+	for (int part = 1; part < b->parts; part++)
+		for (size_t i = 0; i < size; i++)
+			dkernel[i] += parts[part * size + i];
+}
+
+// flip turns a kernel [3, 3, in, out] by half a turn and swaps its channels: [3, 3, out, in].
+static void flip(const convolution *c, const float *w, float *flipped) {
+	for (int k = 0; k < 9; k++)
+		for (int i = 0; i < c->in; i++)
+			for (int o = 0; o < c->out; o++)
+				flipped[((size_t)(8 - k) * c->out + o) * c->in + i] = w[((size_t)k * c->in + i) * c->out + o];
+}
+
+void stochdepth_backward(ffi_call *call, block *b, int recompute) {
+	size_t kernel = (size_t)9 * b->one.out * b->one.out, sums = (size_t)b->batch * b->one.out;
+	convolution back1 = backwards(&b->one), back2 = backwards(&b->two);
+	if (recompute)
+		convolutions(call, b, 0);
+	b->sums = take(2 * sums + kernel + image->packed_size(&back1) + image->packed_size(&back2), &kept_sums);
+	b->products = b->sums + sums;
+	float *flipped = b->products + sums;
+	b->packed1 = flipped + kernel;
+	b->packed2 = b->packed1 + image->packed_size(&back1);
+	b->dy = take(b->batch * output_size(b) + b->parts * kernel, &kept_images);
+	flip(&b->one, b->kernel1, flipped);
+	image->pack(&back1, flipped, b->packed1);
+	flip(&b->two, b->kernel2, flipped);
+	image->pack(&back2, flipped, b->packed2);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+
+	stochdepth_parallel(call, b->batch, output_gradient_sums, b);
+	normalization_gradient(b, b->scale2, b->mean2, b->variance2, b->dscale2, b->doffset2);
+	stochdepth_parallel(call, b->parts, second_gradient, b);
+	add_parts(b, &b->two, b->dkernel2);
+	normalization_gradient(b, b->scale1, b->mean1, b->variance1, b->dscale1, b->doffset1);
+	stochdepth_parallel(call, b->parts, first_gradient, b);
+	add_parts(b, &b->one, b->dkernel1);
+	put_back(b->dy, &kept_images);
+	put_back(b->sums, &kept_sums);
+}
+
+// --- The stem: convolution, normalisation, ReLU of an image of few channels ---
+
+enum { WIDE = 16 }; // as many channels as kernel_gradient can take
+
+static void stem_relu(void *data, int n) {
+	block *b = data;
+	size_t at = n * output_size(b);
+	image->shortcut_relu(pixels(b), b->one.out, b->first + at, b->factor1, b->rest1, NULL, b->output + at, NULL);
+}
+
+void stochdepth_stem(ffi_call *call, block *b) {
+	size_t sums = (size_t)b->batch * b->one.out;
+	b->sums = take(2 * sums + image->packed_size(&b->one), &kept_sums);
+	b->products = b->sums + sums;
+	b->packed1 = b->products + sums;
+	image->pack(&b->one, b->kernel1, b->packed1);
+	stochdepth_parallel(call, b->batch, first_convolution, b);
+	statistics(b, b->mean1, b->variance1);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	stochdepth_parallel(call, b->batch, stem_relu, b);
+	put_back(b->sums, &kept_sums);
+}
+
+static void stem_gradient_sums(void *data, int n) {
+	block *b = data;
+	size_t at = n * output_size(b), row = (size_t)n * b->one.out;
+	image->gradient_sums(pixels(b), b->one.out, b->output + at, b->dh + at, b->first + at, b->sums + row, b->products + row);
+}
+
+static void stem_kernel_gradient(void *data, int part) {
+	block *b = data;
+	const convolution *c = &b->one, wide = {c->height, c->width, 1, WIDE, c->out};
+	long row = (long)(c->width + 2) * c->out;
+	float *x = stochdepth_scratch(padded_size(&wide) + (c->height + 2) * row), *gradient = x + padded_size(&wide), *dw = kernel_sums(b, &wide, part);
+	for (int n = from(b, part); n < from(b, part + 1); n++) {
+		size_t at = n * output_size(b);
+		image->widen(c->height, c->width, c->in, WIDE, b->x + n * input_size(b), x);
+		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->first + at, b->factor, b->of_x, b->rest, gradient);
+		image->kernel_gradient(&wide, x, gradient + row + c->out, row, dw);
+	}
+}
+
+void stochdepth_stem_gradient(ffi_call *call, block *b) {
+	const convolution *c = &b->one, wide = {c->height, c->width, 1, WIDE, c->out};
+	size_t sums = (size_t)b->batch * c->out, kernel = (size_t)9 * WIDE * c->out;
+	b->sums = take(2 * sums + (b->parts + 1) * kernel, &kept_sums);
+	b->products = b->sums + sums;
+	float *dkernel = b->products + sums;
+	b->dy = dkernel + kernel - b->batch * output_size(b); // kernel_sums looks behind the images
+	stochdepth_parallel(call, b->batch, stem_gradient_sums, b);
+	normalization_gradient(b, b->scale1, b->mean1, b->variance1, b->dscale1, b->doffset1);
+	stochdepth_parallel(call, b->parts, stem_kernel_gradient, b);
+	add_parts(b, &wide, dkernel);
+	for (int k = 0; k < 9; k++)
+		memcpy(b->dkernel1 + (size_t)k * c->in * c->out, dkernel + (size_t)k * WIDE * c->out, (size_t)c->in * c->out * sizeof(float));
+	put_back(b->sums, &kept_sums);
+}
+
+// --- A block at test, scaled by its survival probability, in place: each image from beginning to end ---
+
+static void test_image(void *data, int n) {
+	block *b = data;
+	const convolution *c = &b->two;
+	size_t size = most(padded_size(&b->one), padded_size(c)), work_size = most(image->work_size(&b->one), image->work_size(c));
+	float *padded = stochdepth_scratch(size + output_size(b) + work_size), *f = padded + size, *work = f + output_size(b), *h = b->output + n * output_size(b);
+	image->pad(c->height * b->one.stride, c->width * b->one.stride, b->one.in, b->x + n * input_size(b), padded);
+	image->convolve(&b->one, padded, b->packed1, f, work);
+	image->padded_relu(c->height, c->width, c->in, f, b->factor1, b->rest1, padded);
+	image->convolve(c, padded, b->packed2, f, work);
+	image->shortcut_relu(pixels(b), c->out, f, b->factor, b->rest, h, h, NULL);
+}
+
+void stochdepth_test(ffi_call *call, block *b, float survival) {
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
+	for (int c = 0; c < b->one.out; c++) {
+		b->factor[c] *= survival;
+		b->rest[c] *= survival;
+	}
+	b->packed1 = take(image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
+	b->packed2 = b->packed1 + image->packed_size(&b->one);
+	image->pack(&b->one, b->kernel1, b->packed1);
+	image->pack(&b->two, b->kernel2, b->packed2);
+	stochdepth_parallel(call, b->batch, test_image, b);
+	put_back(b->packed1, &kept_sums);
+}
+
+// --- Convolutions alone ---
+
+static void convolve_image(void *data, int n) {
+	block *b = data;
+	const convolution *c = &b->one;
+	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c));
+	image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
+	image->convolve(c, padded, b->packed1, b->output + n * output_size(b), padded + padded_size(c));
+}
+
+void stochdepth_convolve(ffi_call *call, block *b) {
+	b->packed1 = take(image->packed_size(&b->one), &kept_sums);
+	image->pack(&b->one, b->kernel1, b->packed1);
+	stochdepth_parallel(call, b->batch, convolve_image, b);
+	put_back(b->packed1, &kept_sums);
+}
+
+static void kernel_gradient_part(void *data, int part) {
+	block *b = data;
+	const convolution *c = &b->one;
+	float *padded = stochdepth_scratch(padded_size(c)), *dw = kernel_sums(b, c, part);
+	for (int n = from(b, part); n < from(b, part + 1); n++) {
+		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
+		image->kernel_gradient(c, padded, b->dh + n * output_size(b), (long)c->width * c->out, dw);
+	}
+}
+
+void stochdepth_convolve_kernel_gradient(ffi_call *call, block *b) {
+	float *sums = take((size_t)b->parts * 9 * b->one.in * b->one.out, &kept_sums);
+	b->dy = sums - b->batch * output_size(b); // kernel_sums looks behind the images
+	stochdepth_parallel(call, b->parts, kernel_gradient_part, b);
+	add_parts(b, &b->one, b->dkernel1);
+	put_back(sums, &kept_sums);
+}

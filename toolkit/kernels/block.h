@@ -1,0 +1,51 @@
+#ifndef STOCHDEPTH_BLOCK_H
+#define STOCHDEPTH_BLOCK_H
+
+#include "image_table.h"
+#include "xla.h"
+
+enum { PARTS = 16, MOST_CHANNELS = 1024 };
+
+// What is known of a block, or of a part of one. Images are [batch, height, width, channels], kernels
+// [3, 3, in, out], the rest [channels].
+typedef struct {
+	int batch, parts;
+	convolution one, two;   // the block's convolutions
+	const float *x;         // the block's input
+	const float *shortcut;  // what the block gives when closed
+	const float *kernel1, *scale1, *offset1, *kernel2, *scale2, *offset2;
+	float *first, *second, *output; // of the convolutions and of the block
+	float *last;            // a copy of the output, or NULL
+	float *mean1, *variance1, *mean2, *variance2; // [channels]
+
+	// Backward.
+	float *dh, *dx;         // gradient of the output, replaced by the shortcut's; of a transition's input, or NULL
+	float *dkernel1, *dscale1, *doffset1, *dkernel2, *dscale2, *doffset2;
+	float *dy;              // gradient of what the first normalisation gives; behind it the parts' kernel gradients
+
+	float *packed1, *packed2; // kernels as image.h wants them, backward those of the gradients of the inputs
+	float *sums, *products;   // [batch, channels]
+	float factor1[MOST_CHANNELS], rest1[MOST_CHANNELS];           // first normalisation
+	float factor[MOST_CHANNELS], of_x[MOST_CHANNELS], rest[MOST_CHANNELS]; // second normalisation, or a gradient
+} block;
+
+// A block in training; backward with its convolutions computed again or saved.
+void stochdepth_forward(ffi_call *call, block *b);
+void stochdepth_backward(ffi_call *call, block *b, int recompute);
+
+// The stem: first, mean1, variance1 and output from x; dkernel1, dscale1 and doffset1 from dh.
+void stochdepth_stem(ffi_call *call, block *b);
+void stochdepth_stem_gradient(ffi_call *call, block *b);
+
+// A block at test; output holds the shortcut before.
+void stochdepth_test(ffi_call *call, block *b, float survival);
+
+// output from x and kernel1; dkernel1 from x and dh.
+void stochdepth_convolve(ffi_call *call, block *b);
+void stochdepth_convolve_kernel_gradient(ffi_call *call, block *b);
+
+// Chooses the functions for this processor: 512 for AVX-512, 2 for AVX2, 0 for the best there is. Returns
+// its name, or NULL if the processor has neither.
+const char *stochdepth_processor(int version);
+
+#endif

@@ -1,0 +1,16 @@
+#ifndef STOCHDEPTH_CALLS_H
+#define STOCHDEPTH_CALLS_H
+
+#include "xla.h"
+
+// The functions that XLA calls; rewrite.go and loops.go write the calls.
+void *stochdepth_call_forward(ffi_call *call);
+void *stochdepth_call_backward(ffi_call *call);
+void *stochdepth_call_test(ffi_call *call);
+void *stochdepth_call_stem(ffi_call *call);
+void *stochdepth_call_stem_gradient(ffi_call *call);
+void *stochdepth_call_convolve(ffi_call *call);
+void *stochdepth_call_kernel_gradient(ffi_call *call);
+void *stochdepth_call_memory(ffi_call *call);
+
+#endif

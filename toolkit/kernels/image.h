@@ -1,0 +1,245 @@
+// What is done to one image of a minibatch: an image is [height, width, channels], its channels a
+// multiple of 16, and a padded image has a frame of one pixel of zeros. This file is compiled once for
+// each kind of processor, which sets
+//
+//	VERSION  the name of the table of functions
+//	LANES    floats of a vector
+//	PIXELS   outputs of one tile: as many vectors must fit the registers
+
+#include "image_table.h"
+
+#include <string.h>
+
+#pragma GCC diagnostic ignored "-Wpsabi" // vectors are passed within this file only
+
+typedef float vector __attribute__((vector_size(4 * LANES)));
+typedef float unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int mask __attribute__((vector_size(4 * LANES)));
+
+static inline vector load(const float *p) { return *(const unaligned *)p; }
+static inline void store(float *p, vector v) { *(unaligned *)p = v; }
+
+// A NaN stays one: a diverged run must not look well.
+static inline vector relu(vector x) { return (vector)((mask)x & ~(x <= 0)); }
+static inline vector where_positive(vector x, vector y) { return (vector)((mask)y & (x > 0)); }
+
+// --- Convolution ---
+
+#include "winograd.h"
+
+// One tile: rows x columns pixels of LANES output channels. x is the first pixel under the window in the
+// padded image, step the distance of two outputs there.
+#define TILE(NAME, ROWS, COLUMNS) \
+	static inline void NAME(const float *x, long row, long step, int rowstep, const float *w, int in, int out, float *y, long line) { \
+		vector sum[ROWS][COLUMNS]; \
+		_Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) \
+			_Pragma("GCC unroll 16") for (int j = 0; j < COLUMNS; j++) sum[i][j] = (vector){}; \
+		for (int kh = 0; kh < 3; kh++) \
+			for (int kw = 0; kw < 3; kw++) { \
+				const float *p = x + kh * row + kw * in; \
+				for (int k = 0; k < in; k++, p++, w += out) { \
+					vector v = load(w); \
+					_Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) \
+						_Pragma("GCC unroll 16") for (int j = 0; j < COLUMNS; j++) \
+							sum[i][j] += v * p[i * rowstep * row + j * step]; \
+				} \
+			} \
+		_Pragma("GCC unroll 4") for (int i = 0; i < ROWS; i++) \
+			_Pragma("GCC unroll 16") for (int j = 0; j < COLUMNS; j++) store(y + i * line + j * out, sum[i][j]); \
+	}
+
+TILE(tile, 1, PIXELS)
+#if PIXELS == 16
+TILE(tile_two_rows, 2, 8)
+#endif
+
+// pack brings a kernel into the form that convolve takes, of packed_size floats.
+static void pack(const convolution *c, const float *w, float *packed) {
+	if (winograd(c))
+		winograd_kernel(c, w, packed);
+	else
+		memcpy(packed, w, (size_t)9 * c->in * c->out * sizeof(float));
+}
+
+static size_t packed_size(const convolution *c) { return (size_t)(winograd(c) ? 16 : 9) * c->in * c->out; }
+static size_t work_size(const convolution *c) { return winograd(c) ? (size_t)16 * TILES * (c->in + c->out) : 0; }
+
+static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
+	if (winograd(c)) {
+		winograd_convolve(c, padded, w, y, work);
+		return;
+	}
+	long row = (long)(c->width * c->stride + 2) * c->in, step = (long)c->stride * c->in, line = (long)c->width * c->out;
+	for (int o = 0; o < c->out; o += LANES) {
+#if PIXELS == 16
+		if (c->width % 16 != 0) {
+			for (int h = 0; h < c->height; h += 2)
+				for (int j = 0; j < c->width; j += 8)
+					tile_two_rows(padded + h * c->stride * row + j * step, row, step, c->stride, w + o, c->in, c->out, y + h * line + j * c->out + o, line);
+			continue;
+		}
+#endif
+		for (int h = 0; h < c->height; h++)
+			for (int j = 0; j < c->width; j += PIXELS)
+				tile(padded + h * c->stride * row + j * step, row, step, c->stride, w + o, c->in, c->out, y + h * line + j * c->out + o, line);
+	}
+}
+
+// kernel_gradient adds to dw [3, 3, in, out] the gradient from dy, whose rows are dyrow apart.
+static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *dw) {
+	long row = (long)(c->width * c->stride + 2) * c->in, step = (long)c->stride * c->in;
+	int out = c->out;
+	for (int kh = 0; kh < 3; kh++)
+		for (int kw = 0; kw < 3; kw++)
+			for (int k = 0; k < c->in; k += PIXELS, dw += (long)PIXELS * out)
+				for (int o = 0; o < out; o += LANES) {
+					vector sum[PIXELS];
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = load(dw + (long)i * out + o);
+					for (int h = 0; h < c->height; h++) {
+						const float *p = padded + (h * c->stride + kh) * row + kw * c->in + k, *g = dy + h * dyrow + o;
+						for (int j = 0; j < c->width; j++, p += step, g += out) {
+							vector d = load(g);
+							_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] += d * p[i];
+						}
+					}
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(dw + (long)i * out + o, sum[i]);
+				}
+}
+
+// --- Padding ---
+
+static void frame(int height, int width, int channels, float *padded) {
+	long row = (long)(width + 2) * channels;
+	memset(padded, 0, row * sizeof(float));
+	memset(padded + row * (height + 1), 0, row * sizeof(float));
+	for (int h = 1; h <= height; h++) {
+		memset(padded + h * row, 0, channels * sizeof(float));
+		memset(padded + (h + 1) * row - channels, 0, channels * sizeof(float));
+	}
+}
+
+static void pad(int height, int width, int channels, const float *x, float *padded) {
+	long row = (long)(width + 2) * channels, line = (long)width * channels;
+	frame(height, width, channels, padded);
+	for (int h = 0; h < height; h++)
+		memcpy(padded + (h + 1) * row + channels, x + h * line, line * sizeof(float));
+}
+
+// dilate pads an image after putting zeros between its pixels.
+static void dilate(int height, int width, int channels, int stride, const float *x, long xrow, float *padded) {
+	long row = (long)(width * stride + 2) * channels;
+	memset(padded, 0, (height * stride + 2) * row * sizeof(float));
+	for (int h = 0; h < height; h++)
+		for (int j = 0; j < width; j++)
+			memcpy(padded + (h * stride + 1) * row + (j * stride + 1) * channels, x + h * xrow + j * channels, channels * sizeof(float));
+}
+
+// --- Batch normalisation ---
+
+// moments are the mean of each channel and the sum of squared differences from it.
+static void moments(const float *x, int pixels, int channels, float *mean, float *squares) {
+	for (int c = 0; c < channels; c += LANES) {
+		vector sum = {}, square = {};
+		for (int i = 0; i < pixels; i++)
+			sum += load(x + (long)i * channels + c);
+		vector m = sum / (float)pixels;
+		for (int i = 0; i < pixels; i++) {
+			vector d = load(x + (long)i * channels + c) - m;
+			square += d * d;
+		}
+		store(mean + c, m);
+		store(squares + c, square);
+	}
+}
+
+// padded_relu writes relu(factor x + rest) into a padded image's interior.
+static void padded_relu(int height, int width, int channels, const float *x, const float *factor, const float *rest, float *padded) {
+	frame(height, width, channels, padded);
+	for (int h = 0; h < height; h++) {
+		float *to = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
+		for (int j = 0; j < width; j++)
+			for (int c = 0; c < channels; c += LANES, x += LANES, to += LANES)
+				store(to, relu(load(x) * load(factor + c) + load(rest + c)));
+	}
+}
+
+// widen pads an image of few channels, and adds channels of zeros.
+static void widen(int height, int width, int channels, int wide, const float *x, float *padded) {
+	memset(padded, 0, (size_t)(height + 2) * (width + 2) * wide * sizeof(float));
+	for (int h = 0; h < height; h++)
+		for (int j = 0; j < width; j++, x += channels)
+			memcpy(padded + ((long)(h + 1) * (width + 2) + j + 1) * wide, x, channels * sizeof(float));
+}
+
+// shortcut_relu is relu(factor x + rest + shortcut); y2 is a second copy. Both may be NULL.
+static void shortcut_relu(int pixels, int channels, const float *x, const float *factor, const float *rest, const float *shortcut, float *y, float *y2) {
+	for (int i = 0; i < pixels; i++)
+		for (int c = 0; c < channels; c += LANES, x += LANES, y += LANES) {
+			vector v = load(x) * load(factor + c) + load(rest + c);
+			if (shortcut) {
+				v += load(shortcut);
+				shortcut += LANES;
+			}
+			v = relu(v);
+			store(y, v);
+			if (y2) {
+				store(y2, v);
+				y2 += LANES;
+			}
+		}
+}
+
+// In these two, dy counts only where y > 0, unless y is NULL.
+
+// gradient_sums are the sums over the pixels of dy, and of dy times x.
+static void gradient_sums(int pixels, int channels, const float *y, const float *dy, const float *x, float *sum, float *product) {
+	for (int c = 0; c < channels; c += LANES) {
+		vector s = {}, p = {};
+		for (long i = c; i < (long)pixels * channels; i += channels) {
+			vector d = y ? where_positive(load(y + i), load(dy + i)) : load(dy + i);
+			s += d;
+			p += d * load(x + i);
+		}
+		store(sum + c, s);
+		store(product + c, p);
+	}
+}
+
+// padded_gradient writes factor dy + of_x x + rest into a padded image's interior.
+static void padded_gradient(int height, int width, int channels, const float *y, const float *dy, const float *x,
+	const float *factor, const float *of_x, const float *rest, float *padded) {
+	frame(height, width, channels, padded);
+	for (int h = 0; h < height; h++) {
+		float *to = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
+		for (int j = 0; j < width; j++)
+			for (int c = 0; c < channels; c += LANES, dy += LANES, x += LANES, to += LANES) {
+				vector d = load(dy);
+				if (y) {
+					d = where_positive(load(y), d);
+					y += LANES;
+				}
+				store(to, d * load(factor + c) + load(x) * load(of_x + c) + load(rest + c));
+			}
+	}
+}
+
+// masked is dy where the padded y > 0, in place.
+static void masked(int height, int width, int channels, const float *padded, float *dy) {
+	for (int h = 0; h < height; h++) {
+		const float *y = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
+		for (long i = 0; i < (long)width * channels; i += LANES, dy += LANES, y += LANES)
+			store(dy, where_positive(load(y), load(dy)));
+	}
+}
+
+// shortcut_gradient is dh = dh where y > 0, plus dx unless that is NULL.
+static void shortcut_gradient(int pixels, int channels, const float *y, const float *dx, float *dh) {
+	for (long i = 0; i < (long)pixels * channels; i += LANES) {
+		vector d = where_positive(load(y + i), load(dh + i));
+		store(dh + i, dx ? d + load(dx + i) : d);
+	}
+}
+
+const image_table VERSION = {
+	pack, packed_size, convolve, work_size, kernel_gradient, pad, widen, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
+};

@@ -1,0 +1,8 @@
+#ifndef STOCHDEPTH_INTERPOSE_H
+#define STOCHDEPTH_INTERPOSE_H
+
+// Loads the PJRT plugin at path, registers the kernels with it and sets *api to its table of functions,
+// but for the one that compiles. Returns what is wrong, or NULL.
+const char *stochdepth_interpose(const char *path, void **api);
+
+#endif

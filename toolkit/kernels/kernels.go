@@ -1,0 +1,111 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+// Package kernels computes a network's blocks on the CPU faster than XLA does: convolutions by Winograd's
+// method, and a block's normalisations, ReLUs and saved values in the same passes over the memory.
+//
+// XLA's CPU plugin still compiles and runs the whole program. This package stands between it and go-xla:
+// in the program to be compiled it replaces what it recognises (the bodies of the loops of package
+// survivors, and 3x3 convolutions elsewhere) by calls of its own C functions, which are registered with
+// XLA as foreign functions and run on XLA's threads. It takes float32 with stride 1 or 2 and channels in
+// multiples of 16; all else stays XLA's, and so does everything on processors without AVX2, on GPUs, under
+// the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off.
+//
+// The files, from the outside in: interpose.c (between go-xla and the plugin), rewrite.go and loops.go (the
+// program), calls.c (what XLA calls), block.c (a block), image.h and winograd.h (one image), parallel.c.
+package kernels
+
+/*
+#cgo CFLAGS: -O3 -Wno-psabi
+#cgo LDFLAGS: -ldl -lm
+#include <stdlib.h>
+#include "block.h"
+#include "interpose.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/gomlx/go-xla/pjrt"
+)
+
+// Environment is the variable that chooses: "off" leaves everything to XLA, "avx2" does without AVX-512.
+const Environment = "STOCHDEPTH_KERNELS"
+
+var installed struct {
+	sync.Mutex
+	plugins   map[string]error
+	processor string
+}
+
+// Install loads the CPU plugin at path into go-xla with the kernels in it. Its error says why the plugin
+// has none: go-xla can load it all the same.
+func Install(path string) error {
+	installed.Lock()
+	defer installed.Unlock()
+	if err, done := installed.plugins[path]; done {
+		return err
+	}
+	err := install(path)
+	if installed.plugins == nil {
+		installed.plugins = make(map[string]error)
+	}
+	installed.plugins[path] = err
+	return err
+}
+
+func install(path string) error {
+	version := C.int(0)
+	switch os.Getenv(Environment) {
+	case "off":
+		return errors.New("switched off by " + Environment)
+	case "avx2":
+		version = 2
+	}
+	processor := C.stochdepth_processor(version)
+	if processor == nil {
+		return errors.New("the processor has no AVX2")
+	}
+	name := C.CString(path)
+	defer C.free(unsafe.Pointer(name))
+	var api unsafe.Pointer
+	if problem := C.stochdepth_interpose(name, &api); problem != nil {
+		return errors.New(C.GoString(problem))
+	}
+	if err := pjrt.RegisterPreloadedPlugin(path, uintptr(api)); err != nil {
+		return err
+	}
+	installed.processor = C.GoString(processor)
+	return nil
+}
+
+// Processor is what the kernels of the plugin at path use of the processor, "AVX-512" or "AVX2", or "" if
+// it has none.
+func Processor(path string) string {
+	installed.Lock()
+	defer installed.Unlock()
+	if err, done := installed.plugins[path]; !done || err != nil {
+		return ""
+	}
+	return installed.processor
+}
+
+var replaced atomic.Int64
+
+// Replaced counts the pieces of programs that calls of the kernels have replaced so far.
+func Replaced() int { return int(replaced.Load()) }
+
+//export stochdepthRewrite
+func stochdepthRewrite(code *C.char, size C.size_t, newSize *C.size_t) *C.char {
+	program, calls := rewrite(C.GoStringN(code, C.int(size)))
+	if calls == 0 {
+		return nil
+	}
+	replaced.Add(int64(calls))
+	*newSize = C.size_t(len(program))
+	return C.CString(program)
+}

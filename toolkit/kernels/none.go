@@ -1,0 +1,19 @@
+//go:build !(linux && amd64 && cgo && !nokernels)
+
+// Package kernels has nothing for this kind of machine, or was left out by a build tag: XLA computes
+// everything.
+package kernels
+
+import "errors"
+
+// Environment is the variable that chooses where there are kernels.
+const Environment = "STOCHDEPTH_KERNELS"
+
+// Install says that there are no kernels.
+func Install(path string) error { return errors.New("not built in") }
+
+// Processor is "".
+func Processor(path string) string { return "" }
+
+// Replaced is 0.
+func Replaced() int { return 0 }

@@ -1,0 +1,98 @@
+package kernels
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the package's
+// functions in place of the convolutions that they can compute, and the number of these. Everything else
+// stays as it is.
+func rewrite(program string) (string, int) {
+	program, calls := rewriteLoops(program)
+	if calls > 0 {
+		program = leaveUnset(program)
+	}
+	transposed := make(map[string]transposition)
+	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {
+		transposed[m[1]] = transposition{of: m[2], axes: m[3], shape: m[4]}
+	}
+	program = gradientPattern.ReplaceAllStringFunc(program, func(match string) string {
+		m := groups(gradientPattern, match)
+		x, dy := transposed[m["x"]], transposed[m["dy"]]
+		ok := plain(m["attributes"]) && m["conv"] == m["of"] && x.axes == "3, 1, 2, 0" && dy.axes == "1, 2, 0, 3" &&
+			supported(x.shape, dy.shape)
+		if !ok {
+			return match
+		}
+		calls++
+		return call(m["name"], "stochdepth_kernel_gradient", x.of, dy.of, x.shape, dy.shape, m["shape"])
+	})
+	program = convPattern.ReplaceAllStringFunc(program, func(match string) string {
+		m := groups(convPattern, match)
+		if !plain(m["attributes"]) || !strings.HasPrefix(m["kernel"], "3x3x") || !supported(m["in"], m["out"]) {
+			return match
+		}
+		calls++
+		return call(m["name"], "stochdepth_convolve", m["x"], m["w"], m["in"], m["kernel"], m["out"])
+	})
+	return program, calls
+}
+
+type transposition struct{ of, axes, shape string }
+
+var (
+	transposePattern = regexp.MustCompile(`(%\S+) = "stablehlo\.transpose"\((%[^)\s]+)\) \{ permutation = array<i64: ([0-9, ]+)> \} : \(tensor<(\d+x\d+x\d+x\d+xf32)>\)`)
+
+	convolution = `(?P<%s>%%\S+) = "stablehlo\.convolution"\((?P<%s>%%\S+), (?P<%s>%%[^)\s]+)\) \{(?P<attributes>[^{}]*)\} : ` +
+		`\(tensor<(?P<in>\d+x\d+x\d+x\d+xf32)>, tensor<(?P<kernel>\d+x\d+x\d+x\d+xf32)>\) -> tensor<(?P<out>\d+x\d+x\d+x\d+xf32)>`
+	convPattern = regexp.MustCompile(fmt.Sprintf(convolution, "name", "x", "w"))
+
+	// The gradient of a kernel, as package survivors writes it: a convolution of transposed operands whose
+	// result is transposed.
+	gradientPattern = regexp.MustCompile(fmt.Sprintf(convolution, "conv", "x", "dy") +
+		`\s*(?P<name>%\S+) = "stablehlo\.transpose"\((?P<of>%[^)\s]+)\) \{ permutation = array<i64: 1, 2, 0, 3> \} : ` +
+		`\(tensor<[^>]*>\) -> tensor<(?P<shape>3x3x\d+x\d+xf32)>`)
+)
+
+func groups(pattern *regexp.Regexp, match string) map[string]string {
+	found := make(map[string]string)
+	for i, text := range pattern.FindStringSubmatch(match) {
+		if name := pattern.SubexpNames()[i]; name != "" {
+			found[name] = text
+		}
+	}
+	return found
+}
+
+// plain says whether a convolution has stride 1, padding 1 and the standard order of axes.
+func plain(attributes string) bool {
+	return strings.Join(strings.Fields(attributes), " ") == plainAttributes
+}
+
+const plainAttributes = `batch_group_count = 1 : i64, ` +
+	`dimension_numbers = #stablehlo.conv<[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]>, ` +
+	`feature_group_count = 1 : i64, lhs_dilation = array<i64: 1, 1>, ` +
+	`padding = dense<[[1, 1], [1, 1]]> : tensor<2x2xi64>, ` +
+	`precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>], ` +
+	`rhs_dilation = array<i64: 1, 1>, window_reversal = array<i1: false, false>, window_strides = array<i64: 1, 1>`
+
+// supported says whether the C code has a loop for images of these shapes, "128x32x32x16xf32".
+func supported(x, y string) bool {
+	var batch, height, width, in, out int
+	if n, _ := fmt.Sscanf(x, "%dx%dx%dx%dxf32", &batch, &height, &width, &in); n != 4 {
+		return false
+	}
+	if n, _ := fmt.Sscanf(y, fmt.Sprintf("%dx%dx%dx%%dxf32", batch, height, width), &out); n != 1 {
+		return false
+	}
+	return tiled(height, width, in, out)
+}
+
+func call(name, target, a, b, shapeA, shapeB, shape string) string {
+	const rowMajor = "dense<[3, 2, 1, 0]> : tensor<4xindex>"
+	return fmt.Sprintf(`%s = "stablehlo.custom_call"(%s, %s) { call_target_name = %q, api_version = 4 : i32, backend_config = {}, `+
+		`operand_layouts = [%s, %s], result_layouts = [%s] } : (tensor<%s>, tensor<%s>) -> tensor<%s>`,
+		name, a, b, target, rowMajor, rowMajor, rowMajor, shapeA, shapeB, shape)
+}
