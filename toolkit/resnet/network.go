@@ -37,6 +37,9 @@ type Network struct {
 	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales
 	// at test only (Eq. 5).
 	Inverted bool
+	// Recompute is for the engine of package survivors: for the gradient it computes a block's
+	// convolutions again instead of keeping their outputs, a third of the memory for a third more time.
+	Recompute bool
 	// DType is what activations are computed in: Float32 (the default), BFloat16 or Float64.
 	DType dtypes.DType
 }

@@ -35,6 +35,7 @@ type Recipe struct {
 	Form                  string    `json:"form"`                             // survivors: computes open blocks only; resnet: the textbook form
 	GatesPer              string    `json:"gates_per"`                        // minibatch (the paper) or sample
 	ScaleAt               string    `json:"scale_at"`                         // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
+	Recompute             bool      `json:"recompute,omitempty"`              // form survivors: compute a block's convolutions again for its gradient, in a third of the memory
 	FreezeClosed          bool      `json:"freeze_closed"`                    // leave a closed block's weights alone; the authors' optimizer moves them
 	Shortcut              string    `json:"shortcut"`                         // between groups: average pooling, or subsample (the authors' code before Feb 2017)
 	BatchNormScale        string    `json:"batch_norm_scale"`                 // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)

@@ -63,6 +63,9 @@ func (r Recipe) validateNetwork() error {
 	case r.GatesPer == "sample" && r.Form == "survivors":
 		return errors.New("gates_per \"sample\" needs form \"resnet\": form \"survivors\" leaves out the blocks that are closed for a whole minibatch")
 	}
+	if r.Recompute && r.Form != "survivors" {
+		return errors.New("recompute needs form \"survivors\": the textbook form keeps all that its gradient needs")
+	}
 	for i, p := range r.SurvivalProbabilities {
 		if !(p > 0 && p <= 1) {
 			return fmt.Errorf("survival probability %v of block %d is outside (0, 1]", p, i+1)

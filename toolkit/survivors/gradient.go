@@ -5,6 +5,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/kernels"
+	"stochdepth/toolkit/resnet"
 )
 
 // GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered
@@ -97,7 +98,7 @@ func (l *loop) backward(forward *state, initial map[string]*Node, results []*Nod
 func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	block := l.index(v)
 	p := l.blockParameters(v, block)
-	x, first, second := row(v["outputs"], v["k"]), row(v["first"], v["k"]), row(v["second"], v["k"])
+	x := row(v["outputs"], v["k"])
 	out := row(v["outputs"], Add(v["k"], Const(g, int32(1))))
 	if l.stage.Transition() {
 		x = v["x"]
@@ -105,13 +106,21 @@ func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	mean1, variance1 := row(v["mean1"], block), row(v["variance1"], block)
 	mean2, variance2 := row(v["mean2"], block), row(v["variance2"], block)
 
+	var first, a, second *Node
+	if l.recomputes() {
+		first = resnet.Convolve3x3(x, p[0], l.stage.Stride)
+		a = relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
+		second = resnet.Convolve3x3(a, p[3], 1)
+	} else {
+		first, second = row(v["first"], v["k"]), row(v["second"], v["k"])
+		a = relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
+	}
 	dz := positive(g, out, v["dh"]) // gradient of f(x) + id(x)
 	df := dz
 	if l.n.Inverted {
 		df = Mul(df, ConvertDType(row(v["scales"], block), df.DType()))
 	}
 	dsecond, dscale2, doffset2 := l.normalizeGradient(second, p[4], mean2, variance2, df)
-	a := relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
 	dkernel2 := l.kernelGradient(a, dsecond, 1)
 	dy := positive(g, a, inputGradient(dsecond, p[3], 1))
 	dfirst, dscale1, doffset1 := l.normalizeGradient(first, p[1], mean1, variance1, dy)

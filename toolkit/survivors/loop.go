@@ -21,6 +21,7 @@ type loop struct {
 	n     *resnet.Network
 	stage resnet.Stage
 	batch int
+	kept  int // blocks whose convolutions' outputs are kept: all, or one under Recompute
 
 	wide      dtypes.DType    // type of parameters and statistics
 	input     shapes.Shape    // [batch, side, side, in], the block's input
@@ -31,7 +32,11 @@ type loop struct {
 func newLoop(n *resnet.Network, s resnet.Stage, batch int) *loop {
 	wide, narrow := n.ParameterDType(), n.DType
 	channels := shapes.Make(wide, s.Out)
-	return &loop{n: n, stage: s, batch: batch, wide: wide,
+	kept := s.Count
+	if n.Recompute {
+		kept = min(1, kept)
+	}
+	return &loop{n: n, stage: s, batch: batch, kept: kept, wide: wide,
 		input:  shapes.Make(narrow, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
 		output: shapes.Make(narrow, batch, s.Side, s.Side, s.Out),
 		parameter: [6]shapes.Shape{
@@ -107,7 +112,7 @@ var (
 //	parameters        stacked over the stage's blocks
 //	scales            1/p_l of each block, under inverted scaling
 //	outputs           slot 0 the stage's shortcut, slot k+1 what open block k gave
-//	first, second     what the convolutions of open block k gave
+//	first, second     what the convolutions of open block k gave; if computed again, memory for one block
 //	statistics        batch mean and variance of both batch normalisations, by block
 func (l *loop) forwardState() *state {
 	st, count := &state{}, l.stage.Count
@@ -125,8 +130,8 @@ func (l *loop) forwardState() *state {
 		st.add("scales", shapes.Make(l.wide, count))
 	}
 	st.add("outputs", l.stacked(l.output, count+1))
-	st.add("first", l.stacked(l.output, count))
-	st.add("second", l.stacked(l.output, count))
+	st.add("first", l.stacked(l.output, l.kept))
+	st.add("second", l.stacked(l.output, l.kept))
 	for _, name := range statisticNames {
 		st.add(name, shapes.Make(l.wide, count, l.stage.Out))
 	}
@@ -188,15 +193,19 @@ func (l *loop) forwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	next := map[string]*Node{
 		"k":       Add(v["k"], Const(g, int32(1))),
 		"h":       h,
-		"first":   l.save(g, v["first"], first, v["k"]),
-		"second":  l.save(g, v["second"], second, v["k"]),
 		"outputs": l.save(g, v["outputs"], h, Add(v["k"], Const(g, int32(1)))),
+	}
+	if !l.recomputes() {
+		next["first"], next["second"] = l.save(g, v["first"], first, v["k"]), l.save(g, v["second"], second, v["k"])
 	}
 	for i, s := range []*Node{mean1, variance1, mean2, variance2} {
 		next[statisticNames[i]] = l.save(g, v[statisticNames[i]], s, block)
 	}
 	return next
 }
+
+// recomputes says whether the convolutions' outputs are computed again for the gradient.
+func (l *loop) recomputes() bool { return l.kept < l.stage.Count }
 
 // index returns the index of the open block at position k.
 func (l *loop) index(v map[string]*Node) *Node {

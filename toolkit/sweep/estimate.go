@@ -73,7 +73,7 @@ func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
 
 // probeKey is equal for recipes whose steps take equally long, but for the open blocks.
 func probeKey(r runs.Recipe) string {
-	return fmt.Sprint(r.Dataset, r.TrainImages, r.ValidationImages, r.TestImages, r.Depth, r.Form, r.GatesPer, r.DType, r.BatchSize, r.Augment, r.FreezeClosed)
+	return fmt.Sprint(r.Dataset, r.TrainImages, r.ValidationImages, r.TestImages, r.Depth, r.Form, r.GatesPer, r.DType, r.BatchSize, r.Augment, r.FreezeClosed, r.Recompute)
 }
 
 func measure(ctx context.Context, command []string, order Order) (Probe, error) {

@@ -59,6 +59,18 @@ func (b *Batches) At(step int64) *Batch {
 	return batch
 }
 
+// SetGates sets which blocks are open, for the whole minibatch.
+func (b *Batch) SetGates(open depth.Gates) {
+	b.Gates, b.Open = b.Gates[:0], float64(open.Open())
+	for _, o := range open {
+		var gate float32
+		if o {
+			gate = 1
+		}
+		b.Gates = append(b.Gates, gate)
+	}
+}
+
 // drawGates draws the gates of a step: one a block for the minibatch, or one for each sample.
 func (b *Batches) drawGates(batch *Batch, step int64) {
 	rng, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), 1
@@ -93,4 +105,33 @@ func (b *Batch) tensors(m *Model) []any {
 		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Augmentation, size, 3))
 	}
 	return inputs
+}
+
+// Augmented returns the pixels as the augmentation leaves them, [batch, 32, 32, 3] on the scale 0..255, to look at: the
+// network sees the same, normalised. What comes in from outside is zero there, that is the mean of the training part
+// here (of a channel, or a pixel).
+func (b *Batch) Augmented(n dataset.Normalization) []byte {
+	if b.Augmentation == nil {
+		return b.Pixels
+	}
+	moved := make([]byte, len(b.Pixels))
+	for at := range moved {
+		image, within := at/dataset.ImageBytes, at%dataset.ImageBytes
+		y, x, channel := within/(dataset.Side*dataset.Channels), within/dataset.Channels%dataset.Side, within%dataset.Channels
+		down, right, flip := int(b.Augmentation[3*image]), int(b.Augmentation[3*image+1]), b.Augmentation[3*image+2]
+		if flip == 1 {
+			x = dataset.Side - 1 - x
+		}
+		y, x = y-down, x-right
+		if y < 0 || x < 0 || y >= dataset.Side || x >= dataset.Side {
+			mean := n.Mean[channel]
+			if len(n.Mean) == dataset.ImageBytes {
+				mean = n.Mean[within]
+			}
+			moved[at] = byte(mean + 0.5)
+			continue
+		}
+		moved[at] = b.Pixels[image*dataset.ImageBytes+(y*dataset.Side+x)*dataset.Channels+channel]
+	}
+	return moved
 }

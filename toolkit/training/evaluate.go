@@ -21,43 +21,57 @@ type Score struct {
 // Evaluate classifies all images of a part in test mode, every block open and scaled by its survival
 // probability (Eq. 5). It stops early with the context's error when that is cancelled.
 func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) {
-	if part.Len() == 0 {
-		return Score{}, fmt.Errorf("there are no images to evaluate on")
-	}
 	var score Score
+	err := m.inBatches(ctx, part, func(pixels []byte, labels []int32) error {
+		inputs := []any{
+			tensors.FromFlatDataAndDimensions(pixels, len(labels), dataset.Side, dataset.Side, dataset.Channels),
+			tensors.FromFlatDataAndDimensions(labels, len(labels)),
+		}
+		outputs, err := m.evaluateExec.Call(inputs...)
+		if err != nil {
+			return err
+		}
+		free(inputs)
+		v, err := vector(outputs[0])
+		if err != nil {
+			return err
+		}
+		score.Error += v[0]
+		score.Loss += v[1]
+		return nil
+	})
+	if err != nil {
+		return Score{}, err
+	}
+	score.Error = 100 * score.Error / float64(part.Len())
+	score.Loss /= float64(part.Len())
+	return score, nil
+}
+
+// inBatches hands a part's images on, a batch of equal size at a time; labels of -1 fill up the last.
+func (m *Model) inBatches(ctx context.Context, part dataset.View, do func(pixels []byte, labels []int32) error) error {
+	if part.Len() == 0 {
+		return fmt.Errorf("there are no images to evaluate on")
+	}
 	size := min(evaluationBatch, part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
 	pixels := make([]byte, size*dataset.ImageBytes)
 	for first := 0; first < part.Len(); first += size {
 		if err := ctx.Err(); err != nil {
-			return Score{}, err
+			return err
 		}
 		for i := range indices {
 			indices[i] = int32((first + i) % part.Len())
 		}
 		part.Gather(indices, pixels, labels)
 		for i := part.Len() - first; i < size; i++ {
-			labels[i] = -1 // fills up the last batch
+			labels[i] = -1
 		}
-		inputs := []any{
-			tensors.FromFlatDataAndDimensions(pixels, size, dataset.Side, dataset.Side, dataset.Channels),
-			tensors.FromFlatDataAndDimensions(labels, size),
+		if err := do(pixels, labels); err != nil {
+			return fmt.Errorf("the evaluation failed: %w", err)
 		}
-		outputs, err := m.evaluateExec.Call(inputs...)
-		if err != nil {
-			return Score{}, fmt.Errorf("the evaluation failed: %w", err)
-		}
-		free(inputs)
-		v, err := vector(outputs[0])
-		if err != nil {
-			return Score{}, fmt.Errorf("the evaluation failed: %w", err)
-		}
-		score.Error += v[0]
-		score.Loss += v[1]
 	}
-	score.Error = 100 * score.Error / float64(part.Len())
-	score.Loss /= float64(part.Len())
-	return score, nil
+	return nil
 }
 
 // free releases the device memory of inputs at once, instead of when Go collects them.

@@ -12,7 +12,6 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/train/loss"
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
@@ -29,7 +28,9 @@ type Model struct {
 	Store         *model.Store
 	Normalization dataset.Normalization
 
-	stepExec, evaluateExec *model.Exec
+	backend                    compute.Backend
+	stepExec, evaluateExec     *model.Exec
+	classifyExec, gradientExec *model.Exec // made when first called
 }
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
@@ -39,7 +40,7 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Store: model.NewStore(), Normalization: normalization}
+	m := &Model{Recipe: recipe, Network: network, Store: model.NewStore(), Normalization: normalization, backend: b}
 	if err := network.Initialize(m.Store, recipe.Seed, resnet.ScaleInit(recipe.BatchNormScale)); err != nil {
 		return nil, err
 	}
@@ -66,6 +67,7 @@ func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
 	}
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
+	network.Recompute = recipe.Recompute
 	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
 	perSample := recipe.GatesPer == "sample"
 	switch {
@@ -147,9 +149,10 @@ func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	return Stack([]*Node{errors, ReduceAllSum(Mul(crossEntropy(logits, labels), counts))}, 0)
 }
 
-// crossEntropy returns that of each image, [batch].
+// crossEntropy returns that of each image, [batch]. (GoMLX's own function returns the mean.)
 func crossEntropy(logits, labels *Node) *Node {
-	return loss.SparseCategoricalCrossEntropyLogits([]*Node{InsertAxes(labels, -1)}, []*Node{logits})
+	chosen := OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
+	return ReduceSum(Neg(Mul(chosen, LogSoftmax(logits))), -1)
 }
 
 // wrong is 1 for each image whose largest logit is not its label's, [batch].

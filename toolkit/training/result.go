@@ -28,7 +28,7 @@ func (s *session) result(err error) runs.Result {
 		Completed: err == nil, Status: "finished",
 		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
 		CompileSeconds: earlier.CompileSeconds + s.compileSeconds,
-		Machine:        machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""),
+		Machine:        Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""),
 		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
 		Commit: s.commit, Parameters: s.model.Parameters(),
 		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),
@@ -63,8 +63,8 @@ func (m *Model) Parameters() int64 {
 	return n
 }
 
-// machine names the processor and its number of cores.
-func machine() string {
+// Machine names the processor and its number of cores.
+func Machine() string {
 	name := runtime.GOARCH
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(data)) {
@@ -89,8 +89,8 @@ func moduleVersion(path string) string {
 	return ""
 }
 
-// commit returns the commit of the project's source, with a plus sign if it was changed since, or "".
-func commit() string {
+// Commit returns the commit of the project's source, with a plus sign if it was changed since, or "".
+func Commit() string {
 	root, err := project.Root()
 	if err != nil {
 		return ""

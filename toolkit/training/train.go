@@ -55,7 +55,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
 		defer cancel()
 	}
-	s := &session{Options: o, data: data, model: model, writer: writer, backend: b, started: started, commit: commit(),
+	s := &session{Options: o, data: data, model: model, writer: writer, backend: b, started: started, commit: Commit(),
 		checkpoints: checkpoints{dir: writer.CheckpointDir()}}
 	if err := s.resume(); err != nil {
 		return nil, err
