@@ -54,11 +54,11 @@ func Save(path string, f *Figure) error {
 
 // Bytes returns the figure as a file of the format "png", "svg" or "pdf".
 func (f *Figure) Bytes(format string) ([]byte, error) {
+	if format == "png" {
+		return f.PNG(DPI)
+	}
 	var canvas vg.CanvasSizer
 	switch format {
-	case "png":
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(
-			vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(DPI), vgimg.UseBackgroundColor(color.White))}
 	case "svg":
 		canvas = vgsvg.New(f.Width, f.Height)
 	case "pdf":
@@ -72,13 +72,7 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 	} else {
 		f.draw(draw.New(canvas))
 	}
-	var err error
-	if picture, ok := canvas.(vgimg.PngCanvas); ok {
-		err = writePNG(&buffer, picture.Image().(*image.RGBA))
-	} else {
-		_, err = canvas.(io.WriterTo).WriteTo(&buffer)
-	}
-	if err != nil {
+	if _, err := canvas.(io.WriterTo).WriteTo(&buffer); err != nil {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	switch format {
@@ -86,6 +80,17 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
 	case "pdf":
 		return pdfDates.ReplaceAll(buffer.Bytes(), []byte("(D:20160330000000)")), nil
+	}
+	return buffer.Bytes(), nil
+}
+
+// PNG returns the figure as a PNG of so many dots per inch: fewer than DPI for a screen.
+func (f *Figure) PNG(dpi int) ([]byte, error) {
+	canvas := vgimg.NewWith(vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(dpi), vgimg.UseBackgroundColor(color.White))
+	f.draw(draw.New(canvas))
+	var buffer bytes.Buffer
+	if err := writePNG(&buffer, canvas.Image().(*image.RGBA)); err != nil {
+		return nil, fmt.Errorf("cannot make a PNG of the figure: %w", err)
 	}
 	return buffer.Bytes(), nil
 }

@@ -37,15 +37,7 @@ func GatesOf(run *runs.Run) (*Gates, error) {
 	for _, row := range run.Rows {
 		first, sum := g.Steps, 0
 		for ; g.Steps < row.Step; g.Steps++ {
-			gates := survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, g.Steps))
-			for i, open := range gates {
-				if open {
-					g.Open[i]++
-				}
-			}
-			open := gates.Open()
-			g.Counts[open]++
-			sum += open
+			sum += g.count(survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, g.Steps)))
 		}
 		if mean := float64(sum) / float64(row.Step-first); math.Abs(mean-row.OpenBlocksMean) > 1e-6 {
 			return nil, fmt.Errorf("the log of the run %s has %g open blocks on average up to step %d, its recipe gives %g: they do not belong together",
@@ -53,6 +45,27 @@ func GatesOf(run *runs.Run) (*Gates, error) {
 		}
 	}
 	return g, nil
+}
+
+// Simulate draws the gates of so many minibatches.
+func Simulate(survival depth.Survival, steps, seed int64) *Gates {
+	g := &Gates{Survival: survival, Open: make([]int64, len(survival)), Counts: make([]int64, len(survival)+1)}
+	for ; g.Steps < steps; g.Steps++ {
+		g.count(survival.Draw(depth.Rand(seed, depth.GateDraws, g.Steps)))
+	}
+	return g
+}
+
+// count adds the gates of a minibatch, all but the step, and returns how many were open.
+func (g *Gates) count(gates depth.Gates) int {
+	for i, open := range gates {
+		if open {
+			g.Open[i]++
+		}
+	}
+	open := gates.Open()
+	g.Counts[open]++
+	return open
 }
 
 // Expected is the probability of k = 0..L open blocks in a minibatch: the distribution of a sum of independent gates

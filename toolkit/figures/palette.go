@@ -11,7 +11,7 @@ import (
 
 // writePNG writes a picture with a palette of its 256 most frequent colours, which makes the file less than half as
 // large: figures have few colours, and many in-between ones at the edges of letters and lines, of which the rarest
-// become their nearest neighbours.
+// become their nearest neighbours. A picture with photographs is written as it is.
 func writePNG(w io.Writer, picture *image.RGBA) error {
 	counts := map[color.RGBA]int{}
 	for i := 0; i < len(picture.Pix); i += 4 {
@@ -24,6 +24,13 @@ func writePNG(w io.Writer, picture *image.RGBA) error {
 	slices.SortFunc(colors, func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), slices.Compare([]uint8{a.R, a.G, a.B, a.A}, []uint8{b.R, b.G, b.B, b.A}))
 	})
+	frequent := 0
+	for _, c := range colors[:min(256, len(colors))] {
+		frequent += counts[c]
+	}
+	if pixels := len(picture.Pix) / 4; frequent < pixels*9/10 {
+		return (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(w, picture)
+	}
 	var palette color.Palette
 	index := map[color.RGBA]uint8{}
 	for i, c := range colors {

@@ -1,0 +1,56 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// BlockGradients are gradient magnitudes of a network by block: the mean absolute gradient of each block's first
+// convolution, Magnitude[l-1] that of block l.
+type BlockGradients struct {
+	Title                string
+	Constant, Stochastic []float64 // one of the two may be empty
+}
+
+// GradientsByBlock draws gradient magnitudes by block, from the input to the output: a panel each, one below the
+// other, on one logarithmic axis. Fig. 7 is the first block over the epochs; this is all blocks at one time.
+func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, panel := range panels {
+		for _, magnitude := range append(append([]float64{}, panel.Constant...), panel.Stochastic...) {
+			if magnitude > 0 {
+				low, high = min(low, magnitude), max(high, magnitude)
+			}
+		}
+	}
+	if low > high {
+		return nil, fmt.Errorf("there is no gradient magnitude to draw")
+	}
+	const each = 1.9 * vg.Inch
+	s := sheet{"Gradient magnitude by block", []look{constantLook, stochasticLook}, about}
+	return s.figure(each*vg.Length(len(panels)), func(c draw.Canvas) {
+		for i, panel := range panels {
+			top := each * vg.Length(i)
+			part := title(draw.Crop(c, 0, 0, c.Max.Y-c.Min.Y-top-each+6, -top), panel.Title)
+			p := newPlot()
+			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+			p.Y.Min, p.Y.Max = low/1.3, high*1.3
+			p.Y.Label.Text = "mean |gradient|"
+			p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+			for j, magnitudes := range [][]float64{panel.Constant, panel.Stochastic} {
+				var points plotter.XYs
+				for l, magnitude := range magnitudes {
+					points = append(points, plotter.XY{X: float64(l + 1), Y: magnitude})
+				}
+				addCurve(p, []look{constantLook, stochasticLook}[j], positive(points))
+			}
+			p.X.Min, p.X.Max = 0.5, float64(max(len(panel.Constant), len(panel.Stochastic)))+0.5
+			p.Draw(part)
+		}
+	}), nil
+}
