@@ -13,11 +13,11 @@ import (
 	"stochdepth/toolkit/training"
 )
 
-// explored is an untrained model of 14 layers in float64, with its data.
+// explored is an untrained model of 14 layers with its data.
 func explored(t *testing.T, change func(*runs.Recipe)) (*training.Model, *dataset.Data) {
 	t.Helper()
 	r := tiny(t)
-	r.Depth, r.DType, r.DeathRate = 14, "float64", 0.5
+	r.Depth, r.DeathRate = 14, 0.5
 	if change != nil {
 		change(&r)
 	}
@@ -46,7 +46,7 @@ func TestClassify(t *testing.T) {
 		loss += p.Loss
 	}
 	require.InDelta(t, score.Error, 100*wrong/float64(len(predictions)), 1e-9)
-	require.InDelta(t, score.Loss, loss/float64(len(predictions)), 1e-9)
+	require.InDelta(t, score.Loss, loss/float64(len(predictions)), 1e-5)
 	for i, row := range training.Confusion(predictions, len(data.Classes)) {
 		diagonal += float64(row[i])
 		for _, n := range row {
@@ -83,8 +83,8 @@ func TestRemove(t *testing.T) {
 		before := loss(m, data)
 		putBack, err := m.Remove(removed...)
 		require.NoError(t, err)
-		require.InDelta(t, loss(other, data), loss(m, data), 1e-9, "blocks %v", removed)
-		require.Greater(t, max(before-loss(m, data), loss(m, data)-before), 1e-6)
+		require.InDelta(t, loss(other, data), loss(m, data), 1e-5, "blocks %v", removed)
+		require.Greater(t, max(before-loss(m, data), loss(m, data)-before), 1e-3)
 		require.NoError(t, putBack())
 		require.Equal(t, before, loss(m, data))
 	}
@@ -124,40 +124,23 @@ func TestGradientMagnitudes(t *testing.T) {
 	require.NoError(t, err)
 	outcome, err := wait()
 	require.NoError(t, err)
-	require.InEpsilon(t, outcome.Gradient, magnitudes[0], 1e-9)
+	require.InEpsilon(t, outcome.Gradient, magnitudes[0], 1e-4)
 }
 
 // The pictures to look at are what the compiled augmentation makes, up to rounding to bytes.
 func TestAugmented(t *testing.T) {
-	for _, normalization := range []string{"channel", "mean-image"} {
-		m, data := explored(t, func(r *runs.Recipe) { r.Augment, r.Normalization = true, normalization })
-		batch := training.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(0)
-		mean := m.Normalization.Mean
-		images := make([]float32, len(batch.Pixels))
-		of := func(i int) float32 {
-			if len(mean) == 3 {
-				return mean[i%3]
-			}
-			return mean[i%dataset.ImageBytes]
-		}
-		for i, p := range batch.Pixels {
-			images[i] = float32(p) - of(i)
-		}
-		size := len(batch.Labels)
-		out, err := training.Augment(backendtest.Open(t), tensors.FromFlatDataAndDimensions(images, size, 32, 32, 3),
-			tensors.FromFlatDataAndDimensions(batch.Augmentation, size, 3))
-		require.NoError(t, err)
-		moved := batch.Augmented(m.Normalization)
-		if normalization == "mean-image" { // a pixel's mean stays at its place, so only what came in from outside is comparable
-			for i, v := range tensors.MustCopyFlatData[float32](out) {
-				if v == 0 {
-					require.InDelta(t, of(i), moved[i], 0.51)
-				}
-			}
-			continue
-		}
-		for i, v := range tensors.MustCopyFlatData[float32](out) {
-			require.InDelta(t, v+of(i), moved[i], 0.51, "%d", i)
-		}
+	m, data := explored(t, func(r *runs.Recipe) { r.Augment = true })
+	batch := training.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(0)
+	images := make([]float32, len(batch.Pixels))
+	for i, p := range batch.Pixels {
+		images[i] = float32(p) - m.Normalization.Mean[i%3]
+	}
+	size := len(batch.Labels)
+	out, err := training.Augment(backendtest.Open(t), tensors.FromFlatDataAndDimensions(images, size, 32, 32, 3),
+		tensors.FromFlatDataAndDimensions(batch.Augmentation, size, 3))
+	require.NoError(t, err)
+	moved := batch.Augmented(m.Normalization)
+	for i, v := range tensors.MustCopyFlatData[float32](out) {
+		require.InDelta(t, v+m.Normalization.Mean[i%3], moved[i], 0.51, "%d", i)
 	}
 }
