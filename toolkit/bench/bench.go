@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 
 	"stochdepth/toolkit/runs"
@@ -97,4 +99,14 @@ func List(folder string) (map[string]*Record, []string, error) {
 		records[name], names = r, append(names, name)
 	}
 	return records, names, nil
+}
+
+// Median is the middle of the values, or the mean of the two in the middle; they are left as they are.
+func Median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	if n == 0 {
+		return math.NaN()
+	}
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -37,7 +37,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), sweepCommand())
+		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand())
 	return root
 }
 

@@ -188,7 +188,7 @@ func sweepProbeCommand() *cobra.Command {
 			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&order); err != nil {
 				return fmt.Errorf("this is started by `stochdepth sweep plan`: %w", err)
 			}
-			probe, err := measure(cmd.Context(), order)
+			probe, err := takeProbe(cmd.Context(), order)
 			if err != nil {
 				return err
 			}
@@ -200,8 +200,8 @@ func sweepProbeCommand() *cobra.Command {
 // probeSteps is how many steps are timed, for all blocks closed and all open each.
 const probeSteps = 3
 
-// measure times training steps with every block closed and with every block open, and an evaluation.
-func measure(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
+// takeProbe times training steps with every block closed and with every block open, and an evaluation.
+func takeProbe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 	clock := time.Now()
 	lap := func() float64 {
 		seconds := time.Since(clock).Seconds()

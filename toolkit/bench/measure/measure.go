@@ -1,0 +1,167 @@
+// Package measure times training steps: see package bench for what a measurement holds.
+package measure
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// Spec is what to time: training steps of one network on images that stay the same.
+type Spec struct {
+	Layers    int     `json:"layers"` // 6N+2
+	Batch     int     `json:"batch"`  // images
+	DType     string  `json:"dtype"`
+	Form      string  `json:"form"`       // survivors or resnet
+	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule; the gates are drawn as in training
+	Fixed     bool    `json:"fixed"`      // instead, Open blocks are open in each step, spread over the network
+	Open      int     `json:"open"`
+	Recompute bool    `json:"recompute"` // the blocks' activations are computed again for the gradient
+	Steps     int     `json:"steps"`     // to time
+}
+
+// Draws is over how many steps the gates are drawn anew; then they repeat, so that runs of different length
+// have the same open blocks.
+const Draws = 8
+
+// Step times a network's steps: forward, backward and the optimizer's update, waiting for the outcome of
+// each. The first, in which every block is open, compiles and is not among them, nor is a second.
+func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
+	recipe := runs.Default()
+	recipe.Dataset, recipe.Epochs = "shapes", 1
+	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
+	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
+	if err := recipe.Validate(); err != nil {
+		return bench.Measurement{}, err
+	}
+	model, err := training.NewModel(b, recipe, 10, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
+	if err != nil {
+		return bench.Measurement{}, err
+	}
+	if err := model.SetLearningRate(recipe.LearningRate); err != nil {
+		return bench.Measurement{}, err
+	}
+	blocks := len(model.Network.Survival)
+	if s.Fixed && (s.Open < 0 || s.Open > blocks) {
+		return bench.Measurement{}, fmt.Errorf("%d open blocks: %d layers have %d", s.Open, s.Layers, blocks)
+	}
+	batch := randomBatch(s.Batch)
+	step := func(open depth.Gates) (time.Duration, error) {
+		batch.SetGates(open)
+		start := time.Now()
+		wait, err := model.Step(batch)
+		if err == nil {
+			_, err = wait()
+		}
+		return time.Since(start), err
+	}
+	gates := func(i int) depth.Gates {
+		if s.Fixed {
+			return spread(s.Open, blocks)
+		}
+		return model.Network.Survival.Draw(depth.Rand(recipe.Seed, depth.GateDraws, int64(i%Draws)))
+	}
+
+	first, err := step(depth.AllOpen(blocks))
+	if err != nil {
+		return bench.Measurement{}, err
+	}
+	second, err := step(depth.AllOpen(blocks))
+	if err != nil {
+		return bench.Measurement{}, err
+	}
+	var open int
+	times := make([]float64, s.Steps)
+	for i := range times {
+		g := gates(i)
+		d, err := step(g)
+		if err != nil {
+			return bench.Measurement{}, err
+		}
+		times[i] = d.Seconds() * 1e3
+		open += g.Open()
+	}
+	return bench.Measurement{
+		System: "stochdepth", Mode: mode(s), DType: s.DType, Layers: s.Layers, Batch: s.Batch,
+		DeathRate: s.DeathRate, Fixed: s.Fixed, Blocks: blocks, Open: float64(open) / float64(s.Steps),
+		Steps: s.Steps, StepMS: bench.Median(times), LowMS: slices.Min(times), HighMS: slices.Max(times),
+		CompileS: (first - second).Seconds(), PeakMB: peakMemory(),
+	}, nil
+}
+
+func mode(s Spec) string {
+	if s.Recompute {
+		return s.Form + ", recomputed"
+	}
+	return s.Form
+}
+
+func randomBatch(size int) *training.Batch {
+	rng := rand.New(rand.NewPCG(1, 1))
+	batch := &training.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	for i := range batch.Pixels {
+		batch.Pixels[i] = byte(rng.Uint32())
+	}
+	for i := range batch.Labels {
+		batch.Labels[i] = rng.Int32N(10)
+	}
+	return batch
+}
+
+// spread opens so many blocks, at equal distances.
+func spread(open, blocks int) depth.Gates {
+	gates := make(depth.Gates, blocks)
+	for i := range open {
+		gates[i*blocks/open] = true
+	}
+	return gates
+}
+
+// peakMemory is the most memory that this process has held, in MB.
+func peakMemory() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) * 1024 / 1e6
+}
+
+// Peak is what the device reaches at a product of two float32 matrices of 4096, the best of ten, in GFLOP/s.
+func Peak(b compute.Backend) (float64, error) {
+	const size = 4096
+	exec, err := graph.NewExec(b, func(x *graph.Node) *graph.Node {
+		return graph.ReduceAllSum(graph.Slice(graph.Dot(x, x).Product(), graph.AxisElem(0), graph.AxisElem(0)))
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer exec.Finalize()
+	values := make([]float32, size*size)
+	for i := range values {
+		values[i] = float32(i%7) * 1e-3
+	}
+	x := tensors.FromFlatDataAndDimensions(values, size, size)
+	best := 0.0
+	for range 10 {
+		start := time.Now()
+		out, err := exec.Call(x)
+		if err != nil {
+			return 0, err
+		}
+		out[0].Value() // waits
+		best = max(best, 2*size*size*size/time.Since(start).Seconds()/1e9)
+	}
+	return best, nil
+}

@@ -1,0 +1,54 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// Join makes one measurement of several of the same: the median of their medians, the extremes of all.
+func Join(all []Measurement) Measurement {
+	joined := all[0]
+	var medians, compile []float64
+	joined.Steps = 0
+	for _, m := range all {
+		medians, compile = append(medians, m.StepMS), append(compile, m.CompileS)
+		joined.Steps += m.Steps
+		joined.LowMS, joined.HighMS, joined.PeakMB = min(joined.LowMS, m.LowMS), max(joined.HighMS, m.HighMS), max(joined.PeakMB, m.PeakMB)
+	}
+	joined.StepMS, joined.CompileS = Median(medians), Median(compile)
+	return joined
+}
+
+// GFLOP is the work of the step in 10^9 multiplications and additions of direct convolutions: three times
+// that of the open blocks' and the stem's forward pass. Winograd's method does it with fewer, so that
+// its rate may exceed the machine's.
+func (m Measurement) GFLOP() float64 {
+	const pixels = 32 * 32
+	n := float64(m.Blocks) / 3
+	conv := func(pixels, in, out float64) float64 { return 2 * 9 * pixels * in * out }
+	all := n*2*conv(pixels, 16, 16) + conv(pixels/4, 16, 32) + (2*n-1)*conv(pixels/4, 32, 32) + conv(pixels/16, 32, 64) + (2*n-1)*conv(pixels/16, 64, 64)
+	forward := conv(pixels, 3, 16) + all*m.Open/float64(m.Blocks)
+	return 3 * forward * float64(m.Batch) / 1e9
+}
+
+// Table writes the measurements as text. The last column is the rate of work as a fraction of the machine's
+// matrix product.
+func (r *Record) Table(w io.Writer) error {
+	fmt.Fprintf(w, "%s, %s; commit %s, %s; matrix product %.0f GFLOP/s\n\n", r.Machine, r.Device, r.Commit, r.Date, r.PeakGFLOPS)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "system\tmode\ttype\tlayers\tbatch\tdeath rate\topen\tn\tstep ms\t(low\thigh)\timages/s\tcompile s\tpeak GB\tof peak\t")
+	for _, m := range r.Results {
+		rate := fmt.Sprintf("%g", m.DeathRate)
+		if m.Fixed {
+			rate = "fixed"
+		}
+		fraction := "-"
+		if r.PeakGFLOPS > 0 {
+			fraction = fmt.Sprintf("%.2f", m.GFLOP()/m.StepMS*1e3/r.PeakGFLOPS)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%.2f\t%s\t\n", m.System, m.Mode, m.DType, m.Layers, m.Batch,
+			rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS, m.ImagesPerSecond(), m.CompileS, m.PeakMB/1e3, fraction)
+	}
+	return t.Flush()
+}
