@@ -37,10 +37,10 @@ func (l *Live) Done(draw func() (*figures.Figure, error)) error {
 	if err != nil {
 		return err
 	}
-	png, err := figure.Bytes("png") // an SVG's letters depend on the reader's fonts
+	png, err := figure.PNG(resolution) // an SVG's letters depend on the reader's fonts
 	if err != nil {
 		return err
 	}
-	displayPNG(png, l.id)
+	displayPNG(png, l.id, resolution)
 	return nil
 }

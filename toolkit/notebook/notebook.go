@@ -24,7 +24,6 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/project"
-	"stochdepth/toolkit/runs"
 )
 
 // Check ends the cell with the sentence of err, and does nothing for nil.
@@ -49,16 +48,18 @@ func Context() context.Context {
 	return ctx
 }
 
-// Show shows a figure.
-func Show(figure *figures.Figure) error {
+// Show shows figures, one below the other.
+func Show(list ...*figures.Figure) error {
 	if !gonbui.IsNotebook {
 		return nil
 	}
-	picture, err := figure.Bytes("png")
-	if err != nil {
-		return err
+	for _, figure := range list {
+		picture, err := figure.PNG(resolution)
+		if err != nil {
+			return err
+		}
+		displayPNG(picture, "", resolution)
 	}
-	displayPNG(picture, "")
 	return nil
 }
 
@@ -79,18 +80,22 @@ func ShowPNG(path string) error {
 		return fmt.Errorf("%s is not a PNG: %w", path, err)
 	}
 	if gonbui.IsNotebook {
-		displayPNG(picture, "")
+		displayPNG(picture, "", figures.DPI)
 	}
 	return nil
 }
 
-// displayPNG shows a picture in the size that it is printed in, in a new output or
-// in the one of that id.
-func displayPNG(data []byte, id string) {
+// resolution is that of figures in notebooks, in dots per inch: sharp on most screens, and small enough to be kept in
+// the notebook's file.
+const resolution = 144
+
+// displayPNG shows a picture of so many dots per inch in the size that it is printed in, in a new output or in the one
+// of that id.
+func displayPNG(data []byte, id string, dpi int) {
 	display := protocol.DisplayData{Data: map[protocol.MIMEType]any{protocol.MIMEImagePNG: data}, DisplayID: id}
 	if picture, err := png.DecodeConfig(bytes.NewReader(data)); err == nil {
 		const screenDPI = 96
-		display.Metadata = map[string]any{"image/png": map[string]int{"width": picture.Width * screenDPI / figures.DPI}}
+		display.Metadata = map[string]any{"image/png": map[string]int{"width": picture.Width * screenDPI / dpi}}
 	}
 	gonbui.SendData(&display)
 	flush()
@@ -106,16 +111,6 @@ func Markdown(format string, values ...any) {
 	}
 	gonbui.DisplayMarkdown(text)
 	flush()
-}
-
-// Table shows a line a run: what it is, how far it got, its errors in percent.
-func Table(list ...*runs.Run) error {
-	var table bytes.Buffer
-	if err := runs.Table(&table, list, "table"); err != nil {
-		return err
-	}
-	_, err := table.WriteTo(os.Stdout)
-	return err
 }
 
 // inProject makes a path absolute, a relative one from the project's folder.

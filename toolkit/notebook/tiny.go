@@ -3,6 +3,7 @@ package notebook
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
@@ -15,9 +16,15 @@ const EnvTiny = "STOCHDEPTH_TINY"
 // Tiny reports whether this is such a trial, whose numbers mean nothing.
 func Tiny() bool { return os.Getenv(EnvTiny) != "" }
 
-// Preset is [runs.Preset], made small in a trial.
-func Preset(name string) (runs.Recipe, error) {
+// Preset is [runs.Preset] with some keys changed, such as "depth=14", and made small in a trial.
+func Preset(name string, settings ...string) (runs.Recipe, error) {
 	recipe, err := runs.Preset(name)
+	for _, setting := range settings {
+		key, value, _ := strings.Cut(setting, "=")
+		if err == nil {
+			err = recipe.Set(key, value)
+		}
+	}
 	if err == nil && Tiny() {
 		recipe.Depth = min(recipe.Depth, 14)
 		recipe.Epochs, recipe.WarmupEpochs, recipe.EvaluateEvery = 2, 0, 0

@@ -5,6 +5,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -17,9 +18,9 @@ import (
 )
 
 // Train makes the run in the folder dir, or goes on with it if it is there
-// already, and shows how it goes. The curves of other runs, named by their
-// folders, are drawn for comparison. When ctx ends the run is saved, and the next
-// call goes on with it.
+// already, and shows how it goes, with a button that stops it. The curves of other
+// runs, named by their folders, are drawn for comparison. When ctx ends or the button
+// is pressed the run is saved, the error is [Stopped], and the next call goes on.
 func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string) (*runs.Run, error) {
 	if done, err := runs.Open(dir); err == nil && done.Result != nil && done.Result.Completed {
 		fmt.Printf("%s is trained already; delete its folder to train it again.\n", done.Name)
@@ -35,6 +36,8 @@ func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string
 	if err != nil {
 		return nil, err
 	}
+	ctx, removeButton := notebook.StopButton(ctx, "Stop and save")
+	defer removeButton()
 	curve := notebook.NewLive()
 	draw := func() (*figures.Figure, error) {
 		run, err := runs.Open(dir)
@@ -51,6 +54,11 @@ func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string
 			curve.Update(draw)
 		}
 	}})
+	if errors.Is(err, training.ErrStopped) {
+		done := run.Result.Steps
+		bar.Done("stopped and saved")
+		return nil, &Stopped{Dir: dir, Step: done}
+	}
 	if err != nil {
 		bar.Done("not finished")
 		return nil, err
@@ -58,6 +66,19 @@ func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string
 	bar.Done(Result(run))
 	return run, curve.Done(draw)
 }
+
+// Stopped is the error of a training that was stopped and is saved.
+type Stopped struct {
+	Dir  string // the run folder
+	Step int64  // of the checkpoint
+}
+
+func (s *Stopped) Error() string {
+	return fmt.Sprintf("%s is stopped and saved at step %d: run this cell again to go on, or delete its folder to begin anew", filepath.Base(s.Dir), s.Step)
+}
+
+// Unwrap makes it a [training.ErrStopped].
+func (s *Stopped) Unwrap() error { return training.ErrStopped }
 
 func open(dirs []string) ([]*runs.Run, error) {
 	list := make([]*runs.Run, len(dirs))

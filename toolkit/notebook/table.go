@@ -1,0 +1,94 @@
+package notebook
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/janpfeifer/gonb/gonbui"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Table shows a line a run: what it is, how far it got, its errors in percent.
+func Table(list ...*runs.Run) error {
+	var text bytes.Buffer
+	if err := runs.Table(&text, list, "table"); err != nil {
+		return err
+	}
+	if !gonbui.IsNotebook {
+		fmt.Print(text.String())
+		return nil
+	}
+	rows := make([][]any, len(list))
+	for i, run := range list {
+		rule, selected, errors, seconds := run.Recipe.Rule, "–", [2]string{"–", "–"}, "–"
+		switch {
+		case run.Recipe.Rule != "list" && run.Recipe.DeathRate == 0:
+			rule = "constant depth"
+		case run.Recipe.Rule != "list":
+			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, 1-run.Recipe.DeathRate)
+		}
+		if best, ok := run.Best(); ok {
+			selected, errors = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
+		}
+		if n := len(run.Rows); n > 0 {
+			seconds = fmt.Sprintf("%.0f s", run.Rows[n-1].Seconds)
+		}
+		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", epochs(run), run.Recipe.Epochs), selected, errors[0], errors[1], seconds}
+	}
+	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)", "training"}, rows...)
+	return nil
+}
+
+// ShowTable shows a table with a head. Cells are shown as fmt.Print does, but floats with at most
+// six digits.
+func ShowTable(head []string, rows ...[]any) {
+	lines := [][]string{head}
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = fmt.Sprint(cell)
+			if v, ok := cell.(float64); ok {
+				cells[i] = trimmed(v)
+			}
+		}
+		lines = append(lines, cells)
+	}
+	if gonbui.IsNotebook {
+		Markdown("%s", markdownTable(lines))
+		return
+	}
+	fmt.Print(textTable(lines))
+}
+
+// markdownTable is a table as Markdown.
+func markdownTable(lines [][]string) string {
+	var table strings.Builder
+	for i, line := range lines {
+		fmt.Fprintf(&table, "| %s |\n", strings.Join(line, " | "))
+		if i == 0 {
+			table.WriteString(strings.Repeat("| --- ", len(line)) + "|\n")
+		}
+	}
+	return table.String()
+}
+
+// textTable is a table with its columns aligned.
+func textTable(lines [][]string) string {
+	widths := map[int]int{}
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], len([]rune(cell)))
+		}
+	}
+	var table strings.Builder
+	for _, line := range lines {
+		text := ""
+		for i, cell := range line {
+			text += cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+2)
+		}
+		table.WriteString(strings.TrimRight(text, " ") + "\n")
+	}
+	return table.String()
+}
