@@ -9,6 +9,7 @@ import (
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
@@ -125,6 +126,28 @@ func TestGradientMagnitudes(t *testing.T) {
 	outcome, err := wait()
 	require.NoError(t, err)
 	require.InEpsilon(t, outcome.Gradient, magnitudes[0], 1e-4)
+}
+
+// At the start of a run, whose gates are all open, the magnitudes are those of its model; later they are others.
+func TestRunGradients(t *testing.T) {
+	r := tiny(t)
+	r.DeathRate, r.Epochs = 0, 1
+	run, err := train(t, context.Background(), t.TempDir(), r, nil)
+	require.NoError(t, err)
+	b, open := backendtest.Open(t), depth.Constant(3)
+	before, err := training.RunGradients(b, run, training.Initial, open, 1)
+	require.NoError(t, err)
+	m, data := explored(t, func(r *runs.Recipe) { r.Depth, r.DeathRate, r.Epochs = 8, 0, 1 })
+	magnitudes, err := m.GradientMagnitudes(training.NewBatches(r, open, data.Train).At(0))
+	require.NoError(t, err)
+	require.InEpsilonSlice(t, magnitudes, before, 1e-4)
+	after, err := training.RunGradients(b, run, training.Last, open, 2)
+	require.NoError(t, err)
+	require.NotEqual(t, before, after)
+	half, err := training.RunGradients(b, run, training.Last, depth.Survival{1, 1e-9, 1}, 2)
+	require.NoError(t, err)
+	require.Zero(t, half[1], "a block that is never open")
+	require.Positive(t, half[0])
 }
 
 // The pictures to look at are what the compiled augmentation makes, up to rounding to bytes.

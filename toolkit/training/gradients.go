@@ -3,10 +3,13 @@ package training
 import (
 	"fmt"
 
+	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/runs"
 )
 
 // GradientMagnitudes returns the mean absolute gradient of each block's first convolution for a minibatch, with its
@@ -58,17 +61,41 @@ func (m *Model) gradientGraph(scope *model.Scope, inputs []*Node) *Node {
 	return Concatenate(magnitudes, 0)
 }
 
-// MeanGradientMagnitudes averages GradientMagnitudes over the minibatches of so many steps from first on.
-func (m *Model) MeanGradientMagnitudes(batches *Batches, first, steps int64) ([]float64, error) {
-	mean := make([]float64, len(m.Network.Survival))
-	for step := first; step < first+steps; step++ {
-		magnitudes, err := m.GradientMagnitudes(batches.At(step))
+// RunGradients is GradientMagnitudes of a run's network, averaged over its first minibatches: for each block over those
+// in which it was open, 0 if it never was. The gates are drawn by the given survival probabilities, the run's own or
+// others. The weights are those of a checkpoint, [Best] or [Last], or with [Initial] those from before training.
+func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival depth.Survival, minibatches int64) ([]float64, error) {
+	data, err := LoadData(run.Recipe, "")
+	if err != nil {
+		return nil, err
+	}
+	var m *Model
+	if checkpoint == Initial {
+		m, err = NewModel(b, run.Recipe, len(data.Classes), Fit(run.Recipe, data.Train))
+	} else {
+		m, _, err = Restore(b, run, checkpoint, data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	batches := NewBatches(run.Recipe, survival, data.Train)
+	mean, open := make([]float64, len(survival)), make([]float64, len(survival))
+	for step := range min(minibatches, batches.PerEpoch()) {
+		batch := batches.At(step)
+		magnitudes, err := m.GradientMagnitudes(batch)
 		if err != nil {
 			return nil, err
 		}
 		for l, magnitude := range magnitudes {
-			mean[l] += magnitude / float64(steps)
+			mean[l] += magnitude
+			open[l] += float64(batch.Gates[l])
 		}
+	}
+	for l := range mean {
+		mean[l] /= max(1, open[l])
 	}
 	return mean, nil
 }
+
+// Initial names the weights from before training, which need no checkpoint.
+const Initial = "initial"
