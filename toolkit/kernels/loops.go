@@ -133,9 +133,9 @@ func supportedBody(kind string, values []value) bool {
 		return false
 	}
 	if kind == ForwardStem || kind == BackwardStem {
-		return in <= widened && tiled(height, width, widened, out)
+		return in <= widened && tiled(height, width, out)
 	}
-	return tiled(height, width, in, out)
+	return in%16 == 0 && tiled(height, width, out)
 }
 
 const (
@@ -144,8 +144,8 @@ const (
 )
 
 // tiled says whether image.h has tiles for outputs of this size.
-func tiled(height, width, in, out int) bool {
-	return in%16 == 0 && out%16 == 0 && (width%16 == 0 || width%8 == 0 && height%2 == 0)
+func tiled(height, width, out int) bool {
+	return out%16 == 0 && (width%16 == 0 || width%8 == 0 && height%2 == 0)
 }
 
 // blockCall is the body of a loop that calls one function for its open block and moves on.

@@ -8,30 +8,41 @@ import (
 
 // rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the package's
 // functions in place of the convolutions that they can compute, and the number of these. Everything else
-// stays as it is.
+// stays as it is, and so does a program for several devices: XLA divides convolutions, but not our calls.
 func rewrite(program string) (string, int) {
+	if strings.Contains(program, "sdy.mesh") {
+		return program, 0
+	}
 	program, calls := rewriteLoops(program)
 	if calls > 0 {
 		program = leaveUnset(program)
 	}
-	transposed := make(map[string]transposition)
+	defined := make(map[string]transposition)
 	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {
-		transposed[m[1]] = transposition{of: m[2], axes: m[3], shape: m[4]}
+		defined[m[1]] = transposition{of: m[2], axes: m[3], shape: m[4]}
 	}
-	program = gradientPattern.ReplaceAllStringFunc(program, func(match string) string {
-		m := groups(gradientPattern, match)
-		x, dy := transposed[m["x"]], transposed[m["dy"]]
-		ok := plain(m["attributes"]) && m["conv"] == m["of"] && x.axes == "3, 1, 2, 0" && dy.axes == "1, 2, 0, 3" &&
-			supported(x.shape, dy.shape)
+	type operands struct{ x, dy transposition }
+	gradients := make(map[string]operands) // by the name of the convolution
+	for _, match := range convPattern.FindAllString(program, -1) {
+		m := groups(convPattern, match)
+		x, dy := defined[m["x"]], defined[m["w"]]
+		if plain(m["attributes"]) && x.axes == "3, 1, 2, 0" && dy.axes == "1, 2, 0, 3" && supported(x.shape, dy.shape, true) {
+			gradients[m["name"]] = operands{x, dy}
+		}
+	}
+	// The convolution itself is left without users, and XLA leaves it out.
+	program = resultPattern.ReplaceAllStringFunc(program, func(match string) string {
+		m := groups(resultPattern, match)
+		o, ok := gradients[m["of"]]
 		if !ok {
 			return match
 		}
 		calls++
-		return call(m["name"], "stochdepth_kernel_gradient", x.of, dy.of, x.shape, dy.shape, m["shape"])
+		return call(m["name"], "stochdepth_kernel_gradient", o.x.of, o.dy.of, o.x.shape, o.dy.shape, m["shape"])
 	})
 	program = convPattern.ReplaceAllStringFunc(program, func(match string) string {
 		m := groups(convPattern, match)
-		if !plain(m["attributes"]) || !strings.HasPrefix(m["kernel"], "3x3x") || !supported(m["in"], m["out"]) {
+		if !plain(m["attributes"]) || !strings.HasPrefix(m["kernel"], "3x3x") || !supported(m["in"], m["out"], false) {
 			return match
 		}
 		calls++
@@ -45,14 +56,11 @@ type transposition struct{ of, axes, shape string }
 var (
 	transposePattern = regexp.MustCompile(`(%\S+) = "stablehlo\.transpose"\((%[^)\s]+)\) \{ permutation = array<i64: ([0-9, ]+)> \} : \(tensor<(\d+x\d+x\d+x\d+xf32)>\)`)
 
-	convolution = `(?P<%s>%%\S+) = "stablehlo\.convolution"\((?P<%s>%%\S+), (?P<%s>%%[^)\s]+)\) \{(?P<attributes>[^{}]*)\} : ` +
-		`\(tensor<(?P<in>\d+x\d+x\d+x\d+xf32)>, tensor<(?P<kernel>\d+x\d+x\d+x\d+xf32)>\) -> tensor<(?P<out>\d+x\d+x\d+x\d+xf32)>`
-	convPattern = regexp.MustCompile(fmt.Sprintf(convolution, "name", "x", "w"))
+	convPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.convolution"\((?P<x>%\S+), (?P<w>%[^)\s]+)\) \{(?P<attributes>[^{}]*)\} : ` +
+		`\(tensor<(?P<in>\d+x\d+x\d+x\d+xf32)>, tensor<(?P<kernel>\d+x\d+x\d+x\d+xf32)>\) -> tensor<(?P<out>\d+x\d+x\d+x\d+xf32)>`)
 
-	// The gradient of a kernel, as package survivors writes it: a convolution of transposed operands whose
-	// result is transposed.
-	gradientPattern = regexp.MustCompile(fmt.Sprintf(convolution, "conv", "x", "dy") +
-		`\s*(?P<name>%\S+) = "stablehlo\.transpose"\((?P<of>%[^)\s]+)\) \{ permutation = array<i64: 1, 2, 0, 3> \} : ` +
+	// What package survivors does with a convolution that gives the gradient of a kernel.
+	resultPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.transpose"\((?P<of>%[^)\s]+)\) \{ permutation = array<i64: 1, 2, 0, 3> \} : ` +
 		`\(tensor<[^>]*>\) -> tensor<(?P<shape>3x3x\d+x\d+xf32)>`)
 )
 
@@ -78,8 +86,9 @@ const plainAttributes = `batch_group_count = 1 : i64, ` +
 	`precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>], ` +
 	`rhs_dilation = array<i64: 1, 1>, window_reversal = array<i1: false, false>, window_strides = array<i64: 1, 1>`
 
-// supported says whether the C code has a loop for images of these shapes, "128x32x32x16xf32".
-func supported(x, y string) bool {
+// supported says whether the C code computes a convolution of these shapes, "128x32x32x16xf32", or the
+// gradient of its kernel.
+func supported(x, y string, gradient bool) bool {
 	var batch, height, width, in, out int
 	if n, _ := fmt.Sscanf(x, "%dx%dx%dx%dxf32", &batch, &height, &width, &in); n != 4 {
 		return false
@@ -87,7 +96,7 @@ func supported(x, y string) bool {
 	if n, _ := fmt.Sscanf(y, fmt.Sprintf("%dx%dx%dx%%dxf32", batch, height, width), &out); n != 1 {
 		return false
 	}
-	return tiled(height, width, in, out)
+	return tiled(height, width, out) && (!gradient || in%16 == 0)
 }
 
 func call(name, target, a, b, shapeA, shapeB, shape string) string {

@@ -1,0 +1,82 @@
+package kernels_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/backend/backendtest"
+	"stochdepth/toolkit/kernels"
+)
+
+// TestConvolutions compares convolutions and kernel gradients that a program has outside of loops with
+// XLA's in float64, for each way in which the kernels compute them. Package survivors tests the blocks.
+func TestConvolutions(t *testing.T) {
+	b := backendtest.Open(t)
+	before := kernels.Replaced()
+	replaced := 0
+	for _, c := range []struct {
+		side, in, out int
+		forward       bool // by a kernel
+		gradient      bool
+	}{
+		{32, 16, 16, true, true}, // Winograd, a row of tiles at a time
+		{16, 32, 32, true, true}, // two rows
+		{8, 64, 64, true, true},  // all of them
+		{32, 3, 16, true, false}, // direct, of a full row
+		{8, 5, 32, true, false},  // direct, of two rows
+		{48, 16, 32, true, true}, // direct: as many tiles as here are not transformed together
+		{12, 16, 16, false, false},
+		{16, 16, 24, false, false},
+	} {
+		t.Run(fmt.Sprintf("%dx%d, %d to %d channels", c.side, c.side, c.in, c.out), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			draw := func(dims ...int) []float64 {
+				size := 1
+				for _, d := range dims {
+					size *= d
+				}
+				values := make([]float64, size)
+				for i := range values {
+					values[i] = float64(float32(rng.NormFloat64()))
+				}
+				return values
+			}
+			const batch = 3
+			x, w, dy := draw(batch, c.side, c.side, c.in), draw(3, 3, c.in, c.out), draw(batch, c.side, c.side, c.out)
+			run := func(dtype dtypes.DType) [][]float64 {
+				out, err := ExecOnceN(b, func(x, w, dy *Node) []*Node {
+					x, w, dy = ConvertDType(x, dtype), ConvertDType(w, dtype), ConvertDType(dy, dtype)
+					y := Convolve(x, w).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+					dw := Convolve(TransposeAllAxes(x, 3, 1, 2, 0), TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+					return []*Node{ConvertDType(y, dtypes.Float64), ConvertDType(TransposeAllAxes(dw, 1, 2, 0, 3), dtypes.Float64)}
+				}, tensors.FromFlatDataAndDimensions(x, batch, c.side, c.side, c.in), tensors.FromFlatDataAndDimensions(w, 3, 3, c.in, c.out),
+					tensors.FromFlatDataAndDimensions(dy, batch, c.side, c.side, c.out))
+				require.NoError(t, err)
+				return [][]float64{tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1])}
+			}
+			want, got := run(dtypes.Float64), run(dtypes.Float32)
+			for i, what := range []string{"convolution", "kernel's gradient"} {
+				var most, size float64
+				for k := range want[i] {
+					most, size = max(most, math.Abs(want[i][k]-got[i][k])), max(size, math.Abs(want[i][k]))
+				}
+				require.Less(t, most, 2e-6*size, what)
+			}
+		})
+		for _, by := range []bool{c.forward, c.gradient} {
+			if by {
+				replaced++
+			}
+		}
+	}
+	if before > 0 || kernels.Replaced() > 0 { // this machine has kernels
+		require.Equal(t, replaced, kernels.Replaced()-before)
+	}
+}

@@ -1,0 +1,59 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+package kernels
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A forward loop as go-xla writes it, but for its length: a body of one line, and what the rest needs.
+const loop = `
+    %1 = "stablehlo.broadcast_in_dim"(%0) { broadcast_dimensions = array<i64> } : (tensor<f32>) -> tensor<4x128x32x32x16xf32>
+    %2 = "stablehlo.dynamic_update_slice"(%1, %h0, %c) : (tensor<4x128x32x32x16xf32>, tensor<1x128x32x32x16xf32>, tensor<i32>) -> tensor<4x128x32x32x16xf32>
+    %3, %4, %5, %6 = "stablehlo.while"(%k0, %h0, %w, %2)({
+      ^cond(%forward_block_k: tensor<i32>, %forward_block_h: tensor<128x32x32x16xf32>, %forward_block_kernel1: tensor<3x3x3x16x16xf32>, %forward_block_outputs: tensor<4x128x32x32x16xf32>) :
+          "stablehlo.return"(%7) : (tensor<i1>) -> ()
+    }, {
+      ^body(%forward_block_k: tensor<i32>, %forward_block_h: tensor<128x32x32x16xf32>, %forward_block_kernel1: tensor<3x3x3x16x16xf32>, %forward_block_outputs: tensor<4x128x32x32x16xf32>) :
+          %8 = "stablehlo.add"(%forward_block_h, %forward_block_h) : (tensor<128x32x32x16xf32>, tensor<128x32x32x16xf32>) -> tensor<128x32x32x16xf32>
+          "stablehlo.return"(%9, %8, %forward_block_kernel1, %10) : (tensor<i32>, tensor<128x32x32x16xf32>, tensor<3x3x3x16x16xf32>, tensor<4x128x32x32x16xf32>) -> ()
+    }) : (tensor<i32>) -> (tensor<i32>)
+`
+
+func TestLoopsAreReplaced(t *testing.T) {
+	program, calls := rewrite(loop)
+	require.Equal(t, 1, calls)
+	require.NotContains(t, program, `%8 = "stablehlo.add"`)
+	require.Contains(t, program, `"stablehlo.custom_call"(%forward_block_k, %forward_block_h, %forward_block_kernel1, %forward_block_outputs) { call_target_name = "stochdepth_forward"`)
+	// Written in place: h and outputs, arguments 1 and 3.
+	require.Contains(t, program, `output_tuple_indices = [0], operand_index = 1,`)
+	require.Contains(t, program, `output_tuple_indices = [1], operand_index = 3,`)
+	require.Contains(t, program, `"stablehlo.return"(%block_call1_1001, %block_call1_0, %forward_block_kernel1, %block_call1_1)`)
+	// The outputs are not filled with zeros first.
+	require.Contains(t, program, `%1 = "stablehlo.custom_call"() { call_target_name = "stochdepth_memory"`)
+}
+
+func TestOtherLoopsStay(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"float64":            {"f32", "f64"},
+		"odd channels":       {"16xf32", "20xf32"},
+		"another name":       {"forward_block", "my_block"},
+		"inverted scaling":   {"%forward_block_kernel1", "%forward_block_scales: tensor<3xf32>, %forward_block_kernel1"},
+		"images of odd size": {"32x32", "30x30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := strings.ReplaceAll(loop, change[0], change[1])
+			got, calls := rewrite(program)
+			require.Zero(t, calls)
+			require.Equal(t, program, got)
+		})
+	}
+}
+
+func TestZerosOfOthersStay(t *testing.T) {
+	program, _ := rewrite(loop + `    %11 = "stablehlo.add"(%1, %1)` + "\n")
+	require.NotContains(t, program, "stochdepth_memory")
+}
