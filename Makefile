@@ -32,8 +32,8 @@ kernel_stamp  := .venv/stamps/kernel
 quickstart    := notebooks/00_quickstart.ipynb
 
 # A notebook, executed in its own folder. The copy with its outputs goes to the
-# folder $(1); the notebook itself stays as it is.
-execute = STOCHDEPTH_RAW_ERRORS=true $(python) -m nbconvert --log-level=WARN --execute \
+# folder $(1); the notebook itself stays as it is. Nobody is there to move a slider.
+execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
 	--ExecutePreprocessor.record_timing=False --output-dir '$(1)'
 
 .PHONY: help
@@ -87,17 +87,30 @@ check: setup
 	go vet ./...
 	.bin/staticcheck ./...
 
-# Keeps the outputs in the notebooks themselves, for readers on the web.
+# Keeps the outputs in the notebooks themselves, for readers on the web. What they
+# train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 .PHONY: notebooks
 notebooks: setup
-	@$(call execute,notebooks) --to notebook --inplace notebooks/*.ipynb
+	@rm -rf data/runs/notebook-* data/runs/quickstart-*
+	for notebook in $(NOTEBOOKS); do
+		echo "$$notebook ..."
+		$(call execute,notebooks) --to notebook --inplace "$$notebook"
+	done
+
+# The notebooks in JupyterLab in a real browser, Debian's chromium.
+.PHONY: browser-test
+browser-test: setup
+	@[ -x .venv-browser/bin/python ] || '$(PYTHON)' -m venv .venv-browser
+	.venv-browser/bin/python -m pip install --quiet -r notebooks/browser/requirements.txt
+	.venv-browser/bin/python notebooks/browser/browser_test.py
 
 .PHONY: setup
 setup: $(jupyter_stamp) $(kernel_stamp)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .bin .out
+	rm -rf .venv .venv-browser .bin .out
 
 # --- What setup installs -----------------------------------------------------
 

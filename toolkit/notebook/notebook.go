@@ -135,6 +135,6 @@ func flush() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second): // longer than a busy machine takes
 	}
 }

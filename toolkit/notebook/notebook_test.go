@@ -51,23 +51,15 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join(root, file))
 			require.NoError(t, err)
-			var book struct {
-				Metadata struct {
-					Kernelspec struct{ Name string }
-				}
-				Cells []struct {
-					Type    string `json:"cell_type"`
-					Source  source
-					Outputs []struct {
-						Type string `json:"output_type"`
-						Name string
-					}
-				}
-			}
-			require.NoError(t, json.Unmarshal(data, &book))
+			require.Less(t, len(data), most, "too large for the web and for git")
+			book := parse(t, data)
 			require.Equal(t, "gonb", book.Metadata.Kernelspec.Name)
 			require.Empty(t, machine.FindString(string(data)), "a path of this machine")
 			require.Equal(t, "markdown", book.Cells[0].Type, "it says first what it is")
+			last := string(book.Cells[len(book.Cells)-1].Source)
+			require.Contains(t, last, "## What we learned")
+			require.Contains(t, last, "## Exercises")
+			require.Contains(t, last, "3. *Changes code.*")
 			for i, cell := range book.Cells {
 				for _, line := range strings.Split(string(cell.Source), "\n") {
 					require.False(t, cell.Type == "code" && strings.HasPrefix(line, "!"), "cell %d: %s", i, line)

@@ -45,7 +45,10 @@ func (p progress) parts() []string {
 
 // result is the line that stays when the job has ended.
 func (p progress) result() string {
-	result := fmt.Sprintf("%s: %s in %s", p.label, p.amount(p.done), span(p.elapsed))
+	result := fmt.Sprintf("%s: %s", p.label, p.amount(p.done))
+	if p.elapsed > 0 {
+		result += " in " + span(p.elapsed)
+	}
 	if p.text != "" {
 		result += ", " + p.text
 	}

@@ -41,6 +41,9 @@ func (c cellScreen) draw(p progress) {
 func (cellScreen) note(string) {}
 
 func (c cellScreen) end(p progress) {
+	if !hasReader() {
+		p.elapsed = 0 // a notebook that is kept does not change for it
+	}
 	gonbui.UpdateHTML(c.id, "<div>"+html.EscapeString(p.result())+"</div>")
 	flush()
 }

@@ -44,6 +44,16 @@ func Table(list ...*runs.Run) error {
 // ShowTable shows a table with a head. Cells are shown as fmt.Print does, but floats with at most
 // six digits.
 func ShowTable(head []string, rows ...[]any) {
+	lines := tableText(head, rows)
+	if gonbui.IsNotebook {
+		Markdown("%s", markdownTable(lines))
+		return
+	}
+	fmt.Print(textTable(lines))
+}
+
+// tableText is a table's cells as text.
+func tableText(head []string, rows [][]any) [][]string {
 	lines := [][]string{head}
 	for _, row := range rows {
 		cells := make([]string, len(row))
@@ -55,11 +65,7 @@ func ShowTable(head []string, rows ...[]any) {
 		}
 		lines = append(lines, cells)
 	}
-	if gonbui.IsNotebook {
-		Markdown("%s", markdownTable(lines))
-		return
-	}
-	fmt.Print(textTable(lines))
+	return lines
 }
 
 // markdownTable is a table as Markdown.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
@@ -22,22 +23,16 @@ import (
 // runs, named by their folders, are drawn for comparison. When ctx ends or the button
 // is pressed the run is saved, the error is [Stopped], and the next call goes on.
 func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string) (*runs.Run, error) {
-	if done, err := runs.Open(dir); err == nil && done.Result != nil && done.Result.Completed {
-		fmt.Printf("%s is trained already; delete its folder to train it again.\n", done.Name)
-		return done, nil
-	}
-	b, err := backend.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer b.Finalize()
+	return TrainPart(ctx, dir, recipe, 1, others...)
+}
 
+// TrainPart is Train that stops by itself, as if interrupted, when a part of the run's
+// steps is done, in (0, 1].
+func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64, others ...string) (*runs.Run, error) {
 	compared, err := open(others)
 	if err != nil {
 		return nil, err
 	}
-	ctx, removeButton := notebook.StopButton(ctx, "Stop and save")
-	defer removeButton()
 	curve := notebook.NewLive()
 	draw := func() (*figures.Figure, error) {
 		run, err := runs.Open(dir)
@@ -47,9 +42,29 @@ func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string
 		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
 	}
 	bar := notebook.NewBar(0, filepath.Base(dir), "steps")
+	if done, err := runs.Open(dir); err == nil && done.Result != nil && done.Result.Completed {
+		if differ := runs.Differences(done.Recipe, recipe); len(differ) > 0 {
+			return nil, fmt.Errorf("%s is trained already, by another recipe (%s): choose another name, or delete its folder", done.Name, strings.Join(differ, "; "))
+		}
+		bar.Set(done.Result.Steps, "")
+		bar.Done(Result(done) + " (trained before: delete its folder to train it again)")
+		return done, curve.Done(draw)
+	}
+	b, err := backend.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer b.Finalize()
+	ctx, removeButton := notebook.StopButton(ctx, "Stop and save")
+	defer removeButton()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	report := Progress(bar)
 	run, err := training.Train(ctx, b, training.Options{Dir: dir, Recipe: recipe, OnProgress: func(p training.Progress) {
 		report(p)
+		if p.Step < p.Steps && float64(p.Step) >= part*float64(p.Steps) {
+			stop()
+		}
 		if p.Row != nil {
 			curve.Update(draw)
 		}

@@ -1,0 +1,133 @@
+package notebook
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/project"
+)
+
+// most is how large a notebook's file may be, outputs included.
+const most = 1_500_000
+
+// The notebooks that `make test` has just executed, small, have outputs of the same kinds as the committed ones: the
+// same figures and tables in the same cells, and no text that was not there.
+func TestTinyOutputsHaveTheShapeOfTheCommitted(t *testing.T) {
+	root, err := project.Root()
+	require.NoError(t, err)
+	files, err := fs.Glob(os.DirFS(root), "notebooks/*.ipynb")
+	require.NoError(t, err)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			committed := read(t, filepath.Join(root, file))
+			require.NotEmpty(t, committed.figures(), "a notebook without figures")
+			small, err := os.ReadFile(filepath.Join(root, ".out", "tiny", filepath.Base(file)))
+			if errors.Is(err, fs.ErrNotExist) {
+				t.Skip("not executed small: make test does that")
+			}
+			require.NoError(t, err)
+			executed := parse(t, small)
+			require.Len(t, executed.Cells, len(committed.Cells), "the notebook has changed since: make test executes it again")
+			for i, cell := range committed.Cells {
+				other := executed.Cells[i]
+				if cell.Source != other.Source {
+					t.Skipf("cell %d has changed since: make test executes it again", i)
+				}
+				require.Equal(t, cell.kinds(), other.kinds(), "outputs of cell %d, committed and executed small: %s", i, cell.Source)
+			}
+		})
+	}
+}
+
+// The test above tells outputs apart that differ.
+func TestKindsOfOutputs(t *testing.T) {
+	var c cell
+	require.NoError(t, json.Unmarshal([]byte(`{"cell_type": "code", "outputs": [
+		{"output_type": "stream", "name": "stdout", "text": "a"}, {"output_type": "stream", "name": "stdout", "text": ["b", "c"]},
+		{"output_type": "display_data", "data": {"image/png": "x"}},
+		{"output_type": "display_data", "data": {"text/html": ""}},
+		{"output_type": "display_data", "data": {"text/html": ["<b>", "x</b>"]}},
+		{"output_type": "error", "ename": "ERROR"}]}`), &c))
+	require.Equal(t, []string{"stdout", "image/png", "text/html", "error"}, c.kinds())
+}
+
+// notebookFile is a notebook as far as the tests look at it.
+type notebookFile struct {
+	Metadata struct {
+		Kernelspec struct{ Name string }
+	}
+	Cells []cell
+}
+
+type cell struct {
+	Type    string `json:"cell_type"`
+	Source  source
+	Outputs []struct {
+		Type string `json:"output_type"`
+		Name string
+		Data map[string]source
+	}
+}
+
+func read(t *testing.T, path string) notebookFile {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return parse(t, data)
+}
+
+func parse(t *testing.T, data []byte) (book notebookFile) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(data, &book))
+	return book
+}
+
+// kinds are what the outputs of a cell are, in their order: pieces of one stream are one, and an output that was
+// emptied again (a button's, for example) is none.
+func (c cell) kinds() []string {
+	var kinds []string
+	for _, output := range c.Outputs {
+		kind := output.Type
+		switch kind {
+		case "stream":
+			kind = output.Name
+			if n := len(kinds); n > 0 && kinds[n-1] == kind {
+				continue
+			}
+		case "display_data":
+			var types []string
+			for mime, content := range output.Data {
+				if content != "" {
+					types = append(types, mime)
+				}
+			}
+			if len(types) == 0 {
+				continue
+			}
+			slices.Sort(types)
+			kind = strings.Join(types, " ")
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
+
+// figures are all pictures of a notebook.
+func (n notebookFile) figures() (pictures []string) {
+	for _, c := range n.Cells {
+		for _, kind := range c.kinds() {
+			if kind == "image/png" {
+				pictures = append(pictures, kind)
+			}
+		}
+	}
+	return pictures
+}
