@@ -34,7 +34,7 @@ static void describe(block *b, ffi_buffer **a, const ffi_buffer *transition, int
 	int64_t *d = outputs->dims;
 	int in = kernel->dims[3], out = kernel->dims[4], stride = transition ? transition->dims[1] / d[2] : 1;
 	b->batch = d[1];
-	b->parts = b->batch < PARTS ? b->batch : PARTS;
+	b->parts = parts_of(b->batch);
 	b->one = (convolution){d[2], d[3], stride, in, out};
 	b->two = (convolution){d[2], d[3], 1, out, out};
 	b->shortcut = row(outputs, k);
@@ -105,7 +105,7 @@ void *stochdepth_call_test(ffi_call *call) {
 // one describes a convolution of x to y alone.
 static block one(const ffi_buffer *x, const ffi_buffer *y) {
 	int64_t *d = y->dims;
-	return (block){.batch = d[0], .parts = d[0] < PARTS ? d[0] : PARTS, .x = x->data,
+	return (block){.batch = d[0], .parts = parts_of(d[0]), .x = x->data,
 		.one = {d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]}};
 }
 
