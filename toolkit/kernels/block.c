@@ -35,22 +35,24 @@ static const float epsilon = 1e-5f;
 // --- Memory between the phases of a call, kept for the next ---
 
 static float *take(size_t floats, _Atomic(void *) *kept) {
-	size_t bytes = (floats * sizeof(float) + 127) / 64 * 64; // the first line holds the size
+	size_t bytes = floats * sizeof(float) + 64; // the first line holds the size
 	size_t *memory = atomic_exchange(kept, NULL);
 	if (memory && *memory < bytes) {
-		free(memory);
+		stochdepth_unmap(memory, *memory);
 		memory = NULL;
 	}
 	if (!memory) {
-		memory = aligned_alloc(64, bytes);
-		if (!memory)
-			abort();
+		memory = stochdepth_map(bytes);
 		*memory = bytes;
 	}
 	return (float *)((char *)memory + 64);
 }
 
-static void put_back(float *memory, _Atomic(void *) *kept) { free(atomic_exchange(kept, (char *)memory - 64)); }
+static void put_back(float *memory, _Atomic(void *) *kept) {
+	size_t *old = atomic_exchange(kept, (char *)memory - 64);
+	if (old)
+		stochdepth_unmap(old, *old);
+}
 
 static _Atomic(void *) kept_sums, kept_images;
 

@@ -3,8 +3,11 @@
 #include "parallel.h"
 
 #include <immintrin.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 // A job is done by the thread that has it, helped by XLA's others. Parts are taken in turn; a helper that
 // comes late finds none left.
@@ -49,20 +52,35 @@ void stochdepth_parallel(ffi_call *call, int parts, void (*part)(void *, int), v
 			leave(j);
 	}
 	work(j);
-	while (atomic_load(&j->left) > 0)
-		_mm_pause();
+	// The others are nearly done, unless another program has their processor: then it may have this one too.
+	for (int i = 0; atomic_load(&j->left) > 0; i++)
+		i < 1000 ? _mm_pause() : (void)sched_yield();
 	leave(j);
+}
+
+// Memory that lasts comes from the kernel, not from the heap: there it would lie above the memory of a
+// step, which would then not fit where it was the step before, and the heap would be twice as large.
+void *stochdepth_map(size_t bytes) {
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		fprintf(stderr, "stochdepth: memory is short: take a smaller minibatch\n");
+		abort();
+	}
+	return memory;
+}
+
+void stochdepth_unmap(void *memory, size_t bytes) {
+	if (memory)
+		munmap(memory, bytes);
 }
 
 float *stochdepth_scratch(size_t floats) {
 	static _Thread_local float *memory;
 	static _Thread_local size_t size;
 	if (size < floats) {
-		free(memory);
-		memory = aligned_alloc(64, (floats * sizeof(float) + 63) / 64 * 64);
-		size = memory ? floats : 0;
+		stochdepth_unmap(memory, size * sizeof(float));
+		memory = stochdepth_map(floats * sizeof(float));
+		size = floats;
 	}
-	if (!memory)
-		abort();
 	return memory;
 }
