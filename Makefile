@@ -42,6 +42,7 @@ help:
 	make run     set up, execute the quickstart notebook, write its figure
 	make lab     set up, open the notebooks in JupyterLab on this machine
 	make test    all checks, tests and notebooks (small)
+	make bench   time training steps on this machine
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
 	make clean   remove what setup installed (data and results stay)
@@ -86,6 +87,11 @@ check: setup
 	[ -z "$$unformatted" ] || { echo "Not formatted (run: gofmt -w toolkit):"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	.bin/staticcheck ./...
+
+# Times training steps; see `stochdepth bench --help` for more, as --peers.
+.PHONY: bench
+bench: setup
+	@go run ./toolkit/cmd/stochdepth bench --open
 
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
