@@ -29,6 +29,7 @@ type Result struct {
 
 	Machine      string    `json:"machine"`
 	Device       string    `json:"device"`
+	Devices      int       `json:"devices,omitempty"` // that shared the training steps, in the newest session
 	GoVersion    string    `json:"go_version"`
 	GoMLXVersion string    `json:"gomlx_version"`
 	PJRTVersion  string    `json:"pjrt_version"`

@@ -15,6 +15,8 @@ type Batch struct {
 	Gates        []float32 // [L], or [batch, L] for gates per sample
 	Augmentation []int32   // [batch, 3], or nil
 	Open         float64   // open blocks
+
+	perSample bool // one gate for each sample
 }
 
 // Batches gives the minibatches of a run by their step. What a step sees depends on the seed and the
@@ -61,7 +63,7 @@ func (b *Batches) At(step int64) *Batch {
 
 // SetGates sets which blocks are open, for the whole minibatch.
 func (b *Batch) SetGates(open depth.Gates) {
-	b.Gates, b.Open = b.Gates[:0], float64(open.Open())
+	b.Gates, b.Open, b.perSample = b.Gates[:0], float64(open.Open()), false
 	for _, o := range open {
 		var gate float32
 		if o {
@@ -75,7 +77,7 @@ func (b *Batch) SetGates(open depth.Gates) {
 func (b *Batches) drawGates(batch *Batch, step int64) {
 	rng, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), 1
 	if b.recipe.GatesPer == "sample" {
-		draws = len(batch.Labels)
+		draws, batch.perSample = len(batch.Labels), true
 	}
 	for range draws {
 		for _, open := range b.survival.Draw(rng) {
@@ -93,7 +95,7 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 func (b *Batch) tensors(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}
-	if len(b.Gates) != blocks {
+	if b.perSample {
 		gates = []int{size, blocks}
 	}
 	inputs := []any{

@@ -31,6 +31,7 @@ type Model struct {
 	backend                    compute.Backend
 	stepExec, evaluateExec     *model.Exec
 	classifyExec, gradientExec *model.Exec // made when first called
+	sharing                    *sharing    // nil on one device
 }
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
@@ -163,13 +164,18 @@ func wrong(logits, labels *Node) *Node {
 // Step takes one training step on a batch and returns a function that waits for it and gives its
 // outcome, so that the next step can be prepared and started meanwhile.
 func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
-	inputs := b.tensors(m)
-	outputs, err := m.stepExec.Call(inputs...)
+	exec, inputs := m.program(b)
+	outputs, err := exec.Call(inputs...)
 	if err != nil {
 		return nil, fmt.Errorf("the training step failed: %w", err)
 	}
-	return func() (Outcome, error) {
-		v, err := vector(outputs[0])
+	return func() (_ Outcome, err error) {
+		var v []float64
+		for _, output := range outputs { // one from each device, all the same: then none reads the inputs any more
+			if v, err = vector(output); err != nil {
+				break
+			}
+		}
 		free(inputs)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("the training step failed: %w", err)

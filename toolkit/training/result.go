@@ -28,7 +28,7 @@ func (s *session) result(err error) runs.Result {
 		Completed: err == nil, Status: "finished",
 		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
 		CompileSeconds: earlier.CompileSeconds + s.compileSeconds,
-		Machine:        Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""),
+		Machine:        Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
 		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
 		Commit: s.commit, Parameters: s.model.Parameters(),
 		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type Options struct {
 	Recipe   runs.Recipe   // everything that defines the run
 	DataRoot string        // folder of the data set's files; "" for the project's data/cache
 	MaxTime  time.Duration // stop cleanly after so long; 0 for no limit
+	Devices  int           // share each training step, see [Model.UseDevices]; 0 for one
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
@@ -43,6 +45,10 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	}
 	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
 	if err != nil {
+		return nil, err
+	}
+	o.Devices = cmp.Or(o.Devices, 1)
+	if err := model.UseDevices(o.Devices); err != nil {
 		return nil, err
 	}
 	writer, err := runs.Create(o.Dir, o.Recipe)

@@ -23,7 +23,11 @@ func trainCommand() *cobra.Command {
 A run is defined by a recipe: a preset (--recipe cifar10) or a file (--recipe my.json), changed by flags
 and by --set key=value. Without --recipe the preset of the --dataset is taken, or else shapes. The run's
 folder, data/runs/NAME, then holds the recipe, a row an evaluation, the result and the checkpoints. The
-same command again goes on where the run was stopped, by a signal, by --max-time or by a crash.`,
+same command again goes on where the run was stopped, by a signal, by --max-time or by a crash.
+
+With --devices 2 two devices share each minibatch, and the outcome is that of one but for rounding; the number
+may change when the run goes on. A minibatch that they cannot share equally, as the last of an epoch may be,
+stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and gain no time.)`,
 		Example: `  stochdepth train                                          # shapes, nothing to download
   stochdepth train --dataset cifar10 --depth 20 --death-rate 0.5 --epochs 12 --run mine
   stochdepth train --recipe cifar10 --set milestones=0.6,0.8 --max-time 8h`,
@@ -32,11 +36,15 @@ same command again goes on where the run was stopped, by a signal, by --max-time
 	recipeOf := recipeFlags(cmd)
 	name := cmd.Flags().String("run", "", "name of the run (default: from data set, depth, rule, death rate and seed)")
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after so long, as 90m or 8h")
+	devices := cmd.Flags().Int("devices", 1, "share each training step between so many devices, as the GPUs of this machine")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf()
 		if err != nil {
 			return err
+		}
+		if *devices < 1 {
+			return fmt.Errorf("a run cannot use %d devices: give --devices 1 or more", *devices)
 		}
 		if *name == "" {
 			*name = defaultName(recipe)
@@ -48,7 +56,7 @@ same command again goes on where the run was stopped, by a signal, by --max-time
 		bar := notebook.NewBar(0, *name, "steps")
 		report := watch.Progress(bar)
 		run, err := training.Train(cmd.Context(), b, training.Options{
-			Dir: filepath.Join(*folder, *name), Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime,
+			Dir: filepath.Join(*folder, *name), Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {
 					bar.Note(describe(*p.Row))
