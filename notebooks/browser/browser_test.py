@@ -18,6 +18,7 @@ import sys
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -26,6 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / ".out" / "browser"
 PAGES = OUT / "notebooks"  # the server's folder: copies, which it may save
 RUN = OUT / "run"
+GONE = (NoSuchElementException, StaleElementReferenceException)  # the page is being drawn anew
 PATIENCE = 240  # seconds, for a machine that is busy
 
 TRAINING = """%%
@@ -92,8 +94,8 @@ def chromium():
 def until(browser, what, condition):
     """The first true value of condition."""
     try:
-        return WebDriverWait(browser, PATIENCE, poll_frequency=0.5).until(lambda b: condition())
-    except Exception as e:
+        return WebDriverWait(browser, PATIENCE, poll_frequency=0.5, ignored_exceptions=GONE).until(lambda b: condition())
+    except TimeoutException as e:
         raise SystemExit(f"FAILED: {what} did not happen in {PATIENCE} s; the page is in {OUT}/failure.png") from e
 
 
@@ -102,7 +104,7 @@ def open_and_run(browser, address):
     browser.get(address)
     until(browser, "the notebook opened with its kernel", lambda: browser.execute_script("""
         const panel = window.jupyterapp?.shell?.currentWidget;
-        return panel?.sessionContext?.session?.kernel?.status === "idle" && panel.content.widgets.length > 0"""))
+        return panel?.sessionContext?.session?.kernel?.connectionStatus === "connected" && panel.content.widgets.length > 0"""))
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
 
@@ -113,18 +115,19 @@ def visible(browser, selector):
         return element
 
 
-def picture(browser, slider):
+def picture(browser):
     """The data of the picture in the slider's cell."""
-    return browser.execute_script("return arguments[0].closest('.jp-Cell').querySelector('img')?.src", slider)
+    return browser.execute_script("""return document.querySelector("input[type=range][data-control]")
+        ?.closest('.jp-Cell').querySelector('img')?.src""")
 
 
 def move_slider(browser, address):
     open_and_run(browser, address("01_the_idea.ipynb"))
     slider = until(browser, "the slider appeared", lambda: visible(browser, "input[type=range][data-control]"))
-    before = until(browser, "the picture appeared", lambda: picture(browser, slider))
+    before = until(browser, "the picture appeared", lambda: picture(browser))
     browser.save_screenshot(str(OUT / "slider-before.png"))
     slider.send_keys(Keys.ARROW_LEFT * 4)
-    until(browser, "the picture changed with the slider", lambda: picture(browser, slider) != before)
+    until(browser, "the picture changed with the slider", lambda: picture(browser) not in (None, before))
     value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
     assert value == "0.3", f"the slider shows {value}"
     time.sleep(1)

@@ -191,6 +191,7 @@ func newPanel(elements ...string) *panel {
 	const variable = comm.newSyncedVariable(%q, "0 ready 1");
 	let number = 0;
 	for (const element of panel.querySelectorAll("[data-control]")) {
+		element.setAttribute("data-lm-suppress-shortcuts", "true"); // else JupyterLab takes the arrow keys
 		element.addEventListener(element.tagName === "BUTTON" ? "click" : "input", () => {
 			if (element.nextElementSibling?.tagName === "OUTPUT") element.nextElementSibling.value = element.value;
 			if (element.tagName === "BUTTON") element.disabled = true;

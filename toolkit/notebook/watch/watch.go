@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -47,7 +48,11 @@ func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64
 			return nil, fmt.Errorf("%s is trained already, by another recipe (%s): choose another name, or delete its folder", done.Name, strings.Join(differ, "; "))
 		}
 		bar.Set(done.Result.Steps, "")
-		bar.Done(Result(done) + " (trained before: delete its folder to train it again)")
+		said := Result(done)
+		if os.Getenv(notebook.EnvHeadless) == "" {
+			said += " (trained before: delete its folder to train it again)"
+		}
+		bar.Done(said)
 		return done, curve.Done(draw)
 	}
 	b, err := backend.Open()
