@@ -123,10 +123,12 @@ def picture(browser):
 
 def move_slider(browser, address):
     open_and_run(browser, address("01_the_idea.ipynb"))
-    slider = until(browser, "the slider appeared", lambda: visible(browser, "input[type=range][data-control]"))
+    until(browser, "the slider appeared", lambda: visible(browser, "input[type=range][data-control]"))
     before = until(browser, "the picture appeared", lambda: picture(browser))
+    visible(browser, "input[type=range][data-control]")
+    time.sleep(1)
     browser.save_screenshot(str(OUT / "slider-before.png"))
-    slider.send_keys(Keys.ARROW_LEFT * 4)
+    visible(browser, "input[type=range][data-control]").send_keys(Keys.ARROW_LEFT * 4)
     until(browser, "the picture changed with the slider", lambda: picture(browser) not in (None, before))
     value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
     assert value == "0.3", f"the slider shows {value}"
