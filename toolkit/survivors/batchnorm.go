@@ -1,6 +1,7 @@
 package survivors
 
 import (
+	"github.com/gomlx/compute/distributed"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/resnet"
@@ -10,13 +11,21 @@ import (
 // pixels and its channels as one long axis, [batch*height, width*channels], which XLA's CPU code adds
 // up several times faster than rows of 16 channels; the width is summed last, by a product with ones.
 // Since closures cannot reduce, the long sums are outputs of XLA's own batch-norm operations, whose
-// other outputs are not used and so not computed.
+// other outputs are not used and so not computed. XLA does not divide these operations between devices: where several
+// share the minibatch, the long sums are products with ones.
 
 // normalize is batch normalisation in training: y as x, and the batch's mean and variance [channels].
 func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
 	g, rows := x.Graph(), l.rows(x)
 	ones := l.perRow(BroadcastToShape(ConstAsDType(g, l.wide, 1.0), scale.Shape()))
-	_, rowMean, rowVariance := InternalBatchNormForTraining(rows, ones, ones, resnet.Epsilon, -1)
+	var rowMean, rowVariance *Node
+	if divided(g) {
+		values := ConstAsDType(g, l.wide, 1/float64(rows.Shape().Dimensions[0]))
+		rowMean = Mul(total(rows), values)
+		rowVariance = Mul(total(Square(Sub(rows, Reshape(rowMean, 1, rowMean.Shape().Size())))), values)
+	} else {
+		_, rowMean, rowVariance = InternalBatchNormForTraining(rows, ones, ones, resnet.Epsilon, -1)
+	}
 	mean = l.overWidth(rowMean, 1/float64(l.stage.Side))
 	between := Square(Sub(rowMean, l.perRow(mean)))
 	variance = l.overWidth(Add(rowVariance, between), 1/float64(l.stage.Side))
@@ -25,6 +34,10 @@ func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
 
 // applyNormalization normalises x by a given mean and variance [channels].
 func (l *loop) applyNormalization(x, scale, offset, mean, variance *Node) *Node {
+	if g := x.Graph(); divided(g) {
+		factor := Div(scale, Sqrt(Add(variance, ConstAsDType(g, l.wide, resnet.Epsilon))))
+		return ConvertDType(Add(Mul(Sub(ConvertDType(x, l.wide), perChannel(mean)), perChannel(factor)), perChannel(offset)), x.DType())
+	}
 	y := InternalBatchNormForInference(ConvertDType(x, l.wide), scale, offset, mean, variance, resnet.Epsilon, -1)
 	return ConvertDType(y, x.DType())
 }
@@ -37,7 +50,15 @@ func (l *loop) applyNormalization(x, scale, offset, mean, variance *Node) *Node 
 func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale, doffset *Node) {
 	g, rows := x.Graph(), l.rows(x)
 	ones := l.perRow(BroadcastToShape(ConstAsDType(g, l.wide, 1.0), scale.Shape()))
-	_, rowScale, rowOffset := InternalBatchNormGradient(rows, ones, l.perRow(mean), l.perRow(variance), l.rows(dy), resnet.Epsilon, -1)
+	var rowScale, rowOffset *Node
+	if divided(g) {
+		width := l.stage.Side * l.stage.Out
+		deviations := Sqrt(Add(l.perRow(variance), ConstAsDType(g, l.wide, resnet.Epsilon)))
+		rowScale = Div(total(Mul(l.rows(dy), Sub(rows, Reshape(l.perRow(mean), 1, width)))), deviations)
+		rowOffset = total(l.rows(dy))
+	} else {
+		_, rowScale, rowOffset = InternalBatchNormGradient(rows, ones, l.perRow(mean), l.perRow(variance), l.rows(dy), resnet.Epsilon, -1)
+	}
 	dscale, doffset = l.overWidth(rowScale, 1), l.overWidth(rowOffset, 1)
 
 	values := ConstAsDType(g, l.wide, 1/float64(x.Shape().Size()/l.stage.Out))
@@ -66,3 +87,12 @@ func (l *loop) overWidth(row *Node, factor float64) *Node {
 }
 
 func perChannel(v *Node) *Node { return Reshape(v, 1, 1, 1, v.Shape().Size()) }
+
+// divided says whether several devices share the minibatch.
+func divided(g *Graph) bool { return g.DistributedStrategy() != distributed.None }
+
+// total sums rows [n, width] to [width], by a product.
+func total(rows *Node) *Node {
+	ones := BroadcastToDims(ConstAsDType(rows.Graph(), rows.DType(), 1.0), rows.Shape().Dimensions[0])
+	return Dot(ones, rows).Product()
+}

@@ -12,9 +12,7 @@ import (
 // sharding): what sums over the minibatch, as batch normalisation, the loss and the gradients do, sums over all
 // devices. So the outcome is that of one device but for rounding, and their number is no part of a run's recipe.
 //
-// The textbook form divides wholly: devices exchange sums alone. In the engine of package survivors XLA's partitioner
-// divides the loops over open blocks with their convolutions, but not the batch-norm operations in them: before each,
-// every device collects the images of all.
+// The devices exchange sums alone.
 
 // sharing is a training step on several devices.
 type sharing struct {
