@@ -2,6 +2,7 @@ package notebook
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,4 +25,20 @@ func CommandLine() (string, error) {
 		return "", fmt.Errorf("the command line cannot be built: %s", strings.TrimSpace(string(said)))
 	}
 	return path, nil
+}
+
+// Command is the command line with these arguments, to be started in a process of its own that outlives the cell. The
+// process does not know of the notebook: its progress would get into the cell's way.
+func Command(arguments ...string) (*exec.Cmd, error) {
+	path, err := CommandLine()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.Command(path, arguments...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "GONB_PIPE") {
+			command.Env = append(command.Env, variable)
+		}
+	}
+	return command, nil
 }
