@@ -38,7 +38,7 @@ func TestTinyOutputsHaveTheShapeOfTheCommitted(t *testing.T) {
 			require.Len(t, executed.Cells, len(committed.Cells), "the notebook has changed since: make test executes it again")
 			for i, cell := range committed.Cells {
 				other := executed.Cells[i]
-				if cell.Source != other.Source {
+				if cell.Type == "code" && cell.Source != other.Source {
 					t.Skipf("cell %d has changed since: make test executes it again", i)
 				}
 				require.Equal(t, cell.kinds(), other.kinds(), "outputs of cell %d, committed and executed small: %s", i, cell.Source)
