@@ -80,7 +80,7 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 		"fig4":       {Runs: []string{"shapes-20-constant", "shapes-20-linear-0.8"}},
 		"fig5":       {Runs: []string{"shapes-20-constant", "cifar10-20-linear-0.5"}},
 		"fig7":       {Runs: []string{"cifar10-20-constant", "cifar10-20-linear-0.9"}},
-		"fig8-left":  {Runs: []string{"fig8-left-*"}},
+		"fig8-left":  {Runs: []string{"test-sweep-*"}},
 		"fig8-right": {Runs: []string{"cifar10-20-*0*5", "cifar10-20-constant"}},
 		"step-time":  {Bench: "cpu"},
 	})
@@ -93,7 +93,7 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 		"fig4: the run shapes-20-linear-0.8 is incomplete, 8 of 8 epochs are done: go on with stochdepth train --run shapes-20-linear-0.8",
 		"fig5: the runs shapes-20-constant and cifar10-20-linear-0.5 cannot be compared, their recipes differ in " + differences(t, folder, "shapes-20-constant", "cifar10-20-linear-0.5"),
 		"fig7: the log of the run cifar10-20-linear-0.9 is empty: train it first",
-		"fig8-left: there is no run fig8-left-* in " + root + ": train them, or name others",
+		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
 		"step-time: no measurements at " + filepath.Join(folder, "bench", "cpu.json") + ": measure with stochdepth bench",
 	}, "\n"))
 	require.Contains(t, drawn, "fig8-right.png")
@@ -129,7 +129,7 @@ func TestASweepAndMeasurements(t *testing.T) {
 					continue // constant depth again, and a hole
 				}
 				recipe.Rule, recipe.DeathRate, recipe.Seed = rule, float64(i)/10, seed
-				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("fig8-left-20-%s-%d-s%d", rule, i, seed)), recipe)
+				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("test-sweep-%s-%d-s%d", rule, i, seed)), recipe)
 				require.NoError(t, err)
 				require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 20, TestError: float64(20 + i + int(seed)), Seconds: 1}))
 				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished"}))
@@ -142,7 +142,7 @@ func TestASweepAndMeasurements(t *testing.T) {
 		record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: "survivors", Layers: 20, Batch: 8, Fixed: true, Blocks: 9, Open: float64(open), Steps: 3, StepMS: 5 + float64(open)})
 	}
 	require.NoError(t, record.Write(filepath.Join(folder, "bench", "cpu.json")))
-	choose(t, folder, map[string]gallery.Choice{"fig8-left": {Runs: []string{"fig8-left-*"}}, "step-time": {Bench: "cpu"}})
+	choose(t, folder, map[string]gallery.Choice{"fig8-left": {Runs: []string{"test-sweep-*"}}, "step-time": {Bench: "cpu"}})
 	sources := read(t, folder)
 	for name, used := range map[string]int{"fig8-left": 54, "step-time": 1} {
 		entry, err := gallery.Find(name)
