@@ -118,8 +118,8 @@ func TestSweepsOfTheProject(t *testing.T) {
 		jobs        int
 		first, last string
 	}{
-		"fig8-left":         {57, "fig8-left-20-constant-s1", "fig8-left-20-uniform-0.1-s3"},
-		"fig8-right":        {25, "fig8-right-8-constant-s1", "fig8-right-32-linear-0.3-s1"},
+		"fig8-left":         {57, "fig8-left-14-constant-s1", "fig8-left-14-uniform-0.1-s3"},
+		"fig8-right":        {20, "fig8-right-8-constant-s1", "fig8-right-26-linear-0.3-s1"},
 		"cifar10-deathrate": {8, "cifar10-deathrate-20-constant-s1", "cifar10-deathrate-38-linear-0.5-s1"},
 	} {
 		s, err := Read(filepath.Join("..", "..", "data", "sweeps", name+".json"))
