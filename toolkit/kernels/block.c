@@ -71,7 +71,8 @@ static void first_convolution(void *data, int n) {
 	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->first + n * output_size(b);
 	image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
 	image->convolve(c, padded, b->packed1, y, padded + padded_size(c));
-	image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
+	if (b->sums)
+		image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
 }
 
 static void second_convolution(void *data, int n) {
@@ -80,7 +81,8 @@ static void second_convolution(void *data, int n) {
 	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->second + n * output_size(b);
 	image->padded_relu(c->height, c->width, c->in, b->first + n * output_size(b), b->factor1, b->rest1, padded);
 	image->convolve(c, padded, b->packed2, y, padded + padded_size(c));
-	image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
+	if (b->sums)
+		image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
 }
 
 static void add_shortcut(void *data, int n) {
@@ -116,35 +118,40 @@ static void normalization(const block *b, const float *scale, const float *offse
 	}
 }
 
-static void convolutions(ffi_call *call, block *b, int with_statistics) {
-	float mean[MOST_CHANNELS], variance[MOST_CHANNELS];
-	size_t sums = (size_t)b->batch * b->one.out;
-	b->sums = take(2 * sums + image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
-	b->products = b->sums + sums;
-	b->packed1 = b->products + sums;
+// convolutions computes first and second, and the statistics of both, or with the statistics that it has.
+static void convolutions(ffi_call *call, block *b, int has_statistics) {
+	size_t sums = has_statistics ? 0 : (size_t)b->batch * b->one.out;
+	float *memory = take(2 * sums + image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
+	b->sums = has_statistics ? NULL : memory;
+	b->products = memory + sums;
+	b->packed1 = memory + 2 * sums;
 	b->packed2 = b->packed1 + image->packed_size(&b->one);
 	image->pack(&b->one, b->kernel1, b->packed1);
 	image->pack(&b->two, b->kernel2, b->packed2);
 	stochdepth_parallel(call, b->batch, first_convolution, b);
-	statistics(b, with_statistics ? b->mean1 : mean, with_statistics ? b->variance1 : variance);
+	if (!has_statistics)
+		statistics(b, b->mean1, b->variance1);
 	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
 	stochdepth_parallel(call, b->batch, second_convolution, b);
-	statistics(b, with_statistics ? b->mean2 : mean, with_statistics ? b->variance2 : variance);
-	put_back(b->sums, &kept_sums);
+	if (!has_statistics)
+		statistics(b, b->mean2, b->variance2);
+	put_back(memory, &kept_sums);
 }
 
 void stochdepth_forward(ffi_call *call, block *b) {
-	convolutions(call, b, 1);
+	convolutions(call, b, 0);
 	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
 	stochdepth_parallel(call, b->batch, add_shortcut, b);
 }
 
 // --- Backward ---
 
+// The last convolution of a block is the second, that of the stem the first.
 static void output_gradient_sums(void *data, int n) {
 	block *b = data;
 	size_t at = n * output_size(b), row = (size_t)n * b->one.out;
-	image->gradient_sums(pixels(b), b->one.out, b->output + at, b->dh + at, b->second + at, b->sums + row, b->products + row);
+	const float *last = b->second ? b->second : b->first;
+	image->gradient_sums(pixels(b), b->one.out, b->output + at, b->dh + at, last + at, b->sums + row, b->products + row);
 }
 
 // normalization_gradient sums up dscale and doffset and sets the coefficients of
@@ -241,7 +248,7 @@ void stochdepth_backward(ffi_call *call, block *b, int recompute) {
 	size_t kernel = (size_t)9 * b->one.out * b->one.out, sums = (size_t)b->batch * b->one.out;
 	convolution back1 = backwards(&b->one), back2 = backwards(&b->two);
 	if (recompute)
-		convolutions(call, b, 0);
+		convolutions(call, b, 1);
 	b->sums = take(2 * sums + kernel + image->packed_size(&back1) + image->packed_size(&back2), &kept_sums);
 	b->products = b->sums + sums;
 	float *flipped = b->products + sums;
@@ -288,12 +295,6 @@ void stochdepth_stem(ffi_call *call, block *b) {
 	put_back(b->sums, &kept_sums);
 }
 
-static void stem_gradient_sums(void *data, int n) {
-	block *b = data;
-	size_t at = n * output_size(b), row = (size_t)n * b->one.out;
-	image->gradient_sums(pixels(b), b->one.out, b->output + at, b->dh + at, b->first + at, b->sums + row, b->products + row);
-}
-
 static void stem_kernel_gradient(void *data, int part) {
 	block *b = data;
 	const convolution *c = &b->one, wide = {c->height, c->width, 1, WIDE, c->out};
@@ -314,7 +315,7 @@ void stochdepth_stem_gradient(ffi_call *call, block *b) {
 	b->products = b->sums + sums;
 	float *dkernel = b->products + sums;
 	b->dy = dkernel + kernel - b->batch * output_size(b); // kernel_sums looks behind the images
-	stochdepth_parallel(call, b->batch, stem_gradient_sums, b);
+	stochdepth_parallel(call, b->batch, output_gradient_sums, b);
 	normalization_gradient(b, b->scale1, b->mean1, b->variance1, b->dscale1, b->doffset1);
 	stochdepth_parallel(call, b->parts, stem_kernel_gradient, b);
 	add_parts(b, &wide, dkernel);

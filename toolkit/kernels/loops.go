@@ -32,10 +32,6 @@ var bodies = map[string]struct {
 	BackwardStem: {"stochdepth_stem_gradient", []string{"dkernel", "dscale", "doffset"}, "subtract"},
 }
 
-// value is a parameter of a loop's body: its name, "%forward_block_h", and its type,
-// "128x32x32x16xf32".
-type value struct{ name, of string }
-
 var (
 	bodyPattern   = regexp.MustCompile(`\^body\(%([a-z]+_(?:block|stem)_)k: tensor<i32>, ([^)]*)\) :\n`)
 	valuePattern  = regexp.MustCompile(`(%\S+): tensor<(\S+)>`)
@@ -49,7 +45,7 @@ var unset = []string{
 
 var (
 	loopPattern   = regexp.MustCompile(`= "stablehlo\.while"\(([^)]*)\) ?\(\{\s*\^cond\(([^)]*)\)`)
-	zerosPattern  = `(?m)^(\s*)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : \(tensor<f32>\) -> tensor<(\S+)>$`
+	zerosPattern  = `(?m)^(\s*)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : \(tensor<f32>\) -> tensor<\S+>$`
 	updatePattern = `%s = "stablehlo\.dynamic_update_slice"\((%%[^,]+),`
 )
 
@@ -70,9 +66,7 @@ func leaveUnset(program string) string {
 				continue
 			}
 			program = regexp.MustCompile(fmt.Sprintf(zerosPattern, regexp.QuoteMeta(zeros))).ReplaceAllString(program,
-				fmt.Sprintf(`$1%s = "stablehlo.custom_call"() { call_target_name = "stochdepth_memory", api_version = 4 : i32, `+
-					`backend_config = { number = %d : i32 }, operand_layouts = [], result_layouts = [%s] } : () -> tensor<$2>`,
-					zeros, 10*number+i, layout(m[2])))
+				"${1}"+customCall([]value{{zeros, m[2]}}, "stochdepth_memory", fmt.Sprintf("number = %d : i32", 10*number+i), nil, nil))
 		}
 	}
 	return program
@@ -151,48 +145,22 @@ func tiled(height, width, out int) bool {
 // blockCall is the body of a loop that calls one function for its open block and moves on.
 func blockCall(kind string, values []value, number int) string {
 	of := bodies[kind]
-	name := func(i int) string { return fmt.Sprintf("%%block_call%d_%d", number, i) }
-	one, next := name(1000), name(1001)
-	var arguments, returned, types, layouts, written, writtenTypes, writtenLayouts, aliases []string
+	name := func(of string) string { return fmt.Sprintf("%%block_call%d_%s", number, of) }
+	one, next := value{name("1000"), "i32"}, value{name("1001"), "i32"}
+	returned := append([]value{next}, values[1:]...)
+	var results []value
+	var written []int
 	for i, v := range values {
-		arguments, types, layouts = append(arguments, v.name), append(types, tensor(v.of)), append(layouts, layout(v.of))
-		switch {
-		case i == 0:
-			returned = append(returned, next)
-		case slices.Contains(of.results, strings.TrimPrefix(v.name, "%"+kind)):
-			result := name(len(written))
-			returned = append(returned, result)
-			tuple := ""
-			if len(of.results) > 1 {
-				tuple = fmt.Sprint(len(written))
-			}
-			aliases = append(aliases, fmt.Sprintf("#stablehlo.output_operand_alias<output_tuple_indices = [%s], operand_index = %d, operand_tuple_indices = []>", tuple, i))
-			written, writtenTypes, writtenLayouts = append(written, result), append(writtenTypes, tensor(v.of)), append(writtenLayouts, layout(v.of))
-		default:
-			returned = append(returned, v.name)
+		if slices.Contains(of.results, strings.TrimPrefix(v.name, "%"+kind)) {
+			returned[i].name = name(fmt.Sprint(len(results)))
+			results, written = append(results, returned[i]), append(written, i)
 		}
 	}
-	list := func(s []string) string { return strings.Join(s, ", ") }
 	return fmt.Sprintf(`%s = "stablehlo.constant"() { value = dense<1> : tensor<i32> } : () -> tensor<i32>
 %s = "stablehlo.%s"(%s, %s) : (tensor<i32>, tensor<i32>) -> tensor<i32>
-%s = "stablehlo.custom_call"(%s) { call_target_name = %q, api_version = 4 : i32, backend_config = {}, operand_layouts = [%s], result_layouts = [%s], output_operand_aliases = [%s] } : (%s) -> (%s)
+%s
 "stablehlo.return"(%s) : (%s) -> ()`,
-		one, next, of.step, values[0].name, one,
-		list(written), list(arguments), of.function, list(layouts), list(writtenLayouts), list(aliases), list(types), list(writtenTypes),
-		list(returned), list(types))
-}
-
-func tensor(of string) string { return "tensor<" + of + ">" }
-
-// layout is row-major, for a type such as "128x32x32x16xf32".
-func layout(of string) string {
-	rank := strings.Count(of, "x")
-	if rank == 0 {
-		return "dense<> : tensor<0xindex>"
-	}
-	axes := make([]string, rank)
-	for i := range axes {
-		axes[i] = fmt.Sprint(rank - 1 - i)
-	}
-	return fmt.Sprintf("dense<[%s]> : tensor<%dxindex>", strings.Join(axes, ", "), rank)
+		one.name, next.name, of.step, values[0].name, one.name,
+		customCall(results, of.function, "", values, written),
+		list(returned, value.nameOf), list(returned, value.tensor))
 }

@@ -99,9 +99,53 @@ func supported(x, y string, gradient bool) bool {
 	return tiled(height, width, out) && (!gradient || in%16 == 0)
 }
 
-func call(name, target, a, b, shapeA, shapeB, shape string) string {
-	const rowMajor = "dense<[3, 2, 1, 0]> : tensor<4xindex>"
-	return fmt.Sprintf(`%s = "stablehlo.custom_call"(%s, %s) { call_target_name = %q, api_version = 4 : i32, backend_config = {}, `+
-		`operand_layouts = [%s, %s], result_layouts = [%s] } : (tensor<%s>, tensor<%s>) -> tensor<%s>`,
-		name, a, b, target, rowMajor, rowMajor, rowMajor, shapeA, shapeB, shape)
+// call is a statement that calls a function of two arrays.
+func call(name, function, a, b, shapeA, shapeB, shape string) string {
+	return customCall([]value{{name, shape}}, function, "", []value{{a, shapeA}, {b, shapeB}}, nil)
+}
+
+// customCall is a statement that calls a function. config tells calls apart that must not be merged into
+// one; written gives for each result the argument in whose memory it is, or is nil.
+func customCall(results []value, function, config string, arguments []value, written []int) string {
+	var aliases []string
+	for i, argument := range written {
+		tuple := ""
+		if len(results) > 1 {
+			tuple = fmt.Sprint(i)
+		}
+		aliases = append(aliases, fmt.Sprintf("#stablehlo.output_operand_alias<output_tuple_indices = [%s], operand_index = %d, operand_tuple_indices = []>", tuple, argument))
+	}
+	return fmt.Sprintf(`%s = "stablehlo.custom_call"(%s) { call_target_name = %q, api_version = 4 : i32, backend_config = {%s}, `+
+		`operand_layouts = [%s], result_layouts = [%s], output_operand_aliases = [%s] } : (%s) -> (%s)`,
+		list(results, value.nameOf), list(arguments, value.nameOf), function, config,
+		list(arguments, value.layout), list(results, value.layout), strings.Join(aliases, ", "),
+		list(arguments, value.tensor), list(results, value.tensor))
+}
+
+// value is an array of the program: its name, "%forward_block_h", and its type, "128x32x32x16xf32".
+type value struct{ name, of string }
+
+func (v value) nameOf() string { return v.name }
+func (v value) tensor() string { return "tensor<" + v.of + ">" }
+
+// layout is row-major.
+func (v value) layout() string {
+	rank := strings.Count(v.of, "x")
+	if rank == 0 {
+		return "dense<> : tensor<0xindex>"
+	}
+	axes := make([]string, rank)
+	for i := range axes {
+		axes[i] = fmt.Sprint(rank - 1 - i)
+	}
+	return fmt.Sprintf("dense<[%s]> : tensor<%dxindex>", strings.Join(axes, ", "), rank)
+}
+
+// list joins what of gives of the values.
+func list(values []value, of func(value) string) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = of(v)
+	}
+	return strings.Join(parts, ", ")
 }
