@@ -25,6 +25,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"stochdepth/toolkit/kernels"
+	"stochdepth/toolkit/project"
 )
 
 // Open finds the plugin as [Find] does, loads it and opens its device. The
@@ -51,6 +52,9 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	}
 	if plugin.Kind == CPU {
 		_ = kernels.Install(plugin.Path) // XLA's own are slower, but there for every machine
+		if root, err := project.Root(); err == nil {
+			kernels.KeepIn(filepath.Join(root, "data", "cache", "executables"))
+		}
 	}
 	b, err := xla.New(plugin.Path + "," + plugin.options())
 	if err != nil {

@@ -13,7 +13,54 @@
 // Exported by kernels.go: the program to compile instead, from malloc, or NULL to leave it.
 extern char *stochdepthRewrite(char *code, size_t size, size_t *new_size);
 
+// Exported by executables.go: the kept executable of a program, from malloc, or NULL; notice that it was
+// loaded; to keep one.
+extern void *stochdepthFind(char *program, size_t program_size, char *options, size_t options_size, size_t *size);
+extern void stochdepthLoaded(void);
+extern void stochdepthKeep(char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
+
 static const pjrt_api *plugin;
+
+// failed reports whether there is an error, and forgets it.
+static int failed(void *error) {
+	if (error)
+		plugin->destroy_error(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = error});
+	return error != NULL;
+}
+
+// keep keeps the executable that args became.
+static void keep(const pjrt_compile_args *args) {
+	pjrt_object_args get = {.size = sizeof get, .object = args->executable};
+	if (failed(plugin->get_executable(&get)))
+		return;
+	pjrt_serialize_args serialize = {.size = sizeof serialize, .executable = get.result};
+	if (!failed(plugin->serialize(&serialize))) {
+		stochdepthKeep(args->program->code, args->program->code_size, args->options, args->options_size,
+			serialize.bytes, serialize.bytes_size);
+		serialize.delete(serialize.owner);
+	}
+	failed(plugin->destroy_executable(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = get.result}));
+}
+
+// load_or_compile loads the executable that a program became once, or compiles it.
+static void *load_or_compile(pjrt_compile_args *args) {
+	pjrt_load_args load = {.size = sizeof load, .client = args->client};
+	void *kept = stochdepthFind(args->program->code, args->program->code_size, args->options, args->options_size, &load.bytes_size);
+	if (kept) {
+		load.bytes = kept;
+		int missed = failed(plugin->load(&load));
+		free(kept);
+		if (!missed) {
+			args->executable = load.executable;
+			stochdepthLoaded();
+			return NULL;
+		}
+	}
+	void *error = plugin->compile(args);
+	if (!error)
+		keep(args);
+	return error;
+}
 
 // compile hands XLA the program with our kernels in it.
 static void *compile(pjrt_compile_args *args) {
@@ -23,12 +70,12 @@ static void *compile(pjrt_compile_args *args) {
 	if (program->format_size == 4 && memcmp(program->format, "mlir", 4) == 0)
 		code = stochdepthRewrite(program->code, program->code_size, &size);
 	if (!code)
-		return plugin->compile(args);
+		return load_or_compile(args);
 	pjrt_program ours = *program;
 	ours.code = code;
 	ours.code_size = size;
 	args->program = &ours;
-	void *error = plugin->compile(args);
+	void *error = load_or_compile(args);
 	args->program = program;
 	free(code);
 	return error;
@@ -41,7 +88,7 @@ const char *stochdepth_interpose(const char *path, void **api) {
 	const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(library, "GetPjrtApi");
 	if (!get || !(plugin = get()))
 		return "it has no GetPjrtApi";
-	if (plugin->version.major != 0)
+	if (plugin->version.major != 0 || plugin->size < sizeof *plugin)
 		return "its PJRT version is unknown";
 	const pjrt_ffi_extension *ffi = NULL;
 	for (pjrt_extension *e = plugin->extensions; e; e = e->next)

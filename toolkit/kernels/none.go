@@ -17,3 +17,9 @@ func Processor(path string) string { return "" }
 
 // Replaced is 0.
 func Replaced() int { return 0 }
+
+// KeepIn does nothing.
+func KeepIn(folder string) {}
+
+// Loaded is 0.
+func Loaded() int { return 0 }

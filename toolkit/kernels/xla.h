@@ -1,5 +1,5 @@
 // The small part of two of XLA's C interfaces that this package uses, in its own words: PJRT's table of
-// functions, to see programs before they are compiled, and the calls into foreign functions (FFI) that
+// functions, to see programs before they are compiled and to keep what they become, and the calls into foreign functions (FFI) that
 // the CPU plugin makes. Both interfaces only grow at their ends within a major version.
 #ifndef STOCHDEPTH_XLA_H
 #define STOCHDEPTH_XLA_H
@@ -31,10 +31,37 @@ typedef struct {
 	pjrt_extension *extensions;
 	void *client;
 	const pjrt_program *program;
-	// options and the result follow
+	char *options;
+	size_t options_size;
+	void *executable; // out; a loaded one
 } pjrt_compile_args;
 
-typedef void *pjrt_compile(pjrt_compile_args *); // returns an error or NULL
+typedef struct {
+	size_t size;
+	pjrt_extension *extensions;
+	void *object, *result;
+} pjrt_object_args; // of several functions: one object, and what comes of it, if anything
+
+typedef struct {
+	size_t size;
+	pjrt_extension *extensions;
+	const void *executable;
+	char *bytes; // out; until they are deleted
+	size_t bytes_size;
+	void *owner;
+	void (*delete)(void *owner);
+} pjrt_serialize_args;
+
+typedef struct {
+	size_t size;
+	pjrt_extension *extensions;
+	void *client;
+	const char *bytes;
+	size_t bytes_size;
+	void *executable; // out; a loaded one
+	const char *options; // NULL: as it was compiled
+	size_t options_size;
+} pjrt_load_args;
 
 typedef struct {
 	size_t size;
@@ -44,8 +71,18 @@ typedef struct {
 		pjrt_extension *extensions;
 		int major, minor;
 	} version;
-	void *before[20]; // PJRT_Error_Destroy to PJRT_Client_AddressableMemories
-	pjrt_compile *compile;
+	// The functions in their order; all that can fail return an error or NULL.
+	void (*destroy_error)(pjrt_object_args *);
+	void *skipped1[19]; // PJRT_Error_Message to PJRT_Client_AddressableMemories
+	void *(*compile)(pjrt_compile_args *);
+	void *skipped2[19]; // PJRT_Client_DefaultDeviceAssignment to PJRT_Memory_AddressableByDevices
+	void *(*destroy_executable)(pjrt_object_args *);
+	void *skipped3[8]; // PJRT_Executable_Name to PJRT_Executable_OptimizedProgram
+	void *(*serialize)(pjrt_serialize_args *);
+	void *skipped4; // PJRT_LoadedExecutable_Destroy
+	void *(*get_executable)(pjrt_object_args *); // of a loaded one
+	void *skipped5[4]; // PJRT_LoadedExecutable_AddressableDevices to PJRT_LoadedExecutable_Execute
+	void *(*load)(pjrt_load_args *);
 	// more functions follow
 } pjrt_api;
 

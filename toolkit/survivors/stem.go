@@ -25,11 +25,12 @@ func stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 		st.add(name, initial[name].Shape())
 	}
 	channels := shapes.Make(l.wide, l.stage.Out)
-	for name, shape := range map[string]shapes.Shape{"output": l.output, "first": l.output, "mean": channels, "variance": channels} {
-		initial[name] = Zeros(g, shape)
-	}
-	for _, name := range []string{"output", "first", "mean", "variance"} {
-		st.add(name, initial[name].Shape())
+	for _, r := range []struct {
+		name  string
+		shape shapes.Shape
+	}{{"output", l.output}, {"first", l.output}, {"mean", channels}, {"variance", channels}} {
+		initial[r.name] = Zeros(g, r.shape)
+		st.add(r.name, r.shape)
 	}
 	results := st.while(g, kernels.ForwardStem, initial, func(v map[string]*Node) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(1)))
