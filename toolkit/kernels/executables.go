@@ -36,12 +36,13 @@ var kept struct {
 
 var loaded atomic.Int64
 
-// KeepIn sets the folder that keeps executables from now on; "" keeps none. A folder that cannot be
-// written keeps none either, which costs time and nothing else.
-func KeepIn(folder string) {
+// KeepIn sets the folder that keeps executables from now on and returns the one before; "" keeps none. A
+// folder that cannot be written keeps none either, which costs time and nothing else.
+func KeepIn(folder string) (before string) {
 	kept.Lock()
 	defer kept.Unlock()
-	kept.folder = folder
+	before, kept.folder = kept.folder, folder
+	return before
 }
 
 // Loaded counts the executables that were loaded so far instead of compiled.
@@ -113,7 +114,9 @@ func stochdepthKeep(program *C.char, programSize C.size_t, options *C.char, opti
 }
 
 // view is C's memory, valid during the call.
-func view(data *C.char, size C.size_t) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(data)), size) }
+func view(data *C.char, size C.size_t) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(data)), size)
+}
 
 // keep writes an executable, whole or not at all.
 func keep(file string, executable []byte) error {

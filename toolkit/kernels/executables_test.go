@@ -18,8 +18,8 @@ func TestExecutables(t *testing.T) {
 	b := backendtest.Open(t)
 	before := kernels.Replaced()
 	folder := filepath.Join(t.TempDir(), "executables")
-	kernels.KeepIn(folder)
-	t.Cleanup(func() { kernels.KeepIn("") })
+	earlier := kernels.KeepIn(folder)
+	t.Cleanup(func() { kernels.KeepIn(earlier) })
 	x := make([]float32, 8*8*16)
 	w := make([]float32, 3*3*16*16)
 	for i := range x {

@@ -19,7 +19,7 @@ func Processor(path string) string { return "" }
 func Replaced() int { return 0 }
 
 // KeepIn does nothing.
-func KeepIn(folder string) {}
+func KeepIn(folder string) string { return "" }
 
 // Loaded is 0.
 func Loaded() int { return 0 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -75,5 +76,8 @@ func state(run *runs.Run) string {
 		return "no epoch yet"
 	}
 	last := run.Rows[len(run.Rows)-1]
+	if math.IsNaN(last.TestError) {
+		return fmt.Sprintf("training loss %.3f, validation error %.1f %%", last.TrainLoss, last.ValidationError)
+	}
 	return fmt.Sprintf("training loss %.3f, test error %.1f %%", last.TrainLoss, last.TestError)
 }

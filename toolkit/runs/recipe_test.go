@@ -83,6 +83,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"weight decay":       {[][2]string{{"weight_decay", "inf"}}, "weight_decay is +Inf: it must be 0 or more"},
 		"milestones order":   {[][2]string{{"milestones", "0.75,0.5"}}, "milestones [0.75 0.5] must be ascending fractions"},
 		"milestones, epochs": {[][2]string{{"milestones", "250,375"}}, "must be ascending fractions"},
+		"test every":         {[][2]string{{"test_every", "-1"}}, "test_every is -1"},
 		"evaluate every":     {[][2]string{{"evaluate_every", "-1"}}, "evaluate_every is -1"},
 		"images":             {[][2]string{{"train_images", "-5"}}, "train_images is -5"},
 	} {

@@ -18,7 +18,7 @@ type Row struct {
 	TrainLoss         float64 // mean cross-entropy since the row before
 	TrainError        float64 // percent, since the row before
 	ValidationError   float64 // percent
-	TestError         float64 // percent; only reported, never selected on
+	TestError         float64 // percent; only reported, never selected on; NaN where the recipe's test_every leaves it out
 	OpenBlocksMean    float64 // mean number of open blocks a minibatch since the row before
 	GradientMagnitude float64 // mean absolute gradient of the first convolution of block 1 (Fig. 7)
 	Seconds           float64 // training wall time so far, over all sessions of the run

@@ -96,6 +96,8 @@ func (r Recipe) validateSchedule() error {
 		return fmt.Errorf("weight_decay is %v: it must be 0 or more", r.WeightDecay)
 	case r.EvaluateEvery < 0:
 		return fmt.Errorf("evaluate_every is %d: give steps, or 0 for the end of each epoch", r.EvaluateEvery)
+	case r.TestEvery < 0:
+		return fmt.Errorf("test_every is %d: give a number of evaluations, or 0 to test at each", r.TestEvery)
 	}
 	last := 0.0
 	for _, m := range r.Milestones {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -117,6 +118,21 @@ func (w *Writer) TruncateAfter(step int64) error {
 		return nil
 	}
 	return w.rewrite(w.rows[:keep])
+}
+
+// SetTestError adds the test error, in percent, to the row of a step that was not evaluated on the test part.
+func (w *Writer) SetTestError(step int64, percent float64) error {
+	if err := w.lock.check(); err != nil {
+		return err
+	}
+	rows := slices.Clone(w.rows)
+	for i := range rows {
+		if rows[i].Step == step {
+			rows[i].TestError = percent
+			return w.rewrite(rows)
+		}
+	}
+	return fmt.Errorf("the log of %s has no row of step %d", w.dir, step)
 }
 
 // WriteResult replaces result.json.

@@ -157,13 +157,18 @@ func (s *session) train(ctx context.Context) error {
 			return s.stop(ctx)
 		}
 		if err := s.evaluate(ctx); err != nil {
-			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				return s.stop(ctx)
-			}
-			return err
+			return s.orStop(ctx, err)
 		}
 	}
-	return nil
+	return s.orStop(ctx, s.testBest(ctx))
+}
+
+// orStop stops the run if err is that of the cancelled context.
+func (s *session) orStop(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return s.stop(ctx)
+	}
+	return err
 }
 
 // evaluationDue reports whether the run is at the end of an epoch, or at a multiple of the recipe's
@@ -257,9 +262,11 @@ func (s *session) evaluate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	test, err := s.model.Evaluate(ctx, s.data.Test)
-	if err != nil {
-		return err
+	test := Score{Error: math.NaN()}
+	if every := max(1, s.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
+		if test, err = s.model.Evaluate(ctx, s.data.Test); err != nil {
+			return err
+		}
 	}
 	g := s.at.Row
 	row := runs.Row{
@@ -287,6 +294,31 @@ func (s *session) evaluate(ctx context.Context) error {
 	s.evaluationTime += time.Since(clock)
 	s.report("training", &row)
 	return nil
+}
+
+// testBest measures the test error of the best epoch, the number to report, if it is not known yet.
+func (s *session) testBest(ctx context.Context) error {
+	best, ok := runs.Best(s.writer.Rows())
+	if !ok || !math.IsNaN(best.TestError) {
+		return nil
+	}
+	s.report("evaluating", nil)
+	model, err := NewModel(s.backend, s.Recipe, len(s.data.Classes), s.model.Normalization)
+	if err != nil {
+		return err
+	}
+	p, found, err := s.checkpoints.restore(model, Best)
+	if err != nil {
+		return err
+	}
+	if !found || p.Step != best.Step {
+		return fmt.Errorf("the run %s has lost the checkpoint of its best epoch, so its test error cannot be measured: delete the folder to train it anew", s.Dir)
+	}
+	test, err := model.Evaluate(ctx, s.data.Test)
+	if err != nil {
+		return err
+	}
+	return s.writer.SetTestError(best.Step, test.Error)
 }
 
 // stop saves a checkpoint in the middle of an epoch.

@@ -89,6 +89,29 @@ func trainUntilKilled(dir string) {
 	panic(err)
 }
 
+// Rarer tests change no row but for the test errors left out, and the number to report is known all the same.
+func TestTestEvery(t *testing.T) {
+	r := tiny(t)
+	r.LearningRate = 1 // high enough for the last epoch not to be the best
+	each, err := train(t, context.Background(), filepath.Join(t.TempDir(), "each"), r, nil)
+	require.NoError(t, err)
+	best, _ := each.Best()
+	require.Less(t, best.Epoch, 3.0, "choose another recipe for this test")
+
+	r.TestEvery = 5
+	rare, err := train(t, context.Background(), filepath.Join(t.TempDir(), "rare"), r, nil)
+	require.NoError(t, err)
+	require.Equal(t, best.TestError, rare.Result.TestError)
+	for i, row := range withoutSeconds(rare.Rows) {
+		want := withoutSeconds(each.Rows)[i]
+		if tested := i == 2 || row.Step == best.Step; !tested {
+			require.True(t, math.IsNaN(row.TestError))
+			row.TestError, want.TestError = 0, 0
+		}
+		require.Equal(t, want, row)
+	}
+}
+
 // A run that is killed in the middle of an epoch, and one that is stopped there in order, both end in
 // the same bits as a run that was left alone: parameters, velocities, averages, and every row.
 func TestResume(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -74,8 +75,12 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 
 // describe puts a row of the log into a line.
 func describe(r runs.Row) string {
-	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%, test %.2f %%  open blocks %.2f  %s",
-		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, r.TestError, r.OpenBlocksMean,
+	test := ""
+	if !math.IsNaN(r.TestError) {
+		test = fmt.Sprintf(", test %.2f %%", r.TestError)
+	}
+	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%%s  open blocks %.2f  %s",
+		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean,
 		time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))
 }
 
