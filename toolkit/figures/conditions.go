@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -111,23 +112,26 @@ func repeats(list []*runs.Run) string {
 	return fmt.Sprintf("%d to %d", low, high)
 }
 
-// many lists a few values; of many numbers it tells the range, of other values the first and the count.
+// many lists a few values, numbers in ascending order; of many numbers it tells the range, of other values the first
+// and the count.
 func many(values []string) string {
-	if len(values) > 6 {
-		low, high := math.Inf(1), math.Inf(-1)
-		for _, value := range values {
-			x, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				x = math.NaN()
-			}
-			low, high = min(low, x), max(high, x)
+	numbers := make(map[string]float64)
+	for _, value := range values {
+		if x, err := strconv.ParseFloat(value, 64); err == nil {
+			numbers[value] = x
 		}
-		if !math.IsNaN(low) {
-			return fmt.Sprintf("%s to %s (%d values)", decimal(low), decimal(high), len(values))
-		}
-		return fmt.Sprintf("%s and %d others", strings.Join(values[:2], ", "), len(values)-2)
 	}
-	return enumerate(values)
+	numeric := len(numbers) == len(values)
+	if numeric {
+		values = slices.SortedFunc(slices.Values(values), func(a, b string) int { return cmp.Compare(numbers[a], numbers[b]) })
+	}
+	switch {
+	case len(values) <= 6:
+		return enumerate(values)
+	case numeric:
+		return fmt.Sprintf("%s to %s (%d values)", decimal(numbers[values[0]]), decimal(numbers[values[len(values)-1]]), len(values))
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(values[:2], ", "), len(values)-2)
 }
 
 func plural(several bool) string {

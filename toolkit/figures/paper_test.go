@@ -170,7 +170,7 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	require.True(t, math.IsNaN(bars[0].Stochastic.Mean))
 	_, err = figures.DepthBarsOf(list)
 	require.EqualError(t, err, "the runs have more than one stochastic setting at 20 layers: name those of one")
-	require.Contains(t, figures.OfRuns(list).Caption, "20 and 56 layers; linear rule, p_L = 0.7 and 0.5; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
+	require.Contains(t, figures.OfRuns(list).Caption, "20 and 56 layers; linear rule, p_L = 0.5 and 0.7; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
 }
 
 // Poisson's binomial distribution against all gate patterns, and the draws against the run's log.
