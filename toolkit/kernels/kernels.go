@@ -9,10 +9,10 @@
 // XLA as foreign functions and run on XLA's threads. It takes float32 with stride 1 or 2 and channels in
 // multiples of 16; all else stays XLA's, and so does everything on processors without AVX2, on GPUs, under
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
-// what XLA compiled for the next start.
+// what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
 //
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go (what is
-// kept), rewrite.go and loops.go (the program), calls.c (what XLA calls), block.c (a block), image.h and winograd.h (one image), parallel.c.
+// kept), memory.c, rewrite.go, loops.go and inplace.go (the program), calls.c (what XLA calls), block.c (a block), image.h and winograd.h (one image), parallel.c.
 package kernels
 
 /*

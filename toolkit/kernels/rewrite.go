@@ -15,7 +15,7 @@ func rewrite(program string) (string, int) {
 	}
 	program, calls := rewriteLoops(program)
 	if calls > 0 {
-		program = leaveUnset(program)
+		program = updateInPlace(leaveUnset(program))
 	}
 	defined := make(map[string]transposition)
 	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {

@@ -57,3 +57,15 @@ func TestZerosOfOthersStay(t *testing.T) {
 	program, _ := rewrite(loop + `    %11 = "stablehlo.add"(%1, %1)` + "\n")
 	require.NotContains(t, program, "stochdepth_memory")
 }
+
+// A training step writes new variables over old ones of their type; other programs keep theirs.
+func TestVariablesAreUpdatedInPlace(t *testing.T) {
+	const step = `
+  func.func @main(%arg0: tensor<4xf32>, %_network_a: tensor<4xf32>, %_network_b: tensor<2x4xf32>, %_network_c: tensor<4xf32>, %_optimizer_velocity_network_a: tensor<4xf32>, %_global_step: tensor<i64>) -> (tensor<4xf32>, tensor<2x4xf32>, tensor<4xf32>, tensor<f32>) {
+`
+	require.Equal(t, `
+  func.func @main(%arg0: tensor<4xf32>, %_network_a: tensor<4xf32> {tf.aliasing_output = 0 : i32}, %_network_b: tensor<2x4xf32> {tf.aliasing_output = 1 : i32}, %_network_c: tensor<4xf32> {tf.aliasing_output = 2 : i32}, %_optimizer_velocity_network_a: tensor<4xf32>, %_global_step: tensor<i64>) -> (tensor<4xf32>, tensor<2x4xf32>, tensor<4xf32>, tensor<f32>) {
+`, updateInPlace(step))
+	evaluation := strings.ReplaceAll(step, "_optimizer_velocity", "_other")
+	require.Equal(t, evaluation, updateInPlace(evaluation))
+}

@@ -6,7 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"syscall"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -166,13 +167,20 @@ func spread(open, blocks int) depth.Gates {
 	return gates
 }
 
-// peakMemory is the most memory that this process has held, in MB.
+// peakMemory is the most memory that this process has held, in MB, or 0 where the system does not tell. (That of
+// getrusage begins with what the process held that started it.)
 func peakMemory() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return float64(u.Maxrss) * 1024 / 1e6
+	for line := range strings.Lines(string(status)) {
+		if text, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kB, _ := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 64)
+			return kB * 1024 / 1e6
+		}
+	}
+	return 0
 }
 
 // Peak is what the device reaches at a product of two float32 matrices of 4096, the best of ten, in GFLOP/s.

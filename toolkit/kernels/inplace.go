@@ -1,0 +1,37 @@
+package kernels
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var (
+	mainPattern     = regexp.MustCompile(`(?m)^(\s*func\.func @main\()(.*)\) -> \((.*)\) \{$`)
+	variablePattern = regexp.MustCompile(`(%_(?:network|optimizer_velocity)_\S+: tensor<(\S+)>)`)
+	resultsPattern  = regexp.MustCompile(`tensor<(\S+)>`)
+)
+
+// updateInPlace lets a training step write the network's new variables into the memory of the old ones, which GoMLX
+// gives away for that: of each type, the first variable's into the first result, and so on. XLA copies where a value
+// is still needed, so that the order matters for the time alone.
+func updateInPlace(program string) string {
+	at := mainPattern.FindStringSubmatchIndex(program)
+	if at == nil || !strings.Contains(program, "%_optimizer_velocity_") {
+		return program
+	}
+	results := make(map[string][]int) // by type
+	for i, m := range resultsPattern.FindAllStringSubmatch(program[at[6]:at[7]], -1) {
+		results[m[1]] = append(results[m[1]], i)
+	}
+	parameters := variablePattern.ReplaceAllStringFunc(program[at[4]:at[5]], func(match string) string {
+		of := variablePattern.FindStringSubmatch(match)[2]
+		free := results[of]
+		if len(free) == 0 {
+			return match
+		}
+		results[of] = free[1:]
+		return fmt.Sprintf("%s {tf.aliasing_output = %d : i32}", match, free[0])
+	})
+	return program[:at[4]] + parameters + program[at[5]:]
+}

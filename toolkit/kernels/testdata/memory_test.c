@@ -1,0 +1,91 @@
+// Uses the memory of large blocks as XLA does. Says what is wrong, or nothing.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHECK(condition) do { if (!(condition)) { printf("line %d: not %s\n", __LINE__, #condition); exit(1); } } while (0)
+
+enum { MB = 1 << 20 };
+
+static char *take(size_t size) {
+	void *data = NULL;
+	CHECK(posix_memalign(&data, 64, size) == 0 && data);
+	return data;
+}
+
+// resident is the memory of this process, in bytes.
+static size_t resident(void) {
+	size_t total, pages;
+	FILE *f = fopen("/proc/self/statm", "r");
+	CHECK(f && fscanf(f, "%zu %zu", &total, &pages) == 2);
+	fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void *free_soon(void *data) {
+	usleep(5000);
+	free(data);
+	return NULL;
+}
+
+int main(void) {
+	// A block stays for the next that fits, as it is, whatever came to lie in the heap meanwhile.
+	char *first = take(100 * MB);
+	memset(first, 7, 100 * MB);
+	free(first);
+	char *small = malloc(1000);
+	for (int i = 0; i < 100; i++) {
+		char *again = take(90 * MB + i);
+		CHECK(again == first && again[50 * MB] == 7);
+		free(again);
+	}
+	free(small);
+
+	// Two at a time are two.
+	char *a = take(100 * MB), *b = NULL;
+	b = take(100 * MB);
+	CHECK(a != b);
+	memset(a, 1, 100 * MB), memset(b, 2, 100 * MB);
+	CHECK(a[0] == 1 && a[100 * MB - 1] == 1 && b[0] == 2);
+	free(a), free(b);
+
+	// One that fits in none of them ends them.
+	size_t before = resident();
+	char *large = take(400 * MB);
+	CHECK(before - resident() > 190 * (size_t)MB);
+	memset(large, 3, 400 * MB);
+	free(large);
+	small = take(64 * MB); // and is itself too large for this one
+	CHECK(small != large && resident() < before);
+	free(small);
+
+	// One that is about to be given back is waited for.
+	a = take(100 * MB);
+	pthread_t thread;
+	CHECK(!pthread_create(&thread, NULL, free_soon, a));
+	b = take(100 * MB);
+	CHECK(a == b);
+	pthread_join(thread, NULL);
+	free(b);
+
+	// All else is the C library's.
+	char *many[1000];
+	for (int i = 0; i < 1000; i++) {
+		void *data;
+		CHECK(!posix_memalign(&data, 1 << (3 + i % 10), 10 * i + 1) && (uintptr_t)data % (1 << (3 + i % 10)) == 0);
+		memset(many[i] = data, i, 10 * i + 1);
+	}
+	for (int i = 0; i < 1000; i++)
+		free(many[i]);
+	void *data;
+	CHECK(posix_memalign(&data, 24, 100) == EINVAL && posix_memalign(&data, 4, 100) == EINVAL && posix_memalign(&data, 0, 100 * MB) == EINVAL);
+	CHECK(posix_memalign(&data, 64, SIZE_MAX / 4) == ENOMEM);
+	free(NULL);
+	return 0;
+}
