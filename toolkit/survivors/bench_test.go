@@ -13,7 +13,6 @@ import (
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/optimizer"
 	"stochdepth/toolkit/resnet"
 )
 
@@ -51,46 +50,6 @@ func BenchmarkStep(b *testing.B) {
 			})
 		}
 	}
-}
-
-// BenchmarkDepth shows that the compiled program does not grow with the depth: the time of the first
-// call, compilation included, of a minibatch of 16 at 20, 110 and 1202 layers, the time of a step, and
-// the most memory the process has held so far.
-//
-//	go test -run '^$' -bench Depth -benchtime 2x ./toolkit/survivors
-func BenchmarkDepth(b *testing.B) {
-	engine := backendtest.Open(b)
-	for _, layers := range []int{20, 110, 1202} {
-		b.Run(fmt.Sprint(layers), func(b *testing.B) {
-			n := network(b, layers, dtypes.Float32)
-			store := model.NewStore()
-			require.NoError(b, n.Initialize(store, 7, resnet.ScaleOne))
-			exec := model.MustNewExec(engine, store, func(scope *model.Scope, images, gates, labels *Node) *Node {
-				scope.Store().SetTraining(images.Graph(), true)
-				mean := crossEntropy(forms["survivors"](n, scope, images, gates), labels)
-				(&optimizer.SGD{Momentum: 0.9, WeightDecay: 1e-4}).UpdateGraph(scope, images.Graph(), mean)
-				return mean
-			})
-			images, labels := batch(n, 16)
-			gates := gatesOf(n, n.Survival.Draw(depth.Rand(1, depth.GateDraws, 1)))
-			step := func() { flat(exec.MustCall(images, gates, labels)[0]) }
-			start := time.Now()
-			step()
-			first := time.Since(start)
-			for b.Loop() {
-				step()
-			}
-			b.ReportMetric(first.Seconds(), "first-call-s")
-			b.ReportMetric(peakMemory(), "peak-MB")
-		})
-	}
-}
-
-// peakMemory is the most memory the process has held, in MB.
-func peakMemory() float64 {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return float64(u.Maxrss) / 1024
 }
 
 // cpuTime is what the process has used on all cores, which other programs disturb less than wall time.

@@ -26,8 +26,8 @@ func benchCommand() *cobra.Command {
 
 Each measurement is a process of its own, so that its memory is its own too. With --rounds above 1 the
 measurements are taken in turn and the medians reported, which holds when the machine's speed drifts. With
---peers, a folder with the programs peer_torch.py and peer_jax.py that time the same network, these take
-their turns too.`,
+--peers, a folder with the programs peer_torch.py and peer_jax.py that time the same network in float32,
+these take their turns too, on the GPU where our own steps run there.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
@@ -227,6 +227,9 @@ func peerTask(python, folder, mode string, layers, batch int, rate float64, step
 		args = append(args, "--memory-format", "channels_last")
 	} else {
 		args = append(args, "--conv", "canonical", "--save", "conv")
+	}
+	if plugin, err := backend.Find(); err == nil && plugin.Kind == backend.CUDA {
+		args = append(args, "--device", "cuda")
 	}
 	return timing{fmt.Sprintf("%s, %d layers, death rate %g", mode, layers, rate), func(ctx context.Context) (bench.Measurement, error) {
 		cmd := exec.CommandContext(ctx, python, args...)
