@@ -118,7 +118,7 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		p.X.Tick.Marker = plot.ConstantTicks(tenths())
 		p.X.Label.Text = "survival probability of the last block (linear decay) or of all blocks (uniform rule)"
 		room := max(high-low, 0.1)
-		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.12
+		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
 		for _, rule := range []string{"linear", "uniform"} {
 			points := map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform}[rule]
 			var xys plotter.XYs
@@ -143,12 +143,12 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 				e, x := point.Error, toX(point.Survival)
 				errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), looks[rule].color)
 				if point.SpeedUp > 0 {
-					shift := vg.Length(-13) // linear decay is the lower one, mostly
+					shift, end := vg.Length(-13), e.Mean-e.Deviation // linear decay is the lower one, mostly
 					if rule == "uniform" {
-						shift = 13
+						shift, end = 13, e.Mean+e.Deviation
 					}
 					label := fmt.Sprintf("%s× speed-up", decimal(math.Round(point.SpeedUp*100)/100))
-					y := toY(e.Mean) + shift
+					y := toY(end) + shift
 					if constant := toY(errors.Constant.Mean); max(y-constant, constant-y) < 8 { // not on the dashed line
 						y = constant + shift*0.7
 					}
