@@ -1,9 +1,11 @@
 package sweep
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -77,25 +79,35 @@ func probeKey(r runs.Recipe) string {
 }
 
 func measure(ctx context.Context, command []string, order Order) (Probe, error) {
-	data, err := json.Marshal(order)
+	var probe Probe
+	state, err := Ask(ctx, command, order, &probe)
 	if err != nil {
 		return Probe{}, err
 	}
+	probe.MemoryBytes = peakMemory(state)
+	return probe, nil
+}
+
+// Ask starts command as a process of its own, tells it a question in JSON on its standard input, and reads its answer,
+// in JSON too, from its standard output. Where it fails, the error is the last of what it says on standard error.
+func Ask(ctx context.Context, command []string, question, answer any) (*os.ProcessState, error) {
+	data, err := json.Marshal(question)
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdin = strings.NewReader(string(data) + "\n")
+	cmd.Stdin = bytes.NewReader(append(data, '\n'))
 	errorText := &tail{}
 	cmd.Stderr = errorText
 	out, err := cmd.Output()
 	if err != nil {
 		if text := errorText.String(); text != "" {
-			return Probe{}, fmt.Errorf("%s", strings.TrimPrefix(text, "stochdepth: "))
+			return nil, fmt.Errorf("%s", strings.TrimPrefix(text, "stochdepth: "))
 		}
-		return Probe{}, err
+		return nil, err
 	}
-	var probe Probe
-	if err := json.Unmarshal(out, &probe); err != nil {
-		return Probe{}, fmt.Errorf("the measurement gave no result: %w", err)
+	if err := json.Unmarshal(out, answer); err != nil {
+		return nil, fmt.Errorf("the measurement gave no result: %w", err)
 	}
-	probe.MemoryBytes = peakMemory(cmd.ProcessState)
-	return probe, nil
+	return cmd.ProcessState, nil
 }

@@ -15,6 +15,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/bench/measure"
+	"stochdepth/toolkit/sweep"
 	"stochdepth/toolkit/training"
 )
 
@@ -171,22 +172,8 @@ func stepInProcess(ctx context.Context, spec measure.Spec) (m bench.Measurement,
 	if err != nil {
 		return m, err
 	}
-	order, err := json.Marshal(spec)
-	if err != nil {
-		return m, err
-	}
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stdin = strings.NewReader(string(order))
-	var problem strings.Builder
-	cmd.Stderr = &problem
-	answer, err := cmd.Output()
-	if err != nil {
-		if text := strings.TrimSpace(strings.TrimPrefix(problem.String(), "stochdepth: ")); text != "" {
-			err = fmt.Errorf("%s", text)
-		}
-		return m, err
-	}
-	return m, json.Unmarshal(answer, &m)
+	_, err = sweep.Ask(ctx, command, spec, &m)
+	return m, err
 }
 
 func benchStepCommand() *cobra.Command {
