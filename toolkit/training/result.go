@@ -89,8 +89,14 @@ func moduleVersion(path string) string {
 	return ""
 }
 
+// CommitEnvironment is the variable that names the commit where the source is not there, as in a container.
+const CommitEnvironment = "STOCHDEPTH_COMMIT"
+
 // Commit returns the commit of the project's source, with a plus sign if it was changed since, or "".
 func Commit() string {
+	if commit := os.Getenv(CommitEnvironment); commit != "" {
+		return commit
+	}
 	root, err := project.Root()
 	if err != nil {
 		return ""

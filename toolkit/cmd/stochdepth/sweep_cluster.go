@@ -104,7 +104,7 @@ times does not stop the others.`,
 		if err := writeOut(cmd, container, sweep.Containerfile); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Then, in the project's folder:\n  podman build -f %s -t %s . && podman push %[2]s\n  kubectl apply -f %[3]s\n", container, o.Image, *file)
+		fmt.Fprintf(cmd.OutOrStdout(), "Then, in the project's folder:\n  podman build -f %s --build-arg COMMIT=$(git rev-parse --short=12 HEAD) -t %s . && podman push %[2]s\n  kubectl apply -f %[3]s\n", container, o.Image, *file)
 		return nil
 	}
 	return cmd
