@@ -109,9 +109,12 @@ func StepTime(record *bench.Record) (*Figure, error) {
 			steps = min(steps, m.Steps)
 		}
 	}
-	commit := record.Commit[:min(7, len(record.Commit))]
-	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s; commit %s, %s. Lines: least squares.",
-		steps, lines[0].key.DType, record.Machine, record.Device, commit, record.Date[:min(10, len(record.Date))])}
+	made := ""
+	if record.Commit != "" {
+		made = fmt.Sprintf("; commit %s, %s", record.Commit[:min(7, len(record.Commit))], record.Date[:min(10, len(record.Date))])
+	}
+	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
+		steps, lines[0].key.DType, record.Machine, record.Device, made)}
 	s := sheet{"The cost of a step follows the open blocks", looks, about}
 	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Time of a step (ms)")
