@@ -10,16 +10,16 @@
 // its size.
 
 #define _GNU_SOURCE
-#include <errno.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 
-// The C library's own.
-extern void *__libc_memalign(size_t alignment, size_t size);
-extern void __libc_free(void *data);
+// The C library's own, or those of an allocator that the user put before it.
+static int (*next_memalign)(void **data, size_t alignment, size_t size);
+static void (*next_free)(void *data);
 
 enum { LARGE = 64 << 20, PAGE = 4096, HUGE = 2 << 20, BLOCKS = 64, PATIENCE = 50000000 /* ns */ };
 
@@ -99,15 +99,16 @@ static void *take(size_t size) {
 }
 
 int posix_memalign(void **data, size_t alignment, size_t size) {
-	if (alignment % sizeof(void *) || (alignment & (alignment - 1)) || !alignment)
-		return EINVAL;
-	void *found = size >= LARGE && alignment <= PAGE ? take(size) : NULL;
-	if (!found)
-		found = __libc_memalign(alignment, size);
-	if (!found)
-		return ENOMEM;
-	*data = found;
-	return 0;
+	if (size >= LARGE && alignment && alignment <= PAGE && (alignment & (alignment - 1)) == 0 && alignment % sizeof(void *) == 0) {
+		void *block = take(size);
+		if (block) {
+			*data = block;
+			return 0;
+		}
+	}
+	if (!next_memalign)
+		next_memalign = (int (*)(void **, size_t, size_t))dlsym(RTLD_NEXT, "posix_memalign");
+	return next_memalign(data, alignment, size);
 }
 
 void free(void *data) {
@@ -122,5 +123,7 @@ void free(void *data) {
 			}
 		pthread_mutex_unlock(&lock);
 	}
-	__libc_free(data);
+	if (!next_free)
+		next_free = (void (*)(void *))dlsym(RTLD_NEXT, "free");
+	next_free(data);
 }
