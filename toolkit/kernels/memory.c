@@ -99,7 +99,8 @@ static void *take(size_t size) {
 }
 
 int posix_memalign(void **data, size_t alignment, size_t size) {
-	if (size >= LARGE && alignment && alignment <= PAGE && (alignment & (alignment - 1)) == 0 && alignment % sizeof(void *) == 0) {
+	int valid = alignment && (alignment & (alignment - 1)) == 0 && alignment % sizeof(void *) == 0;
+	if (valid && alignment <= PAGE && size >= LARGE && size <= PTRDIFF_MAX) {
 		void *block = take(size);
 		if (block) {
 			*data = block;

@@ -85,7 +85,7 @@ int main(void) {
 		free(many[i]);
 	void *data;
 	CHECK(posix_memalign(&data, 24, 100) == EINVAL && posix_memalign(&data, 4, 100) == EINVAL && posix_memalign(&data, 0, 100 * MB) == EINVAL);
-	CHECK(posix_memalign(&data, 64, SIZE_MAX / 4) == ENOMEM);
+	CHECK(posix_memalign(&data, 64, SIZE_MAX / 4) == ENOMEM && posix_memalign(&data, 64, SIZE_MAX - 100) == ENOMEM);
 	free(NULL);
 	return 0;
 }
