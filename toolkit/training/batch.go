@@ -10,6 +10,7 @@ import (
 
 // Batch is a minibatch on the host, with everything that is drawn for it.
 type Batch struct {
+	Indices      []int32   // [batch], of the images in their part; nil if they are from elsewhere
 	Pixels       []byte    // [batch, 32, 32, 3]
 	Labels       []int32   // [batch]
 	Gates        []float32 // [L], or [batch, L] for gates per sample
@@ -48,12 +49,11 @@ func (b *Batches) At(step int64) *Batch {
 	first := int(step%b.PerEpoch()) * b.recipe.BatchSize
 	chosen := b.order[first:min(first+b.recipe.BatchSize, len(b.order))]
 	size := len(chosen)
-	batch := &Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
-	indices := make([]int32, size)
+	batch := &Batch{Indices: make([]int32, size), Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
 	for i, index := range chosen {
-		indices[i] = int32(index)
+		batch.Indices[i] = int32(index)
 	}
-	b.images.Gather(indices, batch.Pixels, batch.Labels)
+	b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
 	b.drawGates(batch, step)
 	if b.recipe.Augment {
 		batch.Augmentation = drawAugmentation(depth.Rand(b.recipe.Seed, depth.Augmentation, step), size)
@@ -93,13 +93,18 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 
 // tensors returns the inputs of the model's step.
 func (b *Batch) tensors(m *Model) []any {
+	pixels := tensors.FromFlatDataAndDimensions(b.Pixels, len(b.Labels), dataset.Side, dataset.Side, dataset.Channels)
+	return append([]any{pixels}, b.others(m)...)
+}
+
+// others returns the inputs of the step but for the pixels.
+func (b *Batch) others(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}
 	if b.perSample {
 		gates = []int{size, blocks}
 	}
 	inputs := []any{
-		tensors.FromFlatDataAndDimensions(b.Pixels, size, dataset.Side, dataset.Side, dataset.Channels),
 		tensors.FromFlatDataAndDimensions(b.Labels, size),
 		tensors.FromFlatDataAndDimensions(b.Gates, gates...),
 	}

@@ -62,6 +62,9 @@ func (m *Model) gatesPerSample() bool { return m.Recipe.GatesPer == "sample" }
 // after the other.
 func (m *Model) program(b *Batch) (exec *model.Exec, inputs []any) {
 	s := m.sharing
+	if s == nil && m.resident != nil && b.Indices != nil {
+		return m.resident.exec, m.resident.inputs(m, b)
+	}
 	if s == nil || len(b.Labels)%s.devices != 0 || b.perSample != m.gatesPerSample() {
 		return m.stepExec, b.tensors(m)
 	}

@@ -48,6 +48,36 @@ func steps(t *testing.T, r runs.Recipe, devices int, count int64) ([]training.Ou
 	return outcomes, variables
 }
 
+// Steps whose images lie on the device compute the same, to the last bit.
+func TestKeepOnDevice(t *testing.T) {
+	r := tiny(t)
+	r.BatchSize, r.TrainImages, r.Augment = 16, 56, true // the last minibatch of an epoch has 8
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	var losses [2][]training.Outcome
+	for kept := range losses {
+		m, err := training.NewModel(backendtest.Open(t), r, 10, training.Fit(r, data.Train))
+		require.NoError(t, err)
+		require.NoError(t, m.SetLearningRate(r.LearningRate))
+		if kept == 1 {
+			require.NoError(t, m.KeepOnDevice(data.Train))
+		}
+		batches := training.NewBatches(r, m.Network.Survival, data.Train)
+		for step := range int64(6) {
+			batch := batches.At(step)
+			if kept == 1 {
+				batch.Pixels = make([]byte, len(batch.Pixels)) // not used
+			}
+			wait, err := m.Step(batch)
+			require.NoError(t, err)
+			outcome, err := wait()
+			require.NoError(t, err)
+			losses[kept] = append(losses[kept], outcome)
+		}
+	}
+	require.Equal(t, losses[0], losses[1])
+}
+
 // On several devices the losses of many steps are those of one device, to 1e-9 in float64 and 1e-4 in float32. In
 // float64 so are the parameters, velocities and averages after them; in float32 training makes rounding grow, and
 // sooner at a high learning rate.

@@ -32,6 +32,7 @@ type Model struct {
 	stepExec, evaluateExec     *model.Exec
 	classifyExec, gradientExec *model.Exec // made when first called
 	sharing                    *sharing    // nil on one device
+	resident                   *resident   // nil where each minibatch brings its images
 }
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
@@ -176,7 +177,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 				break
 			}
 		}
-		free(inputs)
+		m.free(inputs)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("the training step failed: %w", err)
 		}

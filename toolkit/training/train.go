@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/optimizer"
 	"stochdepth/toolkit/runs"
@@ -50,6 +51,11 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	o.Devices = cmp.Or(o.Devices, 1)
 	if err := model.UseDevices(o.Devices); err != nil {
 		return nil, err
+	}
+	if backend.Describe(b).Kind == backend.CUDA { // a CPU has the images in its memory already
+		if err := model.KeepOnDevice(data.Train); err != nil {
+			return nil, err
+		}
 	}
 	writer, err := runs.Create(o.Dir, o.Recipe)
 	if err != nil {

@@ -1,0 +1,41 @@
+package training
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/dataset"
+)
+
+// resident is a training step that takes its images from a part of the data set that lies on the device.
+type resident struct {
+	images *tensors.Tensor // [images, 32, 32, 3], bytes
+	exec   *model.Exec
+}
+
+// KeepOnDevice brings all images of a part to the device, 3 KB each. From then on the steps on this part's
+// minibatches bring the images' indices only, and compute the same. Steps shared by several devices go on as before.
+func (m *Model) KeepOnDevice(part dataset.View) error {
+	indices, labels := make([]int32, part.Len()), make([]int32, part.Len())
+	for i := range indices {
+		indices[i] = int32(i)
+	}
+	pixels := make([]byte, part.Len()*dataset.ImageBytes)
+	part.Gather(indices, pixels, labels)
+	exec, err := model.NewExec(m.backend, m.Store, func(scope *model.Scope, inputs []*Node) *Node {
+		images, chosen := inputs[0], inputs[1]
+		return m.stepGraph(scope, append([]*Node{Gather(images, ExpandAxes(chosen, -1))}, inputs[2:]...))
+	})
+	if err != nil {
+		return err
+	}
+	m.resident = &resident{tensors.FromFlatDataAndDimensions(pixels, part.Len(), dataset.Side, dataset.Side, dataset.Channels), exec}
+	return nil
+}
+
+// inputs are those of the step on a minibatch: the part's images, their indices, and the rest as without.
+func (r *resident) inputs(m *Model, b *Batch) []any {
+	indices := tensors.FromFlatDataAndDimensions(b.Indices, len(b.Indices))
+	return append([]any{r.images, indices}, b.others(m)...)
+}
