@@ -8,7 +8,7 @@ enum { MOST_CHANNELS = 1024 };
 
 // A minibatch is taken in parts whose gradients of kernels are summed in order, so that the sums do not
 // depend on the number of threads. A part of few images costs more in sums than it gives.
-static inline int parts_of(int batch) { return batch < 8 ? 1 : batch < 64 ? batch / 4 : 16; }
+static inline int parts_of(int batch) { return batch < 4 ? batch : batch < 16 ? 4 : batch < 64 ? batch / 4 : 16; }
 
 // What is known of a block, or of a part of one. Images are [batch, height, width, channels], kernels
 // [3, 3, in, out], the rest [channels].

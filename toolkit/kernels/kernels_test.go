@@ -67,7 +67,7 @@ func TestConvolutions(t *testing.T) {
 				for k := range want[i] {
 					most, size = max(most, math.Abs(want[i][k]-got[i][k])), max(size, math.Abs(want[i][k]))
 				}
-				require.Less(t, most, 1e-5*size, what)
+				require.Less(t, most, 2e-6*size, what)
 			}
 		})
 		for _, by := range []bool{c.forward, c.gradient} {
