@@ -14,6 +14,7 @@ import (
 // Entries lists all figures and tables, in the order of the paper.
 func Entries() []Entry {
 	cifar := settings{"110 layers and 500 epochs", []int{110}, 500}
+	depths := settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500}
 	return []Entry{
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
 			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
@@ -52,12 +53,10 @@ func Entries() []Entry {
 			Shows: "Test error by survival probability of our runs, mean and standard deviation over seeds."},
 		{Name: "paper/fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: paper, draw: drawPaperFig8Right,
 			Shows: "Test error by depth and survival probability, as printed in the paper's figure."},
-		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, draw: drawFig8Right,
-			settings: settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500},
-			Shows:    "Test error by depth and survival probability of our runs, mean over seeds."},
-		{Name: "fig8-cifar10", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, draw: drawFig8Right,
-			settings: settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500},
-			Shows:    "The same of our runs on CIFAR-10, of two depths and few epochs."},
+		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths, draw: drawFig8Right,
+			Shows: "Test error by depth and survival probability of our runs, mean over seeds."},
+		{Name: "fig8-cifar10", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths, draw: drawFig8Right,
+			Shows: "The same of our runs on CIFAR-10, of two depths and few epochs."},
 
 		{Name: "paper/table1", Heading: "Table 1: test errors", inputs: paper, draw: drawPaperTable(figures.PublishedTable1),
 			Shows: "The paper's comparison with other methods."},

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"stochdepth/toolkit/runs"
 )
 
 // What XLA compiled is kept in a folder, an executable a file, so that the next start of the same program
@@ -66,7 +69,9 @@ func executableFile(program, options []byte) string {
 // machine is what XLA compiles for: the plugin, its flags, the processor's features and number of cores.
 var machine = sync.OnceValue(func() string {
 	description := []string{os.Getenv("XLA_FLAGS"), fmt.Sprint(runtime.NumCPU())}
-	for path := range installed.plugins {
+	installed.Lock()
+	defer installed.Unlock()
+	for _, path := range slices.Sorted(maps.Keys(installed.plugins)) {
 		if info, err := os.Stat(path); err == nil {
 			description = append(description, fmt.Sprint(info.Size(), info.ModTime().UnixNano()))
 		}
@@ -118,27 +123,15 @@ func view(data *C.char, size C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), size)
 }
 
-// keep writes an executable, whole or not at all.
+// keep writes an executable.
 func keep(file string, executable []byte) error {
 	folder := filepath.Dir(file)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	prune(folder, keptMost-1)
-	part, err := os.CreateTemp(folder, "part-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(part.Name()) // of no effect once it is renamed
 	digest := sha256.Sum256(executable)
-	_, err = part.Write(append(digest[:], executable...))
-	if closing := part.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(part.Name(), file)
+	return runs.WriteFileAtomic(file, append(digest[:], executable...))
 }
 
 // prune removes the files that were used longest ago, until there are so many.

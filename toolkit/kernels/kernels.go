@@ -11,8 +11,9 @@
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
 // what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
 //
-// The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go (what is
-// kept), memory.c, rewrite.go, loops.go and inplace.go (the program), calls.c (what XLA calls), block.c (a block), image.h and winograd.h (one image), parallel.c.
+// The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
+// (what is kept), rewrite.go, loops.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
+// block), image.h and winograd.h (one image), parallel.c.
 package kernels
 
 /*

@@ -1,6 +1,7 @@
 // The small part of two of XLA's C interfaces that this package uses, in its own words: PJRT's table of
-// functions, to see programs before they are compiled and to keep what they become, and the calls into foreign functions (FFI) that
-// the CPU plugin makes. Both interfaces only grow at their ends within a major version.
+// functions, to see programs before they are compiled and to keep what they become, and the calls into
+// foreign functions (FFI) that the CPU plugin makes. Both interfaces only grow at their ends within a major
+// version.
 #ifndef STOCHDEPTH_XLA_H
 #define STOCHDEPTH_XLA_H
 

@@ -20,7 +20,8 @@ type Probe struct {
 	CompileSeconds  float64 `json:"compile_seconds"`  // of the step and the evaluation
 	ClosedSeconds   float64 `json:"closed_seconds"`   // of a step with every block closed
 	OpenSeconds     float64 `json:"open_seconds"`     // of a step with every block open
-	EvaluateSeconds float64 `json:"evaluate_seconds"` // of one evaluation on the validation and test images
+	EvaluateSeconds float64 `json:"evaluate_seconds"` // of one evaluation on the validation images
+	TestSeconds     float64 `json:"test_seconds"`     // of one evaluation on the test images
 
 	MemoryBytes int64 `json:"-"` // the largest that the process grew to, on the host
 }
@@ -35,7 +36,8 @@ func (p Probe) Seconds(r runs.Recipe) float64 {
 	if r.EvaluateEvery > 0 {
 		evaluations += steps / int64(r.EvaluateEvery)
 	}
-	return p.StartSeconds + p.CompileSeconds + float64(steps)*step + float64(evaluations)*p.EvaluateSeconds
+	tests := evaluations / int64(max(1, r.TestEvery))
+	return p.StartSeconds + p.CompileSeconds + float64(steps)*step + float64(evaluations)*p.EvaluateSeconds + float64(tests)*p.TestSeconds
 }
 
 // Estimate is what a job will take, on one worker that has the machine to itself.

@@ -116,4 +116,8 @@ func TestEstimateFollowsTheOpenBlocks(t *testing.T) {
 	require.InDelta(t, 1+3+50*7+10*2, p.Seconds(r), 1e-9)
 	r.EvaluateEvery = 10
 	require.InDelta(t, 1+3+50*7+15*2, p.Seconds(r), 1e-9)
+	p.TestSeconds = 4
+	require.InDelta(t, 1+3+50*7+15*2+15*4, p.Seconds(r), 1e-9)
+	r.TestEvery = 5
+	require.InDelta(t, 1+3+50*7+15*2+3*4, p.Seconds(r), 1e-9)
 }

@@ -58,8 +58,8 @@ func (m *Model) UseDevices(devices int) error {
 
 func (m *Model) gatesPerSample() bool { return m.Recipe.GatesPer == "sample" }
 
-// program returns what computes the step of a minibatch, on one device or on all, and its inputs, those of one device
-// after the other.
+// program returns what computes the step of a minibatch, on one device (that may have the images already) or on all, and
+// its inputs, those of one device after the other.
 func (m *Model) program(b *Batch) (exec *model.Exec, inputs []any) {
 	s := m.sharing
 	if s == nil && m.resident != nil && b.Indices != nil {

@@ -74,14 +74,6 @@ func (m *Model) inBatches(ctx context.Context, part dataset.View, do func(pixels
 	return nil
 }
 
-// free releases the inputs of a step, but not the images that stay on the device.
-func (m *Model) free(inputs []any) {
-	if m.resident != nil && inputs[0] == any(m.resident.images) {
-		inputs = inputs[1:]
-	}
-	free(inputs)
-}
-
 // free releases the device memory of inputs at once, instead of when Go collects them.
 func free(inputs []any) {
 	for _, input := range inputs {

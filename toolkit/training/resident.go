@@ -39,3 +39,11 @@ func (r *resident) inputs(m *Model, b *Batch) []any {
 	indices := tensors.FromFlatDataAndDimensions(b.Indices, len(b.Indices))
 	return append([]any{r.images, indices}, b.others(m)...)
 }
+
+// free releases the inputs of a step, but not the images that stay on the device.
+func (m *Model) free(inputs []any) {
+	if m.resident != nil && inputs[0] == any(m.resident.images) {
+		inputs = inputs[1:]
+	}
+	free(inputs)
+}

@@ -52,7 +52,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if err := model.UseDevices(o.Devices); err != nil {
 		return nil, err
 	}
-	if backend.Describe(b).Kind == backend.CUDA { // a CPU has the images in its memory already
+	if o.Devices == 1 && backend.Describe(b).Kind == backend.CUDA { // a CPU has the images in its memory already
 		if err := model.KeepOnDevice(data.Train); err != nil {
 			return nil, err
 		}
@@ -309,15 +309,15 @@ func (s *session) testBest(ctx context.Context) error {
 		return nil
 	}
 	s.report("evaluating", nil)
-	model, err := NewModel(s.backend, s.Recipe, len(s.data.Classes), s.model.Normalization)
+	run, err := runs.Open(s.Dir)
 	if err != nil {
 		return err
 	}
-	p, found, err := s.checkpoints.restore(model, Best)
+	model, step, err := Restore(s.backend, run, Best, s.data)
 	if err != nil {
 		return err
 	}
-	if !found || p.Step != best.Step {
+	if step != best.Step {
 		return fmt.Errorf("the run %s has lost the checkpoint of its best epoch, so its test error cannot be measured: delete the folder to train it anew", s.Dir)
 	}
 	test, err := model.Evaluate(ctx, s.data.Test)

@@ -270,6 +270,7 @@ func evaluateOnce(ctx context.Context, model *training.Model, data *dataset.Data
 		seconds[i] = time.Since(clock).Seconds()
 	}
 	p.CompileSeconds = compile + max(0, seconds[0]-seconds[1])
-	p.EvaluateSeconds = seconds[1] * float64(data.Validation.Len()+data.Test.Len()) / float64(part.Len())
+	each := seconds[1] / float64(part.Len())
+	p.EvaluateSeconds, p.TestSeconds = each*float64(data.Validation.Len()), each*float64(data.Test.Len())
 	return nil
 }
