@@ -77,10 +77,10 @@ func statusOf(job Job, dir string) Status {
 		return status
 	}
 	switch ended := run.Status(); {
+	case run.Result != nil && run.Result.Completed: // also while another process looks whether it is
+		status.State = Done
 	case ended == "running":
 		status.State = Running
-	case run.Result != nil && run.Result.Completed:
-		status.State = Done
 	case ended == "diverged":
 		status.State, status.Why = Failed, firstLine(run.Result.Message)
 	case failure != "":
