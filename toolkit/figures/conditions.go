@@ -71,16 +71,31 @@ func DatasetName(r runs.Recipe) string {
 // ruleOf describes the survival rule of a stochastic run and its p_L; a constant one has neither.
 func ruleOf(r *runs.Run) (rule, survival string) {
 	switch {
-	case isConstant(r):
+	case r.Recipe.IsConstant():
 		return "", ""
 	case r.Recipe.Rule == "list":
-		return "own survival probabilities", ""
+		return "own survival probabilities" + variant(r.Recipe), ""
 	}
-	return r.Recipe.Rule + " rule", decimal(survivalOf(r))
+	return r.Recipe.Rule + " rule" + variant(r.Recipe), decimal(r.Recipe.LastSurvival())
 }
 
-// survivalOf is p_L, without the noise of 1 - (1 - p_L).
-func survivalOf(r *runs.Run) float64 { return math.Round((1-r.Recipe.DeathRate)*1e9) / 1e9 }
+// variant names what else a recipe does otherwise than the paper's method, beside the rule: ", early schedule".
+func variant(r runs.Recipe) string {
+	var s string
+	if r.SurvivalSchedule != runs.Default().SurvivalSchedule {
+		s += ", " + r.SurvivalSchedule + " schedule"
+	}
+	if r.GatesPer != "minibatch" {
+		s += ", gates per " + r.GatesPer
+	}
+	if r.ScaleAt != "test" {
+		s += ", scaled in training"
+	}
+	if r.FreezeClosed {
+		s += ", closed blocks frozen"
+	}
+	return s
+}
 
 func machineOf(result *runs.Result) string {
 	if result == nil {
@@ -97,7 +112,17 @@ func commitOf(r *runs.Run) string {
 	if r.Result == nil {
 		return ""
 	}
-	return r.Result.Commit[:min(7, len(r.Result.Commit))]
+	return shortCommit(r.Result.Commit)
+}
+
+// shortCommit is a commit's first seven digits, with the plus sign of a changed source.
+func shortCommit(commit string) string {
+	hash, changed := strings.CutSuffix(commit, "+")
+	hash = hash[:min(7, len(hash))]
+	if changed {
+		hash += "+"
+	}
+	return hash
 }
 
 // repeats is how many runs there are of each setting: "1", or "1 to 3".
@@ -141,14 +166,13 @@ func plural(several bool) string {
 	return ""
 }
 
-// bySetting groups runs that differ in the seed only, in the order of their first ones. All runs of constant depth are
-// of one rule.
+// bySetting groups runs that differ in the seed only, in the order of their first ones.
 func bySetting(list []*runs.Run) [][]*runs.Run {
 	var groups [][]*runs.Run
 next:
 	for _, run := range list {
 		for i, group := range groups {
-			if sameSettings([]*runs.Run{group[0], run}, "seed") == nil && survivalsEqual(group[0], run) {
+			if runs.SameSetting(group[0].Recipe, run.Recipe) {
 				groups[i] = append(group, run)
 				continue next
 			}
@@ -158,17 +182,6 @@ next:
 	return groups
 }
 
-func survivalsEqual(a, b *runs.Run) bool {
-	if isConstant(a) || isConstant(b) {
-		return isConstant(a) && isConstant(b)
-	}
-	return a.Recipe.Rule == b.Recipe.Rule && a.Recipe.DeathRate == b.Recipe.DeathRate &&
-		slices.Equal(a.Recipe.SurvivalProbabilities, b.Recipe.SurvivalProbabilities)
-}
-
-// stochasticKeys are the keys of a recipe in which a stochastic and a constant run may differ and still be compared.
-var stochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "gates_per", "scale_at", "freeze_closed"}
-
 // sameSettings returns an error that names the first run whose recipe differs from the first one's in other keys than
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {
@@ -176,7 +189,7 @@ func sameSettings(list []*runs.Run, allowed ...string) error {
 		var differences []string
 		for _, d := range runs.Differences(list[0].Recipe, run.Recipe) {
 			key, _, _ := strings.Cut(d, ":")
-			if !slices.Contains(stochasticKeys, key) && !slices.Contains(allowed, key) {
+			if !slices.Contains(runs.StochasticKeys, key) && !slices.Contains(allowed, key) {
 				differences = append(differences, d)
 			}
 		}
@@ -213,7 +226,12 @@ func Average(values ...float64) Estimate {
 // estimateOf averages the selected test errors of runs of one setting; a run without an evaluated epoch is an error.
 func estimateOf(group []*runs.Run) (Estimate, error) {
 	var values []float64
+	seeds := make(map[int64]string)
 	for _, run := range group {
+		if twin, twice := seeds[run.Recipe.Seed]; twice {
+			return Estimate{}, fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
+		}
+		seeds[run.Recipe.Seed] = run.Name
 		best, ok := run.Best()
 		if !ok || math.IsNaN(best.TestError) {
 			return Estimate{}, noEpoch(run)
@@ -229,11 +247,7 @@ func noEpoch(run *runs.Run) error {
 
 // survivalRule returns a run's survival probabilities.
 func survivalRule(r *runs.Run) (depth.Survival, error) {
-	n, err := depth.BlocksPerGroup(r.Recipe.Depth)
-	if err != nil {
-		return nil, fmt.Errorf("the run %s: %w", r.Name, err)
-	}
-	survival, err := depth.ByRule(r.Recipe.Rule, depth.Blocks(n), r.Recipe.DeathRate, r.Recipe.SurvivalProbabilities)
+	survival, err := r.Recipe.Survival()
 	if err != nil {
 		return nil, fmt.Errorf("the run %s: %w", r.Name, err)
 	}

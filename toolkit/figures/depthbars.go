@@ -38,7 +38,7 @@ func DepthBarsOf(list []*runs.Run) ([]DepthBar, error) {
 			bars[layers] = bar
 		}
 		kind := &bar.Stochastic
-		if isConstant(group[0]) {
+		if group[0].Recipe.IsConstant() {
 			kind = &bar.Constant
 		}
 		if kind.N > 0 {

@@ -17,8 +17,8 @@ func GradientsOf(run *runs.Run) (points plotter.XYs, drops []float64, err error)
 	if len(points) == 0 {
 		return nil, nil, fmt.Errorf("the run %s has no gradient magnitudes to draw: train it first", run.Name)
 	}
-	for _, fraction := range run.Recipe.Milestones {
-		drops = append(drops, math.Floor(fraction*float64(run.Recipe.Epochs)))
+	for _, epoch := range run.Recipe.RateDrops() {
+		drops = append(drops, float64(epoch))
 	}
 	return points, drops, nil
 }

@@ -34,14 +34,14 @@ func GridOf(list []*runs.Run) (Grid, error) {
 	cells := map[cell]Estimate{}
 	for _, group := range bySetting(list) {
 		r := group[0].Recipe
-		if r.Rule != "linear" && !isConstant(group[0]) {
+		if r.Rule != "linear" && !group[0].Recipe.IsConstant() {
 			return g, fmt.Errorf("the run %s has the %s rule: the grid is of the linear one", group[0].Name, r.Rule)
 		}
 		e, err := estimateOf(group)
 		if err != nil {
 			return g, err
 		}
-		at := cell{r.Depth, survivalOf(group[0])}
+		at := cell{r.Depth, group[0].Recipe.LastSurvival()}
 		cells[at] = e
 		g.Layers, g.Survival = append(g.Layers, at.layers), append(g.Survival, at.survival)
 	}

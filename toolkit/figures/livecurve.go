@@ -34,7 +34,7 @@ func looksOf(list []*runs.Run) []look {
 	used := map[bool]bool{}
 	next := 0
 	for i, run := range list {
-		constant := isConstant(run)
+		constant := run.Recipe.IsConstant()
 		looks[i] = stochasticLook
 		if constant {
 			looks[i] = constantLook

@@ -20,7 +20,7 @@ import (
 func Quickstart(constant, stochastic *runs.Run) (*Figure, error) {
 	r, s := constant.Recipe, stochastic.Recipe
 	switch {
-	case !isConstant(constant):
+	case !constant.Recipe.IsConstant():
 		return nil, fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", constant.Name)
 	case r.Dataset != s.Dataset || r.Depth != s.Depth:
 		return nil, fmt.Errorf("the runs %s (%s, %d layers) and %s (%s, %d layers) cannot be compared: they need the same data set and depth",

@@ -46,19 +46,6 @@ func positive(points plotter.XYs) plotter.XYs {
 	return kept
 }
 
-// isConstant reports whether the run's network has constant depth.
-func isConstant(r *runs.Run) bool {
-	if r.Recipe.Rule != "list" {
-		return r.Recipe.DeathRate == 0
-	}
-	for _, p := range r.Recipe.SurvivalProbabilities {
-		if p != 1 {
-			return false
-		}
-	}
-	return true
-}
-
 // addCurve draws points as a line, with a marker at each while there are few of them.
 func addCurve(p *plot.Plot, l look, points plotter.XYs) error {
 	if len(points) == 0 {

@@ -42,9 +42,9 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 		if err != nil {
 			return errors, err
 		}
-		point := SurvivalError{Survival: survivalOf(group[0]), Error: e}
+		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
 		switch rule := group[0].Recipe.Rule; {
-		case isConstant(group[0]):
+		case group[0].Recipe.IsConstant():
 			errors.Constant = e
 		case rule == "linear":
 			errors.Linear = append(errors.Linear, point)

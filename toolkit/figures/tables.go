@@ -96,7 +96,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 				return t, err
 			}
 			matching := matchingGroups(groups, func(r *runs.Run) bool {
-				return datasetOf(r) == dataset && isConstant(r) == (i == 0)
+				return datasetOf(r) == dataset && r.Recipe.IsConstant() == (i == 0)
 			})
 			if len(matching) == 0 {
 				matching = [][]*runs.Run{nil}
@@ -116,7 +116,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	for _, group := range groups {
 		if !used[group[0]] {
 			name, network := datasetOf(group[0]), "stochastic"
-			if isConstant(group[0]) {
+			if group[0].Recipe.IsConstant() {
 				network = "constant"
 			}
 			if name == last {
@@ -171,8 +171,8 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	groups := bySetting(list)
 	used := map[*runs.Run]bool{}
 	ours := func(dataset string, publishedSaved float64) error {
-		constants := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && isConstant(r) })
-		stochastics := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && !isConstant(r) })
+		constants := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && r.Recipe.IsConstant() })
+		stochastics := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && !r.Recipe.IsConstant() })
 		for _, stochastic := range stochastics {
 			i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
 				return sameSettings([]*runs.Run{c[0], stochastic[0]}, "seed") == nil
@@ -214,7 +214,7 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 		}
 	}
 	for _, group := range groups {
-		if r := group[0]; !used[r] && !isConstant(r) {
+		if r := group[0]; !used[r] && !r.Recipe.IsConstant() {
 			if err := ours(datasetOf(r), math.NaN()); err != nil {
 				return t, err
 			}

@@ -16,7 +16,7 @@ import (
 // ErrorByTime draws the test error against the training time of a constant and a stochastic run of one machine, with
 // circles at the selected epochs. Runs of different machines or settings are an error.
 func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
-	if !isConstant(constant) {
+	if !constant.Recipe.IsConstant() {
 		return nil, fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", constant.Name)
 	}
 	if err := sameSettings([]*runs.Run{constant, stochastic}, "seed"); err != nil {
@@ -111,7 +111,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	}
 	made := ""
 	if record.Commit != "" {
-		made = fmt.Sprintf("; commit %s, %s", record.Commit[:min(7, len(record.Commit))], record.Date[:min(10, len(record.Date))])
+		made = fmt.Sprintf("; commit %s, %s", shortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
 	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}

@@ -58,7 +58,7 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 			return nil, err
 		}
 		kind, word := &panels[i].Stochastic, "stochastic"
-		if isConstant(run) {
+		if run.Recipe.IsConstant() {
 			kind, word = &panels[i].Constant, "constant"
 		}
 		if *kind != nil {

@@ -115,14 +115,17 @@ func drawErrorByTime(d drawing) (output, error) {
 	return figure(figures.ErrorByTime(d.about, constant, stochastic))
 }
 
-// pair returns the two runs of a figure that compares two, the one with the lower death rate first.
+// pair returns the two runs of a figure that compares two, that of constant depth first.
 func (d drawing) pair() (constant, stochastic *runs.Run, err error) {
 	if len(d.list) != 2 {
 		return nil, nil, fmt.Errorf("%d runs are named: this figure compares two, one of constant and one of stochastic depth", len(d.list))
 	}
 	constant, stochastic = d.list[0], d.list[1]
-	if stochastic.Recipe.DeathRate < constant.Recipe.DeathRate {
+	if stochastic.Recipe.IsConstant() {
 		constant, stochastic = stochastic, constant
+	}
+	if !constant.Recipe.IsConstant() || stochastic.Recipe.IsConstant() {
+		return nil, nil, fmt.Errorf("the runs %s and %s are not one of constant and one of stochastic depth: this figure compares these", constant.Name, stochastic.Name)
 	}
 	return constant, stochastic, nil
 }

@@ -24,10 +24,10 @@ func Table(list ...*runs.Run) error {
 	for i, run := range list {
 		rule, selected, errors, seconds := run.Recipe.Rule, "–", [2]string{"–", "–"}, "–"
 		switch {
-		case run.Recipe.Rule != "list" && run.Recipe.DeathRate == 0:
+		case run.Recipe.IsConstant():
 			rule = "constant depth"
 		case run.Recipe.Rule != "list":
-			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, 1-run.Recipe.DeathRate)
+			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, run.Recipe.LastSurvival())
 		}
 		if best, ok := run.Best(); ok {
 			selected, errors = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}

@@ -53,8 +53,8 @@ func TestSGDByHand(t *testing.T) {
 }
 
 func TestSchedule(t *testing.T) {
-	cifar := optimizer.Schedule{Rate: 0.1, Epochs: 500, Milestones: []float64{0.5, 0.75}}
-	deep := optimizer.Schedule{Rate: 0.1, Epochs: 300, Milestones: []float64{0.5, 0.75}, WarmupEpochs: 10, WarmupRate: 0.01}
+	cifar := optimizer.Schedule{Rate: 0.1, Drops: []int{250, 375}}
+	deep := optimizer.Schedule{Rate: 0.1, Drops: []int{150, 225}, WarmupEpochs: 10, WarmupRate: 0.01}
 	for _, c := range []struct {
 		schedule optimizer.Schedule
 		epoch    int

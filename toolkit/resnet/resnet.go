@@ -34,12 +34,13 @@ func (n *Network) unrolled(scope *model.Scope, s Stage, h, gates *Node) *Node {
 		if training {
 			var first, second normalized
 			f, first, second = n.branchTrain(scope, s, i, h)
-			f = Mul(f, n.gate(gates, s.First+i, f))
+			f = Mul(f, n.gate(scope, gates, s, i, f))
 			for k, v := range []*Node{first.mean, first.variance, second.mean, second.variance} {
 				statistics[k] = append(statistics[k], v)
 			}
 		} else {
-			f = MulScalar(n.branchTest(scope, s, i, h), n.TestScale(s.First+i))
+			f = n.branchTest(scope, s, i, h)
+			f = Mul(f, ConvertDType(blockScale(n.TestScales(scope, h.Graph(), s), i), f.DType()))
 		}
 		h = Relu(Add(f, n.Shortcut(s, h)))
 	}
@@ -69,31 +70,44 @@ func (n *Network) branchTest(scope *model.Scope, s Stage, i int, h *Node) *Node 
 
 // gate returns what an open or closed block's branch f is multiplied by in training: a scalar, or
 // [batch, 1, 1, 1] for gates per sample.
-func (n *Network) gate(gates *Node, block int, f *Node) *Node {
+func (n *Network) gate(scope *model.Scope, gates *Node, s Stage, i int, f *Node) *Node {
 	var b *Node
 	if gates.Rank() == 1 {
-		b = Reshape(Slice(gates, AxisElem(block)))
+		b = Reshape(Slice(gates, AxisElem(s.First+i)))
 	} else {
-		b = Reshape(Slice(gates, AxisRange(), AxisElem(block)), gates.Shape().Dimensions[0], 1, 1, 1)
+		b = Reshape(Slice(gates, AxisRange(), AxisElem(s.First+i)), gates.Shape().Dimensions[0], 1, 1, 1)
 	}
-	return MulScalar(ConvertDType(b, f.DType()), n.TrainScale(block))
+	b = ConvertDType(b, f.DType())
+	if n.Inverted {
+		b = Mul(b, ConvertDType(blockScale(n.TrainScales(scope, f.Graph(), s), i), f.DType()))
+	}
+	return b
 }
 
-// TrainScale is what an open branch is multiplied by in training: 1, or 1/p_l when Inverted.
-func (n *Network) TrainScale(block int) float64 {
-	if n.Inverted {
-		return 1 / n.Survival[block]
-	}
-	return 1
+// TrainScales is what the open branches of a stage are multiplied by in training when Inverted:
+// 1/p_l [Count], in the parameters' type.
+func (n *Network) TrainScales(scope *model.Scope, g *Graph, s Stage) *Node {
+	p := survivalOf(scope, g, s)
+	return Div(OnesLike(p), p)
 }
 
-// TestScale is what a branch is multiplied by at test: p_l (Eq. 5), or 1 when Inverted.
-func (n *Network) TestScale(block int) float64 {
+// TestScales is what the branches of a stage are multiplied by at test: p_l (Eq. 5), or 1 when
+// Inverted; [Count], in the parameters' type.
+func (n *Network) TestScales(scope *model.Scope, g *Graph, s Stage) *Node {
+	p := survivalOf(scope, g, s)
 	if n.Inverted {
-		return 1
+		return OnesLike(p)
 	}
-	return n.Survival[block]
+	return p
 }
+
+// survivalOf returns the survival probabilities in force of a stage's blocks, [Count].
+func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
+	return Slice(value(scope, g, SurvivalVariable), AxisRange(s.First, s.First+s.Count))
+}
+
+// blockScale returns the scalar of block i of a stage.
+func blockScale(scales *Node, i int) *Node { return Reshape(Slice(scales, AxisElem(i))) }
 
 // Stem is the first layer: Conv-BN-ReLU, [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
 func (n *Network) Stem(scope *model.Scope, images *Node) *Node {

@@ -14,6 +14,10 @@ import (
 	"stochdepth/toolkit/depth"
 )
 
+// SurvivalVariable names the variable of the survival probabilities in force, [L]: what branches are
+// scaled by. Training changes it where the recipe has a schedule; it is saved with the weights.
+const SurvivalVariable = "survival"
+
 // Scope is where a network's variables live in the model store.
 const Scope = "network"
 
@@ -42,6 +46,7 @@ const (
 //	<stage>/kernel1 [Count, 3, 3, In, Out]; <stage>/kernel2 [Count, 3, 3, Out, Out]
 //	<stage>/{scale, offset, mean, variance}{1, 2} [Count, Out]
 //	linear/weights [64, classes]; linear/bias [classes]
+//	survival [L]: the probabilities in force, n.Survival unless a schedule changes them; not trainable
 func (n *Network) Initialize(store *model.Store, seed int64, scales ScaleInit) error {
 	rng := depth.Rand(seed, depth.InitialWeights, 0)
 	scale, err := scaleSampler(scales, rng)
@@ -72,6 +77,8 @@ func (n *Network) Initialize(store *model.Store, seed int64, scales ScaleInit) e
 	uniform := func() float64 { return bound * (2*rng.Float64() - 1) }
 	c.create("linear/weights", uniform, last, n.Classes)
 	c.create("linear/bias", uniform, n.Classes)
+	l := -1
+	c.create(SurvivalVariable, func() float64 { l++; return n.Survival[l] }, len(n.Survival)).SetTrainable(false)
 	return c.err
 }
 

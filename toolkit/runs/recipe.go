@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"stochdepth/toolkit/depth"
 )
 
 // Recipe is everything that defines a run. Two runs with equal recipes on the same device give the same numbers.
@@ -32,6 +34,8 @@ type Recipe struct {
 	Rule                  string    `json:"rule"`                             // linear (Eq. 4), uniform or list
 	DeathRate             float64   `json:"death_rate"`                       // 1 - p_L; 0 is constant depth
 	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one a block, 3N in all
+	SurvivalSchedule      string    `json:"survival_schedule"`                // over the training: constant (the paper), ramp, early or late, see depth.Schedule
+	ScheduleFraction      float64   `json:"schedule_fraction"`                // of the training, in (0, 1]: up to where a ramp rises, early closes blocks, late closes none
 	Form                  string    `json:"form"`                             // survivors: computes open blocks only; resnet: the textbook form
 	GatesPer              string    `json:"gates_per"`                        // minibatch (the paper) or sample
 	ScaleAt               string    `json:"scale_at"`                         // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
@@ -59,7 +63,8 @@ type Recipe struct {
 func Default() Recipe {
 	return Recipe{
 		Normalization: "channel",
-		Rule:          "linear", Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
+		Rule:          "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
+		Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",
 		BatchSize: 128, LearningRate: 0.1, Milestones: []float64{0.5, 0.75}, Momentum: 0.9, WeightDecay: 1e-4,
 		Seed: 1,

@@ -31,7 +31,7 @@ func summarize(r *Run) summary {
 	nan := number(math.NaN())
 	s := summary{
 		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
-		Rule: r.Recipe.Rule, DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
+		Rule: ruleName(r.Recipe), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
 		BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan, Hours: nan,
 		Status: r.Status(),
 	}
@@ -51,6 +51,14 @@ func summarize(r *Run) summary {
 		s.StepsPerSecond = number(r.Result.StepsPerSecond)
 	}
 	return s
+}
+
+// ruleName is the recipe's survival rule, "constant" where no block ever closes.
+func ruleName(r Recipe) string {
+	if r.IsConstant() {
+		return "constant"
+	}
+	return r.Rule
 }
 
 // TableFormats are the formats of Table.
@@ -93,11 +101,8 @@ func writeAligned(w io.Writer, summaries []summary) error {
 	table := [][]string{{"name", "data set", "depth", "rule", "death rate", "epochs", "best epoch", "validation %", "test %", "steps/s", "hours", "status"}}
 	for _, s := range summaries {
 		rule, deathRate := s.Rule, rounded(s.DeathRate, -1)
-		switch {
-		case rule == "list":
+		if rule == "list" {
 			deathRate = "-" // one a block
-		case s.DeathRate == 0:
-			rule = "constant"
 		}
 		table = append(table, []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
 			rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs), rounded(s.BestEpoch, 1),

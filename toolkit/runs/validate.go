@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"stochdepth/toolkit/depth"
 )
 
 // choices are the texts that a key may have.
@@ -17,6 +19,7 @@ var choices = []struct {
 	{"dataset", func(r Recipe) string { return r.Dataset }, []string{"shapes", "cifar10", "cifar100", "svhn"}},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
 	{"rule", func(r Recipe) string { return r.Rule }, []string{"linear", "uniform", "list"}},
+	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds()},
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
 	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
@@ -52,6 +55,9 @@ func (r Recipe) validateNetwork() error {
 		return fmt.Errorf("death_rate %v is outside [0, 1): it is 1 - p_L, and 0 means constant depth", r.DeathRate)
 	}
 	blocks := (r.Depth - 2) / 2
+	if !(r.ScheduleFraction > 0 && r.ScheduleFraction <= 1) {
+		return fmt.Errorf("schedule_fraction %v is outside (0, 1]: it is a part of the training, and 0.5 is its first half", r.ScheduleFraction)
+	}
 	switch {
 	case r.Rule != "list" && len(r.SurvivalProbabilities) > 0:
 		return fmt.Errorf("survival_probabilities need rule \"list\", but rule is %q", r.Rule)
@@ -60,6 +66,8 @@ func (r Recipe) validateNetwork() error {
 			len(r.SurvivalProbabilities), r.Depth, blocks)
 	case r.Rule == "list" && r.DeathRate != 0:
 		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all", r.DeathRate)
+	case r.GatesPer == "sample" && r.FreezeClosed:
+		return errors.New("freeze_closed needs gates_per \"minibatch\": with gates per sample no block is closed as a whole")
 	case r.GatesPer == "sample" && r.Form == "survivors":
 		return errors.New("gates_per \"sample\" needs form \"resnet\": form \"survivors\" leaves out the blocks that are closed for a whole minibatch")
 	}

@@ -15,12 +15,8 @@ import (
 func test(n *resnet.Network, scope *model.Scope, s resnet.Stage, h *Node) *Node {
 	g, l, st := h.Graph(), newLoop(n, s, h.Shape().Dimensions[0]), &state{}
 	parameters, averages := resnet.Parameters(scope, g, s), resnet.Averages(scope, g, s)
-	scales := make([]float64, s.Count)
-	for i := range scales {
-		scales[i] = n.TestScale(s.First + i)
-	}
 	initial := map[string]*Node{"k": Const(g, int32(0)), "x": h, "h": n.Shortcut(s, h),
-		"scales": ConvertDType(Const(g, scales), l.wide)}
+		"scales": n.TestScales(scope, g, s)}
 	st.add("k", shapes.Make(int32Type))
 	if s.Transition() {
 		st.add("x", l.input)

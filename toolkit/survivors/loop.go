@@ -140,15 +140,15 @@ func (l *loop) forwardState() *state {
 
 // run builds the forward loop and registers its gradient. shortcut is what the stage gives with all
 // blocks closed, x its input (the same but for a transition). It returns the stage's output and the
-// batch statistics [Count, Out], zero for closed blocks.
-func (l *loop) run(shortcut, x, order, count *Node, parameters [6]*Node) (out *Node, statistics [4]*Node) {
+// batch statistics [Count, Out], zero for closed blocks. scales [Count] is used under inverted scaling.
+func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [6]*Node) (out *Node, statistics [4]*Node) {
 	g, st := shortcut.Graph(), l.forwardState()
 	initial := map[string]*Node{"k": Const(g, int32(0)), "count": count, "order": order, "x": x, "h": shortcut}
 	for i, name := range parameterNames {
 		initial[name] = parameters[i]
 	}
 	if l.n.Inverted {
-		initial["scales"] = l.scales(g)
+		initial["scales"] = scales
 	}
 	for i, name := range st.names {
 		if initial[name] == nil {
@@ -164,14 +164,6 @@ func (l *loop) run(shortcut, x, order, count *Node, parameters [6]*Node) (out *N
 		statistics[i] = StopGradient(results[st.index[name]])
 	}
 	return results[st.index["h"]], statistics
-}
-
-func (l *loop) scales(g *Graph) *Node {
-	s := make([]float64, l.stage.Count)
-	for i := range s {
-		s[i] = l.n.TrainScale(l.stage.First + i)
-	}
-	return ConvertDType(Const(g, s), l.wide)
 }
 
 // forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate).

@@ -47,7 +47,11 @@ func train(n *resnet.Network, scope *model.Scope, s resnet.Stage, h, gates *Node
 	open := Slice(gates, AxisRange(s.First, s.First+s.Count))
 	l := newLoop(n, s, h.Shape().Dimensions[0])
 	order, count := openFirst(open)
-	out, statistics := l.run(n.Shortcut(s, h), h, order, count, resnet.Parameters(scope, g, s))
+	var scales *Node
+	if n.Inverted {
+		scales = n.TrainScales(scope, g, s)
+	}
+	out, statistics := l.run(n.Shortcut(s, h), h, order, count, scales, resnet.Parameters(scope, g, s))
 	values := out.Shape().Size() / s.Out
 	resnet.UpdateAverages(scope, s.Name, "1", statistics[0], statistics[1], values, open)
 	resnet.UpdateAverages(scope, s.Name, "2", statistics[2], statistics[3], values, open)

@@ -29,7 +29,7 @@ type Probe struct {
 // Seconds estimates the time of a run of the probed network. A step's time is taken as linear in the number of open
 // blocks, and their expected number is the recipe's.
 func (p Probe) Seconds(r runs.Recipe) float64 {
-	open, blocks := openBlocks(r)
+	open, blocks := r.ExpectedOpen()
 	step := p.ClosedSeconds + (p.OpenSeconds-p.ClosedSeconds)*open/float64(max(1, blocks))
 	steps := int64(r.Epochs) * p.StepsPerEpoch
 	evaluations := int64(r.Epochs)

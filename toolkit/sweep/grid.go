@@ -160,7 +160,7 @@ func (s *Sweep) expand(f file) error {
 			return fmt.Errorf("%s is in set and in grid: leave it in one", key)
 		}
 	}
-	byName := make(map[string]Job)
+	byName := make(map[string]runs.Recipe)
 	for _, values := range product(s.Axes) {
 		recipe, err := s.recipe(f, values)
 		if err != nil {
@@ -172,16 +172,16 @@ func (s *Sweep) expand(f file) error {
 			return fmt.Errorf("run %s: %w", job.Name, err)
 		}
 		if other, there := byName[job.Name]; there {
-			differences := runs.Differences(other.Recipe, recipe)
+			differences := runs.Differences(other, recipe)
 			switch {
 			case len(differences) == 0:
 				return fmt.Errorf("the grid has a value twice: it gives the run %s two times", job.Name)
-			case recipe.DeathRate == 0 && len(differences) == 1 && other.Recipe.Rule != recipe.Rule:
-				continue // constant depth is the same network by either rule
+			case runs.SameSetting(other, recipe): // constant depth is the same network by every rule
+				continue
 			}
 			return fmt.Errorf("two runs would have the name %s (%s): leave one out", job.Name, strings.Join(differences, "; "))
 		}
-		byName[job.Name] = job
+		byName[job.Name] = recipe
 		job.Index = len(s.Jobs)
 		s.Jobs = append(s.Jobs, job)
 	}

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,17 +23,18 @@ func (s *Sweep) point(r runs.Recipe, values []string) string {
 	}
 	parts = append(parts, strconv.Itoa(r.Depth))
 	switch {
+	case r.IsConstant():
+		parts = append(parts, "constant")
 	case r.Rule == "list":
 		parts = append(parts, "list")
-	case r.DeathRate == 0:
-		parts = append(parts, "constant")
 	default:
-		parts = append(parts, r.Rule, formatRate(1-r.DeathRate))
+		parts = append(parts, r.Rule, formatRate(r.LastSurvival()))
 	}
 	for i, axis := range s.Axes {
-		if !isUsual(axis.Key) {
-			parts = append(parts, axis.Key+"="+nameOf(values[i]))
+		if isUsual(axis.Key) || r.IsConstant() && slices.Contains(runs.StochasticKeys, axis.Key) {
+			continue
 		}
+		parts = append(parts, axis.Key+"="+nameOf(values[i]))
 	}
 	return strings.Join(parts, "-")
 }

@@ -64,7 +64,7 @@ type Result struct {
 
 // Rule is the recipe's survival rule, "constant" where no block ever closes.
 func (r Result) Rule() string {
-	if r.Recipe.DeathRate == 0 && r.Recipe.Rule != "list" {
+	if r.Recipe.IsConstant() {
 		return "constant"
 	}
 	return r.Recipe.Rule
@@ -186,7 +186,7 @@ func writeResultTable(w io.Writer, keys []string, results []Result) error {
 	fmt.Fprintln(table, strings.Join(append(append([]string{"data set", "depth", "rule", "p_L"}, keys...),
 		"runs", "test %", "validation %", "best epoch", "seconds"), "\t"))
 	for _, r := range results {
-		survival := formatRate(1 - r.Recipe.DeathRate)
+		survival := formatRate(r.Recipe.LastSurvival())
 		if r.Recipe.Rule == "list" {
 			survival = "-"
 		}

@@ -146,7 +146,7 @@ func weight(r runs.Recipe) float64 {
 	if images == 0 {
 		images = 45_000 // CIFAR
 	}
-	open, _ := openBlocks(r)
+	open, _ := r.ExpectedOpen()
 	return float64(r.Epochs) * float64(images) * (2 + open)
 }
 

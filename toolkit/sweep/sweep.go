@@ -7,10 +7,7 @@
 // The package does not train and knows no GoMLX: a worker is a process of the command line.
 package sweep
 
-import (
-	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
-)
+import "stochdepth/toolkit/runs"
 
 // Sweep is a sweep file, expanded.
 type Sweep struct {
@@ -54,21 +51,4 @@ func (s *Sweep) Varies(key string) bool {
 		}
 	}
 	return false
-}
-
-// openBlocks is the expected number of open blocks of a valid recipe, and of all its blocks.
-func openBlocks(r runs.Recipe) (open float64, blocks int) {
-	n, err := depth.BlocksPerGroup(r.Depth)
-	if err != nil {
-		return 0, 0
-	}
-	blocks = depth.Blocks(n)
-	survival, err := depth.ByRule(r.Rule, blocks, r.DeathRate, r.SurvivalProbabilities)
-	if err != nil {
-		return 0, blocks
-	}
-	for _, p := range survival {
-		open += p
-	}
-	return open, blocks
 }

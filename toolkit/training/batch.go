@@ -24,7 +24,7 @@ type Batch struct {
 // step alone, so a resumed run goes on exactly.
 type Batches struct {
 	recipe   runs.Recipe
-	survival depth.Survival
+	survival depth.Survival // of the recipe's rule
 	images   dataset.View
 	epoch    int
 	order    []int
@@ -38,6 +38,12 @@ func NewBatches(recipe runs.Recipe, survival depth.Survival, images dataset.View
 // PerEpoch returns the number of minibatches in an epoch; the last may be smaller.
 func (b *Batches) PerEpoch() int64 {
 	return int64((b.images.Len() + b.recipe.BatchSize - 1) / b.recipe.BatchSize)
+}
+
+// Survival returns the survival probabilities in force at a step, counted from 0: those of the rule,
+// as the recipe's schedule changes them over the training.
+func (b *Batches) Survival(step int64) depth.Survival {
+	return b.recipe.Schedule().At(b.survival, step, int64(b.recipe.Epochs)*b.PerEpoch())
 }
 
 // At returns the minibatch of a step, counted from 0 over the whole run.
@@ -75,12 +81,12 @@ func (b *Batch) SetGates(open depth.Gates) {
 
 // drawGates draws the gates of a step: one a block for the minibatch, or one for each sample.
 func (b *Batches) drawGates(batch *Batch, step int64) {
-	rng, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), 1
+	rng, survival, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), b.Survival(step), 1
 	if b.recipe.GatesPer == "sample" {
 		draws, batch.perSample = len(batch.Labels), true
 	}
 	for range draws {
-		for _, open := range b.survival.Draw(rng) {
+		for _, open := range survival.Draw(rng) {
 			var gate float32
 			if open {
 				gate = 1
@@ -89,6 +95,18 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 			batch.Gates = append(batch.Gates, gate)
 		}
 	}
+}
+
+// openShare is the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.
+func (b *Batch) openShare(l int) float64 {
+	if !b.perSample {
+		return float64(b.Gates[l])
+	}
+	blocks, open := len(b.Gates)/len(b.Labels), 0.0
+	for sample := range b.Labels {
+		open += float64(b.Gates[sample*blocks+l])
+	}
+	return open / float64(len(b.Labels))
 }
 
 // tensors returns the inputs of the model's step.

@@ -16,6 +16,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
 
@@ -190,7 +191,7 @@ func load(store *model.Store, dir string) error {
 	}
 	loaded := handler.LoadedVariables()
 	for v := range store.IterVariables() {
-		if _, ok := loaded["var:"+v.Path()]; !ok {
+		if _, ok := loaded["var:"+v.Path()]; !ok && v.Name() != resnet.SurvivalVariable { // older ones left it to the recipe
 			return fmt.Errorf("it has no %s", v.Path())
 		}
 	}

@@ -62,7 +62,7 @@ func (m *Model) gradientGraph(scope *model.Scope, inputs []*Node) *Node {
 }
 
 // RunGradients is GradientMagnitudes of a run's network, averaged over its first minibatches: for each block over those
-// in which it was open, 0 if it never was. The gates are drawn by the given survival probabilities, the run's own or
+// in which it was open (per sample: over all, divided by the mean share of open gates), 0 if it never was. The gates are drawn by the given survival probabilities, the run's own or
 // others. The weights are those of a checkpoint, [Best] or [Last], or with [Initial] those from before training.
 func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival depth.Survival, minibatches int64) ([]float64, error) {
 	data, err := LoadData(run.Recipe, "")
@@ -78,8 +78,10 @@ func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival 
 	if err != nil {
 		return nil, err
 	}
-	batches := NewBatches(run.Recipe, survival, data.Train)
-	mean, open := make([]float64, len(survival)), make([]float64, len(survival))
+	recipe := run.Recipe
+	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on
+	batches := NewBatches(recipe, survival, data.Train)
+	mean, open := make([]float64, len(survival)), make([]float64, len(survival)) // sums over minibatches
 	for step := range min(minibatches, batches.PerEpoch()) {
 		batch := batches.At(step)
 		magnitudes, err := m.GradientMagnitudes(batch)
@@ -88,7 +90,7 @@ func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival 
 		}
 		for l, magnitude := range magnitudes {
 			mean[l] += magnitude
-			open[l] += float64(batch.Gates[l])
+			open[l] += batch.openShare(l)
 		}
 	}
 	for l := range mean {

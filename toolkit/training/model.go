@@ -5,6 +5,7 @@ package training
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -30,9 +31,10 @@ type Model struct {
 
 	backend                    compute.Backend
 	stepExec, evaluateExec     *model.Exec
-	classifyExec, gradientExec *model.Exec // made when first called
-	sharing                    *sharing    // nil on one device
-	resident                   *resident   // nil where each minibatch brings its images
+	classifyExec, gradientExec *model.Exec    // made when first called
+	sharing                    *sharing       // nil on one device
+	resident                   *resident      // nil where each minibatch brings its images
+	survival                   depth.Survival // as last set
 }
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
@@ -55,11 +57,10 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 
 // NewNetwork returns the network that a recipe describes.
 func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
-	n, err := depth.BlocksPerGroup(recipe.Depth)
-	if err != nil {
+	if err := recipe.Validate(); err != nil {
 		return nil, err
 	}
-	survival, err := depth.ByRule(recipe.Rule, depth.Blocks(n), recipe.DeathRate, recipe.SurvivalProbabilities)
+	survival, err := recipe.Survival()
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +72,6 @@ func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Recompute = recipe.Recompute
 	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
-	perSample := recipe.GatesPer == "sample"
-	switch {
-	case perSample && recipe.Form != "resnet":
-		return nil, fmt.Errorf("gates per sample leave no block out, so they exist in the textbook form only: add --form resnet")
-	case perSample && recipe.FreezeClosed:
-		return nil, fmt.Errorf("freeze_closed needs gates per minibatch: with gates per sample no block is closed as a whole")
-	}
 	return network, nil
 }
 
@@ -200,11 +194,32 @@ func (m *Model) SetLearningRate(rate float64) error {
 	return v.SetValue(scalar(rate, v.DType()))
 }
 
+// SetSurvival sets the survival probabilities in force: a branch is scaled by them at test (Eq. 5), or
+// in training under inverted scaling. They are saved with the weights.
+func (m *Model) SetSurvival(p depth.Survival) error {
+	if slices.Equal(p, m.survival) {
+		return nil
+	}
+	if err := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(list(p, m.Network.ParameterDType())); err != nil {
+		return err
+	}
+	m.survival = slices.Clone(p)
+	return nil
+}
+
 func scalar(v float64, dtype dtypes.DType) *tensors.Tensor {
 	if dtype == dtypes.Float64 {
 		return tensors.FromScalar(v)
 	}
 	return tensors.FromScalar(float32(v))
+}
+
+// list is scalar for a list of numbers.
+func list(values []float64, dtype dtypes.DType) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromFlatDataAndDimensions(slices.Clone(values), len(values))
+	}
+	return tensors.FromFlatDataAndDimensions(narrow(values), len(values))
 }
 
 // vector copies a small result to the host and frees it.

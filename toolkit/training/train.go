@@ -122,7 +122,7 @@ func (s *session) resume() error {
 	r := s.Recipe
 	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
 	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
-	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Epochs: r.Epochs, Milestones: r.Milestones,
+	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(),
 		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
 	s.compiled = make(map[int]bool)
 	for _, name := range []string{Last, Best} {
@@ -214,6 +214,9 @@ func (s *session) trainUntilEvaluation(ctx context.Context) error {
 			break
 		}
 		if err := s.model.SetLearningRate(s.learningRate(s.at.Step)); err != nil {
+			return err
+		}
+		if err := s.model.SetSurvival(s.batches.Survival(s.at.Step)); err != nil {
 			return err
 		}
 		batch := s.batches.At(s.at.Step)

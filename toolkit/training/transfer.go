@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
@@ -23,7 +24,7 @@ import (
 //	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
 //	fc.weight [classes, 64]; fc.bias [classes]
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
-//	survival [L]                                           p_l of each block
+//	survival [L]                                           p_l of each block, as in force
 //
 // The metadata holds the run's recipe. All tensors are F32, or F64 for a network of that type.
 
@@ -54,7 +55,11 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	}
 	add("normalization.mean", []int{len(m.Normalization.Mean)}, widen(m.Normalization.Mean))
 	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, widen(m.Normalization.Deviation))
-	add("survival", []int{len(m.Network.Survival)}, m.Network.Survival)
+	survival, err := m.survivalPart().read()
+	if err != nil {
+		return err
+	}
+	add("survival", []int{len(survival)}, survival)
 	return tensorfile.Write(path, out, meta)
 }
 
@@ -118,6 +123,17 @@ func (m *Model) Import(path string) error {
 			*target = narrow(values)
 		}
 	}
+	if _, ok := file["survival"]; ok && m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
+		part := m.survivalPart()
+		values, err := take("survival", part.shape)
+		if err == nil {
+			err = depth.Survival(values).Validate()
+		}
+		if err != nil {
+			return err
+		}
+		writes = append(writes, write{part, values})
+	}
 	delete(file, "survival")
 	for name := range file {
 		if !strings.HasSuffix(name, ".num_batches_tracked") { // PyTorch counts batches; nothing depends on it
@@ -131,6 +147,11 @@ func (m *Model) Import(path string) error {
 		}
 	}
 	return nil
+}
+
+// survivalPart is the variable of the survival probabilities in force.
+func (m *Model) survivalPart() variablePart {
+	return variablePart{resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable), -1, []int{len(m.Network.Survival)}}
 }
 
 // variablePart is a variable of the network, or one block's row of a stacked one.

@@ -86,9 +86,12 @@ func describe(r runs.Row) string {
 
 // defaultName names a run by what usually differs between runs.
 func defaultName(r runs.Recipe) string {
-	depth := fmt.Sprintf("%s-%g", r.Rule, 1-r.DeathRate)
-	if r.DeathRate == 0 {
+	depth := fmt.Sprintf("%s-%g", r.Rule, r.LastSurvival())
+	switch {
+	case r.IsConstant():
 		depth = "constant"
+	case r.Rule == "list":
+		depth = "list"
 	}
 	return fmt.Sprintf("%s-%d-%s-seed%d", r.Dataset, r.Depth, depth, r.Seed)
 }

@@ -1,0 +1,81 @@
+package depth
+
+// Schedule says how the survival probabilities change while a network trains. The paper keeps them
+// (Steady). The others come from later work:
+//
+//   - Ramp closes nothing at first and more and more blocks over the first Fraction of the steps, until
+//     the probabilities are p_l: p_l(t) = 1 - (1 - p_l) min(1, t/(Fraction T)). This is the
+//     "drop_warmup" of MosaicML's Composer.
+//   - Early closes blocks in the first Fraction of the steps only, Late only after it ("early" and
+//     "late" stochastic depth of Liu et al. 2023, "Dropout Reduces Underfitting", arXiv 2303.01500).
+//
+// At test a branch is scaled by the probabilities in force (Eq. 5): those of the last training step.
+type Schedule struct {
+	Kind     ScheduleKind
+	Fraction float64 // of the training steps, in (0, 1]; Steady has none
+}
+
+// ScheduleKind names a schedule.
+type ScheduleKind string
+
+// The kinds of schedules. Steady is called "constant" in recipes, as a schedule that never changes;
+// it is not a network of constant depth.
+const (
+	Steady ScheduleKind = "constant"
+	Ramp   ScheduleKind = "ramp"
+	Early  ScheduleKind = "early"
+	Late   ScheduleKind = "late"
+)
+
+// ScheduleKinds lists the kinds, as text.
+func ScheduleKinds() []string {
+	return []string{string(Steady), string(Ramp), string(Early), string(Late)}
+}
+
+// share is how much of the death rates 1 - p_l is in force at a step, counted from 0, of so many.
+func (s Schedule) share(step, steps int64) float64 {
+	at := float64(step) / (s.Fraction * float64(steps))
+	switch s.Kind {
+	case Ramp:
+		return min(1, at)
+	case Early:
+		if at >= 1 {
+			return 0
+		}
+	case Late:
+		if at < 1 {
+			return 0
+		}
+	}
+	return 1
+}
+
+// At returns the survival probabilities in force at a step, counted from 0, of a training of so many
+// steps, for the probabilities p of the rule.
+func (s Schedule) At(p Survival, step, steps int64) Survival {
+	switch share := s.share(step, steps); share {
+	case 1:
+		return p
+	default:
+		now := make(Survival, len(p))
+		for i, v := range p {
+			now[i] = 1 - (1-v)*share
+		}
+		return now
+	}
+}
+
+// ExpectedOpen returns the expected number of open blocks of a minibatch, averaged over the whole
+// training: the cost of a step.
+func (s Schedule) ExpectedOpen(p Survival) float64 {
+	all, open := float64(len(p)), p.ExpectedOpen()
+	switch s.Kind {
+	case Ramp: // the mean share is 1 - Fraction/2
+		return all - (all-open)*(1-s.Fraction/2)
+	case Early:
+		return all - (all-open)*s.Fraction
+	case Late:
+		return all - (all-open)*(1-s.Fraction)
+	}
+	return open
+}

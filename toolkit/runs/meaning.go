@@ -1,0 +1,87 @@
+package runs
+
+import (
+	"math"
+
+	"stochdepth/toolkit/depth"
+)
+
+// What a recipe means stands here, and everybody asks: which survival probabilities it gives, whether its depth is
+// constant, and when two recipes describe one experiment.
+
+// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that is
+// not 6N+2, an unknown rule and probabilities outside (0, 1] are errors.
+func (r Recipe) Survival() (depth.Survival, error) {
+	n, err := depth.BlocksPerGroup(r.Depth)
+	if err != nil {
+		return nil, err
+	}
+	return depth.ByRule(r.Rule, depth.Blocks(n), r.DeathRate, r.SurvivalProbabilities)
+}
+
+// Schedule says how the survival probabilities change over the training.
+func (r Recipe) Schedule() depth.Schedule {
+	return depth.Schedule{Kind: depth.ScheduleKind(r.SurvivalSchedule), Fraction: r.ScheduleFraction}
+}
+
+// IsConstant reports whether no block ever closes: the network has constant depth.
+func (r Recipe) IsConstant() bool {
+	if r.Rule != "list" {
+		return r.DeathRate == 0
+	}
+	return depth.Survival(r.SurvivalProbabilities).IsConstant()
+}
+
+// LastSurvival returns p_L, the survival probability of the last block, without the noise of 1 - (1 - p_L).
+func (r Recipe) LastSurvival() float64 {
+	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 {
+		return r.SurvivalProbabilities[n-1]
+	}
+	return math.Round((1-r.DeathRate)*1e9) / 1e9
+}
+
+// ExpectedOpen returns the expected number of open blocks of a minibatch, averaged over the training, and the number of
+// all blocks, L. An invalid recipe has none.
+func (r Recipe) ExpectedOpen() (open float64, blocks int) {
+	survival, err := r.Survival()
+	if err != nil {
+		return 0, 0
+	}
+	return r.Schedule().ExpectedOpen(survival), len(survival)
+}
+
+// RateDrops returns the epochs, counted from 0, that are the first with the learning rate divided by 10 once more.
+// Products such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
+func (r Recipe) RateDrops() []int {
+	drops := make([]int, len(r.Milestones))
+	for i, fraction := range r.Milestones {
+		drops[i] = int(math.Ceil(math.Round(fraction*float64(r.Epochs)*1e9) / 1e9))
+	}
+	return drops
+}
+
+// StochasticKeys are the keys that say how blocks close. At constant depth they define nothing, and runs that differ in
+// them alone are of the same data, network and optimizer, and may be compared.
+var StochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "survival_schedule", "schedule_fraction",
+	"gates_per", "scale_at", "freeze_closed"}
+
+// Canonical returns the recipe with the keys that define nothing at their defaults: all StochasticKeys at constant depth,
+// the fraction of a schedule that never changes. Two runs are of one setting if their canonical recipes differ in the
+// seed only.
+func (r Recipe) Canonical() Recipe {
+	if r.IsConstant() {
+		d := Default()
+		r.Rule, r.DeathRate, r.SurvivalProbabilities = d.Rule, 0, nil
+		r.SurvivalSchedule, r.GatesPer, r.ScaleAt, r.FreezeClosed = d.SurvivalSchedule, d.GatesPer, d.ScaleAt, d.FreezeClosed
+	}
+	if r.Schedule().Kind == depth.Steady {
+		r.ScheduleFraction = Default().ScheduleFraction
+	}
+	return r
+}
+
+// SameSetting reports whether two recipes describe one experiment, but for the seed.
+func SameSetting(a, b Recipe) bool {
+	a.Seed = b.Seed
+	return len(Differences(a.Canonical(), b.Canonical())) == 0
+}
