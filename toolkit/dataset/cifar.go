@@ -47,6 +47,7 @@ var cifar100 = cifar{
 	test:       "test.bin",
 	records:    map[string]int{"train.bin": 50_000, "test.bin": 10_000},
 	validation: 5_000,
+	content:    [2]uint64{0xbca1567bdf0449ed, 0xddb5be0150e3a56a},
 }
 
 func (c cifar) load(o Options) (*Data, error) {
