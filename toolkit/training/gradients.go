@@ -7,6 +7,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
@@ -61,9 +62,35 @@ func (m *Model) gradientGraph(scope *model.Scope, inputs []*Node) *Node {
 	return Concatenate(magnitudes, 0)
 }
 
-// RunGradients is GradientMagnitudes of a run's network, averaged over its first minibatches: for each block over those
-// in which it was open (per sample: over all, divided by the mean share of open gates), 0 if it never was. The gates are drawn by the given survival probabilities, the run's own or
-// others. The weights are those of a checkpoint, [Best] or [Last], or with [Initial] those from before training.
+// MeanGradients is GradientMagnitudes averaged over the first minibatches of a data set's training part: for each block
+// over those in which it was open (per sample: over all, divided by the mean share of open gates), 0 if it never was. The
+// gates are drawn by the given survival probabilities, the network's own or others.
+func (m *Model) MeanGradients(train dataset.View, survival depth.Survival, minibatches int64) ([]float64, error) {
+	recipe := m.Recipe
+	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on
+	batches := NewBatches(recipe, survival, train)
+	mean, open := make([]float64, len(survival)), make([]float64, len(survival)) // sums over minibatches
+	for step := range min(minibatches, batches.PerEpoch()) {
+		batch := batches.At(step)
+		magnitudes, err := m.GradientMagnitudes(batch)
+		if err != nil {
+			return nil, err
+		}
+		for l, magnitude := range magnitudes {
+			mean[l] += magnitude
+			open[l] += batch.openShare(l)
+		}
+	}
+	for l := range mean {
+		if open[l] > 0 {
+			mean[l] /= open[l]
+		}
+	}
+	return mean, nil
+}
+
+// RunGradients is MeanGradients of a run's network. The weights are those of a checkpoint, [Best] or [Last], or with
+// [Initial] those from before training.
 func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival depth.Survival, minibatches int64) ([]float64, error) {
 	data, err := LoadData(run.Recipe, "")
 	if err != nil {
@@ -78,25 +105,7 @@ func RunGradients(b compute.Backend, run *runs.Run, checkpoint string, survival 
 	if err != nil {
 		return nil, err
 	}
-	recipe := run.Recipe
-	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on
-	batches := NewBatches(recipe, survival, data.Train)
-	mean, open := make([]float64, len(survival)), make([]float64, len(survival)) // sums over minibatches
-	for step := range min(minibatches, batches.PerEpoch()) {
-		batch := batches.At(step)
-		magnitudes, err := m.GradientMagnitudes(batch)
-		if err != nil {
-			return nil, err
-		}
-		for l, magnitude := range magnitudes {
-			mean[l] += magnitude
-			open[l] += batch.openShare(l)
-		}
-	}
-	for l := range mean {
-		mean[l] /= max(1, open[l])
-	}
-	return mean, nil
+	return m.MeanGradients(data.Train, survival, minibatches)
 }
 
 // Initial names the weights from before training, which need no checkpoint.
