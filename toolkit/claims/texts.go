@@ -147,15 +147,18 @@ func unregistered(texts map[string]text, file *File, paper *published.Paper) (wr
 			for _, match := range percentage.FindAllStringSubmatchIndex(part, -1) {
 				points := match[2] >= 0
 				unit := max(match[2], match[4])
+				var unknown []string
 				for _, at := range numbers.FindAllStringIndex(part[match[0]:unit], -1) {
 					from, to := match[0]+at[0], match[0]+at[1]
 					value, err := strconv.ParseFloat(strings.ReplaceAll(part[from:to], ",", ""), 64)
-					if slices.ContainsFunc(registered, func(p [2]int) bool { return p[0] <= from && to <= p[1] }) ||
-						err == nil && !points && slices.Contains(ofPaper, value) {
-						continue
+					if !slices.ContainsFunc(registered, func(p [2]int) bool { return p[0] <= from && to <= p[1] }) &&
+						(err != nil || points || !slices.Contains(ofPaper, value)) {
+						unknown = append(unknown, part[from:to])
 					}
-					wrong = append(wrong, fmt.Errorf("%s has the number %s in %q, and nothing tells where it is from: register the sentence in %s with a check of recorded runs, or among its not_outcomes with a reason",
-						name, part[from:to], sentence(part, from, match[1]), registry))
+				}
+				if len(unknown) > 0 {
+					wrong = append(wrong, fmt.Errorf("%s has %s, counted in percent or points, in %q, and nothing tells where that is from: register the sentence in %s with a check of recorded runs, or among its not_outcomes with a reason",
+						name, strings.Join(unknown, ", "), sentence(part, match[0], match[1]), registry))
 				}
 			}
 		}
