@@ -39,7 +39,7 @@ execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbcon
 .PHONY: help
 help:
 	@cat <<'END'
-	make run     set up, execute the quickstart notebook, write its figure
+	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open the notebooks in JupyterLab on this machine
 	make test    all checks, tests and notebooks (small)
 	make bench   time training steps on this machine
@@ -60,9 +60,9 @@ run: setup
 	$(python) -m nbconvert --log-level=ERROR --to html .out/00_quickstart.ipynb
 	echo
 	echo "Done. Look at:"
-	echo "  figures/quickstart.png      the figure"
-	echo "  .out/00_quickstart.html     the notebook with its outputs, for a browser"
-	echo "  data/runs/                  the recorded runs"
+	echo "  .out/figures/quickstart.png          the figure"
+	echo "  .out/00_quickstart.html              the notebook with its outputs, for a browser"
+	echo "  data/runs/notebook-quickstart-*      the recorded runs"
 	echo "and open the notebooks with: make lab"
 
 .PHONY: lab
@@ -98,7 +98,7 @@ bench: setup
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
 .PHONY: notebooks
 notebooks: setup
-	@rm -rf data/runs/notebook-* data/runs/quickstart-*
+	@rm -rf data/runs/notebook-*
 	for notebook in $(NOTEBOOKS); do
 		echo "$$notebook ..."
 		$(call execute,notebooks) --to notebook --inplace "$$notebook"

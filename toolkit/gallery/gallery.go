@@ -147,7 +147,7 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	switch e.inputs {
 	case ofRuns:
 		var err error
-		if d.list, err = s.runs(choice.Runs); err != nil {
+		if d.list, err = s.Runs(choice.Runs); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
 		for _, run := range d.list {
@@ -193,7 +193,8 @@ func (d *Drawing) Save(path string, formats ...string) (files []string, err erro
 	return files, nil
 }
 
-// SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
+// SaveAll draws every available entry into a folder, and the gallery's README.md beside them. The README.md beside the
+// folder, which is the project's, gets the results anew if it has a place for them. What cannot be drawn is
 // reported in the error, and the rest is drawn. The files written are told one by one, in the order of the entries.
 func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(file string)) error {
 	var entries []Entry
@@ -244,6 +245,11 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 		return err
 	}
 	told(readme)
+	if readme, err := saveResults(folder, drawings); err != nil {
+		return err
+	} else if readme != "" {
+		told(readme)
+	}
 	return nil
 }
 

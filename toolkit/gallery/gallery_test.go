@@ -25,9 +25,14 @@ func read(t *testing.T, folder string) *gallery.Sources {
 	return sources
 }
 
-// The committed figures, tables and README.md are those of the committed data, byte for byte, and there are no others.
+// The committed figures, tables and README.md are those of the committed data, byte for byte, and there are no others;
+// and the results in the project's README.md are those of the data.
 func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
-	folder := t.TempDir()
+	project := t.TempDir()
+	text, err := os.ReadFile(filepath.Join(committed, "..", "README.md"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(project, "README.md"), text, 0o644))
+	folder := filepath.Join(project, "figures")
 	drawn := map[string]bool{}
 	require.NoError(t, read(t, data).SaveAll(folder, []string{"png"}, gallery.Network{}, func(file string) {
 		name, err := filepath.Rel(folder, file)
@@ -37,7 +42,7 @@ func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
 		require.NoError(t, err, "draw the figures anew: stochdepth figures")
 		got, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.True(t, bytes.Equal(want, got), "figures/%s is not that of the data: draw the figures anew with stochdepth figures", name)
+		require.True(t, bytes.Equal(want, got), "%s is not that of the data: draw the figures anew with stochdepth figures", filepath.Join("figures", name))
 	}))
 	require.NoError(t, filepath.WalkDir(committed, func(path string, entry os.DirEntry, err error) error {
 		if name, _ := filepath.Rel(committed, path); err == nil && !entry.IsDir() {

@@ -63,9 +63,9 @@ func Read(folder string) (*Sources, error) {
 	return s, nil
 }
 
-// runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
+// Runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
 // may also be the path of a run folder. Runs that are missing, damaged or incomplete are an error.
-func (s *Sources) runs(names []string) ([]*runs.Run, error) {
+func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
 	root := filepath.Join(s.Folder, "runs")
 	var chosen []*runs.Run
 	add := func(dir, name string) error {

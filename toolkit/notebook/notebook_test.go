@@ -21,7 +21,7 @@ func TestTinyKeepsItsResultsApart(t *testing.T) {
 	t.Setenv(EnvTiny, "")
 	full := Must(Preset("quickstart"))
 	require.Equal(t, Must(runs.Preset("quickstart")), full)
-	require.Equal(t, filepath.Join(root, "figures", "a.png"), FigurePath("a.png"))
+	require.Equal(t, filepath.Join(root, ".out", "figures", "a.png"), FigurePath("a.png"))
 	require.Equal(t, filepath.Join(root, "data", "runs", "a"), RunDir("a"))
 
 	t.Setenv(EnvTiny, "1")
@@ -47,6 +47,7 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	machine := regexp.MustCompile(`/(tmp|root|home|Users|work)/|gonb_[0-9a-f]{8}`)
+	runDir := regexp.MustCompile(`RunDir\("([^"]*)"`)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join(root, file))
@@ -63,6 +64,9 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 			for i, cell := range book.Cells {
 				for _, line := range strings.Split(string(cell.Source), "\n") {
 					require.False(t, cell.Type == "code" && strings.HasPrefix(line, "!"), "cell %d: %s", i, line)
+				}
+				for _, name := range runDir.FindAllStringSubmatch(string(cell.Source), -1) {
+					require.True(t, cell.Type != "code" || strings.HasPrefix(name[1], "notebook-"), "cell %d writes the run %s, which git does not ignore: name it notebook-%s", i, name[1], name[1])
 				}
 				for _, output := range cell.Outputs {
 					require.NotEqual(t, "error", output.Type, "cell %d", i)

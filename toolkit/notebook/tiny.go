@@ -34,11 +34,17 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 	return recipe, err
 }
 
-// RunDir is the folder of a run, data/runs/<name>.
+// RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores.
 func RunDir(name string) string { return output("data/runs", name) }
 
-// FigurePath is the file of a figure, figures/<name>.
-func FigurePath(name string) string { return output("figures", name) }
+// FigurePath is the file of a figure that a notebook draws, .out/figures/<name>: git ignores it, and the folder figures
+// holds what is drawn of recorded runs.
+func FigurePath(name string) string {
+	if Tiny() {
+		return output("figures", name)
+	}
+	return output(".out/figures", name)
+}
 
 // output is a path below the project's folder, or below a folder for trials.
 func output(folder, name string) string {

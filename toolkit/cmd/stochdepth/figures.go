@@ -14,8 +14,8 @@ func figuresCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "figures [NAME ...]",
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
-		Long: "Draw the named figures, or all of them and the gallery figures/README.md. Which runs each figure shows is\n" +
-			"in data/figures.json; --runs takes others.",
+		Long: "Draw the named figures, or all of them, the gallery figures/README.md and the results in README.md. Which runs\n" +
+			"each figure shows is in data/figures.json; --runs takes others.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf",
 	}
 	flags := cmd.Flags()
