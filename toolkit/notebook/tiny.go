@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 )
@@ -36,6 +37,13 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 
 // RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores.
 func RunDir(name string) string { return output("data/runs", name) }
+
+// ModelPath is the file of a trained network that belongs to the project, data/models/<name>.safetensors, in a trial too.
+func ModelPath(name string) string {
+	path, err := inProject(filepath.Join("data", "models", strings.TrimSuffix(name, models.Extension)+models.Extension))
+	Check(err)
+	return path
+}
 
 // FigurePath is the file of a figure that a notebook draws, .out/figures/<name>: git ignores it, and the folder figures
 // holds what is drawn of recorded runs.

@@ -6,7 +6,9 @@ import (
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/tensorfile"
 )
 
 // Restore returns the model of a run as one of its checkpoints, [Best] or [Last], has it, and the step
@@ -53,4 +55,69 @@ func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *da
 		return fmt.Errorf("the run %s exists already: choose another name", dir)
 	}
 	return c.save(m, position{})
+}
+
+// Opened is a trained network from a file, with the data of its recipe.
+type Opened struct {
+	*Model
+	Data *dataset.Data
+	Info models.Info // what the file says of the network: run, epoch, errors, commit
+}
+
+// OpenNetwork opens a network that [Model.Export] wrote, to be evaluated and explored: the file's normalisation and survival probabilities are in force, and the data are those of its recipe, split as they were.
+// dataRoot is as in [LoadData]: "" for data/cache. A missing or damaged file, one without a recipe, one whose tensors
+// are not those of its recipe, and data that are not there are errors that say what to do.
+func OpenNetwork(b compute.Backend, path, dataRoot string) (*Opened, error) {
+	info, err := models.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := LoadData(info.Recipe, dataRoot)
+	if err != nil {
+		return nil, err
+	}
+	m, err := openModel(b, info)
+	if err != nil {
+		return nil, err
+	}
+	if m.Network.Classes != len(data.Classes) {
+		return nil, fmt.Errorf("the network in %s has %d classes, but %s has %d: it is not of its recipe, export it again",
+			path, m.Network.Classes, data.Name, len(data.Classes))
+	}
+	if len(m.Normalization.Mean) == 0 {
+		m.Normalization = Fit(info.Recipe, data.Train)
+	}
+	return &Opened{m, data, info}, nil
+}
+
+// openModel makes the model of a file, which needs no data: the number of classes and the normalisation are the file's.
+// A file without a normalisation leaves the model's empty.
+func openModel(b compute.Backend, info models.Info) (*Model, error) {
+	list, _, err := tensorfile.Read(info.Path)
+	if err != nil {
+		return nil, err
+	}
+	classes, normalization := 0, dataset.Normalization{}
+	for _, t := range list {
+		if len(t.Shape) != 1 {
+			continue
+		}
+		n := t.Shape[0]
+		switch {
+		case t.Name == "fc.bias":
+			classes = n
+		case t.Name == "normalization.mean" && (n == dataset.Channels || n == dataset.ImageBytes):
+			normalization.Mean = make([]float32, n)
+		case t.Name == "normalization.deviation" && (n == dataset.Channels || n == 1):
+			normalization.Deviation = make([]float32, n)
+		}
+	}
+	if classes == 0 {
+		return nil, fmt.Errorf("%s has no tensor fc.bias, so it is no network of this project: export it again", info.Path)
+	}
+	m, err := NewModel(b, info.Recipe, classes, normalization)
+	if err != nil {
+		return nil, fmt.Errorf("the recipe in %s: %w", info.Path, err)
+	}
+	return m, m.Import(info.Path)
 }

@@ -2,6 +2,7 @@ package training
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
@@ -26,9 +28,10 @@ import (
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
 //	survival [L]                                           p_l of each block, as in force
 //
-// The metadata holds the run's recipe. All tensors are F32, or F64 for a network of that type.
+// The metadata holds the run's recipe, and what [models.Info.Metadata] gives. All tensors are F32, or F64 for a network of that type.
 
-// Export writes the model to path.
+// Export writes the model to path, with the recipe and the given metadata, such as [models.Info.Metadata]. The same
+// network gives the same bytes.
 func (m *Model) Export(path string, metadata map[string]string) error {
 	recipe, err := json.Marshal(m.Recipe)
 	if err != nil {
@@ -66,14 +69,11 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 // ImportedRecipe returns the recipe that a file written by [Model.Export] carries. A file from
 // elsewhere has none: found is false.
 func ImportedRecipe(path string) (recipe runs.Recipe, found bool, err error) {
-	_, meta, err := tensorfile.Read(path)
-	if err != nil || meta["recipe"] == "" {
-		return recipe, false, err
+	info, err := models.Read(path)
+	if errors.Is(err, models.ErrNoRecipe) {
+		return runs.Recipe{}, false, nil
 	}
-	if err := json.Unmarshal([]byte(meta["recipe"]), &recipe); err != nil {
-		return recipe, false, fmt.Errorf("the recipe in %s does not parse (%w): give one with --recipe", path, err)
-	}
-	return recipe, true, nil
+	return info.Recipe, err == nil, err
 }
 
 // Import sets the model's variables, and its normalisation if the file has one, from a file of the

@@ -2,36 +2,127 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/training"
 )
 
 func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "eval RUN",
-		Short: "Print a run's error on the validation and test images",
-		Args:  cobra.ExactArgs(1),
+		Use:   "eval RUN|FILE",
+		Short: "Print the error of a run or of a network's file on the validation and test images",
+		Long: `Print the error on the validation and test images: of a run, by its name or folder; or of a network in a
+safetensors file, as export writes it, by the file's path with or without the extension. A name that no
+run has is looked for in data/models.
+
+A network's file says what its errors were when it was trained, and eval says whether they are the same
+here. The data are those of its recipe, split as in its training. A file without a recipe, from elsewhere, must
+be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
+		Example: "  stochdepth eval mine\n  stochdepth eval mine --checkpoint last\n  stochdepth eval data/models/NAME",
+		Args:    cobra.ExactArgs(1),
 	}
 	restore := restoreFlags(cmd)
+	folder := modelsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		runsFolder, _ := cmd.Flags().GetString("runs")
+		file, isFile := models.Find(*folder, args[0])
+		dir := runDir(runsFolder, args[0])
+		switch {
+		case !isDir(dir) && isFile:
+			if cmd.Flags().Changed("checkpoint") {
+				return fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
+			}
+			root, _ := cmd.Flags().GetString("data-root")
+			return evaluateFile(cmd, file, root)
+		case !isDir(dir):
+			return fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, `stochdepth models` the networks in %s", args[0], *folder)
+		}
 		r, err := restore(args[0])
 		if err != nil {
+			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
+				return fmt.Errorf("the run %s has no checkpoint here (they are not kept in git), but there is a network of its name: stochdepth eval %s", args[0], file)
+			}
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", r.run.Name, r.checkpoint, r.step)
-		for _, part := range []struct {
-			name   string
-			images dataset.View
-		}{{"validation", r.data.Validation}, {"test", r.data.Test}} {
-			score, err := r.model.Evaluate(cmd.Context(), part.images)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%-10s  error %6.2f %%  loss %.4f  (%d images)\n", part.name, score.Error, score.Loss, part.images.Len())
-		}
-		return nil
+		unknown := math.NaN()
+		return printErrors(cmd, r.model, r.data, unknown, unknown)
 	}
 	return cmd
+}
+
+// evaluateFile prints what a network's file says and what its errors are here.
+func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
+	b, err := backend.Open()
+	if err != nil {
+		return err
+	}
+	network, err := training.OpenNetwork(b, path, dataRoot)
+	if err != nil {
+		return err
+	}
+	describeNetwork(cmd.OutOrStdout(), network.Info)
+	return printErrors(cmd, network.Model, network.Data, network.Info.ValidationError, network.Info.TestError)
+}
+
+// describeNetwork prints a line about a network's file.
+func describeNetwork(w io.Writer, info models.Info) {
+	parts := []string{fmt.Sprintf("%s: %s, %d layers", info.Path, info.Recipe.Dataset, info.Recipe.Depth)}
+	if info.Run != "" {
+		parts = append(parts, "run "+info.Run)
+	}
+	if !math.IsNaN(info.Epoch) {
+		parts = append(parts, fmt.Sprintf("epoch %.4g", info.Epoch))
+	}
+	parts = append(parts, fmt.Sprintf("seed %d", info.Recipe.Seed))
+	if info.Commit != "" {
+		parts = append(parts, "commit "+info.Commit)
+	}
+	fmt.Fprintln(w, strings.Join(parts, ", "))
+}
+
+// printErrors prints a network's errors on the validation and test images beside the recorded ones, in percent, NaN
+// where there are none.
+func printErrors(cmd *cobra.Command, m *training.Model, data *dataset.Data, validation, test float64) error {
+	for _, part := range []struct {
+		name     string
+		images   dataset.View
+		recorded float64
+	}{{"validation", data.Validation, validation}, {"test", data.Test, test}} {
+		score, err := m.Evaluate(cmd.Context(), part.images)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%-10s  error %6.2f %%  loss %.4f  (%d images)%s\n", part.name, score.Error, score.Loss,
+			part.images.Len(), compare(score.Error, part.recorded, part.images.Len()))
+	}
+	return nil
+}
+
+// compare says whether a measured error of so many images is the recorded one, both in percent: "" if none is recorded.
+func compare(measured, recorded float64, images int) string {
+	count := int(math.Round((measured - recorded) / 100 * float64(images)))
+	switch {
+	case math.IsNaN(recorded):
+		return ""
+	case math.Abs(measured-recorded) < 1e-6:
+		return fmt.Sprintf("  as recorded: %.2f %%", recorded)
+	}
+	more, noun := "more", "images"
+	if measured < recorded {
+		more, count = "fewer", -count
+	}
+	if count == 1 {
+		noun = "image"
+	}
+	return fmt.Sprintf("  recorded: %.2f %%, here %d %s %s wrong", recorded, count, noun, more)
 }

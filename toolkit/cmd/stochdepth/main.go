@@ -36,7 +36,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(),
+	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(), modelsCommand(),
 		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand())
 	return root
 }
@@ -44,6 +44,11 @@ func command() *cobra.Command {
 // runsFlag adds the flag --runs, the folder of the run folders.
 func runsFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("runs", inProject("data", "runs"), "folder of the run folders")
+}
+
+// modelsFlag adds the flag --models, the folder of the trained networks that are files.
+func modelsFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("models", inProject("data", "models"), "folder of the trained networks")
 }
 
 // inProject is a path in the project's folder, or in the working directory outside of the project.
@@ -59,10 +64,18 @@ func dataRootFlag(cmd *cobra.Command) *string {
 
 // openRun opens a run by its name below the runs folder, or by its folder's path.
 func openRun(folder, name string) (*runs.Run, error) {
-	if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
-		if info, err := os.Stat(name); err == nil && info.IsDir() {
-			return runs.Open(name)
-		}
+	return runs.Open(runDir(folder, name))
+}
+
+// runDir is the folder of the run that the user means by name; it need not exist.
+func runDir(folder, name string) string {
+	if isDir(name) && !isDir(filepath.Join(folder, name)) {
+		return name
 	}
-	return runs.Open(filepath.Join(folder, name))
+	return filepath.Join(folder, name)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

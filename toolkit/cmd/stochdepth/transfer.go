@@ -3,11 +3,12 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
 
@@ -15,7 +16,12 @@ func exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export RUN",
 		Short: "Write a run's network as a safetensors file, for PyTorch and others",
-		Args:  cobra.ExactArgs(1),
+		Long: `Write a run's network as a safetensors file, for PyTorch and others, and for eval.
+
+The file's metadata say what the network is: recipe, run, checkpoint, epoch, its errors in percent, seed,
+number of training images, commit and machine. The same network gives the same bytes.`,
+		Example: "  stochdepth export mine\n  stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme",
+		Args:    cobra.ExactArgs(1),
 	}
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
 	restore := restoreFlags(cmd)
@@ -27,10 +33,11 @@ func exportCommand() *cobra.Command {
 		if *out == "" {
 			*out = filepath.Base(r.run.Dir) + ".safetensors"
 		}
-		if err := r.model.Export(*out, map[string]string{"run": r.run.Name, "step": strconv.FormatInt(r.step, 10)}); err != nil {
+		info := models.OfRun(r.run, r.step, r.data.Train.Len())
+		if err := r.model.Export(*out, info.Metadata()); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", r.run.Name, r.checkpoint, r.step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", r.run.Name, info.Checkpoint, r.step, *out)
 		return nil
 	}
 	return cmd
@@ -49,14 +56,17 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 	_ = cmd.MarkFlagRequired("run")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		recipe, found, err := training.ImportedRecipe(args[0])
+		var recipe runs.Recipe
+		var found bool
+		var err error
+		if !recipeGiven(cmd) {
+			recipe, found, err = training.ImportedRecipe(args[0])
+		}
+		if err == nil && !found {
+			recipe, err = recipeOf()
+		}
 		if err != nil {
 			return err
-		}
-		if !found || recipeGiven(cmd) {
-			if recipe, err = recipeOf(); err != nil {
-				return err
-			}
 		}
 		data, err := training.LoadData(recipe, *dataRoot)
 		if err != nil {

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/runs"
+)
+
+func modelsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "List the trained networks in data/models, with the errors of each",
+		Long: `List the trained networks in data/models, with the errors of each as its file records them. eval measures
+them again; export adds one.`,
+		Args: cobra.NoArgs,
+	}
+	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	folder := modelsFlag(cmd)
+	readme := cmd.Flags().Bool("readme", false, "write the table of the folder's README.md anew instead, after adding a network")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *readme {
+			changed, err := models.UpdateReadme(*folder)
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", filepath.Join(*folder, "README.md"), map[bool]string{true: "table written", false: "is as it should be"}[changed])
+			}
+			return err
+		}
+		// A broken file is reported after the others are listed.
+		list, broken := models.List(*folder)
+		if err := models.Table(cmd.OutOrStdout(), list, *format); err != nil {
+			return err
+		}
+		return broken
+	}
+	return cmd
+}

@@ -1,0 +1,181 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Table writes one line a network: its file's name, what it is, its errors in percent, and where it comes from. Format
+// "table" is for people (rounded, a dash for unknown), "tsv" and "json" are for programs (exact; unknown numbers are
+// NaN and null).
+func Table(w io.Writer, list []Info, format string) error {
+	switch format {
+	case "table":
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "name\tdata set\timages\tlayers\tdepth\tepoch\tseed\tvalidation %\ttest %\tcommit\tMB")
+		for _, i := range list {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n", i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth,
+				rule(i.Recipe, "p_L"), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit(), float64(i.Bytes)/1e6)
+		}
+		return table.Flush()
+	case "tsv":
+		var text strings.Builder
+		text.WriteString("name\tdataset\ttraining_images\tdepth\trule\tdeath_rate\tepoch\tepochs\tseed\tvalidation_error\ttest_error\tcommit\tmachine\trun\tbytes\n")
+		for _, i := range list {
+			cells := []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth), i.Recipe.Rule,
+				exact(i.Recipe.DeathRate), exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
+				exact(i.ValidationError), exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
+			text.WriteString(strings.Join(cells, "\t") + "\n")
+		}
+		_, err := io.WriteString(w, text.String())
+		return err
+	case "json":
+		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
+		for n, i := range list {
+			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
+				known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, known(i.ValidationError), known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
+		}
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(lines)
+	}
+	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(runs.TableFormats, ", "))
+}
+
+// line is a network in JSON.
+type line struct {
+	Name            string   `json:"name"`
+	Dataset         string   `json:"dataset"`
+	TrainingImages  int      `json:"training_images"`
+	Depth           int      `json:"depth"` // layers
+	Rule            string   `json:"rule"`
+	DeathRate       float64  `json:"death_rate"`
+	Epoch           *float64 `json:"epoch"`
+	Epochs          int      `json:"epochs"` // of the whole run
+	Seed            int64    `json:"seed"`
+	ValidationError *float64 `json:"validation_error"` // percent
+	TestError       *float64 `json:"test_error"`       // percent
+	Commit          string   `json:"commit"`
+	Machine         string   `json:"machine"`
+	Run             string   `json:"run"`
+	Bytes           int64    `json:"bytes"`
+}
+
+// known is nil for a number that is not.
+func known(x float64) *float64 {
+	if math.IsNaN(x) {
+		return nil
+	}
+	return &x
+}
+
+// rounded gives so many digits after the point, or as few as it takes for -1; a dash for NaN.
+func rounded(x float64, digits int) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	if digits < 0 {
+		return strconv.FormatFloat(x, 'g', 4, 64)
+	}
+	return strconv.FormatFloat(x, 'f', digits, 64)
+}
+
+// images is the number of training images, or a dash.
+func (i Info) images() string {
+	if i.TrainingImages == 0 {
+		return "-"
+	}
+	return strconv.Itoa(i.TrainingImages)
+}
+
+// commit is the commit's first seven digits, with the plus sign of a changed source.
+func (i Info) commit() string {
+	hash, changed := strings.CutSuffix(i.Commit, "+")
+	hash = hash[:min(7, len(hash))]
+	if changed {
+		hash += "+"
+	}
+	if hash == "" {
+		return "-"
+	}
+	return hash
+}
+
+// rule says how the blocks of a recipe close; pL is how p_L is written.
+func rule(r runs.Recipe, pL string) string {
+	if r.IsConstant() {
+		return "constant"
+	}
+	text := fmt.Sprintf("%s, %s = %g", r.Rule, pL, r.LastSurvival())
+	if r.Rule == "list" {
+		text = "list of its own"
+	}
+	if r.SurvivalSchedule != runs.Default().SurvivalSchedule {
+		text += ", " + r.SurvivalSchedule
+	}
+	return text
+}
+
+// Between these two lines a folder's README.md has the table of its networks.
+const (
+	tableBegin = "<!-- The table is written by `stochdepth models --readme`. -->"
+	tableEnd   = "<!-- Here the table ends. -->"
+)
+
+// Readme returns the page with its table of networks replaced by that of the list. A page without the two lines that
+// the table stands between is an error.
+func Readme(page string, list []Info) (string, error) {
+	before, rest, begins := strings.Cut(page, tableBegin+"\n")
+	_, after, ends := strings.Cut(rest, tableEnd)
+	if !begins || !ends {
+		return "", fmt.Errorf("the page has no place for the table of networks: put it between the lines %q and %q", tableBegin, tableEnd)
+	}
+	var table strings.Builder
+	if len(list) == 0 {
+		table.WriteString("There is no network here yet.\n")
+	} else {
+		table.WriteString("| File | Data | Training images | Layers | Depth | Epoch | Seed | Validation | Test | Commit |\n")
+		table.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	}
+	for _, i := range list {
+		fmt.Fprintf(&table, "| [%s](%s%s) | %s | %s | %d | %s | %s of %d | %d | %s | %s | %s |\n", i.Name(), i.Name(), Extension,
+			i.Recipe.Dataset, i.images(), i.Recipe.Depth, rule(i.Recipe, "*p<sub>L</sub>*"), rounded(i.Epoch, -1), i.Recipe.Epochs,
+			i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit())
+	}
+	return before + tableBegin + "\n\n" + table.String() + "\n" + tableEnd + after, nil
+}
+
+// UpdateReadme writes the table of a folder's networks into its README.md. It reports whether that changed the page.
+func UpdateReadme(folder string) (changed bool, err error) {
+	list, err := List(folder)
+	if err != nil {
+		return false, err
+	}
+	for _, info := range list {
+		if err := info.Complete(); err != nil {
+			return false, err
+		}
+	}
+	path := filepath.Join(folder, "README.md")
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("cannot read the page of the networks: %w", err)
+	}
+	next, err := Readme(string(page), list)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if next == string(page) {
+		return false, nil
+	}
+	return true, runs.WriteFileAtomic(path, []byte(next))
+}

@@ -1,0 +1,122 @@
+// Package explore looks into trained networks that are kept as files: what they take for what, what they get most
+// wrong, and how they bear the loss of blocks. It is apart from package notebook so that cells which only look at
+// results need not link GoMLX.
+package explore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// opened is the backend that the networks of a cell share.
+var opened compute.Backend
+
+// Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
+func Open(name string) (*training.Opened, error) {
+	if opened == nil {
+		b, err := backend.Open()
+		if err != nil {
+			return nil, err
+		}
+		opened = b
+	}
+	network, err := training.OpenNetwork(opened, notebook.ModelPath(name), "")
+	if err == nil && notebook.Tiny() {
+		network.Data.Test = network.Data.Test.First(100)
+	}
+	return network, err
+}
+
+// Confusion draws the confusion matrix of a network on the test images.
+func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, error) {
+	predictions, err := network.Classify(ctx, network.Data.Test)
+	if err != nil {
+		return nil, err
+	}
+	classes := network.Data.Classes
+	return figures.Confusion(about(network), classes, training.Confusion(predictions, len(classes)))
+}
+
+// Mistakes shows the test images of the highest cross-entropy, n at most, with what the network takes each for and, in
+// brackets, what it is. A network that makes no mistake is an error.
+func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Figure, error) {
+	predictions, err := network.Classify(ctx, network.Data.Test)
+	if err != nil {
+		return nil, err
+	}
+	var pictures []figures.Picture
+	for _, p := range training.Worst(predictions, n) {
+		pictures = append(pictures, figures.Picture{
+			Pixels: network.Data.Test.Image(p.Index), Wrong: true,
+			Caption: fmt.Sprintf("%s (%s)", network.Data.Classes[p.Predicted], network.Data.Classes[p.Label]),
+		})
+	}
+	if len(pictures) == 0 {
+		return nil, fmt.Errorf("the network %s takes all %d test images for what they are: there are no mistakes to show", network.Info.Name(), len(predictions))
+	}
+	return figures.ImageSheet(about(network), "The worst mistakes", 8, pictures...)
+}
+
+// Study says how a lesion study is made. The zero value of each field stands for what is said of it.
+type Study struct {
+	Removed []int // numbers of blocks removed; none: 0 to 6, fewer in a network of fewer blocks
+	Choices int   // random choices of blocks for each number; 0: 8
+	Images  int   // of the test part, the first so many; 0: 500
+	Seed    int64 // of the choices, which are the same for networks of equal depth
+}
+
+// Lesions removes blocks from networks, chosen at random, and draws their test errors by the number of removed blocks
+// (see [training.Model.Lesions]).
+func Lesions(ctx context.Context, study Study, networks ...*training.Opened) (*figures.Figure, error) {
+	study = study.filled(networks)
+	var lesions []figures.Lesion
+	for _, network := range networks {
+		errors, err := network.Lesions(ctx, network.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
+		if err != nil {
+			return nil, err
+		}
+		lesions = append(lesions, figures.Lesion{
+			Name: network.Info.Name(), Constant: network.Recipe.IsConstant(), Removed: study.Removed, Errors: errors,
+		})
+	}
+	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.", study.Choices, study.Images)
+	return figures.Lesions(about(networks...).With(note), lesions...)
+}
+
+// filled is the study with its zero fields replaced.
+func (s Study) filled(networks []*training.Opened) Study {
+	if s.Choices == 0 {
+		s.Choices = 8
+	}
+	if s.Images == 0 {
+		s.Images = 500
+	}
+	most := 6
+	for _, network := range networks {
+		most = min(most, len(network.Network.Survival))
+		s.Images = min(s.Images, network.Data.Test.Len())
+	}
+	if len(s.Removed) == 0 {
+		for n := range most + 1 {
+			s.Removed = append(s.Removed, n)
+		}
+	}
+	return s
+}
+
+// about is the caption that says what the networks are.
+func about(networks ...*training.Opened) figures.About {
+	list := make([]*runs.Run, len(networks))
+	for i, network := range networks {
+		list[i] = network.Info.Record()
+	}
+	return figures.OfRuns(list)
+}
