@@ -32,6 +32,7 @@ func TestTinyKeepsItsResultsApart(t *testing.T) {
 	}
 	require.Equal(t, filepath.Join(root, ".out", "tiny", "figures", "a.png"), FigurePath("a.png"))
 	require.Equal(t, filepath.Join(root, ".out", "tiny", "data", "runs", "a"), RunDir("a"))
+	require.Equal(t, filepath.Join(root, "data", "models", "a.safetensors"), ModelPath("a"), "nothing is written there")
 }
 
 func TestShowPNGSaysWhatIsWrong(t *testing.T) {

@@ -117,12 +117,13 @@ func compare(measured, recorded float64, images int) string {
 	case math.Abs(measured-recorded) < 1e-6:
 		return fmt.Sprintf("  as recorded: %.2f %%", recorded)
 	}
-	more, noun := "more", "images"
+	more := "more"
 	if measured < recorded {
 		more, count = "fewer", -count
 	}
+	noun := "images"
 	if count == 1 {
 		noun = "image"
 	}
-	return fmt.Sprintf("  recorded: %.2f %%, here %d %s %s wrong", recorded, count, noun, more)
+	return fmt.Sprintf("  recorded: %.2f %%, here %d %s %s wrong", recorded, count, more, noun)
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/tensorfile"
+)
+
+// A run's way into a folder of networks and its evaluation from there.
+func TestExportModelsEval(t *testing.T) {
+	if _, err := backend.Find(); err != nil {
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	runs, models := filepath.Join(folder, "runs"), filepath.Join(folder, "models")
+	file := filepath.Join(models, "net.safetensors")
+	require.NoError(t, os.Mkdir(models, 0o755))
+	succeed(t, stochdepth(t, "train", "--run", "mine", "--runs", runs, "--recipe", "shapes", "--depth", "8", "--epochs", "1",
+		"--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32"))
+	require.Contains(t, succeed(t, stochdepth(t, "export", "mine", "--runs", runs, "-o", file)), "mine, checkpoint best, step 2: written to ")
+	require.Contains(t, succeed(t, stochdepth(t, "models", "--models", models)), "net   shapes    64      8")
+
+	places := []string{"--runs", runs, "--models", models}
+	eval := func(args ...string) string {
+		return succeed(t, stochdepth(t, append(append([]string{"eval"}, places...), args...)...))
+	}
+	for _, name := range []string{"net", file, filepath.Join(models, "net")} {
+		out := eval(name)
+		require.Regexp(t, `net.safetensors: shapes, 8 layers, run mine, epoch 1, seed 1`, out)
+		require.Regexp(t, `(?m)^validation .*\(32 images\)  as recorded: \d+\.\d\d %\ntest .*\(32 images\)  as recorded: \d+\.\d\d %$`, out)
+	}
+	require.Contains(t, eval("mine"), "mine, checkpoint best, step 2\nvalidation  error ")
+	require.NotContains(t, eval("mine"), "recorded")
+
+	fail := func(args ...string) string {
+		out, err := stochdepth(t, append(append([]string{"eval"}, places...), args...)...).CombinedOutput()
+		require.EqualError(t, err, "exit status 1", string(out))
+		return string(out)
+	}
+	require.Contains(t, fail("other"), "there is no run and no network other: ")
+	require.Contains(t, fail("net", "--checkpoint", "last"), "--checkpoint chooses between those of a run, leave it out")
+	require.NoError(t, os.Rename(file, filepath.Join(models, "mine.safetensors")))
+	require.NoError(t, os.RemoveAll(filepath.Join(runs, "mine", "checkpoint")))
+	require.Contains(t, fail("mine"), "but there is a network of its name: stochdepth eval "+filepath.Join(models, "mine.safetensors"))
+	require.NoError(t, tensorfile.Write(file, nil, nil))
+	require.Contains(t, fail("net"), "has no recipe in its metadata: make a run from it with `stochdepth import")
+}
+
+func TestCompare(t *testing.T) {
+	require.Equal(t, "  as recorded: 5.25 %", compare(5.25, 5.25, 10000))
+	require.Equal(t, "  recorded: 5.25 %, here 3 more images wrong", compare(5.28, 5.25, 10000))
+	require.Equal(t, "  recorded: 5.25 %, here 1 fewer image wrong", compare(5.24, 5.25, 10000))
+}

@@ -1,0 +1,65 @@
+package explore
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/backend/backendtest"
+	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// network is an untrained one of 8 layers, through a file.
+func network(t *testing.T, deathRate float64) *training.Opened {
+	t.Helper()
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Depth, r.DeathRate, r.TrainImages, r.ValidationImages, r.TestImages = 8, deathRate, 40, 20, 30
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	b := backendtest.Open(t)
+	m, err := training.NewModel(b, r, len(data.Classes), training.Fit(r, data.Train))
+	require.NoError(t, err)
+	run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 1, Step: 1, ValidationError: 90, TestError: 90}},
+		Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	require.NoError(t, m.Export(path, models.OfRun(run, 1, 40).Metadata()))
+	opened, err := training.OpenNetwork(b, path, "")
+	require.NoError(t, err)
+	return opened
+}
+
+func TestFigures(t *testing.T) {
+	constant, stochastic := network(t, 0), network(t, 0.5)
+	figure, err := Confusion(t.Context(), constant)
+	require.NoError(t, err)
+	svg, err := figure.Bytes("svg")
+	require.NoError(t, err)
+	require.Contains(t, string(svg), "of 30 images are taken for what they are")
+	require.Contains(t, string(svg), "commit 0123456")
+
+	figure, err = Mistakes(t.Context(), stochastic, 8)
+	require.NoError(t, err)
+	_, err = figure.PNG(72)
+	require.NoError(t, err)
+
+	figure, err = Lesions(t.Context(), Study{Choices: 2, Seed: 1}, constant, stochastic)
+	require.NoError(t, err)
+	svg, err = figure.Bytes("svg")
+	require.NoError(t, err)
+	require.Contains(t, string(svg), "the first 30 test images")
+
+	_, err = Lesions(t.Context(), Study{Removed: []int{4}}, constant)
+	require.ErrorContains(t, err, "4 blocks cannot be removed from 3")
+	_, err = Open("nowhere")
+	require.ErrorContains(t, err, "no tensor file")
+}
+
+func TestStudy(t *testing.T) {
+	opened := network(t, 0)
+	require.Equal(t, Study{Removed: []int{0, 1, 2, 3}, Choices: 8, Images: 30}, Study{}.filled([]*training.Opened{opened}))
+	require.Equal(t, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}.filled([]*training.Opened{opened}))
+}
