@@ -22,7 +22,7 @@ import (
 // Extension ends the name of every network's file.
 const Extension = ".safetensors"
 
-// MaxBytes is how large a file of data/models may be: a network of 20 layers has 1.1 MB, one of 110 has 6.9 MB.
+// MaxBytes is how large a file of data/models may be: a network of 20 layers has 1.1 MB, one of 110 about 7.
 const MaxBytes = 8_000_000
 
 // Info is what a network's file says of the network. What it does not say is NaN, zero or "".

@@ -1,0 +1,14 @@
+package explore_test
+
+import (
+	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/notebook/explore"
+)
+
+// A cell that looks into a network of data/models.
+func Example() {
+	network := notebook.Must(explore.Open("NAME"))
+	notebook.Check(notebook.Show(notebook.Must(explore.Confusion(notebook.Context(), network))))
+	notebook.Check(notebook.Show(notebook.Must(explore.Mistakes(notebook.Context(), network, 16))))
+	notebook.Check(notebook.Show(notebook.Must(explore.Lesions(notebook.Context(), explore.Study{}, network))))
+}
