@@ -77,7 +77,7 @@ func TestRemove(t *testing.T) {
 			faint[block-1] = 1e-12
 		}
 		list := func(p []float64) func(*runs.Recipe) {
-			return func(r *runs.Recipe) { r.Rule, r.SurvivalProbabilities = "list", p }
+			return func(r *runs.Recipe) { r.Rule, r.DeathRate, r.SurvivalProbabilities = "list", 0, p }
 		}
 		m, data := explored(t, list(whole))
 		other, _ := explored(t, list(faint))
