@@ -113,14 +113,31 @@ func TestFind(t *testing.T) {
 }
 
 // The recorded sweeps: their runs keep their names.
+// At constant depth the schedule, like the rule, defines nothing: one run a seed.
+func TestConstantDepthIsOneNetwork(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"recipe": "shapes", "grid": {"survival_schedule": ["constant", "early"],
+		"rule": ["linear", "uniform"], "death_rate": [0, 0.5], "seed": [1]}}`), 0o644))
+	s, err := Read(path)
+	require.NoError(t, err)
+	var names []string
+	for _, job := range s.Jobs {
+		names = append(names, job.Name)
+	}
+	require.Equal(t, []string{"s-20-constant-s1", "s-20-linear-0.5-survival_schedule=constant-s1", "s-20-uniform-0.5-survival_schedule=constant-s1",
+		"s-20-linear-0.5-survival_schedule=early-s1", "s-20-uniform-0.5-survival_schedule=early-s1"}, names)
+}
+
 func TestSweepsOfTheProject(t *testing.T) {
 	for name, want := range map[string]struct {
 		jobs        int
 		first, last string
 	}{
-		"fig8-left":         {57, "fig8-left-14-constant-s1", "fig8-left-14-uniform-0.1-s3"},
-		"fig8-right":        {20, "fig8-right-8-constant-s1", "fig8-right-26-linear-0.3-s1"},
-		"cifar10-deathrate": {8, "cifar10-deathrate-20-constant-s1", "cifar10-deathrate-38-linear-0.5-s1"},
+		"fig8-left":  {39, "fig8-left-20-constant-s1", "fig8-left-20-uniform-0.3-s3"},
+		"fig8-right": {30, "fig8-right-8-constant-s1", "fig8-right-44-linear-0.3-s2"},
+		"gap":        {30, "gap-20-constant-epochs=8-s1", "gap-20-linear-0.5-epochs=128-s3"},
+		"schedules":  {9, "schedules-20-linear-0.5-survival_schedule=ramp-s1", "schedules-20-linear-0.5-survival_schedule=late-s3"},
+		"quickstart": {10, "quickstart-20-constant-s11", "quickstart-20-linear-0.7-s15"},
 	} {
 		s, err := Read(filepath.Join("..", "..", "data", "sweeps", name+".json"))
 		require.NoError(t, err)
