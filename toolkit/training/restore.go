@@ -64,7 +64,8 @@ type Opened struct {
 	Info models.Info // what the file says of the network: run, epoch, errors, commit
 }
 
-// OpenNetwork opens a network that [Model.Export] wrote, to be evaluated and explored: the file's normalisation and survival probabilities are in force, and the data are those of its recipe, split as they were.
+// OpenNetwork opens a network that [Model.Export] wrote, to be evaluated and explored: the file's normalisation and
+// survival probabilities are in force, and the data are those of its recipe, split as they were.
 // dataRoot is as in [LoadData]: "" for data/cache. A missing or damaged file, one without a recipe, one whose tensors
 // are not those of its recipe, and data that are not there are errors that say what to do.
 func OpenNetwork(b compute.Backend, path, dataRoot string) (*Opened, error) {
@@ -88,6 +89,11 @@ func OpenNetwork(b compute.Backend, path, dataRoot string) (*Opened, error) {
 		m.Normalization = Fit(info.Recipe, data.Train)
 	}
 	return &Opened{m, data, info}, nil
+}
+
+// Untrained returns the same network with the weights from before its training, which follow from the recipe's seed.
+func (o *Opened) Untrained() (*Model, error) {
+	return NewModel(o.backend, o.Recipe, o.Network.Classes, o.Normalization)
 }
 
 // openModel makes the model of a file, which needs no data: the number of classes and the normalisation are the file's.
