@@ -228,21 +228,15 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 
 // timesOf averages the training times, in seconds, of two groups that ran on one machine.
 func timesOf(constant, stochastic []*runs.Run) (a, b Estimate, err error) {
-	machines := map[string]bool{}
-	var times [2][]float64
-	for i, group := range [][]*runs.Run{constant, stochastic} {
-		for _, run := range group {
-			if len(run.Rows) == 0 || !(run.Rows[len(run.Rows)-1].Seconds > 0) {
-				return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
-			}
-			times[i] = append(times[i], run.Rows[len(run.Rows)-1].Seconds)
-			machines[machineOf(run.Result)] = true
+	for _, run := range slices.Concat(constant, stochastic) {
+		if timeOf([]*runs.Run{run}).N == 0 {
+			return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
 		}
 	}
-	if len(machines) > 1 {
+	if !oneMachine(constant, stochastic) {
 		return a, b, fmt.Errorf("the training times of %s and %s cannot be compared: the machines differ", constant[0].Name, stochastic[0].Name)
 	}
-	return Average(times[0]...), Average(times[1]...), nil
+	return timeOf(constant), timeOf(stochastic), nil
 }
 
 func matchingGroups(groups [][]*runs.Run, match func(*runs.Run) bool) [][]*runs.Run {
