@@ -32,6 +32,14 @@ func seeded(deathRate float64, epochs int, errors ...float64) []*runs.Run {
 	return list
 }
 
+// elsewhere has the runs on another machine.
+func elsewhere(list []*runs.Run) []*runs.Run {
+	for _, run := range list {
+		run.Result = &runs.Result{Machine: "another machine"}
+	}
+	return list
+}
+
 func TestCompare(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20, 21, 22), seeded(0.2, 6, 17, 16, 22.5)
 	c, err := figures.Compare(constant, stochastic)

@@ -110,7 +110,7 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		include(errors.Constant)
 		shown = append(shown, dashed)
 	}
-	s := sheet{"Test error by survival probability", shown, about}
+	s := sheet{headline: "Test error by survival probability", looks: shown, about: about}
 	return s.figure(2.9*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()

@@ -66,7 +66,7 @@ func (t Table) Figure() (*Figure, error) {
 		}
 	}
 	const height = 15
-	s := sheet{t.Title, nil, t.About}
+	s := sheet{headline: t.Title, about: t.About}
 	return s.figure(height*vg.Length(len(t.Rows)+1)+6, func(c draw.Canvas) {
 		widths, size := t.widths(c.Max.X - c.Min.X)
 		row := func(y vg.Length, cells []string, style draw.TextStyle) {

@@ -19,7 +19,7 @@ func Entries() []Entry {
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
 			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
 		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
-			Shows: "The quickstart's two runs: test error, training loss and training time."},
+			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, each seed and the mean."},
 
 		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
 			Shows: "A residual block with its gate, and what it computes in training and at test."},
@@ -100,11 +100,20 @@ func drawBlock(d drawing) (output, error) {
 }
 
 func drawQuickstart(d drawing) (output, error) {
-	constant, stochastic, err := d.pair()
-	if err != nil {
-		return output{}, err
+	constant, stochastic := split(d.list)
+	return figure(figures.Quickstart(d.about, constant, stochastic))
+}
+
+// split separates runs of constant depth from the others, each in their order.
+func split(list []*runs.Run) (constant, stochastic []*runs.Run) {
+	for _, run := range list {
+		if run.Recipe.IsConstant() {
+			constant = append(constant, run)
+		} else {
+			stochastic = append(stochastic, run)
+		}
 	}
-	return figure(figures.Quickstart(constant, stochastic))
+	return constant, stochastic
 }
 
 func drawErrorByTime(d drawing) (output, error) {

@@ -183,7 +183,45 @@ func TestSaveNamed(t *testing.T) {
 	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
 	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes-20-constant"), "the figure paper/fig3 is not drawn from runs")
 	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes-20-constant"),
-		"quickstart: 1 runs are named: this figure compares two, one of constant and one of stochastic depth")
+		"quickstart: 1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least")
+}
+
+// A notebook's cell asks for the recorded runs of a figure; there need not be any.
+func TestRecords(t *testing.T) {
+	folder := copyData(t)
+	records := func(name string) (constant, stochastic []string) {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		a, b, err := read(t, folder).Records(entry)
+		require.NoError(t, err)
+		for _, run := range a {
+			constant = append(constant, run.Name)
+		}
+		for _, run := range b {
+			stochastic = append(stochastic, run.Name)
+		}
+		return constant, stochastic
+	}
+	choose(t, folder, map[string]gallery.Choice{
+		"quickstart": {Runs: []string{"nowhere-*", "cifar10-20-*", "nowhere"}},
+		"fig3":       {Runs: []string{"nowhere-*"}},
+	})
+	constant, stochastic := records("quickstart")
+	require.Equal(t, []string{"cifar10-20-constant"}, constant)
+	require.Equal(t, []string{"cifar10-20-linear-0.5", "cifar10-20-linear-0.9"}, stochastic)
+	for _, name := range []string{"fig3", "fig7"} { // named but missing, and not named
+		constant, stochastic = records(name)
+		require.Empty(t, append(constant, stochastic...))
+	}
+	entry, err := gallery.Find("paper/fig3")
+	require.NoError(t, err)
+	_, _, err = read(t, folder).Records(entry)
+	require.EqualError(t, err, "the figure paper/fig3 is not drawn from runs")
+	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "cifar10-20-linear-0.9", "epochs.tsv")))
+	entry, err = gallery.Find("quickstart")
+	require.NoError(t, err)
+	_, _, err = read(t, folder).Records(entry)
+	require.EqualError(t, err, "quickstart: the log of the run cifar10-20-linear-0.9 is empty: train it first")
 }
 
 func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
