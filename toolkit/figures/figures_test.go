@@ -45,6 +45,7 @@ func cases(t *testing.T) map[string]*figures.Figure {
 		}
 	}
 	paperCases(add)
+	gapCases(add)
 	for _, blocks := range []int{1, 2, 9, 16, 17, 54, 100, 101, 600, 1000} {
 		gates := depth.AllOpen(blocks)
 		for i := range gates {

@@ -147,3 +147,27 @@ func TestMeanCurve(t *testing.T) {
 	}
 	require.Equal(t, plotter.XYs{{X: 2, Y: 15}, {X: 4, Y: 9}}, meanCurve([]plotter.XYs{curve(nan, 10, 7, 8), curve(nan, 20, nan, 10)}))
 }
+
+func TestGapHeadline(t *testing.T) {
+	for want, differences := range map[string][]float64{
+		"Stochastic depth overtakes constant depth between 16 and 32 epochs": {5, 1, -1, -2},
+		"Constant depth overtakes stochastic depth between 8 and 16 epochs":  {-5, 1},
+		"Stochastic depth is ahead at every length of training":              {-5, -1, -0.1},
+		"Stochastic depth is behind at every length of training":             {5, 1},
+		"Stochastic depth is not ahead at any length of training":            {5, 0},
+		"Stochastic depth is ahead after 8 and 32 epochs, not after 16":      {-5, 1, -1},
+		"Stochastic depth is ahead after 16 epochs, not after 8":             {0, -1},
+		"Stochastic depth is ahead after 8 epochs":                           {-1},
+		"Stochastic depth is behind after 8 epochs":                          {1},
+	} {
+		var gaps []Gap
+		for i, d := range differences {
+			gaps = append(gaps, Gap{8 << i, Comparison{Difference: d, StandardError: 0.6}})
+		}
+		require.Equal(t, want, gapHeadline(gaps))
+	}
+	gaps := []Gap{{8, Comparison{Difference: 3, StandardError: 1}}, {16, Comparison{Difference: -1, StandardError: 1}}, {32, Comparison{Difference: -3, StandardError: 1}}}
+	require.Equal(t, "More than two standard errors from zero: after 8 and 32 epochs.", clearGaps(gaps))
+	require.Equal(t, "No difference is more than two standard errors from zero.", clearGaps(gaps[1:2]))
+	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{StandardError: math.NaN()}}}))
+}

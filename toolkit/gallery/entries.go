@@ -67,6 +67,8 @@ func Entries() []Entry {
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
 			Shows: "Published training times and ours: what is compared is the time saved."},
 
+		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
+			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),
@@ -184,6 +186,14 @@ func drawFig8Right(d drawing) (output, error) {
 		return output{}, err
 	}
 	return figure(figures.HeatMap(d.about, grid))
+}
+
+func drawGapByEpochs(d drawing) (output, error) {
+	gaps, err := figures.GapsOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.GapByEpochs(d.about, gaps...))
 }
 
 func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
