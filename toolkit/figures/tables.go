@@ -38,8 +38,8 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 		t.Rows = append(t.Rows, TableRow{Cells: row(method, published.Key{Method: method})})
 	}
 	t.Rows = append(t.Rows,
-		TableRow{row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), true, true},
-		TableRow{row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), true, false})
+		TableRow{Cells: row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), Bold: true, Rule: true},
+		TableRow{Cells: row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), Bold: true})
 	caption := "+: standard augmentation. ImageNet: validation error after 120 epochs. 110 layers on CIFAR, 152 on SVHN and ImageNet; linear decay, p_L = 0.5."
 	for _, dataset := range []string{"CIFAR-10", "CIFAR-100"} {
 		constant, err := paper.Number("text", published.Key{Quantity: published.TestError, Dataset: dataset, Survival: 1})

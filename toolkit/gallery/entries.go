@@ -67,6 +67,8 @@ func Entries() []Entry {
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
 			Shows: "Published training times and ours: what is compared is the time saved."},
 
+		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
@@ -198,16 +200,22 @@ func drawGapByEpochs(d drawing) (output, error) {
 
 func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
-		t, err := of(d.Paper, d.list)
-		if err != nil {
-			return output{}, err
-		}
-		if d.note != "" {
-			t.About = t.About.With(d.note)
-		}
-		f, err := t.Figure()
-		return output{f, t.Markdown()}, err
+		return d.table(of(d.Paper, d.list))
 	}
+}
+
+func drawResults(d drawing) (output, error) { return d.table(figures.Results(d.list)) }
+
+// table draws a table of runs, with the note about these records.
+func (d drawing) table(t figures.Table, err error) (output, error) {
+	if err != nil {
+		return output{}, err
+	}
+	if d.note != "" {
+		t.About = t.About.With(d.note)
+	}
+	f, err := t.Figure()
+	return output{f, t.Markdown()}, err
 }
 
 func drawStepTime(d drawing) (output, error) {
