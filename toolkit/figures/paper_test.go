@@ -160,6 +160,7 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 22, errors.Constant.Mean, 1e-9)
 	require.Len(t, errors.Linear, 2)
+	require.Equal(t, 1, errors.Digits, "of 1,000 test images")
 	require.Equal(t, 0.5, errors.Linear[0].Survival)
 	require.InDelta(t, 9/6.5, errors.Linear[0].SpeedUp, 1e-9)
 	_, err = figures.SurvivalErrorsOf(list)

@@ -171,3 +171,8 @@ func TestGapHeadline(t *testing.T) {
 	require.Equal(t, "No difference is more than two standard errors from zero.", clearGaps(gaps[1:2]))
 	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{StandardError: math.NaN()}}}))
 }
+
+func TestBestOfARule(t *testing.T) {
+	points := []SurvivalError{{Survival: 0.1, Error: Average(7)}, {Survival: 0.5, Error: Average(5, 6)}, {Survival: 0.9, Error: Average(6)}}
+	require.Equal(t, 1, best(points))
+}
