@@ -136,21 +136,21 @@ func gapHeadline(gaps []Gap) string {
 
 // clearGaps says which differences are more than two standard errors from zero.
 func clearGaps(gaps []Gap) string {
-	var clear []string
+	var beyond []string
 	known := false
 	for _, g := range gaps {
 		known = known || !math.IsNaN(g.StandardError)
 		if math.Abs(g.Difference) > 2*g.StandardError {
-			clear = append(clear, fmt.Sprint(g.Epochs))
+			beyond = append(beyond, fmt.Sprint(g.Epochs))
 		}
 	}
 	switch {
 	case !known:
 		return "One seed each: there is no standard error."
-	case len(clear) == 0:
+	case len(beyond) == 0:
 		return "No difference is more than two standard errors from zero."
 	}
-	return fmt.Sprintf("More than two standard errors from zero: after %s epochs.", enumerate(clear))
+	return fmt.Sprintf("More than two standard errors from zero: after %s epochs.", enumerate(beyond))
 }
 
 // setLengths gives a plot a logarithmic axis of epochs with the lengths as ticks.

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -11,14 +12,24 @@ import (
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
 // network and optimizer, with the difference of the test errors in points and its standard error (see Compare), the
-// seeds in which stochastic depth has the lower error, and the blocks and the time saved. A difference below zero by
-// more than two standard errors is bold. A setting without its counterpart is an error, as are two runs of one seed.
+// seeds in which stochastic depth has the lower error, and the blocks and the time saved. Regimes of one data set are in
+// the order of depth and epochs. A difference below zero by more than two standard errors is bold. A setting without its
+// counterpart is an error, as are two runs of one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
 	groups := bySetting(list)
 	constants := matchingGroups(groups, func(r *runs.Run) bool { return r.Recipe.IsConstant() })
 	stochastics := matchingGroups(groups, func(r *runs.Run) bool { return !r.Recipe.IsConstant() })
+	var order []string // of the data, as they come; below it depth and length of training ascend
+	for _, group := range constants {
+		order = append(order, dataCell(group[0].Recipe))
+	}
+	slices.SortStableFunc(constants, func(a, b []*runs.Run) int {
+		x, y := a[0].Recipe, b[0].Recipe
+		return cmp.Or(cmp.Compare(slices.Index(order, dataCell(x)), slices.Index(order, dataCell(y))),
+			cmp.Compare(x.Depth, y.Depth), cmp.Compare(x.Epochs, y.Epochs))
+	})
 	of := make([][]Comparison, len(constants)) // of each regime
 	for _, stochastic := range stochastics {
 		i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
@@ -64,19 +75,12 @@ func Results(list []*runs.Run) (Table, error) {
 // resultRow is one comparison's row of Results.
 func resultRow(c Comparison) TableRow {
 	r := c.StochasticRuns[0].Recipe
-	data := datasetOf(c.StochasticRuns[0])
-	if r.Augment && !strings.HasSuffix(data, "+") {
-		data += "+"
-	}
-	if r.TrainImages > 0 {
-		data += fmt.Sprintf(", %d images", r.TrainImages)
-	}
 	n := fmt.Sprint(c.N)
 	if len(c.ConstantRuns) != len(c.StochasticRuns) {
 		n = fmt.Sprintf("%d and %d", len(c.ConstantRuns), len(c.StochasticRuns))
 	}
 	digits := digitsOf(r)
-	error := func(e Estimate) string { return strings.TrimSuffix(percent(e, digits), " %") }
+	cell := func(e Estimate) string { return strings.TrimSuffix(percent(e, digits), " %") }
 	difference := signed(c.Difference, digits)
 	if !math.IsNaN(c.StandardError) {
 		difference += fmt.Sprintf(" ± %.*f", digits, c.StandardError)
@@ -85,12 +89,26 @@ func resultRow(c Comparison) TableRow {
 	if c.Pairs > 0 {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
-	row := TableRow{Cells: []string{data, fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
-		error(c.Constant), error(c.Stochastic), difference, wins, saving(c.BlocksSaved), saving(c.TimeSaved)}}
+	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
+		cell(c.Constant), cell(c.Stochastic), difference, wins, saving(c.BlocksSaved), saving(c.TimeSaved)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
 	}
 	return row
+}
+
+// dataCell says in a cell what is learned: "CIFAR-10+, 500 images" is augmented.
+func dataCell(r runs.Recipe) string {
+	images := r.TrainImages
+	r.TrainImages = 0
+	data := DatasetName(r)
+	if r.Augment && !strings.HasSuffix(data, "+") {
+		data += "+"
+	}
+	if images > 0 {
+		data += fmt.Sprintf(", %d images", images)
+	}
+	return data
 }
 
 // depthCell says in a cell how blocks close: "p_L = 0.8" for the linear rule, with what else is not the paper's method.

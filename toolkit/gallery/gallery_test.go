@@ -162,6 +162,57 @@ func TestASweepAndMeasurements(t *testing.T) {
 	}
 }
 
+// What is compared over seeds needs only the names of a sweep's runs, and a table is saved as Markdown too.
+func TestRegimesOverSeeds(t *testing.T) {
+	folder := copyData(t)
+	recipe, err := runs.Preset("quickstart")
+	require.NoError(t, err)
+	for _, epochs := range []int{8, 16} {
+		for _, deathRate := range []float64{0, 0.2} {
+			for seed := int64(1); seed <= 3; seed++ {
+				recipe.Epochs, recipe.DeathRate, recipe.Seed = epochs, deathRate, seed
+				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("test-gap-%d-%g-s%d", epochs, deathRate, seed)), recipe)
+				require.NoError(t, err)
+				// 20.x at constant depth; with stochastic depth 1 more after 8 epochs and 1.4 to 1.6 less after 16
+				e := 20 + float64(seed)/10
+				if deathRate > 0 {
+					e += map[int]float64{8: 1, 16: -1.3 - float64(seed)/10}[epochs]
+				}
+				require.NoError(t, writer.Append(runs.Row{Epoch: float64(epochs), Step: 10, TrainLoss: 1, ValidationError: 20, TestError: e, OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 - 10*deathRate}))
+				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished", Machine: "machine"}))
+				require.NoError(t, writer.Close())
+			}
+		}
+	}
+	choose(t, folder, map[string]gallery.Choice{
+		"quickstart":    {Runs: []string{"test-gap-16-*"}},
+		"gap-by-epochs": {Runs: []string{"test-gap-*"}},
+		"results":       {Runs: []string{"test-gap-*"}, Note: "A note."},
+	})
+	sources := read(t, folder)
+	for name, want := range map[string]string{
+		"quickstart":    "3 seeds each: stochastic depth has the lower error in 3 of 3.",
+		"gap-by-epochs": "Stochastic depth overtakes constant depth between 8 and 16 epochs",
+		"results":       "A note.",
+	} {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		drawn, err := sources.Draw(entry, gallery.Network{})
+		require.NoError(t, err)
+		files, err := drawn.Save(filepath.Join(folder, "out", name), "svg")
+		require.NoError(t, err)
+		svg, err := os.ReadFile(files[0])
+		require.NoError(t, err)
+		require.Contains(t, string(svg), want)
+		if name == "results" {
+			markdown, err := os.ReadFile(files[1])
+			require.NoError(t, err)
+			require.Contains(t, string(markdown), "| shapes, 4000 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 ± 0.0 | 0 of 3 | 11 % | 20 % |")
+			require.Contains(t, string(markdown), "| **−1.5 ± 0.1** | 3 of 3 |")
+		}
+	}
+}
+
 func TestSaveNamed(t *testing.T) {
 	sources := read(t, data)
 	folder := t.TempDir()
