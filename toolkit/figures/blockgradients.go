@@ -32,7 +32,7 @@ func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
 	const each = 1.9 * vg.Inch
-	s := sheet{"Gradient magnitude by block", []look{constantLook, stochasticLook}, about}
+	s := sheet{headline: "Gradient magnitude by block", looks: []look{constantLook, stochasticLook}, about: about}
 	return s.figure(each*vg.Length(len(panels)), func(c draw.Canvas) {
 		for i, panel := range panels {
 			top := each * vg.Length(i)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 )
@@ -210,33 +212,18 @@ type Estimate struct {
 
 // Average returns the estimate of n values.
 func Average(values ...float64) Estimate {
-	e := Estimate{N: len(values)}
-	for _, v := range values {
-		e.Mean += v / float64(e.N)
-	}
-	for _, v := range values {
-		e.Deviation += (v - e.Mean) * (v - e.Mean)
-	}
+	e := Estimate{Mean: stat.Mean(values, nil), N: len(values)}
 	if e.N > 1 {
-		e.Deviation = math.Sqrt(e.Deviation / float64(e.N-1))
+		e.Deviation = stat.StdDev(values, nil)
 	}
 	return e
 }
 
-// estimateOf averages the selected test errors of runs of one setting; a run without an evaluated epoch is an error.
+// estimateOf averages the selected test errors of runs of one setting; see selected.
 func estimateOf(group []*runs.Run) (Estimate, error) {
-	var values []float64
-	seeds := make(map[int64]string)
-	for _, run := range group {
-		if twin, twice := seeds[run.Recipe.Seed]; twice {
-			return Estimate{}, fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
-		}
-		seeds[run.Recipe.Seed] = run.Name
-		best, ok := run.Best()
-		if !ok || math.IsNaN(best.TestError) {
-			return Estimate{}, noEpoch(run)
-		}
-		values = append(values, best.TestError)
+	values, err := selected(testError, group)
+	if err != nil {
+		return Estimate{}, err
 	}
 	return Average(values...), nil
 }

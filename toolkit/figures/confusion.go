@@ -27,7 +27,7 @@ func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
 	if all == 0 {
 		return nil, fmt.Errorf("there are no images in the confusion matrix")
 	}
-	s := sheet{fmt.Sprintf("%d of %d images are taken for what they are", right, all), nil, about}
+	s := sheet{headline: fmt.Sprintf("%d of %d images are taken for what they are", right, all), about: about}
 	n := vg.Length(len(classes))
 	label := text(sans(smallSize), ink)
 	var names vg.Length

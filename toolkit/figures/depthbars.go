@@ -68,7 +68,7 @@ func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
 	if high == 0 {
 		return nil, fmt.Errorf("there is no test error to draw")
 	}
-	s := sheet{"Test error by depth", []look{constantLook, stochasticLook}, about}
+	s := sheet{headline: "Test error by depth", looks: []look{constantLook, stochasticLook}, about: about}
 	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()

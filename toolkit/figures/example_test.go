@@ -3,6 +3,7 @@ package figures_test
 import (
 	"log"
 	"math"
+	"slices"
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
@@ -21,12 +22,28 @@ func ExampleStochasticDepth() {
 	}
 }
 
+// Five seeds each, of one setting of stochastic and of constant depth.
 func ExampleQuickstart() {
-	figure, err := figures.Quickstart(exampleRun(0, 12), exampleRun(0.5, 12))
+	constant, stochastic := seeded(0, 30, 20.4, 21, 19.9, 20.8, 20.2), seeded(0.2, 30, 16.5, 15.3, 16.8, 16.1, 15.9)
+	figure, err := figures.Quickstart(figures.OfRuns(slices.Concat(constant, stochastic)), constant, stochastic)
 	if err != nil {
 		log.Fatal(err)
 	}
 	if err := figures.Save("testdata/quickstart.png", figure); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A reader's pair came out otherwise than the recorded runs.
+func ExampleQuickstartOwn() {
+	constant, stochastic := seeded(0, 12, 16.2)[0], seeded(0.2, 12, 17.9)[0]
+	constant.Recipe.Seed, stochastic.Recipe.Seed = 7, 7
+	recordedConstant, recordedStochastic := seeded(0, 12, 20.4, 21, 19.9), seeded(0.2, 12, 16.5, 15.3, 16.8)
+	figure, err := figures.QuickstartOwn(constant, stochastic, recordedConstant, recordedStochastic)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := figures.Save("testdata/quickstart-own.png", figure); err != nil {
 		log.Fatal(err)
 	}
 }

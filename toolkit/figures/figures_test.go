@@ -24,6 +24,7 @@ func TestFiguresLookAsBefore(t *testing.T) {
 	for file, example := range map[string]func(){
 		"stochastic-depth.png": ExampleStochasticDepth,
 		"quickstart.png":       ExampleQuickstart,
+		"quickstart-own.png":   ExampleQuickstartOwn,
 		"live.svg":             ExampleLiveCurve,
 	} {
 		t.Run(file, func(t *testing.T) {
@@ -44,6 +45,7 @@ func cases(t *testing.T) map[string]*figures.Figure {
 		}
 	}
 	paperCases(add)
+	gapCases(add)
 	for _, blocks := range []int{1, 2, 9, 16, 17, 54, 100, 101, 600, 1000} {
 		gates := depth.AllOpen(blocks)
 		for i := range gates {
@@ -55,7 +57,7 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	quickstart := func(name string, change func(constant, stochastic *runs.Run), epochs int) {
 		constant, stochastic := exampleRun(0, epochs), exampleRun(0.5, epochs)
 		change(constant, stochastic)
-		f, err := figures.Quickstart(constant, stochastic)
+		f, err := figures.QuickstartOwn(constant, stochastic, nil, nil)
 		add("quickstart, "+name, f, err)
 	}
 	each := func(run *runs.Run, change func(*runs.Row)) {
@@ -85,6 +87,18 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	long := runs.Result{Machine: "a machine with a very long name of many words that says too much", Device: "an accelerator whose name is long as well"}
 	quickstart("long names", func(c, s *runs.Run) { c.Result, s.Result, s.Recipe.Seed = &long, &long, math.MaxInt64 }, 12)
 	quickstart("two machines", func(c, _ *runs.Run) { c.Result = &long }, 12)
+
+	for name, list := range map[string][2][]*runs.Run{
+		"five seeds":        {seeded(0, 120, 20, 21, 22, 20.5, 19), seeded(0.2, 120, 16, 17, 18, 15.5, 15)},
+		"two nearly equal":  {seeded(0, 20, 99, 98), seeded(0.2, 20, 98.6, 98.5)},
+		"one against three": {seeded(0, 20, 0), seeded(0.2, 20, 0, 1, 30)},
+		"on two machines":   {seeded(0, 20, 5, 6), elsewhere(seeded(0.2, 20, 5, 6))},
+	} {
+		f, err := figures.Quickstart(figures.Recorded("Made up."), list[0], list[1])
+		add("quickstart, "+name, f, err)
+		f, err = figures.QuickstartOwn(seeded(0, 20, 5)[0], seeded(0.2, 20, 6)[0], list[0], list[1])
+		add("quickstart, own, "+name, f, err)
+	}
 
 	waiting := exampleRun(0.2, 12)
 	waiting.Name, waiting.Rows = "a run with a name that is much too long for the margin beside the curves", nil
@@ -144,7 +158,7 @@ func TestSameDataGiveSameBytes(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			var files [2][]byte
 			for i := range files {
-				figure, err := figures.Quickstart(exampleRun(0, 12), exampleRun(0.5, 12))
+				figure, err := figures.QuickstartOwn(exampleRun(0, 12), exampleRun(0.5, 12), nil, nil)
 				require.NoError(t, err)
 				files[i], err = figure.Bytes(format)
 				require.NoError(t, err)
@@ -181,9 +195,11 @@ func TestWhatCannotBeDrawnIsSaid(t *testing.T) {
 		draw func() (*figures.Figure, error)
 		want string
 	}{
-		"no rows":     {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0, 3), empty) }, "the run stochastic has no evaluated epoch to draw yet: train it first"},
-		"swapped":     {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0.5, 3), exampleRun(0, 3)) }, "the run stochastic is not of constant depth: its death rate must be 0"},
-		"other depth": {func() (*figures.Figure, error) { return figures.Quickstart(exampleRun(0, 3), deeper) }, "the runs constant (shapes, 20 layers) and stochastic (shapes, 110 layers) cannot be compared: they need the same data set and depth"},
+		"no rows": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), empty, nil, nil) }, "the run stochastic has no evaluated epoch to draw yet: train it first"},
+		"swapped": {func() (*figures.Figure, error) {
+			return figures.QuickstartOwn(exampleRun(0.5, 3), exampleRun(0, 3), nil, nil)
+		}, "the run stochastic is not of constant depth: its death rate must be 0"},
+		"other depth": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), deeper, nil, nil) }, "the runs constant and stochastic cannot be compared, their recipes differ in depth: 20, 110"},
 		"no runs":     {func() (*figures.Figure, error) { return figures.LiveCurve() }, "no run to draw: name one at least"},
 		"gates missing": {func() (*figures.Figure, error) {
 			return figures.StochasticDepth(depth.Linear(3, 0.5), depth.AllOpen(2))

@@ -16,7 +16,7 @@ func FinalErrors(about About, name string, constant, stochastic plotter.XYs) (*F
 	if len(constant) == 0 || len(constant) != len(stochastic) {
 		return nil, fmt.Errorf("%d and %d errors cannot be compared: there must be one of each network for each epoch", len(constant), len(stochastic))
 	}
-	s := sheet{"Error at the ends of training", []look{constantLook, stochasticLook}, about}
+	s := sheet{headline: "Error at the ends of training", looks: []look{constantLook, stochasticLook}, about: about}
 	return s.figure(2.3*vg.Inch, func(c draw.Canvas) {
 		c = title(c, name+" (%)")
 		p := newPlot()

@@ -38,7 +38,7 @@ func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (
 			looks = append(looks, []look{constantLook, stochasticLook}[i])
 		}
 	}
-	s := sheet{"Gradient magnitude in the first block", looks, about}
+	s := sheet{headline: "Gradient magnitude in the first block", looks: looks, about: about}
 	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		power := math.Floor(math.Log10(max(high, 1e-30)))
 		scale := math.Pow(10, power)

@@ -84,7 +84,7 @@ func HeatMap(about About, g Grid) (*Figure, error) {
 	if low > high {
 		return nil, fmt.Errorf("there is no test error to draw in the grid")
 	}
-	s := sheet{"Test error by depth and survival probability", nil, about.With("The framed cell is the best of its depth.")}
+	s := sheet{headline: "Test error by depth and survival probability", about: about.With("The framed cell is the best of its depth.")}
 	rows := vg.Length(len(g.Survival))
 	name := "Test error (%)"
 	if several {

@@ -41,7 +41,7 @@ func ImageSheet(about About, headline string, columns int, pictures ...Picture) 
 		below += lineHeight + 2
 	}
 	rows := (len(pictures) + columns - 1) / columns
-	s := sheet{headline, nil, about}
+	s := sheet{headline: headline, about: about}
 	return s.figure((size+below)*vg.Length(rows), func(c draw.Canvas) {
 		for i, p := range pictures {
 			left := c.Min.X + (size+gap)*vg.Length(i%columns)

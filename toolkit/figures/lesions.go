@@ -51,7 +51,7 @@ func Lesions(about About, lesions ...Lesion) (*Figure, error) {
 	if len(lesions) == 0 {
 		return nil, fmt.Errorf("there is no network to draw")
 	}
-	s := sheet{"Test error by the number of blocks removed after training", looks, about}
+	s := sheet{headline: "Test error by the number of blocks removed after training", looks: looks, about: about}
 	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()

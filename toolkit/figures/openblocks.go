@@ -100,8 +100,8 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 	expected := g.Expected()
 	observed := look{"minibatches of the run", blue, draw.BoxGlyph{}, nil}
 	ideal := look{"expected from the survival probabilities", red, draw.CircleGlyph{}, []vg.Length{2, 2}}
-	s := sheet{fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
-		[]look{observed, ideal}, about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	first, last := len(expected), 0
 	high := 0.0
 	for k, p := range expected {
@@ -147,7 +147,7 @@ func BlockSurvival(about About, g *Gates) (*Figure, error) {
 	}
 	observed := look{"share of minibatches in which the block was open", blue, draw.PyramidGlyph{}, nil}
 	ideal := look{"survival probability, and the band of 95 %", red, nil, []vg.Length{4, 2}}
-	s := sheet{"Each block survives as often as it should", []look{observed, ideal}, about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	s := sheet{headline: "Each block survives as often as it should", looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	within := 0
 	low := 1.0
 	band := make([]float64, len(g.Survival)) // half its width

@@ -86,7 +86,7 @@ func ExampleGradients() {
 }
 
 func ExampleSurvivalSweep() {
-	errors := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5)}
+	errors := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
 	for i := 1; i <= 9; i++ {
 		p := float64(i) / 10
 		linear := figures.SurvivalError{Survival: p, Error: figures.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}

@@ -160,6 +160,7 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 22, errors.Constant.Mean, 1e-9)
 	require.Len(t, errors.Linear, 2)
+	require.Equal(t, 1, errors.Digits, "of 1,000 test images")
 	require.Equal(t, 0.5, errors.Linear[0].Survival)
 	require.InDelta(t, 9/6.5, errors.Linear[0].SpeedUp, 1e-9)
 	_, err = figures.SurvivalErrorsOf(list)
@@ -171,6 +172,40 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	_, err = figures.DepthBarsOf(list)
 	require.EqualError(t, err, "the runs have more than one stochastic setting at 20 layers: name those of one")
 	require.Contains(t, figures.OfRuns(list).Caption, "20 and 56 layers; linear rule, p_L = 0.5 and 0.7; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
+}
+
+// Runs without augmentation stand beside the published errors without it, the others beside theirs.
+func TestTable1KnowsAugmentation(t *testing.T) {
+	var list []*runs.Run
+	for i, run := range append(exampleRuns(), exampleRuns()...) {
+		if i >= 4 {
+			run.Recipe.Augment, run.Recipe.Dataset, run.Recipe.Depth = false, "cifar100", 38
+			for j := range run.Rows {
+				run.Rows[j].TestError += 30
+			}
+		}
+		list = append(list, run)
+	}
+	table, err := figures.Table1(examplePaper(), list)
+	require.NoError(t, err)
+	var rows [][]string
+	for _, row := range table.Rows {
+		rows = append(rows, row.Cells[:6])
+	}
+	require.Equal(t, [][]string{
+		{"CIFAR-10+", "constant", "6.41", "9.62 ± 0.21", "+3.21", "2"}, {"", "stochastic", "5.25", "7.74 ± 0.21", "+2.49", "2"},
+		{"CIFAR-10", "constant", "13.63", "no run yet", "", ""}, {"", "stochastic", "11.66", "no run yet", "", ""},
+		{"CIFAR-100+", "constant", "27.76", "no run yet", "", ""}, {"", "stochastic", "24.98", "no run yet", "", ""},
+		{"CIFAR-100", "constant", "44.74", "39.62 ± 0.21", "−5.12", "2"}, {"", "stochastic", "37.80", "37.74 ± 0.21", "−0.06", "2"},
+	}, rows[:8])
+	require.Equal(t, "38 layers, p_L = 0.5, 12 epochs", table.Rows[7].Cells[6])
+
+	for _, run := range list { // another experiment
+		run.Recipe.TrainImages = 500
+	}
+	table, err = figures.Table1(examplePaper(), list)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", "stochastic", "37.80", "37.74 ± 0.21", "", "2", "500 images, 38 layers, p_L = 0.5, 12 epochs"}, table.Rows[7].Cells)
 }
 
 // Poisson's binomial distribution against all gate patterns, and the draws against the run's log.

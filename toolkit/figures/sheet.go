@@ -36,6 +36,7 @@ type sheet struct {
 	headline string
 	looks    []look
 	about    About
+	below    []string // sentences under the headline, a line each or more
 }
 
 const (
@@ -47,16 +48,30 @@ const (
 // figure returns a figure with so high a drawing; paint gets the drawing's canvas, inside the margins.
 func (s sheet) figure(height vg.Length, paint func(c draw.Canvas)) *Figure {
 	rows := legendRows(s.looks, inside)
-	head := 38 + 15*vg.Length(len(rows))
+	large, plain := text(bold(headlineSize), ink), text(sans(titleSize), ink)
+	headline := wrap(large, s.headline, inside-originWidth(s.about.Origin))
+	var below []string
+	for _, sentence := range s.below {
+		below = append(below, wrap(plain, sentence, inside)...)
+	}
+	texts := 16*vg.Length(len(headline)-1) + 14*vg.Length(len(below))
+	head := 38 + texts + 15*vg.Length(len(rows))
 	style := text(sans(smallSize), grey)
 	caption := wrap(style, s.about.Caption, inside)
 	foot := 12 + lineHeight*vg.Length(len(caption))
 	full := head + height + foot
 	return &Figure{figureWidth, full, func(c draw.Canvas) {
 		room := inside - drawOrigin(c, full, s.about.Origin)
-		c.FillText(fit(text(bold(headlineSize), ink), s.headline, room), vg.Point{X: margin, Y: full - 27}, s.headline)
+		y := full - 27
+		for i, line := range headline {
+			c.FillText(fit(large, line, room), vg.Point{X: margin, Y: y - 16*vg.Length(i)}, line)
+		}
+		y -= 16 * vg.Length(len(headline)-1)
+		for i, line := range below {
+			prose(c, plain, vg.Point{X: margin, Y: y - 14*vg.Length(i+1) - 1}, line)
+		}
 		for i, row := range rows {
-			legend(c, vg.Point{X: margin, Y: full - 42 - 15*vg.Length(i)}, row...)
+			legend(c, vg.Point{X: margin, Y: full - 42 - texts - 15*vg.Length(i)}, row...)
 		}
 		for i, line := range caption {
 			prose(c, style, vg.Point{X: margin, Y: foot - lineHeight*vg.Length(i+1) - 1}, line)
@@ -73,6 +88,14 @@ func (f *Figure) Marked(about About) *Figure {
 	}}
 }
 
+// originWidth is what drawOrigin takes of the figure's width.
+func originWidth(origin string) vg.Length {
+	if origin == "" {
+		return 0
+	}
+	return text(bold(smallSize), blue).Width(origin) + 22
+}
+
 // drawOrigin writes the origin into the upper right corner, in a frame, and returns the width that it takes.
 func drawOrigin(c draw.Canvas, full vg.Length, origin string) vg.Length {
 	if origin == "" {
@@ -82,7 +105,7 @@ func drawOrigin(c draw.Canvas, full vg.Length, origin string) vg.Length {
 	if origin != "our runs" {
 		style.Color = grey
 	}
-	width := style.Width(origin) + 12
+	width := originWidth(origin) - 10
 	right := vg.Length(figureWidth - margin)
 	box(c, right-width, full-30, right, full-15, nil, style.Color, nil)
 	c.FillText(style, vg.Point{X: right - width/2, Y: full - 22.5}, origin)

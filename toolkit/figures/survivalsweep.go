@@ -27,6 +27,7 @@ type SurvivalError struct {
 type SurvivalErrors struct {
 	Linear, Uniform []SurvivalError
 	Constant        Estimate
+	Digits          int // after the point of the errors that are written out
 }
 
 // SurvivalErrorsOf averages runs over seeds, by rule and p_L; the runs must differ in rule, p_L and seed only. The
@@ -42,6 +43,7 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 		if err != nil {
 			return errors, err
 		}
+		errors.Digits = digitsOf(group[0].Recipe)
 		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
 		switch rule := group[0].Recipe.Rule; {
 		case group[0].Recipe.IsConstant():
@@ -76,8 +78,14 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 // all are the points of both rules.
 func (s SurvivalErrors) all() []SurvivalError { return slices.Concat(s.Linear, s.Uniform) }
 
-// SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with constant depth as a
-// dashed line and the speed-ups beside their points.
+// best is the index of the lowest error of a rule's points, which must not be empty.
+func best(points []SurvivalError) int {
+	return slices.Index(points, slices.MinFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) }))
+}
+
+// SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at
+// the best point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
+// speed-ups beside their points.
 func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 	all := errors.all()
 	if len(all) == 0 {
@@ -85,6 +93,9 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 	}
 	looks := map[string]look{"linear": stochasticLook.named("linear decay"), "uniform": uniformLook}
 	dashed := look{"constant depth", red, nil, []vg.Length{4, 3}}
+	if !math.IsNaN(errors.Constant.Mean) {
+		dashed.name += ": " + percent(errors.Constant, errors.Digits)
+	}
 	readOff := false
 	for _, point := range all {
 		readOff = readOff || point.Error.ReadOff
@@ -100,17 +111,21 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 	for _, point := range all {
 		include(point.Error)
 	}
+	withBest := func(l look, points []SurvivalError) look {
+		p := points[best(points)]
+		return l.named(fmt.Sprintf("%s: best %s at %s", l.name, percent(p.Error, errors.Digits), decimal(p.Survival)))
+	}
 	if len(errors.Linear) > 0 {
-		shown = append(shown, looks["linear"])
+		shown = append(shown, withBest(looks["linear"], errors.Linear))
 	}
 	if len(errors.Uniform) > 0 {
-		shown = append(shown, looks["uniform"])
+		shown = append(shown, withBest(looks["uniform"], errors.Uniform))
 	}
 	if !math.IsNaN(errors.Constant.Mean) {
 		include(errors.Constant)
 		shown = append(shown, dashed)
 	}
-	s := sheet{"Test error by survival probability", shown, about}
+	s := sheet{headline: "Test error by survival probability", looks: shown, about: about}
 	return s.figure(2.9*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
@@ -119,6 +134,11 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		p.X.Label.Text = "survival probability of the last block (linear decay) or of all blocks (uniform rule)"
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
+		if e := errors.Constant; e.Deviation > 0 { // behind all else
+			area := p.DataCanvas(c)
+			_, toY := p.Transforms(&area)
+			box(c, area.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), area.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
+		}
 		for _, rule := range []string{"linear", "uniform"} {
 			points := map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform}[rule]
 			var xys plotter.XYs
@@ -139,9 +159,12 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		}
 		for _, rule := range []string{"linear", "uniform"} {
 			points := map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform}[rule]
-			for _, point := range points {
+			for i, point := range points {
 				e, x := point.Error, toX(point.Survival)
 				errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), looks[rule].color)
+				if i == best(points) {
+					ring(c, looks[rule].color, vg.Point{X: x, Y: toY(e.Mean)}, 5)
+				}
 				if point.SpeedUp > 0 {
 					shift, end := vg.Length(-13), e.Mean-e.Deviation // linear decay is the lower one, mostly
 					if rule == "uniform" {

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -18,10 +19,14 @@ type Table struct {
 
 // TableRow is a row of cells, one a column.
 type TableRow struct {
-	Cells []string
-	Bold  bool // to be seen first
-	Rule  bool // a line above it
+	Cells     []string
+	Bold      bool  // to be seen first
+	Rule      bool  // a line above it
+	BoldCells []int // columns of cells to be seen first, counted from 0
 }
+
+// bold reports whether the cell of a column is bold.
+func (r TableRow) bold(column int) bool { return r.Bold || slices.Contains(r.BoldCells, column) }
 
 // Markdown returns the table for a README, with its caption below.
 func (t Table) Markdown() string {
@@ -40,13 +45,10 @@ func (t Table) Markdown() string {
 	}
 	line(rule)
 	for _, row := range t.Rows {
-		cells := row.Cells
-		if row.Bold {
-			cells = make([]string, len(row.Cells))
-			for i, cell := range row.Cells {
-				if cells[i] = cell; cell != "" {
-					cells[i] = "**" + cell + "**"
-				}
+		cells := slices.Clone(row.Cells)
+		for i, cell := range cells {
+			if cell != "" && row.bold(i) {
+				cells[i] = "**" + cell + "**"
 			}
 		}
 		line(cells)
@@ -66,13 +68,14 @@ func (t Table) Figure() (*Figure, error) {
 		}
 	}
 	const height = 15
-	s := sheet{t.Title, nil, t.About}
+	s := sheet{headline: t.Title, about: t.About}
 	return s.figure(height*vg.Length(len(t.Rows)+1)+6, func(c draw.Canvas) {
 		widths, size := t.widths(c.Max.X - c.Min.X)
-		row := func(y vg.Length, cells []string, style draw.TextStyle) {
-			style.Font.Size, style.YAlign = size, draw.YCenter
+		row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
 			x := c.Min.X + 4
 			for i, cell := range cells {
+				style := styleOf(i)
+				style.Font.Size, style.YAlign = size, draw.YCenter
 				prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
 				x += widths[i]
 			}
@@ -82,18 +85,19 @@ func (t Table) Figure() (*Figure, error) {
 		}
 		y := c.Max.Y - 8
 		line(y+7, 0.9)
-		row(y, t.Columns, text(bold(smallSize), grey))
+		row(y, t.Columns, func(int) draw.TextStyle { return text(bold(smallSize), grey) })
 		line(y-8, 0.6)
 		for i, r := range t.Rows {
 			y -= height
 			if r.Rule && i > 0 {
 				line(y+7, 0.4)
 			}
-			style := text(sans(textSize), ink)
-			if r.Bold {
-				style.Font = bold(textSize)
-			}
-			row(y, r.Cells, style)
+			row(y, r.Cells, func(column int) draw.TextStyle {
+				if r.bold(column) {
+					return text(bold(textSize), ink)
+				}
+				return text(sans(textSize), ink)
+			})
 		}
 		line(y-8, 0.9)
 	}), nil

@@ -38,8 +38,8 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 		t.Rows = append(t.Rows, TableRow{Cells: row(method, published.Key{Method: method})})
 	}
 	t.Rows = append(t.Rows,
-		TableRow{row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), true, true},
-		TableRow{row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), true, false})
+		TableRow{Cells: row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), Bold: true, Rule: true},
+		TableRow{Cells: row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), Bold: true})
 	caption := "+: standard augmentation. ImageNet: validation error after 120 epochs. 110 layers on CIFAR, 152 on SVHN and ImageNet; linear decay, p_L = 0.5."
 	for _, dataset := range []string{"CIFAR-10", "CIFAR-100"} {
 		constant, err := paper.Number("text", published.Key{Quantity: published.TestError, Dataset: dataset, Survival: 1})
@@ -61,8 +61,9 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 	return t, nil
 }
 
-// Table1 sets the recorded runs beside the paper's Table 1: published, ours, difference, with n, spread and conditions.
-// Where the runs have no setting for a cell, it says so; runs of other data sets follow without a published number.
+// Table1 sets the recorded runs beside the paper's Table 1 and, without augmentation, beside the errors in its text:
+// published, ours, difference, with n, spread and conditions. Where the runs have no setting for a cell, it says so; runs
+// of other data sets follow without a published number, and those of a part of the images without a difference.
 func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 1, published and ours: test error (%)",
 		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Conditions of ours"}}
@@ -80,7 +81,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 			}
 			used[group[0]] = true
 			row.Cells[3] = spreadText(e)
-			if !math.IsNaN(value) {
+			if !math.IsNaN(value) && group[0].Recipe.TrainImages == 0 {
 				row.Cells[4] = signed(e.Mean-value, 2)
 			}
 			row.Cells[5], row.Cells[6] = fmt.Sprint(e.N), settingOf(group)
@@ -88,10 +89,14 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 		t.Rows = append(t.Rows, row)
 		return nil
 	}
-	for _, dataset := range paperDatasets {
+	for _, dataset := range []string{"CIFAR-10+", "CIFAR-10", "CIFAR-100+", "CIFAR-100", "SVHN", "ImageNet"} {
+		source, quantity := "Table 1", ""
+		if !slices.Contains(paperDatasets, dataset) {
+			source, quantity = "text", published.TestError
+		}
 		for i, network := range []string{"constant", "stochastic"} {
-			k := published.Key{Method: published.Network, Dataset: dataset, Survival: []float64{1, 0.5}[i]}
-			n, err := paper.Number("Table 1", k)
+			k := published.Key{Quantity: quantity, Method: published.Network, Dataset: dataset, Survival: []float64{1, 0.5}[i]}
+			n, err := paper.Number(source, k)
 			if err != nil {
 				return t, err
 			}
@@ -130,7 +135,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	about := OfRuns(list)
 	about.Origin = "published and ours"
-	t.About = about.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each. Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
+	t.About = about.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 of Huang et al. 2017 (arXiv 1608.06993). Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
 	return t, nil
 }
 
@@ -228,21 +233,15 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 
 // timesOf averages the training times, in seconds, of two groups that ran on one machine.
 func timesOf(constant, stochastic []*runs.Run) (a, b Estimate, err error) {
-	machines := map[string]bool{}
-	var times [2][]float64
-	for i, group := range [][]*runs.Run{constant, stochastic} {
-		for _, run := range group {
-			if len(run.Rows) == 0 || !(run.Rows[len(run.Rows)-1].Seconds > 0) {
-				return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
-			}
-			times[i] = append(times[i], run.Rows[len(run.Rows)-1].Seconds)
-			machines[machineOf(run.Result)] = true
+	for _, run := range slices.Concat(constant, stochastic) {
+		if timeOf([]*runs.Run{run}).N == 0 {
+			return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
 		}
 	}
-	if len(machines) > 1 {
+	if !oneMachine(constant, stochastic) {
 		return a, b, fmt.Errorf("the training times of %s and %s cannot be compared: the machines differ", constant[0].Name, stochastic[0].Name)
 	}
-	return Average(times[0]...), Average(times[1]...), nil
+	return timeOf(constant), timeOf(stochastic), nil
 }
 
 func matchingGroups(groups [][]*runs.Run, match func(*runs.Run) bool) [][]*runs.Run {

@@ -1,10 +1,13 @@
 package figures
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
 	"stochdepth/toolkit/runs"
@@ -58,25 +61,118 @@ func TestSpreadTags(t *testing.T) {
 // The headline is computed, and must not flatter.
 func TestHeadline(t *testing.T) {
 	for name, test := range map[string]struct {
-		errors, seconds [2]float64
+		errors, seconds [2][]float64 // of the seeds
 		images          int
-		machine         string // of the constant run; the other has none
+		machine         string // of the constant runs
 		want            string
 	}{
-		"the paper's numbers": {[2]float64{6.41, 5.25}, [2]float64{74520, 54420}, 0, "", "Stochastic depth: test error 5.25 % instead of 6.41 %, in 27 % less training time"},
-		"worse and slower":    {[2]float64{6, 7.06}, [2]float64{100, 110}, 500, "", "Stochastic depth: test error 7.1 % instead of 6.0 %, in 10 % more training time"},
-		"equal":               {[2]float64{6, 6.001}, [2]float64{100, 100.1}, 0, "", "Stochastic depth: the same test error, 6.00 %, in the same training time"},
-		"no times":            {[2]float64{6, 5}, [2]float64{0, 0}, 0, "", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
-		"two machines":        {[2]float64{6, 5}, [2]float64{100, 50}, 0, "another", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
+		"the paper's numbers": {pairOf(6.41, 5.25), pairOf(74520, 54420), 0, "", "Stochastic depth: test error 5.25 % instead of 6.41 %, in 27 % less training time"},
+		"worse and slower":    {pairOf(6, 7.06), pairOf(100, 110), 500, "", "Stochastic depth: higher test error, 7.1 % instead of 6.0 %, in 10 % more training time"},
+		"equal":               {pairOf(6, 6.001), pairOf(100, 100.1), 0, "", "Stochastic depth: the same test error, 6.00 %, in the same training time"},
+		"no times":            {pairOf(6, 5), pairOf(0, 0), 0, "", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
+		"two machines":        {pairOf(6, 5), pairOf(100, 50), 0, "another", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
+		"three seeds": {[2][]float64{{20, 21, 22}, {15.5, 16, 17.5}}, [2][]float64{{100, 110, 120}, {80, 90, 100}}, 1000, "",
+			"Stochastic depth: test error 16.3 ± 1.0 % instead of 21.0 ± 1.0 %, in 18 % less training time"},
+		"equal means": {[2][]float64{{20, 22}, {21, 21}}, pairOf(0, 0), 1000, "",
+			"Stochastic depth: the same mean test error, 21.0 ± 0.0 % and 21.0 ± 1.4 %"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := comparison{shown: testError, seconds: test.seconds}
-			for i := range q.runs {
-				q.runs[i] = &runs.Run{Recipe: runs.Recipe{TestImages: test.images}, Result: &runs.Result{}}
-				q.best[i].TestError = test.errors[i]
+			var sides [2][]*runs.Run
+			for i, errors := range test.errors {
+				for seed, e := range errors {
+					run := &runs.Run{Recipe: runs.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
+					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
+					if i == 0 && test.machine != "" {
+						run.Result.Machine = test.machine
+					}
+					sides[i] = append(sides[i], run)
+				}
 			}
-			q.runs[0].Result.Machine = test.machine
-			require.Equal(t, test.want, q.headline())
+			q, err := compareQuickstart(sides[0], sides[1])
+			require.NoError(t, err)
+			require.Equal(t, test.want, strings.ReplaceAll(q.headline(), "\u00a0", " "))
 		})
 	}
+}
+
+func pairOf(constant, stochastic float64) [2][]float64 {
+	return [2][]float64{{constant}, {stochastic}}
+}
+
+// What is said below the headline: in how many seeds, and what the recorded runs are to a reader's own pair.
+func TestBelowTheHeadline(t *testing.T) {
+	made := func(deathRate float64, first int64, errors ...float64) []*runs.Run {
+		var list []*runs.Run
+		for i, e := range errors {
+			recipe := runs.Default()
+			recipe.Seed, recipe.DeathRate, recipe.TestImages = first+int64(i), deathRate, 1000
+			list = append(list, &runs.Run{Name: "run", Recipe: recipe, Rows: []runs.Row{{TestError: e}}})
+		}
+		return list
+	}
+	compared := func(constant, stochastic []*runs.Run) quickstart {
+		q, err := compareQuickstart(constant, stochastic)
+		require.NoError(t, err)
+		return q
+	}
+	constant, stochastic := made(0, 1, 20, 21, 22), made(0.2, 1, 16, 22, 17)
+	recorded := compared(constant, stochastic)
+	require.Equal(t, "3 seeds each: stochastic depth has the lower error in 2 of 3.", recorded.inSeeds())
+	require.Equal(t, "3 runs of constant and 2 of stochastic depth; of the seeds that both have, stochastic depth has the lower error in 1 of 2.",
+		compared(constant, stochastic[:2]).inSeeds())
+	require.Equal(t, "1 run of constant and 2 of stochastic depth, of different seeds.", compared(constant[:1], stochastic[1:]).inSeeds())
+	require.Empty(t, compared(constant[:1], stochastic[:1]).inSeeds())
+
+	beside := func(q quickstart) string { return q.besideRecorded(recorded.Comparison) }
+	require.Equal(t, "Recorded with 3 other seeds: 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(compared(made(0, 7, 20), made(0.2, 7, 16))))
+	require.Equal(t, "This seed came out otherwise than the recorded mean: 18.3 ± 3.2 % instead of 21.0 ± 1.0 % with 3 seeds, this one among them, lower in 2 of 3.",
+		beside(compared(made(0, 2, 21), made(0.2, 2, 22))))
+	other := compared(made(0, 7, 20), made(0.5, 7, 16))
+	other.ConstantRuns[0].Recipe.Epochs, other.StochasticRuns[0].Recipe.Epochs = 8, 8
+	require.Equal(t, "The recorded runs are of another recipe (other epochs and death_rate): they say nothing about this pair.", beside(other))
+	untested := compared(made(0, 7, math.NaN()), []*runs.Run{{Recipe: made(0.2, 7, 0)[0].Recipe, Rows: []runs.Row{{TestError: math.NaN(), ValidationError: 0}}}})
+	require.Equal(t, "validation error", untested.shown.name)
+	require.Equal(t, "Recorded with 3 other seeds: test error 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(untested))
+}
+
+// A mean has a point where all curves have one: with rarer tests, a seed's own best epoch is no mean.
+func TestMeanCurve(t *testing.T) {
+	nan := math.NaN()
+	curve := func(values ...float64) plotter.XYs {
+		var rows []runs.Row
+		for i, v := range values {
+			rows = append(rows, runs.Row{Epoch: float64(i + 1), TestError: v})
+		}
+		return testError.points(rows)
+	}
+	require.Equal(t, plotter.XYs{{X: 2, Y: 15}, {X: 4, Y: 9}}, meanCurve([]plotter.XYs{curve(nan, 10, 7, 8), curve(nan, 20, nan, 10)}))
+}
+
+func TestGapHeadline(t *testing.T) {
+	for want, differences := range map[string][]float64{
+		"Stochastic depth overtakes constant depth between 16 and 32 epochs": {5, 1, -1, -2},
+		"Constant depth overtakes stochastic depth between 8 and 16 epochs":  {-5, 1},
+		"Stochastic depth is ahead at every length of training":              {-5, -1, -0.1},
+		"Stochastic depth is behind at every length of training":             {5, 1},
+		"Stochastic depth is not ahead at any length of training":            {5, 0},
+		"Stochastic depth is ahead after 8 and 32 epochs, not after 16":      {-5, 1, -1},
+		"Stochastic depth is ahead after 16 epochs, not after 8":             {0, -1},
+		"Stochastic depth is ahead after 8 epochs":                           {-1},
+		"Stochastic depth is behind after 8 epochs":                          {1},
+	} {
+		var gaps []Gap
+		for i, d := range differences {
+			gaps = append(gaps, Gap{8 << i, Comparison{Difference: d, StandardError: 0.6}})
+		}
+		require.Equal(t, want, gapHeadline(gaps))
+	}
+	gaps := []Gap{{8, Comparison{Difference: 3, StandardError: 1}}, {16, Comparison{Difference: -1, StandardError: 1}}, {32, Comparison{Difference: -3, StandardError: 1}}}
+	require.Equal(t, "More than two standard errors from zero: after 8 and 32 epochs.", clearGaps(gaps))
+	require.Equal(t, "No difference is more than two standard errors from zero.", clearGaps(gaps[1:2]))
+	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{StandardError: math.NaN()}}}))
+}
+
+func TestBestOfARule(t *testing.T) {
+	points := []SurvivalError{{Survival: 0.1, Error: Average(7)}, {Survival: 0.5, Error: Average(5, 6)}, {Survival: 0.9, Error: Average(6)}}
+	require.Equal(t, 1, best(points))
 }

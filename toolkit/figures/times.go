@@ -49,7 +49,7 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 			}
 		}
 	}
-	s := sheet{"Test error against training time", []look{constantLook, stochasticLook}, about.With("Circles: the epoch of the lowest validation error.")}
+	s := sheet{headline: "Test error against training time", looks: []look{constantLook, stochasticLook}, about: about.With("Circles: the epoch of the lowest validation error.")}
 	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
@@ -115,7 +115,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	}
 	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}
-	s := sheet{"The cost of a step follows the open blocks", looks, about}
+	s := sheet{headline: "The cost of a step follows the open blocks", looks: looks, about: about}
 	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Time of a step (ms)")
 		p := newPlot()

@@ -94,7 +94,7 @@ func TrainingCurves(about About, panels ...Panel) (*Figure, error) {
 			return nil, fmt.Errorf("there is no test error to draw for %s", p.Title)
 		}
 	}
-	s := sheet{"Test error and training loss", looksOfPanels(panels), about}
+	s := sheet{headline: "Test error and training loss", looks: looksOfPanels(panels), about: about}
 	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
 		width, gap := (c.Max.X-c.Min.X)/vg.Length(len(panels)), vg.Length(14)
 		for i, p := range panels {

@@ -19,7 +19,7 @@ func Entries() []Entry {
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
 			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
 		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
-			Shows: "The quickstart's two runs: test error, training loss and training time."},
+			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, each seed and the mean."},
 
 		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
 			Shows: "A residual block with its gate, and what it computes in training and at test."},
@@ -34,9 +34,6 @@ func Entries() []Entry {
 			Shows: "Test error and training loss by epoch, constant and stochastic depth, of our runs."},
 		{Name: "paper/fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: paper, draw: drawPaperCurves("Fig. 4 left", "Fig. 4 right"),
 			Shows: "Test error and training loss, 152 layers on SVHN and 1202 layers on CIFAR-10, read off the paper's drawing."},
-		{Name: "fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: ofRuns, draw: drawCurves,
-			settings: settings{"152 layers on SVHN for 50 epochs, 1202 layers on CIFAR-10 for 300", []int{152, 1202}, 50},
-			Shows:    "Test error and training loss by epoch of other runs of ours, until there are some of the paper's settings."},
 		{Name: "paper/fig5", Heading: "Fig. 5: depth", inputs: paper, draw: drawPaperFig5,
 			Shows: "From 110 to 1202 layers the error rises at constant depth and falls with stochastic depth."},
 		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns, settings: settings{"110 and 1202 layers, 500 and 300 epochs", []int{110, 1202}, 300}, draw: drawFig5,
@@ -67,6 +64,10 @@ func Entries() []Entry {
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
 			Shows: "Published training times and ours: what is compared is the time saved."},
 
+		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
+		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
+			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),
@@ -100,11 +101,20 @@ func drawBlock(d drawing) (output, error) {
 }
 
 func drawQuickstart(d drawing) (output, error) {
-	constant, stochastic, err := d.pair()
-	if err != nil {
-		return output{}, err
+	constant, stochastic := split(d.list)
+	return figure(figures.Quickstart(d.about, constant, stochastic))
+}
+
+// split separates runs of constant depth from the others, each in their order.
+func split(list []*runs.Run) (constant, stochastic []*runs.Run) {
+	for _, run := range list {
+		if run.Recipe.IsConstant() {
+			constant = append(constant, run)
+		} else {
+			stochastic = append(stochastic, run)
+		}
 	}
-	return figure(figures.Quickstart(constant, stochastic))
+	return constant, stochastic
 }
 
 func drawErrorByTime(d drawing) (output, error) {
@@ -166,7 +176,7 @@ func drawFig8Left(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.SurvivalSweep(d.about.With("Speed-ups are computed: blocks over expected open blocks."), errors))
+	return figure(figures.SurvivalSweep(d.about.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), errors))
 }
 
 func drawFig8Right(d drawing) (output, error) {
@@ -177,18 +187,32 @@ func drawFig8Right(d drawing) (output, error) {
 	return figure(figures.HeatMap(d.about, grid))
 }
 
+func drawGapByEpochs(d drawing) (output, error) {
+	gaps, err := figures.GapsOf(d.list)
+	if err != nil {
+		return output{}, err
+	}
+	return figure(figures.GapByEpochs(d.about, gaps...))
+}
+
 func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
-		t, err := of(d.Paper, d.list)
-		if err != nil {
-			return output{}, err
-		}
-		if d.note != "" {
-			t.About = t.About.With(d.note)
-		}
-		f, err := t.Figure()
-		return output{f, t.Markdown()}, err
+		return d.table(of(d.Paper, d.list))
 	}
+}
+
+func drawResults(d drawing) (output, error) { return d.table(figures.Results(d.list)) }
+
+// table draws a table of runs, with the note about these records.
+func (d drawing) table(t figures.Table, err error) (output, error) {
+	if err != nil {
+		return output{}, err
+	}
+	if d.note != "" {
+		t.About = t.About.With(d.note)
+	}
+	f, err := t.Figure()
+	return output{f, t.Markdown()}, err
 }
 
 func drawStepTime(d drawing) (output, error) {

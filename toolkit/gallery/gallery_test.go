@@ -82,7 +82,7 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "cifar10-20-linear-0.9", "epochs.tsv")))
 	choose(t, folder, map[string]gallery.Choice{
 		"fig3":       {Runs: []string{"cifar10-20-constant", "nowhere"}},
-		"fig4":       {Runs: []string{"shapes-20-constant", "shapes-20-linear-0.8"}},
+		"quickstart": {Runs: []string{"shapes-20-constant", "shapes-20-linear-0.8"}},
 		"fig5":       {Runs: []string{"shapes-20-constant", "cifar10-20-linear-0.5"}},
 		"fig7":       {Runs: []string{"cifar10-20-constant", "cifar10-20-linear-0.9"}},
 		"fig8-left":  {Runs: []string{"test-sweep-*"}},
@@ -94,8 +94,8 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{}, func(file string) { drawn = append(drawn, filepath.Base(file)) })
 	root := filepath.Join(folder, "runs")
 	require.EqualError(t, err, strings.Join([]string{
+		"quickstart: the run shapes-20-linear-0.8 is incomplete, 8 of 8 epochs are done: go on with stochdepth train --run shapes-20-linear-0.8",
 		"fig3: there is no run nowhere in " + root + ": train it, or name another",
-		"fig4: the run shapes-20-linear-0.8 is incomplete, 8 of 8 epochs are done: go on with stochdepth train --run shapes-20-linear-0.8",
 		"fig5: the runs shapes-20-constant and cifar10-20-linear-0.5 cannot be compared, their recipes differ in " + differences(t, folder, "shapes-20-constant", "cifar10-20-linear-0.5"),
 		"fig7: the log of the run cifar10-20-linear-0.9 is empty: train it first",
 		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
@@ -167,6 +167,57 @@ func TestASweepAndMeasurements(t *testing.T) {
 	}
 }
 
+// What is compared over seeds needs only the names of a sweep's runs, and a table is saved as Markdown too.
+func TestRegimesOverSeeds(t *testing.T) {
+	folder := copyData(t)
+	recipe, err := runs.Preset("quickstart")
+	require.NoError(t, err)
+	for _, epochs := range []int{8, 16} {
+		for _, deathRate := range []float64{0, 0.2} {
+			for seed := int64(1); seed <= 3; seed++ {
+				recipe.Epochs, recipe.DeathRate, recipe.Seed = epochs, deathRate, seed
+				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("test-gap-%d-%g-s%d", epochs, deathRate, seed)), recipe)
+				require.NoError(t, err)
+				// 20.x at constant depth; with stochastic depth 1 more after 8 epochs and 1.4 to 1.6 less after 16
+				e := 20 + float64(seed)/10
+				if deathRate > 0 {
+					e += map[int]float64{8: 1, 16: -1.3 - float64(seed)/10}[epochs]
+				}
+				require.NoError(t, writer.Append(runs.Row{Epoch: float64(epochs), Step: 10, TrainLoss: 1, ValidationError: 20, TestError: e, OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 - 10*deathRate}))
+				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished", Machine: "machine"}))
+				require.NoError(t, writer.Close())
+			}
+		}
+	}
+	choose(t, folder, map[string]gallery.Choice{
+		"quickstart":    {Runs: []string{"test-gap-16-*"}},
+		"gap-by-epochs": {Runs: []string{"test-gap-*"}},
+		"results":       {Runs: []string{"test-gap-*"}, Note: "A note."},
+	})
+	sources := read(t, folder)
+	for name, want := range map[string]string{
+		"quickstart":    "3 seeds each: stochastic depth has the lower error in 3 of 3.",
+		"gap-by-epochs": "Stochastic depth overtakes constant depth between 8 and 16 epochs",
+		"results":       "A note.",
+	} {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		drawn, err := sources.Draw(entry, gallery.Network{})
+		require.NoError(t, err)
+		files, err := drawn.Save(filepath.Join(folder, "out", name), "svg")
+		require.NoError(t, err)
+		svg, err := os.ReadFile(files[0])
+		require.NoError(t, err)
+		require.Contains(t, string(svg), want)
+		if name == "results" {
+			markdown, err := os.ReadFile(files[1])
+			require.NoError(t, err)
+			require.Contains(t, string(markdown), "| shapes, 4000 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 ± 0.0 | 0 of 3 | 11 % | 20 % |")
+			require.Contains(t, string(markdown), "| **−1.5 ± 0.1** | 3 of 3 |")
+		}
+	}
+}
+
 func TestSaveNamed(t *testing.T) {
 	sources := read(t, data)
 	folder := t.TempDir()
@@ -182,13 +233,51 @@ func TestSaveNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(svg), "shapes (4000 images), 20 layers")
 
-	require.EqualError(t, save([]string{"fig3", "fig4"}, file), "2 figures do not fit into the file "+file+": name a folder")
+	require.EqualError(t, save([]string{"fig3", "fig5"}, file), "2 figures do not fit into the file "+file+": name a folder")
 	err = save([]string{"fig9", "fig2"}, folder)
 	require.ErrorContains(t, err, `there is no figure "fig9": the figures are stochastic-depth, quickstart, fig1, paper/fig2`)
 	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
 	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes-20-constant"), "the figure paper/fig3 is not drawn from runs")
 	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes-20-constant"),
-		"quickstart: 1 runs are named: this figure compares two, one of constant and one of stochastic depth")
+		"quickstart: 1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least")
+}
+
+// A notebook's cell asks for the recorded runs of a figure; there need not be any.
+func TestRecords(t *testing.T) {
+	folder := copyData(t)
+	records := func(name string) (constant, stochastic []string) {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		a, b, err := read(t, folder).Records(entry)
+		require.NoError(t, err)
+		for _, run := range a {
+			constant = append(constant, run.Name)
+		}
+		for _, run := range b {
+			stochastic = append(stochastic, run.Name)
+		}
+		return constant, stochastic
+	}
+	choose(t, folder, map[string]gallery.Choice{
+		"quickstart": {Runs: []string{"nowhere-*", "cifar10-20-*", "nowhere"}},
+		"fig3":       {Runs: []string{"nowhere-*"}},
+	})
+	constant, stochastic := records("quickstart")
+	require.Equal(t, []string{"cifar10-20-constant"}, constant)
+	require.Equal(t, []string{"cifar10-20-linear-0.5", "cifar10-20-linear-0.9"}, stochastic)
+	for _, name := range []string{"fig3", "fig7"} { // named but missing, and not named
+		constant, stochastic = records(name)
+		require.Empty(t, append(constant, stochastic...))
+	}
+	entry, err := gallery.Find("paper/fig3")
+	require.NoError(t, err)
+	_, _, err = read(t, folder).Records(entry)
+	require.EqualError(t, err, "the figure paper/fig3 is not drawn from runs")
+	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "cifar10-20-linear-0.9", "epochs.tsv")))
+	entry, err = gallery.Find("quickstart")
+	require.NoError(t, err)
+	_, _, err = read(t, folder).Records(entry)
+	require.EqualError(t, err, "quickstart: the log of the run cifar10-20-linear-0.9 is empty: train it first")
 }
 
 func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
@@ -201,8 +290,8 @@ func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
 	require.ErrorContains(t, err, "is damaged")
 }
 
-// Every figure of the paper has its entry, published and ours, but Fig. 1, which is a schematic, and Fig. 6, which
-// nobody here can train.
+// Every figure of the paper has its entry, published and ours, but Fig. 1, which is a schematic, and Fig. 4 and 6, whose
+// networks nobody here can train.
 func TestEveryFigureOfThePaperIsThere(t *testing.T) {
 	names := map[string]bool{}
 	for _, e := range gallery.Entries() {
@@ -210,8 +299,8 @@ func TestEveryFigureOfThePaperIsThere(t *testing.T) {
 		names[e.Name] = true
 		require.NotEmpty(t, e.Shows)
 	}
-	for _, name := range []string{"fig2", "fig3", "fig4", "fig5", "fig7", "fig8-left", "fig8-right", "table1", "table2"} {
+	for _, name := range []string{"fig2", "fig3", "fig5", "fig7", "fig8-left", "fig8-right", "table1", "table2"} {
 		require.True(t, names[name] && names["paper/"+name], name)
 	}
-	require.True(t, names["fig1"] && names["paper/fig6"] && !names["fig6"])
+	require.True(t, names["fig1"] && names["paper/fig4"] && !names["fig4"] && names["paper/fig6"] && !names["fig6"])
 }

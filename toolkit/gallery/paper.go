@@ -152,7 +152,7 @@ func drawPaperFig8Left(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	errors.Constant = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}
+	errors.Constant, errors.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
 	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks."), errors))
 }
 

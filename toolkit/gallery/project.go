@@ -1,10 +1,13 @@
 package gallery
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/runs"
 )
 
 // Draw draws the figure of that name from the project's data folder: what a notebook's cell calls.
@@ -25,16 +28,52 @@ func DrawTable(name string) (string, error) {
 	return drawing.Markdown, nil
 }
 
-func drawEntry(name string) (*Drawing, error) {
+// Records returns the recorded runs that figures.json names for a figure, those of constant depth apart from the others:
+// what a notebook's cell sets beside a reader's own runs. Where it names none, or none of them is there, both lists are
+// empty; runs that are damaged or incomplete are an error.
+func Records(name string) (constant, stochastic []*runs.Run, err error) {
+	sources, entry, err := find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sources.Records(entry)
+}
+
+// Records is the function Records for an entry of this data folder.
+func (s *Sources) Records(e Entry) (constant, stochastic []*runs.Run, err error) {
+	if e.inputs != ofRuns {
+		return nil, nil, fmt.Errorf("the figure %s is not drawn from runs", e.Name)
+	}
+	var list []*runs.Run
+	for _, name := range s.Choice[e.Name].Runs {
+		found, err := s.Runs([]string{name})
+		if errors.As(err, new(absent)) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		list = append(list, found...)
+	}
+	constant, stochastic = split(list)
+	return constant, stochastic, nil
+}
+
+func find(name string) (*Sources, Entry, error) {
 	entry, err := Find(name)
 	if err != nil {
-		return nil, err
+		return nil, entry, err
 	}
 	root, err := project.Root()
 	if err != nil {
-		return nil, err
+		return nil, entry, err
 	}
 	sources, err := Read(filepath.Join(root, "data"))
+	return sources, entry, err
+}
+
+func drawEntry(name string) (*Drawing, error) {
+	sources, entry, err := find(name)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
 			dir := filepath.Join(root, filepath.FromSlash(name))
 			if _, err := os.Stat(dir); err != nil {
 				if info, err := os.Stat(name); err != nil || !info.IsDir() {
-					return nil, fmt.Errorf("there is no run %s in %s: train it, or name another", name, root)
+					return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
 				}
 				dir = name
 			}
@@ -110,11 +110,16 @@ func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no run %s in %s: train them, or name others", name, root)
+			return nil, absent{fmt.Sprintf("there is no run %s in %s: train them, or name others", name, root)}
 		}
 	}
 	return chosen, nil
 }
+
+// absent is the error of runs that are not there.
+type absent struct{ sentence string }
+
+func (a absent) Error() string { return a.sentence }
 
 // runFolders lists the run folders below root, sorted, with forward slashes.
 func runFolders(root string) ([]string, error) {

@@ -1,6 +1,7 @@
 // Package published holds the numbers of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu, Sedra, Weinberger
 // 2016, arXiv 1603.09382) as the paper gives them: each with its table or figure, with a mark where it was read off a
-// drawing, and the places where the paper contradicts itself. They are in data/published.json; Read reads it.
+// drawing, and the places where the paper contradicts itself. Numbers that a later paper repeats stand beside them, with
+// that paper as their source, see Paper.References. They are in data/published.json; Read reads it.
 package published
 
 import (
@@ -45,7 +46,7 @@ func (k Key) Constant() bool { return k.Method == Network && k.Survival == 1 }
 
 // Number is one number of the paper.
 type Number struct {
-	Source  string `json:"source"`            // the table, the figure, or the section whose text has it
+	Source  string `json:"source"`            // the table, the figure, or the section whose text has it; or a key of Paper.References
 	Edition string `json:"edition,omitempty"` // "v1": of April 2016 and replaced since; empty: the last
 	Key
 	Value   float64 `json:"value"`
@@ -76,6 +77,7 @@ type Paper struct {
 	Title, Authors, Edition string
 	Reading                 string            // how exactly the values marked read_off were read
 	Units                   map[string]string // of each quantity
+	References              map[string]string // sources other than the paper, with what to look up
 	Numbers                 []Number
 	Contradictions          []Contradiction
 	Curves                  []Curve

@@ -1,0 +1,172 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Comparison sets runs of one stochastic setting beside runs of constant depth of the same data, network and optimizer.
+// Errors are those of the epochs of the lowest validation errors, as the paper selects them (Section 4).
+type Comparison struct {
+	ConstantRuns, StochasticRuns []*runs.Run
+
+	N                    int      // repeats: the smaller of the two numbers of runs
+	Constant, Stochastic Estimate // test error, percent
+	Difference           float64  // stochastic minus constant, in percentage points: below 0 stochastic depth is better
+	StandardError        float64  // of the difference, in points; NaN where a side has one run only
+	Paired               bool     // both sides have the same seeds, and the standard error is that of their differences
+	Pairs                int      // seeds that both sides have
+	Wins                 int      // pairs in which stochastic depth has the lower error
+
+	BlocksSaved                  float64  // fraction of the blocks that the minibatches did not compute; NaN if not recorded
+	ConstantTime, StochasticTime Estimate // training time, seconds; N is 0 where a run has none recorded
+	TimeSaved                    float64  // fraction of the time at constant depth; NaN if it is not recorded, or of two machines
+}
+
+// Compare compares runs that differ in the seed and in how blocks close only (runs.StochasticKeys): each list is of one
+// setting, the first of constant depth. With equal seeds on both sides the standard error is that of the paired
+// differences, s/√n, otherwise Welch's √(s₁²/n₁ + s₂²/n₂). Runs that cannot be compared, two runs of one seed, and runs
+// without a test error at the selected epoch are errors.
+func Compare(constant, stochastic []*runs.Run) (Comparison, error) {
+	return compareBy(testError, constant, stochastic)
+}
+
+// compareBy is Compare for the test or the validation error.
+func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) {
+	c := Comparison{ConstantRuns: constant, StochasticRuns: stochastic, N: min(len(constant), len(stochastic))}
+	if err := sameRegime(constant, stochastic); err != nil {
+		return c, err
+	}
+	var values [2][]float64
+	for i, group := range [][]*runs.Run{constant, stochastic} {
+		var err error
+		if values[i], err = selected(m, group); err != nil {
+			return c, err
+		}
+	}
+	c.Constant, c.Stochastic = Average(values[0]...), Average(values[1]...)
+	c.Difference = c.Stochastic.Mean - c.Constant.Mean
+	var differences []float64
+	for i, run := range stochastic {
+		if j := slices.IndexFunc(constant, func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }); j >= 0 {
+			differences = append(differences, values[1][i]-values[0][j])
+			if differences[c.Pairs] < 0 {
+				c.Wins++
+			}
+			c.Pairs++
+		}
+	}
+	c.Paired = c.Pairs == len(constant) && c.Pairs == len(stochastic)
+	switch {
+	case c.N < 2:
+		c.StandardError = math.NaN()
+	case c.Paired:
+		c.StandardError = stat.StdErr(stat.StdDev(differences, nil), float64(c.Pairs))
+	default:
+		c.StandardError = math.Hypot(stat.StdErr(c.Constant.Deviation, float64(c.Constant.N)), stat.StdErr(c.Stochastic.Deviation, float64(c.Stochastic.N)))
+	}
+
+	c.BlocksSaved = 1 - openFraction(stochastic)
+	c.ConstantTime, c.StochasticTime, c.TimeSaved = timeOf(constant), timeOf(stochastic), math.NaN()
+	if c.ConstantTime.N > 0 && c.StochasticTime.N > 0 && oneMachine(constant, stochastic) {
+		c.TimeSaved = 1 - c.StochasticTime.Mean/c.ConstantTime.Mean
+	}
+	return c, nil
+}
+
+// Clear reports whether stochastic depth is ahead by more than two standard errors.
+func (c Comparison) Clear() bool { return c.Difference < -2*c.StandardError }
+
+// sameRegime returns an error unless the lists are of one setting each, constant and stochastic, that can be compared.
+func sameRegime(constant, stochastic []*runs.Run) error {
+	if len(constant) == 0 || len(stochastic) == 0 {
+		return fmt.Errorf("%d runs of constant and %d of stochastic depth are no comparison: name one of each at least", len(constant), len(stochastic))
+	}
+	for _, run := range constant {
+		if !run.Recipe.IsConstant() {
+			return fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", run.Name)
+		}
+	}
+	for _, run := range stochastic {
+		if run.Recipe.IsConstant() {
+			return fmt.Errorf("the run %s is of constant depth, where one of stochastic depth is to be compared", run.Name)
+		}
+	}
+	if err := sameSettings(slices.Concat(constant, stochastic), "seed"); err != nil {
+		return err
+	}
+	for _, run := range stochastic {
+		if !runs.SameSetting(stochastic[0].Recipe, run.Recipe) {
+			return fmt.Errorf("the runs %s and %s are of two stochastic settings: compare one of them at a time", stochastic[0].Name, run.Name)
+		}
+	}
+	return nil
+}
+
+// selected returns a measure of each run at the epoch of its lowest validation error. A run without an evaluated epoch
+// and two runs of one seed are errors.
+func selected(m measure, group []*runs.Run) ([]float64, error) {
+	var values []float64
+	seeds := make(map[int64]string)
+	for _, run := range group {
+		if twin, twice := seeds[run.Recipe.Seed]; twice {
+			return nil, fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
+		}
+		seeds[run.Recipe.Seed] = run.Name
+		best, ok := run.Best()
+		if !ok || math.IsNaN(m.of(best)) {
+			return nil, noEpoch(run)
+		}
+		values = append(values, m.of(best))
+	}
+	return values, nil
+}
+
+// openFraction is the mean fraction of open blocks over the minibatches of all runs, from their logs; NaN if a row has
+// none.
+func openFraction(group []*runs.Run) float64 {
+	var fractions, steps []float64
+	for _, run := range group {
+		_, blocks := run.Recipe.ExpectedOpen()
+		before := int64(0)
+		for _, row := range run.Rows {
+			fractions, steps = append(fractions, row.OpenBlocksMean/float64(blocks)), append(steps, float64(row.Step-before))
+			before = row.Step
+		}
+	}
+	fraction := stat.Mean(fractions, steps)
+	if fraction == 0 { // a log of before open blocks were counted
+		return math.NaN()
+	}
+	return fraction
+}
+
+// timeOf averages the training times of runs, in seconds; none if one is not recorded.
+func timeOf(group []*runs.Run) Estimate {
+	var seconds []float64
+	for _, run := range group {
+		if len(run.Rows) == 0 || !(run.Rows[len(run.Rows)-1].Seconds > 0) {
+			return Estimate{Mean: math.NaN()}
+		}
+		seconds = append(seconds, run.Rows[len(run.Rows)-1].Seconds)
+	}
+	return Average(seconds...)
+}
+
+// oneMachine reports whether no two runs name different machines: one that has not ended names none yet.
+func oneMachine(groups ...[]*runs.Run) bool {
+	machine := ""
+	for _, run := range slices.Concat(groups...) {
+		if m := machineOf(run.Result); machine == "" {
+			machine = m
+		} else if m != "" && m != machine {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,127 @@
+package figures_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+// seeded makes up runs of one setting whose selected test errors are given, with the seeds 1, 2, ...; nine blocks, of
+// which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
+func seeded(deathRate float64, epochs int, errors ...float64) []*runs.Run {
+	var list []*runs.Run
+	for i, e := range errors {
+		run := exampleRun(deathRate, epochs)
+		run.Recipe.Seed = int64(i + 1)
+		run.Name = fmt.Sprintf("%s-epochs=%d-s%d", run.Name, epochs, i+1)
+		last := run.Rows[epochs-1].TestError
+		for j := range run.Rows {
+			row := &run.Rows[j]
+			row.TestError += e - last + 0.5*math.Sin(float64(3*i+j))*float64(epochs-1-j)/float64(epochs)
+			row.ValidationError = row.TestError + float64(epochs-j)
+			row.TrainLoss *= 1 + 0.1*float64(i)
+			row.OpenBlocksMean, row.Seconds = 9-5*deathRate, 10*float64(j+1)*(1-deathRate/2)
+		}
+		list = append(list, run)
+	}
+	return list
+}
+
+// elsewhere has the runs on another machine.
+func elsewhere(list []*runs.Run) []*runs.Run {
+	for _, run := range list {
+		run.Result = &runs.Result{Machine: "another machine"}
+	}
+	return list
+}
+
+func TestCompare(t *testing.T) {
+	constant, stochastic := seeded(0, 6, 20, 21, 22), seeded(0.2, 6, 17, 16, 22.5)
+	c, err := figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.Equal(t, 3, c.N)
+	require.InDelta(t, 21, c.Constant.Mean, 1e-9)
+	require.InDelta(t, 1, c.Constant.Deviation, 1e-9)
+	require.InDelta(t, 18.5, c.Stochastic.Mean, 1e-9)
+	// Paired: -3, -5 and 0.5, of mean -2.5 and variance (0.25 + 6.25 + 9) / 2 = 7.75.
+	require.InDelta(t, -2.5, c.Difference, 1e-9)
+	require.InDelta(t, math.Sqrt(7.75/3), c.StandardError, 1e-9)
+	require.True(t, c.Paired && !c.Clear())
+	require.Equal(t, [2]int{3, 2}, [2]int{c.Pairs, c.Wins})
+	require.InDelta(t, 1.0/9, c.BlocksSaved, 1e-9)
+	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
+	require.InDelta(t, 60, c.ConstantTime.Mean, 1e-9)
+
+	// The order of the seeds does not matter; a missing one makes it Welch's: s² is 1 and 1/2, n is 3 and 2.
+	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]
+	again, err := figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.InDelta(t, c.StandardError, again.StandardError, 1e-12)
+	c, err = figures.Compare(constant, stochastic[1:])
+	require.NoError(t, err)
+	require.False(t, c.Paired)
+	require.Equal(t, [3]int{2, 2, 2}, [3]int{c.N, c.Pairs, c.Wins})
+	require.InDelta(t, 16.5-21, c.Difference, 1e-9)
+	require.InDelta(t, math.Sqrt(1.0/3+0.5/2), c.StandardError, 1e-9)
+	require.True(t, c.Clear())
+
+	// One run of each has no spread.
+	c, err = figures.Compare(constant[:1], stochastic[2:])
+	require.NoError(t, err)
+	require.True(t, math.IsNaN(c.StandardError) && !c.Clear())
+	require.Equal(t, [2]int{1, 1}, [2]int{c.Pairs, c.Wins})
+
+	// What is not recorded, or on two machines, is not saved.
+	stochastic[0].Result = &runs.Result{Machine: "another"}
+	c, err = figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.True(t, math.IsNaN(c.TimeSaved))
+	require.Equal(t, 3, c.StochasticTime.N)
+	stochastic[1].Rows[5].Seconds, stochastic[1].Rows[2].OpenBlocksMean = math.NaN(), math.NaN()
+	c, err = figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.True(t, math.IsNaN(c.BlocksSaved))
+	require.Zero(t, c.StochasticTime.N)
+}
+
+// Open blocks are weighted by the steps of their rows.
+func TestBlocksSavedAreOfAllMinibatches(t *testing.T) {
+	stochastic := seeded(0.2, 2, 10)
+	stochastic[0].Rows[0].Step, stochastic[0].Rows[0].OpenBlocksMean = 30, 9
+	stochastic[0].Rows[1].Step, stochastic[0].Rows[1].OpenBlocksMean = 40, 5
+	c, err := figures.Compare(seeded(0, 2, 10), stochastic)
+	require.NoError(t, err)
+	require.InDelta(t, 1-8.0/9, c.BlocksSaved, 1e-9)
+}
+
+func TestWhatCannotBeCompared(t *testing.T) {
+	twice := seeded(0.2, 3, 10, 11)
+	twice[1].Recipe.Seed = 1
+	untested := seeded(0.2, 3, 10)
+	untested[0].Rows[2].TestError = math.NaN()
+	augmented := seeded(0.2, 3, 10)
+	augmented[0].Recipe.Augment = true
+	mixed := append(seeded(0.2, 3, 10), seeded(0.5, 3, 10)...)
+	for name, test := range map[string]struct {
+		constant, stochastic []*runs.Run
+		want                 string
+	}{
+		"nothing":      {seeded(0, 3, 10), nil, "1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least"},
+		"swapped":      {seeded(0.2, 3, 10), seeded(0, 3, 10), "the run stochastic-epochs=3-s1 is not of constant depth: its death rate must be 0"},
+		"constant":     {seeded(0, 3, 10), seeded(0, 3, 10), "the run constant-epochs=3-s1 is of constant depth, where one of stochastic depth is to be compared"},
+		"augmented":    {seeded(0, 3, 10), augmented, "the runs constant-epochs=3-s1 and stochastic-epochs=3-s1 cannot be compared, their recipes differ in augment: false, true"},
+		"two settings": {seeded(0, 3, 10), mixed, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings: compare one of them at a time"},
+		"equal seeds":  {seeded(0, 3, 10), twice, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s2 are one experiment with one seed: they are not two repeats, name one of them"},
+		"not tested":   {seeded(0, 3, 10), untested, "the run stochastic-epochs=3-s1 has no evaluated epoch to draw yet: train it first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := figures.Compare(test.constant, test.stochastic)
+			require.EqualError(t, err, test.want)
+		})
+	}
+}

@@ -1,0 +1,237 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Gap is the comparison of constant and stochastic depth after one length of training.
+type Gap struct {
+	Epochs int
+	Comparison
+}
+
+// GapsOf compares runs of one stochastic setting with runs of constant depth for each length of training, in ascending
+// order. The runs must differ in epochs, seed and how blocks close only (and in how often they are evaluated, from one
+// length to another). A second stochastic setting, and a run without its partner of the same seed and length, are errors.
+func GapsOf(list []*runs.Run) ([]Gap, error) {
+	if err := sameSettings(list, "epochs", "seed", "evaluate_every", "test_every"); err != nil {
+		return nil, err
+	}
+	var lengths []int
+	var first *runs.Run // of the stochastic ones
+	for _, run := range list {
+		if !slices.Contains(lengths, run.Recipe.Epochs) {
+			lengths = append(lengths, run.Recipe.Epochs)
+		}
+		if run.Recipe.IsConstant() {
+			continue
+		}
+		if first == nil {
+			first = run
+		}
+		recipe := run.Recipe
+		recipe.Epochs, recipe.EvaluateEvery, recipe.TestEvery = first.Recipe.Epochs, first.Recipe.EvaluateEvery, first.Recipe.TestEvery
+		if !runs.SameSetting(first.Recipe, recipe) {
+			return nil, fmt.Errorf("the runs %s and %s are of two stochastic settings: name those of one", first.Name, run.Name)
+		}
+	}
+	slices.Sort(lengths)
+	var gaps []Gap
+	for _, epochs := range lengths {
+		var sides [2][]*runs.Run
+		for _, run := range list {
+			if run.Recipe.Epochs != epochs {
+				continue
+			}
+			i := 1
+			if run.Recipe.IsConstant() {
+				i = 0
+			}
+			sides[i] = append(sides[i], run)
+		}
+		if err := partners(sides); err != nil {
+			return nil, err
+		}
+		c, err := Compare(sides[0], sides[1])
+		if err != nil {
+			return nil, err
+		}
+		gaps = append(gaps, Gap{epochs, c})
+	}
+	return gaps, nil
+}
+
+// partners returns an error that names the first run to which the other side has none of the same seed.
+func partners(sides [2][]*runs.Run) error {
+	for i, side := range sides {
+		for _, run := range side {
+			same := func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }
+			if !slices.ContainsFunc(sides[1-i], same) {
+				return fmt.Errorf("the run %s has no partner of %s depth with seed %d and %d epochs to be compared with",
+					run.Name, []string{"stochastic", "constant"}[i], run.Recipe.Seed, run.Recipe.Epochs)
+			}
+		}
+	}
+	return nil
+}
+
+// GapByEpochs draws what stochastic depth gains or loses by the length of training: on the left the difference of the
+// test errors, stochastic minus constant depth, with its standard error; on the right the two errors with their
+// standard deviations. The headline is computed from the gaps, which must be in ascending order of epochs.
+func GapByEpochs(about About, gaps ...Gap) (*Figure, error) {
+	if len(gaps) == 0 {
+		return nil, fmt.Errorf("there is no length of training to draw")
+	}
+	s := sheet{headline: gapHeadline(gaps), looks: []look{constantLook, stochasticLook},
+		about: about.With("Left: mean of the differences over seeds, bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error, bars: ± standard deviation.")}
+	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
+		middle := (c.Max.X - c.Min.X) / 2
+		drawGaps(title(draw.Crop(c, 0, -middle-10, 0, 0), "Stochastic minus constant depth (points)"), gaps)
+		drawGapErrors(title(draw.Crop(c, middle+10, 0, 0, 0), "Test error (%)"), gaps)
+	}), nil
+}
+
+// gapHeadline says from which length on stochastic depth is ahead, by the mean differences.
+func gapHeadline(gaps []Gap) string {
+	var ahead, others []string
+	turns, turn := 0, 0 // changes of the sign, and the gap before the last one
+	for i, g := range gaps {
+		if g.Difference < 0 {
+			ahead = append(ahead, fmt.Sprint(g.Epochs))
+		} else {
+			others = append(others, fmt.Sprint(g.Epochs))
+		}
+		if i > 0 && (gaps[i-1].Difference < 0) != (g.Difference < 0) {
+			turns, turn = turns+1, i-1
+		}
+	}
+	level := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Difference == 0 })
+	switch {
+	case len(gaps) == 1 && len(ahead) == 1:
+		return fmt.Sprintf("Stochastic depth is ahead after %d epochs", gaps[0].Epochs)
+	case len(gaps) == 1 && !level:
+		return fmt.Sprintf("Stochastic depth is behind after %d epochs", gaps[0].Epochs)
+	case turns == 0 && len(ahead) > 0:
+		return "Stochastic depth is ahead at every length of training"
+	case turns == 0 && !level:
+		return "Stochastic depth is behind at every length of training"
+	case turns == 1 && !level && len(ahead) > 0 && gaps[0].Difference > 0:
+		return fmt.Sprintf("Stochastic depth overtakes constant depth between %d and %d epochs", gaps[turn].Epochs, gaps[turn+1].Epochs)
+	case turns == 1 && !level:
+		return fmt.Sprintf("Constant depth overtakes stochastic depth between %d and %d epochs", gaps[turn].Epochs, gaps[turn+1].Epochs)
+	case len(ahead) == 0:
+		return "Stochastic depth is not ahead at any length of training"
+	}
+	return fmt.Sprintf("Stochastic depth is ahead after %s epochs, not after %s", enumerate(ahead), enumerate(others))
+}
+
+// clearGaps says which differences are more than two standard errors from zero.
+func clearGaps(gaps []Gap) string {
+	var beyond []string
+	known := false
+	for _, g := range gaps {
+		known = known || !math.IsNaN(g.StandardError)
+		if math.Abs(g.Difference) > 2*g.StandardError {
+			beyond = append(beyond, fmt.Sprint(g.Epochs))
+		}
+	}
+	switch {
+	case !known:
+		return "One seed each: there is no standard error."
+	case len(beyond) == 0:
+		return "No difference is more than two standard errors from zero."
+	}
+	return fmt.Sprintf("More than two standard errors from zero: after %s epochs.", enumerate(beyond))
+}
+
+// setLengths gives a plot a logarithmic axis of epochs with the lengths as ticks.
+func setLengths(p *plot.Plot, gaps []Gap) {
+	p.X.Label.Text = "epochs of training"
+	p.X.Scale = plot.LogScale{}
+	var ticks plotter.XYs
+	for _, g := range gaps {
+		ticks = append(ticks, plotter.XY{X: float64(g.Epochs)})
+	}
+	p.X.Tick.Marker = atPoints(ticks)
+	p.X.Min, p.X.Max = float64(gaps[0].Epochs)/1.4, float64(gaps[len(gaps)-1].Epochs)*1.4
+}
+
+func drawGaps(c draw.Canvas, gaps []Gap) {
+	p := newPlot()
+	setLengths(p, gaps)
+	low, high := 0.0, 0.0
+	var points plotter.XYs
+	errors := make([]float64, len(gaps))
+	for i, g := range gaps {
+		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
+		if !math.IsNaN(g.StandardError) {
+			errors[i] = g.StandardError
+		}
+		low, high = min(low, g.Difference-errors[i]), max(high, g.Difference+errors[i])
+	}
+	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
+	p.Y.Min, p.Y.Max = low-room, high+room
+	area := p.DataCanvas(c)
+	_, toY := p.Transforms(&area)
+	box(c, area.Min.X, toY(0), area.Max.X, area.Max.Y, blush, nil, nil)
+	box(c, area.Min.X, area.Min.Y, area.Max.X, toY(0), pale, nil, nil)
+	black := look{"difference", ink, draw.CircleGlyph{}, nil}
+	addCurve(p, black, points)
+	p.Draw(c)
+	toX, toY := p.Transforms(&area)
+	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, area.Min.X, toY(0), area.Max.X, toY(0))
+	side := func(y vg.Length, look look, words string) {
+		sty := text(bold(smallSize), look.color)
+		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter
+		c.FillText(fit(sty, words, area.Max.X-area.Min.X-8), vg.Point{X: area.Max.X - 4, Y: y}, words)
+	}
+	side(area.Max.Y-7, constantLook, "above zero: constant depth is better")
+	side(area.Min.Y+7, stochasticLook, "below zero: stochastic depth is better")
+	digits := digitsOf(gaps[0].ConstantRuns[0].Recipe)
+	for i, g := range gaps {
+		x := toX(float64(g.Epochs))
+		errorBar(c, x, toY(g.Difference-errors[i]), toY(g.Difference+errors[i]), ink)
+		label := centered(fit(text(bold(smallSize), ink), "−10.00", (area.Max.X-area.Min.X)/vg.Length(len(gaps))-2))
+		y := toY(g.Difference+errors[i]) + 8
+		if g.Difference < 0 {
+			y = toY(g.Difference-errors[i]) - 8
+		}
+		c.FillText(label, vg.Point{X: x, Y: y}, signed(g.Difference, digits))
+	}
+}
+
+func drawGapErrors(c draw.Canvas, gaps []Gap) {
+	p := newPlot()
+	setLengths(p, gaps)
+	high := 0.0
+	var curves [2]plotter.XYs
+	for _, g := range gaps {
+		for i, e := range []Estimate{g.Constant, g.Stochastic} {
+			curves[i] = append(curves[i], plotter.XY{X: float64(g.Epochs), Y: e.Mean})
+			high = max(high, e.Mean+e.Deviation)
+		}
+	}
+	p.Y.Min, p.Y.Max = 0, max(high*1.05, 1)
+	looks := []look{constantLook, stochasticLook}
+	for i, l := range looks {
+		addCurve(p, l, curves[i])
+	}
+	p.Draw(c)
+	area := p.DataCanvas(c)
+	toX, toY := p.Transforms(&area)
+	for _, g := range gaps {
+		for i, e := range []Estimate{g.Constant, g.Stochastic} {
+			x := toX(float64(g.Epochs)) + 2*vg.Length(2*i-1) // side by side where they overlap
+			errorBar(c, x, toY(max(0, e.Mean-e.Deviation)), toY(e.Mean+e.Deviation), looks[i].color)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package figures
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/runs"
+)
+
+// addRuns adds a curve of each run, thin ones with their bold mean where there are several, and returns all points.
+func addRuns(p *plot.Plot, l look, curves []plotter.XYs) error {
+	if len(curves) == 1 {
+		return addCurve(p, l, curves[0])
+	}
+	for _, points := range curves {
+		if len(points) == 0 {
+			continue
+		}
+		line, err := plotter.NewLine(points)
+		if err != nil {
+			return fmt.Errorf("cannot draw %s: %w", l.name, err)
+		}
+		line.LineStyle = draw.LineStyle{Color: tint(l.color, 0.55), Width: 0.6}
+		p.Add(line)
+	}
+	return addCurve(p, l, meanCurve(curves))
+}
+
+// meanCurve is the mean of curves where all of them have a point.
+func meanCurve(curves []plotter.XYs) plotter.XYs {
+	sums, counts := map[float64]float64{}, map[float64]int{}
+	for _, points := range curves {
+		for _, p := range points {
+			sums[p.X] += p.Y
+			counts[p.X]++
+		}
+	}
+	var mean plotter.XYs
+	for _, p := range curves[0] {
+		if counts[p.X] == len(curves) {
+			mean = append(mean, plotter.XY{X: p.X, Y: sums[p.X] / float64(len(curves))})
+		}
+	}
+	return mean
+}
+
+// tint mixes a colour with so much white.
+func tint(c color.Color, white float64) color.Color {
+	r, g, b, _ := c.RGBA()
+	mix := func(x uint32) uint8 { return uint8(math.Round(float64(x>>8)*(1-white) + 255*white)) }
+	return color.NRGBA{mix(r), mix(g), mix(b), 0xff}
+}
+
+// drawErrors returns the area inside the axes, which the bars beside it share.
+func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
+	p := newPlot()
+	q.setEpochs(p)
+	sides, errors := q.sides()
+	high, selected := math.Inf(-1), 0.0
+	for i, group := range sides {
+		var curves []plotter.XYs
+		for _, run := range group {
+			curves = append(curves, q.shown.points(run.Rows))
+		}
+		_, h := spread(curves...)
+		high, selected = max(high, h), max(selected, errors[i].Mean+errors[i].Deviation)
+		addRuns(p, q.looks[i], curves)
+	}
+	// The first epochs' errors would press the rest flat: like the paper's, the frame may cut them.
+	above := 4.0
+	if !q.single() {
+		above = 2.5 // the spread is to be seen
+	}
+	p.Y.Min, p.Y.Max = 0, max(min(high*1.05, selected*above), 1)
+	p.Draw(c)
+	area := p.DataCanvas(c)
+	toX, toY := p.Transforms(&area)
+	order := []int{0, 1} // from the lower error to the higher
+	if errors[1].Mean < errors[0].Mean {
+		order = []int{1, 0}
+	}
+	digits := digitsOf(q.ConstantRuns[0].Recipe)
+	starts := make([]vg.Point, 2) // of the thin lines to the numbers
+	edge := area.Max.X + 8
+	var tags []tag
+	for _, i := range order {
+		style := text(bold(textSize), q.looks[i].color)
+		style.YAlign = draw.YCenter
+		tags = append(tags, tag{toY(errors[i].Mean), percent(errors[i], digits), style})
+		radius := vg.Length(5)
+		if !q.single() {
+			radius = 2.5
+		}
+		for _, run := range sides[i] {
+			best, _ := run.Best()
+			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.of(best))}
+			starts[i] = vg.Point{X: at.X + radius, Y: at.Y}
+			if at.Y <= area.Max.Y+1 {
+				ring(c, q.looks[i].color, at, radius)
+			}
+		}
+		if !q.single() { // the mean and its spread, beside the curves
+			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(errors[i].Mean)}
+			errorBar(c, at.X, toY(max(0, errors[i].Mean-errors[i].Deviation)), toY(errors[i].Mean+errors[i].Deviation), q.looks[i].color)
+			c.DrawGlyphNoClip(draw.GlyphStyle{Color: q.looks[i].color, Radius: 2.4, Shape: q.looks[i].glyph}, at)
+			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
+		}
+	}
+	spreadTags(tags, 11, area.Min.Y+4, area.Max.Y)
+	for n, i := range order {
+		leader := draw.LineStyle{Color: q.looks[i].color, Width: 0.6, Dashes: []vg.Length{1, 1.5}}
+		c.StrokeLines(leader, []vg.Point{starts[i], {X: edge - 5, Y: starts[i].Y}, {X: edge, Y: tags[n].y}})
+		c.FillText(tags[n].style, vg.Point{X: edge + 2, Y: tags[n].y}, tags[n].text)
+	}
+	return area
+}
+
+func (q quickstart) drawLoss(c draw.Canvas) {
+	p := newPlot()
+	q.setEpochs(p)
+	sides, _ := q.sides()
+	low, high := math.Inf(1), math.Inf(-1)
+	for i, group := range sides {
+		var curves []plotter.XYs
+		for _, run := range group {
+			curves = append(curves, positive(trainLoss.points(run.Rows)))
+		}
+		l, h := spread(curves...)
+		low, high = min(low, l), max(high, h)
+		addRuns(p, q.looks[i], curves)
+	}
+	if low > high {
+		missing(c, "no training loss recorded")
+		return
+	}
+	if high < 2*low { // a lone value, or nearly equal ones: show some of the axis around them
+		low, high = low/1.5, high*1.5
+	}
+	p.Y.Min, p.Y.Max = low/1.05, high*1.05
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	p.Draw(c)
+}
+
+// setEpochs gives a plot the epochs that all runs need.
+func (q quickstart) setEpochs(p *plot.Plot) {
+	p.X.Label.Text = "epoch"
+	p.X.Tick.Marker = niceTicks{whole: true}
+	p.X.Min, p.X.Max = 0, 1
+	for _, run := range slices.Concat(q.ConstantRuns, q.StochasticRuns) {
+		p.X.Max = max(p.X.Max, lastRow(run).Epoch)
+	}
+}
+
+func lastRow(run *runs.Run) runs.Row { return run.Rows[len(run.Rows)-1] }
+
+// drawTimes draws one bar a setting, the mean of its runs, on the base line and up to the height of area.
+func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
+	switch {
+	case q.ConstantTime.N == 0 || q.StochasticTime.N == 0:
+		missing(c, "no times recorded")
+		return
+	case math.IsNaN(q.TimeSaved):
+		missing(c, "different machines")
+		return
+	}
+	times := [2]float64{q.ConstantTime.Mean, q.StochasticTime.Mean}
+	foot, head := area.Min.Y, area.Max.Y-26
+	longest := max(times[0], times[1])
+	width := (c.Max.X - c.Min.X) / 2
+	value := centered(text(bold(textSize), ink))
+	for _, seconds := range times { // one size for both
+		value = fit(value, duration(seconds), width-5)
+	}
+	for i, seconds := range times {
+		left, right := c.Min.X+width*vg.Length(i)+4, c.Min.X+width*vg.Length(i+1)-4
+		middle := (left + right) / 2
+		top := foot + (head-foot)*vg.Length(seconds/longest)
+		box(c, left, foot, right, top, q.looks[i].color, nil, nil)
+		if i == 1 && q.TimeSaved > 0 { // the time that was not needed
+			box(c, left, top, right, head, nil, q.looks[0].color, []vg.Length{2, 2})
+			top = head
+		}
+		value.Color = q.looks[i].color
+		c.FillText(value, vg.Point{X: middle, Y: top + 7}, duration(seconds))
+		if change := math.Round(-q.TimeSaved * 100); i == 1 && change != 0 {
+			c.FillText(value, vg.Point{X: middle, Y: top + 19}, strings.Replace(fmt.Sprintf("%+.0f %%", change), "-", "−", 1))
+		}
+		name := strings.TrimSuffix(q.looks[i].name, " depth")
+		c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: middle, Y: foot - 9}, name)
+	}
+	c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7}, c.Min.X, foot, c.Max.X, foot)
+}
+
+// missing says in an empty panel what the runs did not record.
+func missing(c draw.Canvas, what string) {
+	c.FillText(centered(text(sans(textSize), grey)), c.Center(), what)
+}

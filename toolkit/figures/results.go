@@ -1,0 +1,133 @@
+package figures
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
+// network and optimizer, with the difference of the test errors in points and its standard error (see Compare), the
+// seeds in which stochastic depth has the lower error, and the blocks and the time saved. Regimes of one data set are in
+// the order of depth and epochs. A difference below zero by more than two standard errors is bold. A setting without its
+// counterpart is an error, as are two runs of one seed.
+func Results(list []*runs.Run) (Table, error) {
+	t := Table{Title: "Constant and stochastic depth: test error by regime",
+		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
+	groups := bySetting(list)
+	constants := matchingGroups(groups, func(r *runs.Run) bool { return r.Recipe.IsConstant() })
+	stochastics := matchingGroups(groups, func(r *runs.Run) bool { return !r.Recipe.IsConstant() })
+	var order []string // of the data, as they come; below it depth and length of training ascend
+	for _, group := range constants {
+		order = append(order, dataCell(group[0].Recipe))
+	}
+	slices.SortStableFunc(constants, func(a, b []*runs.Run) int {
+		x, y := a[0].Recipe, b[0].Recipe
+		return cmp.Or(cmp.Compare(slices.Index(order, dataCell(x)), slices.Index(order, dataCell(y))),
+			cmp.Compare(x.Depth, y.Depth), cmp.Compare(x.Epochs, y.Epochs))
+	})
+	of := make([][]Comparison, len(constants)) // of each regime
+	for _, stochastic := range stochastics {
+		i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
+			return sameSettings([]*runs.Run{c[0], stochastic[0]}, "seed") == nil
+		})
+		if i < 0 {
+			return t, fmt.Errorf("the run %s has no run of constant depth with the same settings to be compared with", stochastic[0].Name)
+		}
+		c, err := Compare(constants[i], stochastic)
+		if err != nil {
+			return t, err
+		}
+		of[i] = append(of[i], c)
+	}
+	data := ""
+	for i, comparisons := range of {
+		if len(comparisons) == 0 {
+			return t, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to be compared with", constants[i][0].Name)
+		}
+		for j, c := range comparisons {
+			row := resultRow(c)
+			if j == 0 {
+				row.Rule = true
+				if row.Cells[0] == data {
+					row.Cells[0] = ""
+				} else {
+					data = row.Cells[0]
+				}
+			} else { // of the regime above
+				for _, k := range []int{0, 1, 2, 5} {
+					row.Cells[k] = ""
+				}
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	t.About = OfRuns(list).With("+: augmented by flips and shifts; without it not augmented.",
+		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error. Difference: stochastic minus constant depth, in points ± standard error, bold where it is below zero by more than two of them.",
+		"Wins: seeds in which stochastic depth has the lower error, of those that both have. Blocks saved: not computed in training.")
+	return t, nil
+}
+
+// resultRow is one comparison's row of Results.
+func resultRow(c Comparison) TableRow {
+	r := c.StochasticRuns[0].Recipe
+	n := fmt.Sprint(c.N)
+	if len(c.ConstantRuns) != len(c.StochasticRuns) {
+		n = fmt.Sprintf("%d and %d", len(c.ConstantRuns), len(c.StochasticRuns))
+	}
+	digits := digitsOf(r)
+	cell := func(e Estimate) string { return strings.TrimSuffix(percent(e, digits), " %") }
+	difference := signed(c.Difference, digits)
+	if !math.IsNaN(c.StandardError) {
+		difference += fmt.Sprintf(" ± %.*f", digits, c.StandardError)
+	}
+	wins := "–"
+	if c.Pairs > 0 {
+		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
+	}
+	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
+		cell(c.Constant), cell(c.Stochastic), difference, wins, saving(c.BlocksSaved), saving(c.TimeSaved)}}
+	if c.Clear() {
+		row.BoldCells = []int{7}
+	}
+	return row
+}
+
+// dataCell says in a cell what is learned: "CIFAR-10+, 500 images" is augmented.
+func dataCell(r runs.Recipe) string {
+	images := r.TrainImages
+	r.TrainImages = 0
+	data := DatasetName(r)
+	if r.Augment && !strings.HasSuffix(data, "+") {
+		data += "+"
+	}
+	if images > 0 {
+		data += fmt.Sprintf(", %d images", images)
+	}
+	return data
+}
+
+// depthCell says in a cell how blocks close: "p_L = 0.8" for the linear rule, with what else is not the paper's method.
+func depthCell(run *runs.Run) string {
+	rule, survival := ruleOf(run)
+	if survival == "" {
+		return rule
+	}
+	cell := "p_L = " + survival + variant(run.Recipe)
+	if run.Recipe.Rule != "linear" {
+		cell = run.Recipe.Rule + ", " + cell
+	}
+	return cell
+}
+
+// saving is a fraction in percent, a dash where it is not known.
+func saving(fraction float64) string {
+	if math.IsNaN(fraction) {
+		return "–"
+	}
+	return strings.Replace(fmt.Sprintf("%.0f %%", 100*fraction+0), "-", "−", 1)
+}

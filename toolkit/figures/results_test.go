@@ -1,0 +1,81 @@
+package figures_test
+
+import (
+	"log"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot/cmpimg"
+
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/runs"
+)
+
+// regimes are two regimes: shapes with two stochastic settings, and CIFAR-10 with one run each.
+func regimes() []*runs.Run {
+	early := seeded(0.2, 12, 18, 17.5, 18.5)
+	for _, run := range early {
+		run.Name = "early-" + run.Name
+		run.Recipe.SurvivalSchedule = "early"
+	}
+	list := slices.Concat(seeded(0, 12, 20, 21, 22), seeded(0.2, 12, 16, 17, 18.3), early[1:])
+	for _, run := range slices.Concat(seeded(0, 6, 9.5), seeded(0.5, 6, 12.25)) {
+		run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages, run.Recipe.TestImages = "cifar10", true, 0, 0
+		if !run.Recipe.IsConstant() {
+			run.Recipe.Rule = "uniform"
+			run.Result = &runs.Result{Machine: "another"}
+		}
+		list = append(list, run)
+	}
+	return list
+}
+
+func ExampleResults() {
+	table, err := figures.Results(regimes())
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := table.Figure()
+	save("results.png", figure, err)
+}
+
+func TestResultsLookAsBefore(t *testing.T) {
+	cmpimg.CheckPlot(ExampleResults, t, "results.png")
+	os.Remove("testdata/results.png")
+}
+
+func TestResults(t *testing.T) {
+	list := regimes()
+	table, err := figures.Results(list)
+	require.NoError(t, err)
+	var cells [][]string
+	for _, row := range table.Rows {
+		cells = append(cells, row.Cells)
+	}
+	// Paired: -4, -4 and -3.7, of mean -3.9 and variance 0.03: standard error 0.1. The early schedule's seeds are two of
+	// three: Welch's √(1/3 + 0.5/2) is 0.76, and the difference is 18 - 21.
+	require.Equal(t, [][]string{
+		{"shapes, 4000 images", "20", "12", "p_L = 0.8", "3", "21.0 ± 1.0", "17.1 ± 1.2", "−3.9 ± 0.1", "3 of 3", "11 %", "10 %"},
+		{"", "", "", "p_L = 0.8, early schedule", "3 and 2", "", "18.0 ± 0.7", "−3.0 ± 0.8", "2 of 2", "11 %", "10 %"},
+		{"CIFAR-10+", "20", "6", "uniform, p_L = 0.5", "1", "9.50", "12.25", "+2.75", "0 of 1", "28 %", "–"},
+	}, cells)
+	require.Equal(t, [][]int{{7}, {7}, nil}, [][]int{table.Rows[0].BoldCells, table.Rows[1].BoldCells, table.Rows[2].BoldCells})
+	require.Equal(t, []bool{true, false, true}, []bool{table.Rows[0].Rule, table.Rows[1].Rule, table.Rows[2].Rule})
+	require.Contains(t, table.Markdown(), "| 17.1 ± 1.2 | **−3.9 ± 0.1** | 3 of 3 |")
+
+	slower := seeded(0.2, 12, 16)
+	slower[0].Rows[11].Seconds, slower[0].Rows[3].OpenBlocksMean = 132, math.NaN()
+	table, err = figures.Results(append(slower, seeded(0, 12, 16)...))
+	require.NoError(t, err)
+	require.Equal(t, []string{"0 of 1", "–", "−10 %"}, table.Rows[0].Cells[8:])
+
+	_, err = figures.Results(list[3:])
+	require.EqualError(t, err, "the run stochastic-epochs=12-s1 has no run of constant depth with the same settings to be compared with")
+	_, err = figures.Results(list[:3])
+	require.EqualError(t, err, "the run constant-epochs=12-s1 of constant depth has no run of stochastic depth with the same settings to be compared with")
+	_, err = figures.Results(append(list, list[0]))
+	require.EqualError(t, err, "the runs constant-epochs=12-s1 and constant-epochs=12-s1 are one experiment with one seed: they are not two repeats, name one of them")
+}
