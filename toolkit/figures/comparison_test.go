@@ -56,6 +56,14 @@ func TestCompare(t *testing.T) {
 	require.InDelta(t, 1.0/9, c.BlocksSaved, 1e-9)
 	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
 	require.InDelta(t, 60, c.ConstantTime.Mean, 1e-9)
+	require.InDelta(t, 0, c.TimeSavedError, 1e-9) // all seeds took equally long
+	for i, seconds := range []float64{58, 60, 62} { // deviation 2: standard error 2/√3 of 60
+		constant[i].Rows[len(constant[i].Rows)-1].Seconds = seconds
+	}
+	spread, err := figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.InDelta(t, 0.9*2/math.Sqrt(3)/60, spread.TimeSavedError, 1e-9)
+	require.Equal(t, "stochastic depth 18.5 ± 3.5 % instead of 21.0 ± 1.0 %, lower in 2 of 3 seeds", spread.String())
 
 	// The order of the seeds does not matter; a missing one makes it Welch's: s² is 1 and 1/2, n is 3 and 2.
 	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]

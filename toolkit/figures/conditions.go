@@ -210,6 +210,11 @@ type Estimate struct {
 	ReadOff   bool    // read off the paper's drawing
 }
 
+// relativeError is the standard error of the mean, as a fraction of it.
+func (e Estimate) relativeError() float64 {
+	return stat.StdErr(e.Deviation, float64(e.N)) / e.Mean
+}
+
 // Average returns the estimate of n values.
 func Average(values ...float64) Estimate {
 	e := Estimate{Mean: stat.Mean(values, nil), N: len(values)}

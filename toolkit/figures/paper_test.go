@@ -264,7 +264,7 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			_, err := figures.PanelsOf([]*runs.Run{exampleRun(0.5, 3), exampleRun(0.5, 3)})
 			return err
 		},
-			"the run stochastic is a second one of stochastic depth for shapes (4000 images), 20 layers: name one of constant and one of stochastic depth"},
+			"the run stochastic is a second one of stochastic depth for shapes (500 images), 20 layers: name one of constant and one of stochastic depth"},
 		"empty log": {func() error { _, err := figures.PanelsOf([]*runs.Run{empty}); return err },
 			"the run stochastic has no evaluated epoch to draw yet: train it first"},
 		"three panels": {func() error {

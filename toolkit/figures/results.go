@@ -68,7 +68,7 @@ func Results(list []*runs.Run) (Table, error) {
 	}
 	t.About = OfRuns(list).With("+: augmented by flips and shifts; without it not augmented.",
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error. Difference: stochastic minus constant depth, in points ± standard error, bold where it is below zero by more than two of them.",
-		"Wins: seeds in which stochastic depth has the lower error, of those that both have. Blocks saved: not computed in training.")
+		"Wins: seeds in which stochastic depth has the lower error, of those that both have. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
 	return t, nil
 }
 
@@ -90,7 +90,7 @@ func resultRow(c Comparison) TableRow {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
 	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
-		cell(c.Constant), cell(c.Stochastic), difference, wins, saving(c.BlocksSaved), saving(c.TimeSaved)}}
+		cell(c.Constant), cell(c.Stochastic), difference, wins, saving(c.BlocksSaved, math.NaN()), saving(c.TimeSaved, c.TimeSavedError)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
 	}
@@ -124,10 +124,14 @@ func depthCell(run *runs.Run) string {
 	return cell
 }
 
-// saving is a fraction in percent, a dash where it is not known.
-func saving(fraction float64) string {
+// saving is a fraction in percent with its standard error, if it has one, and a dash where it is not known.
+func saving(fraction, standardError float64) string {
 	if math.IsNaN(fraction) {
 		return "–"
 	}
-	return strings.Replace(fmt.Sprintf("%.0f %%", 100*fraction+0), "-", "−", 1)
+	s := fmt.Sprintf("%.0f", 100*fraction+0)
+	if !math.IsNaN(standardError) {
+		s += fmt.Sprintf(" ± %.0f", 100*standardError)
+	}
+	return strings.Replace(s+" %", "-", "−", 1)
 }

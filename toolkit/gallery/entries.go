@@ -52,8 +52,6 @@ func Entries() []Entry {
 			Shows: "Test error by depth and survival probability, as printed in the paper's figure."},
 		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths, draw: drawFig8Right,
 			Shows: "Test error by depth and survival probability of our runs, mean over seeds."},
-		{Name: "fig8-cifar10", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths, draw: drawFig8Right,
-			Shows: "The same of our runs on CIFAR-10, of two depths and few epochs."},
 
 		{Name: "paper/table1", Heading: "Table 1: test errors", inputs: paper, draw: drawPaperTable(figures.PublishedTable1),
 			Shows: "The paper's comparison with other methods."},
@@ -68,6 +66,8 @@ func Entries() []Entry {
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
+		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+			Shows: "Schedules of the death rate: the paper's, a ramp, blocks closed early only and late only."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),

@@ -59,6 +59,24 @@ func (s *Sources) Records(e Entry) (constant, stochastic []*runs.Run, err error)
 	return constant, stochastic, nil
 }
 
+// Compare compares recorded runs of constant depth with those of one stochastic setting (see figures.Compare), each named
+// as in figures.json: what a notebook's cell prints.
+func Compare(constant, stochastic []string) (figures.Comparison, error) {
+	sources, _, err := find(ResultsEntry)
+	if err != nil {
+		return figures.Comparison{}, err
+	}
+	a, err := sources.Runs(constant)
+	if err != nil {
+		return figures.Comparison{}, err
+	}
+	b, err := sources.Runs(stochastic)
+	if err != nil {
+		return figures.Comparison{}, err
+	}
+	return figures.Compare(a, b)
+}
+
 func find(name string) (*Sources, Entry, error) {
 	entry, err := Find(name)
 	if err != nil {
