@@ -103,7 +103,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		}
 		l.dashes = nil
 		k := lines[i].key
-		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %.0f ms + %s ms a block", k.System, k.Mode, k.Layers, k.Batch, lines[i].base, decimal(math.Round(lines[i].slope*10)/10)))
+		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, k.Mode, k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
 		looks = append(looks, lines[i].look)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
