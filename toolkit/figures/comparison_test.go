@@ -56,7 +56,7 @@ func TestCompare(t *testing.T) {
 	require.InDelta(t, 1.0/9, c.BlocksSaved, 1e-9)
 	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
 	require.InDelta(t, 60, c.ConstantTime.Mean, 1e-9)
-	require.InDelta(t, 0, c.TimeSavedError, 1e-9) // all seeds took equally long
+	require.InDelta(t, 0, c.TimeSavedError, 1e-9)   // all seeds took equally long
 	for i, seconds := range []float64{58, 60, 62} { // deviation 2: standard error 2/√3 of 60
 		constant[i].Rows[len(constant[i].Rows)-1].Seconds = seconds
 	}
