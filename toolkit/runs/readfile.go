@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -20,14 +21,19 @@ func ReadFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, most+1))
+	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > most {
+	var data bytes.Buffer
+	data.Grow(int(min(info.Size(), most)) + bytes.MinRead) // one allocation
+	if _, err := data.ReadFrom(io.LimitReader(file, most+1)); err != nil {
+		return nil, err
+	}
+	if int64(data.Len()) > most {
 		return nil, fmt.Errorf("%s has more than %d bytes, the most that such a file may have", path, most)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // openRegular opens a file for reading if it is a regular one, or a link to one.

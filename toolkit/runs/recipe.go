@@ -152,6 +152,8 @@ func jsonError(err error) error {
 	switch {
 	case errors.As(err, &typeError) && typeError.Field == "":
 		return fmt.Errorf("must be a JSON object, not a %s", typeError.Value)
+	case errors.As(err, &typeError) && isWhole(strings.TrimPrefix(typeError.Value, "number ")):
+		return tooLarge(typeError.Field, strings.TrimPrefix(typeError.Value, "number "))
 	case errors.As(err, &typeError):
 		return fmt.Errorf("%s must be %s, not a %s", typeError.Field, kindName(typeError.Type), typeError.Value)
 	case errors.As(err, &syntaxError):

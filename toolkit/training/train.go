@@ -40,8 +40,14 @@ var ErrDiverged = errors.New("diverged")
 // alone chooses the best epoch. It returns the run as it then is, also with ErrStopped.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	data, err := LoadData(o.Recipe, o.DataRoot)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
 		return nil, err
 	}
 	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
@@ -80,8 +86,11 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	return run, errors.Join(err, openErr)
 }
 
-// LoadData loads the data set of a recipe, split as the paper does.
+// LoadData loads the data set of a recipe, split as the paper does. An invalid recipe is refused.
 func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
 	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
 		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
 }
