@@ -34,8 +34,12 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 	return recipe, err
 }
 
-// RunDir is the folder of a run, data/runs/<name>.
-func RunDir(name string) string { return output("data/runs", name) }
+// RunDir is the folder of a run, data/runs/<name>. A name that [runs.CheckName] refuses ends the cell.
+func RunDir(name string) string {
+	dir, err := runs.Folder(output("data/runs", ""), name)
+	Check(err)
+	return dir
+}
 
 // FigurePath is the file of a figure, figures/<name>.
 func FigurePath(name string) string { return output("figures", name) }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/runs"
 )
 
 func evalCommand() *cobra.Command {
@@ -20,7 +21,7 @@ func evalCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", r.run.Name, r.checkpoint, r.step)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", runs.Shown(r.run.Name), r.checkpoint, r.step)
 		for _, part := range []struct {
 			name   string
 			images dataset.View

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
 
@@ -20,6 +21,9 @@ func exportCommand() *cobra.Command {
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := runs.CheckFile(*out); err != nil {
+			return err
+		}
 		r, err := restore(args[0])
 		if err != nil {
 			return err
@@ -30,7 +34,7 @@ func exportCommand() *cobra.Command {
 		if err := r.model.Export(*out, map[string]string{"run": r.run.Name, "step": strconv.FormatInt(r.step, 10)}); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", r.run.Name, r.checkpoint, r.step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", runs.Shown(r.run.Name), r.checkpoint, r.step, *out)
 		return nil
 	}
 	return cmd
@@ -49,6 +53,10 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 	_ = cmd.MarkFlagRequired("run")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		dir, err := runs.Folder(*folder, *name)
+		if err != nil {
+			return err
+		}
 		recipe, found, err := training.ImportedRecipe(args[0])
 		if err != nil {
 			return err
@@ -66,7 +74,7 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 		if err != nil {
 			return err
 		}
-		if err := training.ImportRun(b, args[0], filepath.Join(*folder, *name), recipe, data); err != nil {
+		if err := training.ImportRun(b, args[0], dir, recipe, data); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "run %s made from %s\n", *name, args[0])
