@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"syscall"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -80,6 +81,9 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	}
 	err = s.train(ctx)
 	if resultErr := writer.WriteResult(s.result(err)); resultErr != nil {
+		if errors.Is(err, syscall.ENOSPC) { // it says what to do already
+			return nil, err
+		}
 		return nil, errors.Join(err, resultErr)
 	}
 	run, openErr := runs.Open(o.Dir)
