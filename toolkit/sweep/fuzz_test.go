@@ -31,7 +31,7 @@ func FuzzSweep(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if file, err := parse(data); err == nil {
 			var s Sweep
-			if s.readAxes(file.Grid) == nil && countGrid(s.Axes) == nil && len(product(s.Axes)) > 300 {
+			if s.readAxes(file.Grid) == nil && len(product(s.Axes)) > 300 {
 				return // takes long, and shows no more
 			}
 		}

@@ -160,9 +160,6 @@ func (s *Sweep) expand(f file) error {
 			return fmt.Errorf("%s is in set and in grid: leave it in one", key)
 		}
 	}
-	if err := countGrid(s.Axes); err != nil {
-		return err
-	}
 	bases := make(map[string]runs.Recipe)
 	byName := make(map[string]runs.Recipe)
 	for _, values := range product(s.Axes) {
@@ -199,14 +196,19 @@ func (s *Sweep) expand(f file) error {
 // the whole is there early and more seeds come at the end, then data sets, depths and the rest, death rates fastest.
 func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 	var unsorted []string
+	lists := make(map[string][]json.RawMessage)
+	total := 1
 	for key, raw := range grid {
 		var values []json.RawMessage
 		if err := json.Unmarshal(raw, &values); err != nil || len(values) == 0 {
 			return fmt.Errorf("grid: %s must be a list of values, such as [0, 0.5]", key)
 		}
-		if len(values) > MaxJobs {
-			return countGrid([]Axis{{Values: make([]string, len(values))}})
+		if total *= min(len(values), MaxJobs+1); total > MaxJobs {
+			return errors.New("the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or make several sweeps")
 		}
+		lists[key] = values
+	}
+	for key, values := range lists {
 		axis := Axis{Key: key}
 		for _, value := range values {
 			text, err := asText(key, value)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,12 +77,10 @@ func TestCommandLinesAreRefused(t *testing.T) {
 			case "train", "import", "export", "sweep":
 				args = append(args, "--runs", runsFolder)
 			}
-			start := time.Now()
 			_, err := call(t, args...)
 			require.ErrorContains(t, err, want)
 			require.NotContains(t, err.Error(), "\n")
 			require.NotContains(t, err.Error(), "\x1b")
-			require.Less(t, time.Since(start), 10*time.Second)
 			require.NoDirExists(t, runsFolder)
 		})
 	}
