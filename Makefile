@@ -42,6 +42,7 @@ help:
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open the notebooks in JupyterLab on this machine
 	make test    all checks, tests and notebooks (small)
+	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make bench   time training steps on this machine
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
@@ -87,6 +88,19 @@ check: setup
 	[ -z "$$unformatted" ] || { echo "Not formatted (run: gofmt -w toolkit):"; echo "$$unformatted"; exit 1; }
 	go vet ./...
 	.bin/staticcheck ./...
+
+# Each fuzz target for a while, one after the other: FUZZTIME=5m for longer, FUZZ=runs for those of one package.
+# What fails is kept in its package's testdata/fuzz, and from then on is a test.
+FUZZTIME ?= 10s
+FUZZ     ?=
+.PHONY: fuzz
+fuzz: tools
+	@for folder in $$(grep -ls '^func Fuzz' toolkit/*/*_test.go | xargs -n 1 dirname | sort -u | grep -- '$(FUZZ)'); do
+		for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$folder/*_test.go | cut -c 6-); do
+			echo "== $$folder $$target, $(FUZZTIME) =="
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' "./$$folder"
+		done
+	done
 
 # Times training steps; see `stochdepth bench --help` for more, as --peers.
 .PHONY: bench

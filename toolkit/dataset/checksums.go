@@ -23,6 +23,9 @@ type checksums map[string][32]byte
 // readSums reads the checksums of a folder; without a list it returns none.
 func readSums(dir string) (checksums, error) {
 	path := filepath.Join(dir, sumsFile)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("%s is no regular file: remove it", path)
+	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -38,12 +41,12 @@ func readSums(dir string) (checksums, error) {
 		if digits == "" {
 			continue
 		}
+		name = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(name), "*"), "./")
 		sum, err := hex.DecodeString(digits)
 		if err != nil || len(sum) != 32 || name == "" {
 			return nil, fmt.Errorf("%s has a line that is no SHA-256 and file name: remove the list or make it again with sha256sum", path)
 		}
-		name = strings.TrimPrefix(strings.TrimSpace(name), "*")
-		sums[strings.TrimPrefix(name, "./")] = [32]byte(sum)
+		sums[name] = [32]byte(sum)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", path, err)

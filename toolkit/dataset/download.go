@@ -22,18 +22,24 @@ func (e permanentError) Unwrap() error { return e.error }
 var errStalled = errors.New("the server stopped sending")
 
 // download fetches the rest of a file that part holds the beginning of, and tries again after
-// failures that may pass. An attempt that brought data makes the count of failures start anew.
+// failures that may pass. An attempt after which there is more of the file than ever makes the count
+// of failures start anew; one that only brings again what was there, from a server that knows no
+// ranges, does not.
 func (g *getter) download(ctx context.Context, from remote, part string) error {
+	var most int64
+	if info, err := os.Stat(part); err == nil {
+		most = info.Size()
+	}
 	for failures := 0; ; {
-		got, err := g.attempt(ctx, from, part)
+		size, err := g.attempt(ctx, from, part)
 		if err == nil {
 			return nil
 		}
 		if permanent := (permanentError{}); errors.As(err, &permanent) || ctx.Err() != nil {
 			return err
 		}
-		if got > 0 {
-			failures = 0
+		if size > most {
+			failures, most = 0, size
 		}
 		if failures++; failures > g.retries {
 			return fmt.Errorf("cannot download %s after %d tries (%w): check the connection and try again to go on where it stopped", from.url, failures, err)
@@ -47,14 +53,17 @@ func (g *getter) download(ctx context.Context, from remote, part string) error {
 	}
 }
 
-// attempt makes one request and appends what comes to part; got is the number of bytes that came.
-func (g *getter) attempt(ctx context.Context, from remote, part string) (got int64, err error) {
+// attempt makes one request and appends what comes to part; size is then that of part.
+func (g *getter) attempt(ctx context.Context, from remote, part string) (size int64, err error) {
 	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return 0, permanentError{fmt.Errorf("cannot write the download: %w", err)}
 	}
 	defer file.Close()
 	have, err := file.Seek(0, io.SeekEnd)
+	if err == nil && have > g.largest { // of another server, or not of this at all
+		have, err = 0, restart(file)
+	}
 	if err != nil {
 		return 0, permanentError{fmt.Errorf("cannot write the download: %w", err)}
 	}
@@ -92,7 +101,7 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (got int
 			return 0, err
 		}
 	case status == http.StatusRequestedRangeNotSatisfiable && response.Header.Get("Content-Range") == fmt.Sprintf("bytes */%d", have):
-		return 0, nil // there is nothing after what we have
+		return have, nil // there is nothing after it
 	case status == http.StatusPartialContent, status == http.StatusRequestedRangeNotSatisfiable:
 		if err := restart(file); err != nil {
 			return 0, err
@@ -114,25 +123,28 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (got int
 		if n > 0 {
 			watch.Reset(g.stall)
 			if _, err := file.Write(buffer[:n]); err != nil {
-				return got, permanentError{fmt.Errorf("cannot write the download: %w", err)}
+				return have, permanentError{fmt.Errorf("cannot write the download: %w", err)}
 			}
-			got += int64(n)
-			g.progress(have+got, total, from.name)
+			have += int64(n)
+			g.progress(have, total, from.name)
 		}
-		if have+got > largestDownload {
-			return got, permanentError{fmt.Errorf("%s sends more than %s bytes: this is not the file", from.url, grouped(int64(largestDownload)))}
+		if have > g.largest {
+			if err := restart(file); err != nil {
+				return 0, err
+			}
+			return 0, permanentError{fmt.Errorf("%s sends more than %s bytes, so it is not the file: what came was removed; get the file by hand", from.url, grouped(g.largest))}
 		}
 		if readErr == io.EOF {
 			break
 		}
 		if readErr != nil {
-			return got, readErr
+			return have, readErr
 		}
 	}
 	if err := file.Sync(); err != nil {
-		return got, permanentError{fmt.Errorf("cannot write the download: %w", err)}
+		return have, permanentError{fmt.Errorf("cannot write the download: %w", err)}
 	}
-	return got, nil
+	return have, nil
 }
 
 func restart(file *os.File) error {

@@ -97,13 +97,14 @@ type getter struct {
 	retries  int           // without any progress
 	pause    time.Duration // before the first retry; doubled for each further
 	stall    time.Duration // a connection without data for so long is broken
+	largest  int64         // bytes of a file
 }
 
 func newGetter(progress func(done, total int64, what string)) *getter {
 	if progress == nil {
 		progress = func(int64, int64, string) {}
 	}
-	return &getter{client: http.DefaultClient, progress: progress, retries: 4, pause: time.Second, stall: time.Minute}
+	return &getter{client: http.DefaultClient, progress: progress, retries: 4, pause: time.Second, stall: time.Minute, largest: largestDownload}
 }
 
 func (g *getter) get(ctx context.Context, src source, root string) error {

@@ -55,6 +55,13 @@ func newServer(t *testing.T, files map[string][]byte) *server {
 	return s
 }
 
+// requests is the log so far. A client that gives up may be ahead of the server's handlers.
+func (s *server) requests() []string {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return slices.Clone(s.log)
+}
+
 // breakAfter sends the first n bytes of data as if all would follow, and drops the connection.
 func breakAfter(w http.ResponseWriter, data []byte, n int) {
 	w.Header().Set("Content-Length", fmt.Sprint(len(data)))

@@ -70,6 +70,16 @@ func TestGetArchive(t *testing.T) {
 			part: append(bytes.Clone(data), 1, 2, 3),
 			log:  []string{fmt.Sprint(archiveName, " from ", len(data)+3), archiveName},
 		},
+		"server knows no ranges and breaks off ever later": {
+			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
+				r.Header.Del("Range")
+				if request < 12 {
+					breakAfter(w, data, request*100)
+				}
+				return false
+			},
+			log: append([]string{archiveName}, fromEach(100, 11)...),
+		},
 		"server busy": {
 			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
 				if request < 3 {
@@ -88,7 +98,7 @@ func TestGetArchive(t *testing.T) {
 			}
 			src := s.source(getSrc)
 			require.NoError(t, quickGetter().get(t.Context(), src, root))
-			require.Equal(t, c.log, s.log)
+			require.Equal(t, c.log, s.requests())
 			require.Equal(t, []string{"cifar-10-batches-bin", "cifar-10-batches-bin/SHA256SUMS", "cifar-10-batches-bin/batches.meta.txt",
 				"cifar-10-batches-bin/data_batch_1.bin", "cifar-10-batches-bin/data_batch_2.bin", "cifar-10-batches-bin/data_batch_3.bin",
 				"cifar-10-batches-bin/data_batch_4.bin", "cifar-10-batches-bin/data_batch_5.bin", "cifar-10-batches-bin/test_batch.bin"}, visible(t, root))
@@ -98,19 +108,41 @@ func TestGetArchive(t *testing.T) {
 			require.Equal(t, "content: the SHA-256 of every file is the one in SHA256SUMS", report[len(report)-1])
 
 			require.NoError(t, quickGetter().get(t.Context(), src, root), "a second call has nothing to do")
-			require.Len(t, s.log, len(c.log))
+			require.Len(t, s.requests(), len(c.log))
 		})
 	}
+}
+
+// fromEach is the log of n requests that go on from every so many bytes.
+func fromEach(bytes, n int) (log []string) {
+	for i := range n {
+		log = append(log, fmt.Sprint(archiveName, " from ", (i+1)*bytes))
+	}
+	return log
+}
+
+// A part that is longer than any file may be is not kept.
+func TestGetOverLongPart(t *testing.T) {
+	data := archive(t, goodEntries()...)
+	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
+	write(t, filepath.Join(root, archiveName+".part"), make([]byte, 3*len(data)))
+	g := quickGetter()
+	g.largest = int64(2 * len(data))
+	require.NoError(t, g.get(t.Context(), s.source(getSrc), root))
+	require.Equal(t, []string{archiveName}, s.requests())
 }
 
 // A download that cannot succeed leaves nothing but, where it may be continued, its part.
 func TestGetErrors(t *testing.T) {
 	data := archive(t, goodEntries()...)
+	half := len(data) / 2
 	for name, c := range map[string]struct {
 		before   func(w http.ResponseWriter, r *http.Request, request int) bool
 		want     string
 		requests int
 		left     []string
+		largest  int64
+		empty    bool // what is left
 	}{
 		"wrong checksum": {
 			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
@@ -129,6 +161,28 @@ func TestGetErrors(t *testing.T) {
 			requests: 1,
 			left:     []string{archiveName + ".part"},
 		},
+		"knows no ranges and always breaks off": {
+			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
+				breakAfter(w, data, half)
+				return true
+			},
+			want:     "after 5 tries (unexpected EOF): check the connection and try again to go on where it stopped",
+			requests: 5, // the first brought something
+			left:     []string{archiveName + ".part"},
+		},
+		"sends without end": {
+			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
+				for range 100 {
+					w.Write(data)
+				}
+				return true
+			},
+			largest:  int64(2 * len(data)),
+			want:     "bytes, so it is not the file: what came was removed; get the file by hand",
+			requests: 1,
+			left:     []string{archiveName + ".part"},
+			empty:    true,
+		},
 		"always broken": {
 			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
 				if request == 1 {
@@ -144,12 +198,21 @@ func TestGetErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
 			s.before = c.before
-			err := quickGetter().get(t.Context(), s.source(getSrc), root)
+			g := quickGetter()
+			if c.largest > 0 {
+				g.largest = c.largest
+			}
+			err := g.get(t.Context(), s.source(getSrc), root)
 			require.ErrorContains(t, err, c.want)
 			require.True(t, strings.HasPrefix(err.Error(), "cifar10: "), err)
 			require.NotContains(t, err.Error(), "\n")
 			require.Equal(t, c.left, visible(t, root))
-			require.Equal(t, c.requests, len(s.log), s.log)
+			if c.empty {
+				info, err := os.Stat(filepath.Join(root, c.left[0]))
+				require.NoError(t, err)
+				require.Zero(t, info.Size())
+			}
+			require.Equal(t, c.requests, len(s.requests()), s.requests())
 		})
 	}
 }
@@ -170,7 +233,7 @@ func TestGetStalledServer(t *testing.T) {
 	g := quickGetter()
 	g.stall = 100 * time.Millisecond
 	require.NoError(t, g.get(t.Context(), s.source(getSrc), root))
-	require.Equal(t, []string{archiveName, archiveName + " from 1000"}, s.log)
+	require.Equal(t, []string{archiveName, archiveName + " from 1000"}, s.requests())
 }
 
 func TestGetInterrupted(t *testing.T) {
@@ -200,7 +263,7 @@ func TestGetInterrupted(t *testing.T) {
 	require.Equal(t, []string{archiveName + ".part"}, visible(t, root))
 
 	require.NoError(t, quickGetter().get(t.Context(), s.source(getSrc), root))
-	require.Equal(t, archiveName+" from 1000", s.log[1])
+	require.Equal(t, archiveName+" from 1000", s.requests()[1])
 }
 
 func TestGetFullDisk(t *testing.T) {
@@ -211,7 +274,7 @@ func TestGetFullDisk(t *testing.T) {
 	require.NoError(t, os.Symlink("/dev/full", filepath.Join(root, archiveName+".part")))
 	err := quickGetter().get(t.Context(), s.source(getSrc), root)
 	require.ErrorContains(t, err, "cifar10: the disk of "+root+" is full: free some space and run `stochdepth data get cifar10` again")
-	require.Len(t, s.log, 1, "no use in trying again")
+	require.Len(t, s.requests(), 1, "no use in trying again")
 }
 
 func TestGetOverBrokenFolder(t *testing.T) {
@@ -220,7 +283,7 @@ func TestGetOverBrokenFolder(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(dir, "test_batch.bin"), 10))
 	err := quickGetter().get(t.Context(), s.source(getSrc), root)
 	require.EqualError(t, err, "cifar10: "+dir+" is there already but is not whole: remove it and run `stochdepth data get cifar10` again")
-	require.Empty(t, s.log)
+	require.Empty(t, s.requests())
 }
 
 // Two at once: the second is told, waits, and finds the work done.
@@ -244,7 +307,7 @@ func TestGetTwice(t *testing.T) {
 	close(release)
 	require.NoError(t, <-results)
 	require.NoError(t, <-results)
-	require.Len(t, s.log, 1)
+	require.Len(t, s.requests(), 1)
 }
 
 // SVHN comes file by file; those that are there are kept.
@@ -269,10 +332,10 @@ func TestGetFiles(t *testing.T) {
 	require.Equal(t, []string{"svhn", "svhn/extra_32x32.mat.part", "svhn/train_32x32.mat"}, visible(t, root))
 
 	require.NoError(t, quickGetter().get(t.Context(), src, root))
-	require.Equal(t, []string{"train_32x32.mat", "extra_32x32.mat", "extra_32x32.mat", "test_32x32.mat"}, s.log)
+	require.Equal(t, []string{"train_32x32.mat", "extra_32x32.mat", "extra_32x32.mat", "test_32x32.mat"}, s.requests())
 	require.Equal(t, []string{"svhn", "svhn/SHA256SUMS", "svhn/extra_32x32.mat", "svhn/test_32x32.mat", "svhn/train_32x32.mat"}, visible(t, root))
 	require.NoError(t, quickGetter().get(t.Context(), src, root))
-	require.Len(t, s.log, 4)
+	require.Len(t, s.requests(), 4)
 	_, err := set.load(Options{Root: root})
 	require.NoError(t, err)
 
@@ -286,8 +349,8 @@ func TestGetFiles(t *testing.T) {
 		" and run `stochdepth data get svhn`, or give the folder that holds svhn by --data-root")
 	require.NoError(t, os.Remove(altered))
 	require.NoError(t, quickGetter().get(t.Context(), src, root))
-	require.Equal(t, "test_32x32.mat", s.log[4])
-	require.Len(t, s.log, 5)
+	require.Equal(t, "test_32x32.mat", s.requests()[4])
+	require.Len(t, s.requests(), 5)
 }
 
 func TestGetNames(t *testing.T) {

@@ -151,10 +151,10 @@ func matMatrixBody(in io.Reader, order binary.ByteOrder, visit func(matArray) er
 	}
 	width := matWidth(kind)
 	if width == 0 {
-		return fmt.Errorf("stores array %s in unknown type %d", array.name, kind)
+		return fmt.Errorf("stores array %q in unknown type %d", array.name, kind)
 	}
 	if int64(size) != int64(width)*int64(array.count) {
-		return fmt.Errorf("has %d bytes of values in array %s, whose dimensions %v need %d", size, array.name, array.dims, int64(width)*int64(array.count))
+		return fmt.Errorf("has %d bytes of values in array %q, whose dimensions %v need %d", size, array.name, array.dims, int64(width)*int64(array.count))
 	}
 	array.kind = kind
 	array.data = io.LimitReader(in, int64(size))

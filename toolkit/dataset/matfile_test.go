@@ -194,7 +194,9 @@ func TestReadSVHNErrors(t *testing.T) {
 		"too many images":   {join(w.header(), w.array("X", classUint8, []int{32, 32, 3, 11}, matUint8, svhnX(11))), "has X of dimensions [32 32 3 11] and type 2 instead of bytes [32 32 3 10]"},
 		"too few labels":    {join(w.header(), x(w), y(svhnY(9))), "has y of dimensions [9 1] instead of [10 1]"},
 		"label 0":           {join(w.header(), x(w), y(make([]byte, 10))), "has label 0 at image 0, not one of 1..10, so it is altered"},
-		"values too short":  {join(w.header(), w.array("y", classUint8, []int{10, 1}, matUint8, svhnY(9))), "has 9 bytes of values in array y, whose dimensions [10 1] need 10"},
+		"values too short":  {join(w.header(), w.array("y", classUint8, []int{10, 1}, matUint8, svhnY(9))), `has 9 bytes of values in array "y", whose dimensions [10 1] need 10`},
+		"a name that acts":  {join(w.header(), w.array("y\x1b[2J", classUint8, []int{10, 1}, matUint8, svhnY(9))), `in array "y\x1b[2J", whose`},
+		"of unknown type":   {join(w.header(), w.array("\n", classUint8, []int{10, 1}, 99, svhnY(9))), `stores array "\n" in unknown type 99`},
 		"impossible size":   {join(plain.header(), huge), "has an array of impossible size"},
 	} {
 		t.Run(name, func(t *testing.T) {

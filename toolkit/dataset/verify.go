@@ -127,7 +127,7 @@ func (f folder) verifySums(dir string) (complete bool, err error) {
 	for name := range sums {
 		path := filepath.Join(dir, name)
 		if !filepath.IsLocal(name) || !isFile(path) {
-			return false, fmt.Errorf("%s: %s lists %s, which is not there: %s", f.name, filepath.Join(dir, sumsFile), name, f.remedy())
+			return false, fmt.Errorf("%s: %s lists %q, which is not there: %s", f.name, filepath.Join(dir, sumsFile), name, f.remedy())
 		}
 		_, sha, err := hashFile(context.Background(), path)
 		if err != nil {

@@ -119,8 +119,11 @@ func Read(path string) (Info, error) {
 		return Info{}, fmt.Errorf("%s %w: %s", path, ErrNoRecipe, remedy)
 	}
 	recipe, err := runs.ParseRecipe([]byte(meta["recipe"]))
+	if err == nil {
+		err = recipe.Validate()
+	}
 	if err != nil {
-		return Info{}, fmt.Errorf("the recipe in %s does not parse (%w): %s", path, err, remedy)
+		return Info{}, fmt.Errorf("the recipe in %s is not valid (%w): %s", path, err, remedy)
 	}
 	info := Info{
 		Path: path, Bytes: about.Size(), Recipe: recipe,

@@ -35,8 +35,13 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 	return recipe, err
 }
 
-// RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores.
-func RunDir(name string) string { return output("data/runs", name) }
+// RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores. A name that
+// [runs.CheckName] refuses ends the cell.
+func RunDir(name string) string {
+	dir, err := runs.Folder(output("data/runs", ""), name)
+	Check(err)
+	return dir
+}
 
 // ModelPath is the file of a trained network that belongs to the project, data/models/<name>.safetensors, in a trial too.
 func ModelPath(name string) string {

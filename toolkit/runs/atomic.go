@@ -21,12 +21,24 @@ func WriteFileAtomic(path string, data []byte) error {
 }
 
 // WriteAtomic is WriteFileAtomic for what is better written piece by piece: write gets the temporary file, which
-// takes its final name only after write and the flush to disk have succeeded.
+// takes its final name only after write and the flush to disk have succeeded. What is there and no regular file is
+// refused, see CheckFile; a link to a file stays one, and the file is replaced.
 func WriteAtomic(path string, write func(io.Writer) error) (err error) {
+	if err := CheckFile(path); err != nil {
+		return err
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // a link to a file
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+	}
 	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	file, err := os.CreateTemp(dir, temporary(filepath.Base(path)))
 	if err != nil {
 		return WriteError(path, err)
+	}
+	if info, err := file.Stat(); err == nil {
+		removeLeft(dir, temporary(filepath.Base(path)), leftLong, info.ModTime())
 	}
 	defer func() {
 		if err != nil {
@@ -64,15 +76,34 @@ func syncDir(dir string) {
 }
 
 // WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing
-// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil.
+// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil. The error of a WriteError before
+// is not said twice: the last path counts.
 func WriteError(path string, err error) error {
+	var before writeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &before) && before.cause == nil: // of CheckFile, which says it all
+		return err
+	case errors.As(err, &before):
+		err = before.cause
+	}
+	return writeError{writeSentence(path, err), err}
+}
+
+// writeError is an error of WriteError.
+type writeError struct{ sentence, cause error }
+
+func (e writeError) Error() string { return e.sentence.Error() }
+
+func (e writeError) Unwrap() error { return e.cause }
+
+func writeSentence(path string, err error) error {
 	var reason *fs.PathError
 	if errors.As(err, &reason) {
 		err = reason.Err // its path is a temporary name
 	}
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w while writing %s: free some space and start the same command again", err, path)
 	case errors.Is(err, fs.ErrNotExist):

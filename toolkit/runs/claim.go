@@ -100,7 +100,10 @@ func newestClaim(dir string) claim {
 		if newest.number == 0 {
 			return newest
 		}
-		file, err := os.Open(newest.path())
+		if info, err := os.Lstat(newest.path()); err == nil && !info.Mode().IsRegular() {
+			return newest // no claim of ours, and free
+		}
+		file, err := openRegular(newest.path())
 		if err != nil { // replaced by a newer one just now
 			newest.holder, newest.beaten = holder{PID: -1}, time.Now()
 			continue

@@ -32,6 +32,9 @@ type lock struct {
 // takeLock takes the run's lock, or returns ErrLocked.
 func takeLock(dir string) (*lock, error) {
 	path := filepath.Join(dir, lockFile)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // nobody can lock it, or all lock another
+		return nil, fmt.Errorf("%s is no regular file, so it does not lock the run: remove it", path)
+	}
 	system := flock.New(path, flock.SetPermissions(0o644))
 	// A moment's patience, since a reader that asks for the status holds the lock for an instant.
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
@@ -95,7 +98,7 @@ func (l *lock) release() error {
 // locked reports whether a process writes the run now.
 func locked(dir string) bool {
 	path := filepath.Join(dir, lockFile)
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return false // and do not create it by asking
 	}
 	system := flock.New(path)

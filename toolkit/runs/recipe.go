@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"reflect"
 	"slices"
@@ -102,7 +101,7 @@ func PresetNames() []string {
 // ReadRecipe reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
 // one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
 func ReadRecipe(path string) (Recipe, error) {
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path, LargestText)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return Recipe{}, fmt.Errorf("no recipe file %s: %w", path, fs.ErrNotExist)
@@ -153,6 +152,8 @@ func jsonError(err error) error {
 	switch {
 	case errors.As(err, &typeError) && typeError.Field == "":
 		return fmt.Errorf("must be a JSON object, not a %s", typeError.Value)
+	case errors.As(err, &typeError) && isWhole(strings.TrimPrefix(typeError.Value, "number ")):
+		return tooLarge(typeError.Field, strings.TrimPrefix(typeError.Value, "number "))
 	case errors.As(err, &typeError):
 		return fmt.Errorf("%s must be %s, not a %s", typeError.Field, kindName(typeError.Type), typeError.Value)
 	case errors.As(err, &syntaxError):

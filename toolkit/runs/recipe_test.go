@@ -86,6 +86,15 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"test every":         {[][2]string{{"test_every", "-1"}}, "test_every is -1"},
 		"evaluate every":     {[][2]string{{"evaluate_every", "-1"}}, "evaluate_every is -1"},
 		"images":             {[][2]string{{"train_images", "-5"}}, "train_images is -5"},
+		"depth too large":    {[][2]string{{"depth", "10004"}}, "depth is 10004: it must be from 8 to 10,000"},
+		"depth overflows":    {[][2]string{{"depth", "9223372036854775802"}}, "depth is 9223372036854775802: it must be from 8 to 10,000"},
+		"many epochs":        {[][2]string{{"epochs", "9223372036854775807"}}, "epochs is 9223372036854775807: it must be from 1 to 1,000,000"},
+		"large batch":        {[][2]string{{"batch_size", "9223372036854775807"}}, "batch_size is 9223372036854775807: it must be from 1 to 100,000"},
+		"batch, images":      {[][2]string{{"batch_size", "65"}, {"train_images", "64"}}, "batch_size is 65, but there are 64 training images: make it 64 at most"},
+		"rare evaluations":   {[][2]string{{"evaluate_every", "1000000001"}}, "evaluate_every is 1000000001: it must be from 0 to 1,000,000,000"},
+		"rare tests":         {[][2]string{{"test_every", "1000000001"}}, "test_every is 1000000001: it must be from 0 to 1,000,000,000"},
+		"many images":        {[][2]string{{"validation_images", "1000001"}}, "validation_images is 1000001: it must be from 0 to 1,000,000"},
+		"warm-up negative":   {[][2]string{{"warmup_epochs", "-1"}}, "warmup_epochs is -1: it must be from 0 to less than the 6 epochs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recipe := small(t)
@@ -109,13 +118,15 @@ func TestSet(t *testing.T) {
 	require.Equal(t, want, recipe)
 
 	for name, test := range map[string]struct{ key, value, want string }{
-		"near key":     {"deathrate", "0.5", `unknown key "deathrate" (did you mean "death_rate"?)`},
-		"part of keys": {"rate", "0.5", `did you mean "death_rate" or "learning_rate" or "warmup_rate"?`},
-		"far key":      {"zebra", "1", `unknown key "zebra": the keys are description, dataset, train_images,`},
-		"not whole":    {"depth", "20.5", `depth must be a whole number, not "20.5"`},
-		"not a number": {"death_rate", "half", `death_rate must be a number, not "half"`},
-		"not a bool":   {"augment", "maybe", `augment must be true or false, not "maybe"`},
-		"not a list":   {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
+		"near key":      {"deathrate", "0.5", `unknown key "deathrate" (did you mean "death_rate"?)`},
+		"part of keys":  {"rate", "0.5", `did you mean "death_rate" or "learning_rate" or "warmup_rate"?`},
+		"far key":       {"zebra", "1", `unknown key "zebra": the keys are description, dataset, train_images,`},
+		"not whole":     {"depth", "20.5", `depth must be a whole number, not "20.5"`},
+		"too many bits": {"seed", "9223372036854775808", "seed 9223372036854775808 is out of range: whole numbers have up to 64 bits here"},
+		"negative bits": {"epochs", "-99999999999999999999", "epochs -99999999999999999999 is out of range: whole numbers have up to 64 bits here"},
+		"not a number":  {"death_rate", "half", `death_rate must be a number, not "half"`},
+		"not a bool":    {"augment", "maybe", `augment must be true or false, not "maybe"`},
+		"not a list":    {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := recipe
@@ -145,6 +156,7 @@ func TestReadRecipeRefuses(t *testing.T) {
 		"capital":      {`{"Depth": 20}`, `unknown key "Depth" (did you mean "depth"?)`},
 		"wrong type":   {`{"depth": "20"}`, "depth must be a whole number, not a string"},
 		"a fraction":   {`{"depth": 20.5}`, "depth must be a whole number"},
+		"too large":    {`{"seed": 9223372036854775808}`, "seed 9223372036854775808 is out of range: whole numbers have up to 64 bits here"},
 		"not JSON":     {`{"depth": 20,}`, "not valid JSON at byte 14"},
 		"cut off":      {`{"depth": 20`, "not valid JSON"},
 		"empty":        {``, "not valid JSON"},

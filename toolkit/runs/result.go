@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"time"
 )
 
@@ -94,7 +93,7 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 
 // readResult returns nil for a run that has not ended yet.
 func readResult(path string) (*Result, error) {
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path, LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -73,7 +72,7 @@ func parseRow(line string) (Row, error) {
 // readRows reads an epochs.tsv; a missing one has no rows. Rows grow by whole lines, so only the last can be torn by
 // a crash: it is dropped and torn is true. Damage anywhere else is an error.
 func readRows(path string) (rows []Row, torn bool, err error) {
-	data, err := os.ReadFile(path)
+	data, err := ReadFile(path, largestLog)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}

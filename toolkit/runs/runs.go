@@ -42,7 +42,8 @@ type Run struct {
 // Open reads the run folder dir. A row torn by a crash at the end of epochs.tsv is dropped, and a run without rows or
 // result is fine (it has just started). Missing or damaged files give one sentence that names the file; a missing
 // folder satisfies errors.Is(err, fs.ErrNotExist).
-func Open(dir string) (*Run, error) {
+func Open(dir string) (_ *Run, err error) {
+	defer func() { err = showing(dir, err) }()
 	recipe, err := ReadRecipe(filepath.Join(dir, recipeFile))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -71,7 +72,7 @@ func List(root string) ([]*Run, error) {
 	var broken []error
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			broken = append(broken, fmt.Errorf("cannot look into %s: %w", path, err))
+			broken = append(broken, showing(path, fmt.Errorf("cannot look into %s: %w", path, err)))
 			return fs.SkipDir
 		}
 		if !entry.IsDir() || !isRun(path) {

@@ -43,6 +43,9 @@ func setField(field reflect.Value, key, value string) error {
 		field.SetBool(b)
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil && isWhole(value) || field.OverflowInt(n) {
+			return tooLarge(key, value)
+		}
 		if err != nil {
 			return refuse()
 		}

@@ -91,7 +91,7 @@ func writeTSV(w io.Writer, summaries []summary) error {
 	for _, s := range summaries {
 		cells := []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), s.Rule, exact(s.DeathRate), exact(s.EpochsDone), strconv.Itoa(s.Epochs),
 			exact(s.BestEpoch), exact(s.ValidationError), exact(s.TestError), exact(s.StepsPerSecond), exact(s.Hours), s.Status}
-		text.WriteString(strings.Join(cells, "\t") + "\n")
+		text.WriteString(strings.Join(shownAll(cells), "\t") + "\n")
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -104,9 +104,9 @@ func writeAligned(w io.Writer, summaries []summary) error {
 		if rule == "list" {
 			deathRate = "-" // one a block
 		}
-		table = append(table, []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
+		table = append(table, shownAll([]string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
 			rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs), rounded(s.BestEpoch, 1),
-			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), rounded(s.Hours, 2), s.Status})
+			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), rounded(s.Hours, 2), s.Status}))
 	}
 	const texts = "name data set rule status" // aligned left, numbers right
 	widths := make([]int, len(table[0]))
@@ -130,6 +130,14 @@ func writeAligned(w io.Writer, summaries []summary) error {
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
+}
+
+// shownAll makes texts fit to be shown; a run folder may be anybody's.
+func shownAll(cells []string) []string {
+	for i, cell := range cells {
+		cells[i] = Shown(cell)
+	}
+	return cells
 }
 
 func exact(n number) string { return formatFloat(float64(n)) }

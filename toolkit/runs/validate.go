@@ -35,7 +35,7 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, DidYouMean(value, c.values), strings.Join(c.values, ", "))
 		}
 	}
-	for _, check := range []func() error{r.validateNetwork, r.validateSchedule, r.validateData} {
+	for _, check := range []func() error{r.validateNetwork, r.validateData, r.validateSchedule} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -44,6 +44,9 @@ func (r Recipe) Validate() error {
 }
 
 func (r Recipe) validateNetwork() error {
+	if r.Depth > MaxDepth {
+		return CheckRange("depth", r.Depth, 8, MaxDepth)
+	}
 	if r.Depth < 8 || r.Depth%6 != 2 {
 		if r.Depth < 8 {
 			return fmt.Errorf("depth %d is not 6N+2 layers: the smallest is 8", r.Depth)
@@ -86,8 +89,14 @@ func (r Recipe) validateSchedule() error {
 	switch {
 	case r.Epochs < 1:
 		return fmt.Errorf("epochs is %d: train for 1 at least", r.Epochs)
+	case r.Epochs > MaxEpochs:
+		return CheckRange("epochs", r.Epochs, 1, MaxEpochs)
 	case r.BatchSize < 1:
 		return fmt.Errorf("batch_size is %d: a minibatch has 1 image at least", r.BatchSize)
+	case r.BatchSize > MaxBatchSize:
+		return CheckRange("batch_size", r.BatchSize, 1, MaxBatchSize)
+	case r.TrainImages > 0 && r.BatchSize > r.TrainImages:
+		return r.CheckImages(r.TrainImages)
 	case !positive(r.LearningRate):
 		return fmt.Errorf("learning_rate is %v: it must be above 0", r.LearningRate)
 	case r.WarmupEpochs < 0 || r.WarmupEpochs >= r.Epochs:
@@ -106,6 +115,10 @@ func (r Recipe) validateSchedule() error {
 		return fmt.Errorf("evaluate_every is %d: give steps, or 0 for the end of each epoch", r.EvaluateEvery)
 	case r.TestEvery < 0:
 		return fmt.Errorf("test_every is %d: give a number of evaluations, or 0 to test at each", r.TestEvery)
+	case r.EvaluateEvery > MaxEvery:
+		return CheckRange("evaluate_every", r.EvaluateEvery, 0, MaxEvery)
+	case r.TestEvery > MaxEvery:
+		return CheckRange("test_every", r.TestEvery, 0, MaxEvery)
 	}
 	last := 0.0
 	for _, m := range r.Milestones {
@@ -124,6 +137,9 @@ func (r Recipe) validateData() error {
 	}{{"train_images", r.TrainImages}, {"validation_images", r.ValidationImages}, {"test_images", r.TestImages}} {
 		if count.n < 0 {
 			return fmt.Errorf("%s is %d: give a number of images, or 0 for all", count.key, count.n)
+		}
+		if count.n > MaxImages {
+			return CheckRange(count.key, count.n, 0, MaxImages)
 		}
 	}
 	return nil

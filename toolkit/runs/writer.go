@@ -41,6 +41,7 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 			w.Close()
 		}
 	}()
+	w.removeLeftovers()
 	if err := w.claim(recipe); err != nil {
 		return nil, err
 	}

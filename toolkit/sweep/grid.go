@@ -58,7 +58,7 @@ func Find(folder, name string) (string, error) {
 // Read reads a sweep file and expands it. The same file always gives the same jobs in the same order. Unknown keys
 // are refused with the nearest known ones, and so is a grid with an invalid recipe.
 func Read(path string) (*Sweep, error) {
-	data, err := os.ReadFile(path)
+	data, err := runs.ReadFile(path, runs.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no sweep file %s: %w", path, fs.ErrNotExist)
 	} else if err != nil {
@@ -149,7 +149,7 @@ func fromRecipe(keys map[string]json.RawMessage) (file, error) {
 }
 
 func (s *Sweep) expand(f file) error {
-	if !namePattern.MatchString(f.Name) {
+	if strings.Contains(f.Name, "/") || runs.CheckName(f.Name) != nil {
 		return fmt.Errorf("the name %q does not do for run folders: use letters, digits, dots and dashes", f.Name)
 	}
 	if err := s.readAxes(f.Grid); err != nil {
@@ -160,9 +160,10 @@ func (s *Sweep) expand(f file) error {
 			return fmt.Errorf("%s is in set and in grid: leave it in one", key)
 		}
 	}
+	bases := make(map[string]runs.Recipe)
 	byName := make(map[string]runs.Recipe)
 	for _, values := range product(s.Axes) {
-		recipe, err := s.recipe(f, values)
+		recipe, err := s.recipe(f, values, bases)
 		if err != nil {
 			return err
 		}
@@ -170,6 +171,9 @@ func (s *Sweep) expand(f file) error {
 		job := Job{Name: fmt.Sprintf("%s-s%d", point, recipe.Seed), Point: point, Recipe: recipe, Values: values}
 		if err := recipe.Validate(); err != nil {
 			return fmt.Errorf("run %s: %w", job.Name, err)
+		}
+		if err := runs.CheckName(job.Name); err != nil {
+			return err
 		}
 		if other, there := byName[job.Name]; there {
 			differences := runs.Differences(other, recipe)
@@ -192,11 +196,19 @@ func (s *Sweep) expand(f file) error {
 // the whole is there early and more seeds come at the end, then data sets, depths and the rest, death rates fastest.
 func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 	var unsorted []string
+	lists := make(map[string][]json.RawMessage)
+	total := 1
 	for key, raw := range grid {
 		var values []json.RawMessage
 		if err := json.Unmarshal(raw, &values); err != nil || len(values) == 0 {
 			return fmt.Errorf("grid: %s must be a list of values, such as [0, 0.5]", key)
 		}
+		if total *= min(len(values), MaxJobs+1); total > MaxJobs {
+			return errors.New("the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or make several sweeps")
+		}
+		lists[key] = values
+	}
+	for key, values := range lists {
 		axis := Axis{Key: key}
 		for _, value := range values {
 			text, err := asText(key, value)
@@ -237,8 +249,9 @@ func product(axes []Axis) [][]string {
 	return all
 }
 
-// recipe is the sweep's recipe with the keys of set and of a point of the grid.
-func (s *Sweep) recipe(f file, values []string) (runs.Recipe, error) {
+// recipe is the sweep's recipe with the keys of set and of a point of the grid. bases keeps what it starts from, which
+// is read once a data set.
+func (s *Sweep) recipe(f file, values []string, bases map[string]runs.Recipe) (runs.Recipe, error) {
 	settings := make(map[string]string)
 	for key, value := range f.Set {
 		text, err := asText(key, value)
@@ -252,9 +265,13 @@ func (s *Sweep) recipe(f file, values []string) (runs.Recipe, error) {
 		settings[axis.Key] = values[i]
 		chosen = append(chosen, axis.Key+" "+values[i])
 	}
-	recipe, err := base(f.Recipe, settings["dataset"], filepath.Dir(s.Path))
-	if err != nil {
-		return recipe, err
+	recipe, known := bases[settings["dataset"]]
+	if !known {
+		var err error
+		if recipe, err = base(f.Recipe, settings["dataset"], filepath.Dir(s.Path)); err != nil {
+			return recipe, err
+		}
+		bases[settings["dataset"]] = recipe
 	}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		if err := recipe.Set(key, settings[key]); err != nil {

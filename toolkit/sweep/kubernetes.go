@@ -3,13 +3,14 @@ package sweep
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"text/template"
 
 	_ "embed"
+
+	"stochdepth/toolkit/runs"
 )
 
 // KubernetesOptions say what a pod gets. Quantities are Kubernetes' own: "4", "8Gi".
@@ -36,6 +37,9 @@ var manifestTemplate = template.Must(template.New("kubernetes").Funcs(template.F
 // Kubernetes writes the manifest of an Indexed Job with a pod for each job of the sweep, and of a ConfigMap with the
 // sweep file. Pods of finished runs end at once.
 func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
+	if err := o.check(); err != nil {
+		return "", err
+	}
 	content, err := s.selfContained()
 	if err != nil {
 		return "", err
@@ -48,7 +52,7 @@ func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
 
 // selfContained is the sweep file with its recipe in it, where that is a file of its own.
 func (s *Sweep) selfContained() (string, error) {
-	data, err := os.ReadFile(s.Path)
+	data, err := runs.ReadFile(s.Path, runs.LargestText)
 	if err != nil {
 		return "", err
 	}
@@ -61,7 +65,7 @@ func (s *Sweep) selfContained() (string, error) {
 		if !filepath.IsAbs(recipe) {
 			recipe = filepath.Join(filepath.Dir(s.Path), recipe)
 		}
-		if keys["recipe"], err = os.ReadFile(recipe); err != nil {
+		if keys["recipe"], err = runs.ReadFile(recipe, runs.LargestText); err != nil {
 			return "", fmt.Errorf("cannot read the sweep's recipe: %w", err)
 		}
 	}

@@ -12,8 +12,6 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
 // point names a point of the grid, its seed apart: sweep, data set if it varies, depth, rule and p_L, and other keys
 // that vary, as key=value. fig8-left-20-linear-0.5, for example.
 func (s *Sweep) point(r runs.Recipe, values []string) string {

@@ -41,6 +41,9 @@ const stopBefore = 2 * time.Minute
 
 // Slurm writes the batch script of a job array with a task for each job that is not done.
 func (s *Sweep) Slurm(o SlurmOptions) (string, error) {
+	if err := o.check(); err != nil {
+		return "", err
+	}
 	var left []int
 	for _, status := range s.Status(o.Runs) {
 		switch status.State {
@@ -68,6 +71,8 @@ func (s *Sweep) Slurm(o SlurmOptions) (string, error) {
 		arguments = append(arguments, "--data-root", o.DataRoot)
 	}
 	switch {
+	case o.Time < 0:
+		return "", fmt.Errorf("--time %s is negative: give a time such as 2h, or leave it out", o.Time)
 	case o.Time > 2*stopBefore:
 		arguments = append(arguments, "--max-time", (o.Time - stopBefore).String())
 	case o.Time > 0:

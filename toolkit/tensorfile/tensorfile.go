@@ -4,18 +4,22 @@
 package tensorfile
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"math/bits"
-	"os"
 
 	"github.com/nlpodyssey/safetensors"
 
 	"stochdepth/toolkit/runs"
 )
+
+// largestFile is how large a file may be that is read: a hundred times the weights of 1202 layers.
+const largestFile = 8 << 30
 
 // Tensor is one named array.
 type Tensor struct {
@@ -48,13 +52,18 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 // Read reads a file of tensors with its metadata (nil if it has none), in the file's order. The data slices share one
 // buffer. A file whose header, offsets and length do not agree in every byte is refused.
 func Read(path string) ([]Tensor, map[string]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := runs.ReadFile(path, largestFile)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("no tensor file %s: %w", path, fs.ErrNotExist)
 		}
 		return nil, nil, fmt.Errorf("cannot read the tensors: %w", err)
 	}
+	return parse(path, data)
+}
+
+// parse is Read for the content of the file path.
+func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 	damaged := func(err error) error {
 		return fmt.Errorf("%s is damaged, cut short or no safetensors file (%w): export or copy it again", path, err)
 	}
@@ -62,8 +71,11 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 	if err != nil {
 		return nil, nil, damaged(err)
 	}
-	_, header, err := safetensors.ReadMetadata(data)
+	size, header, err := safetensors.ReadMetadata(data)
 	if err != nil {
+		return nil, nil, damaged(err)
+	}
+	if err := uniqueKeys(data[8 : 8+size]); err != nil {
 		return nil, nil, damaged(err)
 	}
 	tensors := make([]Tensor, 0, file.Len())
@@ -78,6 +90,47 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 		tensors = append(tensors, Tensor{t.Name, t.TensorView.DType().String(), shape, t.TensorView.Data()})
 	}
 	return tensors, header.Metadata(), nil
+}
+
+// uniqueKeys returns an error for a header that has a key twice, of which JSON's readers take one or the other.
+func uniqueKeys(header []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(header))
+	type object struct {
+		keys  map[string]bool // nil for a list
+		inKey bool
+	}
+	var open []object
+	for {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		top := len(open) - 1
+		switch delimiter, _ := token.(json.Delim); delimiter {
+		case '}', ']':
+			open = open[:top]
+			continue
+		}
+		if top >= 0 && open[top].keys != nil {
+			if open[top].inKey = !open[top].inKey; open[top].inKey {
+				key := token.(string)
+				if open[top].keys[key] {
+					return fmt.Errorf("it has %q twice", key)
+				}
+				open[top].keys[key] = true
+				continue
+			}
+		}
+		switch delimiter, _ := token.(json.Delim); delimiter {
+		case '{':
+			open = append(open, object{keys: make(map[string]bool)})
+		case '[':
+			open = append(open, object{})
+		}
+	}
 }
 
 // view shows a Tensor to the library. Its own TensorView takes no scalars.

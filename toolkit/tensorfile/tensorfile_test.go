@@ -97,6 +97,9 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 		"huge beside zero":   file(`{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, ""),
 		"unknown type":       file(change("F32", "F31"), "12345678"),
 		"no shape":           file(change(`"shape":[2],`, ""), "12345678"),
+		"tensor twice":       file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, "12345678"),
+		"shape twice":        file(change(`"shape":[2]`, `"shape":[1],"shape":[2]`), "12345678"),
+		"metadata twice":     file(`{"__metadata__":{"recipe":"a","recipe":"b"}}`, ""),
 		"overlap":            file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, "123456789012"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +108,9 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 			require.ErrorContains(t, err, path+" is damaged, cut short or no safetensors file (")
 		})
 	}
+	require.NoError(t, os.WriteFile(path, []byte(file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, "")), 0o644))
+	_, _, err = Read(path)
+	require.EqualError(t, err, path+` is damaged, cut short or no safetensors file (it has "a" twice): export or copy it again`)
 	_, _, err = Read(path + ".no")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.EqualError(t, err, "no tensor file "+path+".no: file does not exist")

@@ -1,7 +1,10 @@
 package training
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/gomlx/compute"
 
@@ -36,8 +39,8 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint string, data *dataset.
 }
 
 // ImportRun makes a run in a new folder from a safetensors file (see [Model.Export]): its checkpoint,
-// at step 0, has the file's weights, to be evaluated or trained on.
-func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *dataset.Data) error {
+// at step 0, has the file's weights, to be evaluated or trained on. After an error there is no new folder.
+func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *dataset.Data) (err error) {
 	m, err := NewModel(b, recipe, len(data.Classes), Fit(recipe, data.Train))
 	if err != nil {
 		return err
@@ -45,6 +48,13 @@ func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *da
 	if err := m.Import(path); err != nil {
 		return err
 	}
+	_, err = os.Lstat(dir)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	defer func() {
+		if locked := (runs.ErrLocked{}); err != nil && fresh && !errors.As(err, &locked) {
+			os.RemoveAll(dir) // a run without its network would be trained from its beginning
+		}
+	}()
 	writer, err := runs.Create(dir, recipe)
 	if err != nil {
 		return err

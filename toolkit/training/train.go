@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"syscall"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -40,8 +41,14 @@ var ErrDiverged = errors.New("diverged")
 // alone chooses the best epoch. It returns the run as it then is, also with ErrStopped.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	data, err := LoadData(o.Recipe, o.DataRoot)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
 		return nil, err
 	}
 	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
@@ -74,14 +81,20 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	}
 	err = s.train(ctx)
 	if resultErr := writer.WriteResult(s.result(err)); resultErr != nil {
+		if errors.Is(err, syscall.ENOSPC) { // it says what to do already
+			return nil, err
+		}
 		return nil, errors.Join(err, resultErr)
 	}
 	run, openErr := runs.Open(o.Dir)
 	return run, errors.Join(err, openErr)
 }
 
-// LoadData loads the data set of a recipe, split as the paper does.
+// LoadData loads the data set of a recipe, split as the paper does. An invalid recipe is refused.
 func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
 	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
 		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
 }

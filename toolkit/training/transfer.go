@@ -77,8 +77,9 @@ func ImportedRecipe(path string) (recipe runs.Recipe, found bool, err error) {
 }
 
 // Import sets the model's variables, and its normalisation if the file has one, from a file of the
-// names and shapes of [Model.Export]. A missing, surplus or differently shaped tensor is an error, and
-// then nothing is changed.
+// names and shapes of [Model.Export]. A missing, surplus or differently shaped tensor is an error, and so
+// is a value that no trained network has (not finite, a negative variance, a deviation of zero); then
+// nothing is changed.
 func (m *Model) Import(path string) error {
 	list, _, err := tensorfile.Read(path)
 	if err != nil {
@@ -98,7 +99,11 @@ func (m *Model) Import(path string) error {
 			return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
 				name, path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
 		}
-		return decode(t)
+		values, err := decode(t)
+		if err == nil {
+			err = checkValues(path, name, values, m.Network.ParameterDType())
+		}
+		return values, err
 	}
 	type write struct {
 		part   variablePart
@@ -123,18 +128,21 @@ func (m *Model) Import(path string) error {
 			*target = narrow(values)
 		}
 	}
-	if _, ok := file["survival"]; ok && m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
+	if _, ok := file["survival"]; ok {
 		part := m.survivalPart()
 		values, err := take("survival", part.shape)
 		if err == nil {
-			err = depth.Survival(values).Validate()
+			if err = depth.Survival(values).Validate(); err != nil {
+				err = fmt.Errorf("survival of %s: %w", path, err)
+			}
 		}
 		if err != nil {
 			return err
 		}
-		writes = append(writes, write{part, values})
+		if m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
+			writes = append(writes, write{part, values})
+		}
 	}
-	delete(file, "survival")
 	for name := range file {
 		if !strings.HasSuffix(name, ".num_batches_tracked") { // PyTorch counts batches; nothing depends on it
 			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", path, name, m.Recipe.Depth)

@@ -38,16 +38,39 @@ type Spec struct {
 // have the same open blocks.
 const Draws = 8
 
-// Step times a network's steps: forward, backward and the optimizer's update, waiting for the outcome of
-// each. The first, which compiles, is not among them, nor is the first with all blocks open.
-func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
+// maxSteps is the largest number of steps that are timed.
+const maxSteps = 100_000
+
+// Check says in one sentence what of the specification no machine can time, or returns nil.
+func (s Spec) Check() error {
+	if err := runs.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
+		return err
+	}
+	if err := s.recipe().Validate(); err != nil {
+		return err
+	}
+	if blocks := (s.Layers - 2) / 2; s.Fixed && (s.Open < 0 || s.Open > blocks) {
+		return fmt.Errorf("%d open blocks: %d layers have %d", s.Open, s.Layers, blocks)
+	}
+	return nil
+}
+
+// recipe is that of the network.
+func (s Spec) recipe() runs.Recipe {
 	recipe := runs.Default()
 	recipe.Dataset, recipe.Epochs = "shapes", 1
 	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
 	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
-	if err := recipe.Validate(); err != nil {
+	return recipe
+}
+
+// Step times a network's steps: forward, backward and the optimizer's update, waiting for the outcome of
+// each. The first, which compiles, is not among them, nor is the first with all blocks open.
+func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
+	if err := s.Check(); err != nil {
 		return bench.Measurement{}, err
 	}
+	recipe := s.recipe()
 	folder, err := os.MkdirTemp("", "stochdepth-bench-")
 	if err != nil {
 		return bench.Measurement{}, err
@@ -60,9 +83,6 @@ func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
 		return bench.Measurement{}, err
 	}
 	blocks := len(model.Network.Survival)
-	if s.Fixed && (s.Open < 0 || s.Open > blocks) {
-		return bench.Measurement{}, fmt.Errorf("%d open blocks: %d layers have %d", s.Open, s.Layers, blocks)
-	}
 	batch := randomBatch(s.Batch)
 	gates := func(i int) depth.Gates {
 		if s.Fixed {

@@ -15,6 +15,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/bench/measure"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
 	"stochdepth/toolkit/training"
 )
@@ -47,8 +48,8 @@ these take their turns too, on the GPU where our own steps run there.`,
 	out := f.String("out", "", "write the measurements to this file, as data/bench has them")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *rounds < 1 || *steps < 1 {
-			return fmt.Errorf("--rounds and --steps must be 1 at least")
+		if err := runs.CheckRange("--rounds", *rounds, 1, 1000); err != nil {
+			return err
 		}
 		if *format != "table" && *format != "json" {
 			return fmt.Errorf("--format %q is unknown: use table or json", *format)
@@ -58,10 +59,19 @@ these take their turns too, on the GPU where our own steps run there.`,
 			for _, dtype := range *dtypes {
 				for _, form := range *forms {
 					spec := measure.Spec{Layers: l, Batch: *batch, DType: dtype, Form: form, Steps: *steps}
+					for _, rate := range append([]float64{0}, *rates...) {
+						spec.DeathRate = rate
+						if err := spec.Check(); err != nil {
+							return err
+						}
+					}
 					tasks = append(tasks, tasksOf(spec, *rates, *quarters, *recompute && form == "survivors")...)
 				}
 			}
 			if *peers != "" {
+				if err := (measure.Spec{Layers: l, Batch: *batch, DType: "float32", Form: "survivors", Steps: *steps}).Check(); err != nil {
+					return err
+				}
 				for _, mode := range *modes {
 					for _, rate := range *rates {
 						t, err := peerTask(*python, *peers, mode, l, *batch, rate, *steps)

@@ -13,6 +13,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
 
@@ -53,7 +54,7 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 			}
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", r.run.Name, r.checkpoint, r.step)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", runs.Shown(r.run.Name), r.checkpoint, r.step)
 		unknown := math.NaN()
 		return printErrors(cmd, r.model, r.data, unknown, unknown)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/runs"
 )
 
 func figuresCommand() *cobra.Command {
@@ -30,6 +31,12 @@ func figuresCommand() *cobra.Command {
 	flags.StringVar(&network.Rule, "rule", "", "fig1, fig2, stochastic-depth: linear or uniform (default linear)")
 	flags.Int64Var(&network.Seed, "seed", 0, "fig2, stochastic-depth: of the minibatch (default 1)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *list && len(args) > 0 {
+			return fmt.Errorf("--list lists all figures and takes no names: leave out %q", args)
+		}
+		if err := runs.CheckRange("--blocks", network.Blocks, 0, runs.MaxDepth/2); err != nil {
+			return err
+		}
 		sources, err := gallery.Read(*data)
 		if err != nil {
 			return err

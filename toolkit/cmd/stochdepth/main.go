@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,7 +22,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "stochdepth:", err)
+		printError(os.Stderr, err)
 		os.Exit(exitCode(err))
 	}
 }
@@ -36,6 +35,8 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetOut(escaping{os.Stdout})
+	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(), modelsCommand(),
 		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand())
 	return root

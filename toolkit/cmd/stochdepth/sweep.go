@@ -147,6 +147,9 @@ with its share of the processors, or with one GPU after the other.`,
 	workers := cmd.Flags().Int("workers", 0, "runs at the same time (default: by processors, memory and GPUs)")
 	retry := cmd.Flags().Bool("retry", false, "try failed runs again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := runs.CheckRange("--workers", *workers, 0, sweep.MaxWorkers); err != nil {
+			return err
+		}
 		s, err := read(args[0])
 		if err != nil {
 			return err
@@ -185,7 +188,7 @@ func sweepStatusCommand() *cobra.Command {
 		fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
 		for _, status := range list {
 			epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, status.Why)
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
 		}
 		if err := table.Flush(); err != nil {
 			return err

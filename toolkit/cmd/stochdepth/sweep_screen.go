@@ -33,7 +33,7 @@ func newSweepScreen(name string) *sweepScreen {
 func (s *sweepScreen) progress(p sweep.Progress) {
 	s.last = p
 	if p.Ended != nil {
-		s.note(fmt.Sprintf("%s: %s", p.Ended.Name, describeEnd(p.Ended.Report)))
+		s.note(escape(fmt.Sprintf("%s: %s", p.Ended.Name, describeEnd(p.Ended.Report))))
 	}
 	if s.bar != nil {
 		s.bar.SetTotal(int64(p.Total))

@@ -100,6 +100,9 @@ left as it is; one that another process writes is waited for. The exit status is
 	dataRoot := dataRootFlag(cmd)
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after so long, as 90m or 8h")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := notNegative("--max-time", *maxTime); err != nil {
+			return err
+		}
 		s, err := read(args[0])
 		if err != nil {
 			return err
@@ -214,6 +217,9 @@ func takeProbe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 	}
 	data, err := training.LoadData(o.Recipe, o.DataRoot)
 	if err != nil {
+		return p, err
+	}
+	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
 		return p, err
 	}
 	model, err := training.NewModel(b, o.Recipe, len(data.Classes), training.Fit(o.Recipe, data.Train))

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,11 +43,18 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		if err != nil {
 			return err
 		}
-		if *devices < 1 {
-			return fmt.Errorf("a run cannot use %d devices: give --devices 1 or more", *devices)
+		if err := runs.CheckRange("--devices", *devices, 1, training.MaxDevices); err != nil {
+			return err
 		}
 		if *name == "" {
 			*name = defaultName(recipe)
+		}
+		dir, err := runs.Folder(*folder, *name)
+		if err != nil {
+			return err
+		}
+		if err := notNegative("--max-time", *maxTime); err != nil {
+			return err
 		}
 		b, err := backend.Open()
 		if err != nil {
@@ -57,7 +63,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		bar := notebook.NewBar(0, *name, "steps")
 		report := watch.Progress(bar)
 		run, err := training.Train(cmd.Context(), b, training.Options{
-			Dir: filepath.Join(*folder, *name), Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
+			Dir: dir, Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {
 					bar.Note(describe(*p.Row))
@@ -71,6 +77,14 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		return err
 	}
 	return cmd
+}
+
+// notNegative refuses a negative duration of a flag.
+func notNegative(flag string, d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("%s %s is negative: give a time such as 90m, or leave it out", flag, d)
+	}
+	return nil
 }
 
 // describe puts a row of the log into a line.

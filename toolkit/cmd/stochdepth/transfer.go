@@ -26,6 +26,9 @@ number of training images, commit and machine. The same network gives the same b
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := runs.CheckFile(*out); err != nil {
+			return err
+		}
 		r, err := restore(args[0])
 		if err != nil {
 			return err
@@ -37,7 +40,7 @@ number of training images, commit and machine. The same network gives the same b
 		if err := r.model.Export(*out, info.Metadata()); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", r.run.Name, info.Checkpoint, r.step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", runs.Shown(r.run.Name), info.Checkpoint, r.step, *out)
 		return nil
 	}
 	return cmd
@@ -56,9 +59,12 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 	_ = cmd.MarkFlagRequired("run")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		dir, err := runs.Folder(*folder, *name)
+		if err != nil {
+			return err
+		}
 		var recipe runs.Recipe
 		var found bool
-		var err error
 		if !recipeGiven(cmd) {
 			recipe, found, err = training.ImportedRecipe(args[0])
 		}
@@ -76,7 +82,7 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 		if err != nil {
 			return err
 		}
-		if err := training.ImportRun(b, args[0], filepath.Join(*folder, *name), recipe, data); err != nil {
+		if err := training.ImportRun(b, args[0], dir, recipe, data); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "run %s made from %s\n", *name, args[0])

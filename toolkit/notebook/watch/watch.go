@@ -139,5 +139,8 @@ func Result(run *runs.Run) string {
 	if !ok {
 		return "no evaluation yet"
 	}
+	if math.IsNaN(best.TestError) || math.IsInf(best.TestError, 0) {
+		return fmt.Sprintf("no test error yet of the epoch of the lowest validation error, %g", best.Epoch)
+	}
 	return fmt.Sprintf("test error %.1f %% at the epoch of the lowest validation error, %g", best.TestError, best.Epoch)
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+// call runs the command in this process.
+func call(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := command()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// Command lines that cannot be meant are refused in one sentence, at once, and nothing is left behind.
+func TestCommandLinesAreRefused(t *testing.T) {
+	t.Setenv("GOMLX_BACKEND", "none") // nothing here may come as far as a device
+	folder := t.TempDir()
+	grid := filepath.Join(folder, "grid.json")
+	require.NoError(t, os.WriteFile(grid, []byte(`{"grid": {"depth": [8]}}`), 0o644))
+	require.NoError(t, syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o644))
+	runsFolder := filepath.Join(folder, "runs")
+	const isPath = "is a path: name the folder with --runs, and the run in it with --run"
+	for line, want := range map[string]string{
+		"train --run /abs/path":                    `the run name "/abs/path" ` + isPath,
+		"train --run ..":                           `the run name ".." ` + isPath,
+		"train --run .":                            `the run name "." ` + isPath,
+		"train --run ../../x":                      `the run name "../../x" ` + isPath,
+		"train --run a\x1b[2Jb":                    `"a\x1b[2Jb" does not do as the name of a run`,
+		"train --run a\nb":                         `"a\nb" does not do as the name of a run`,
+		"train --max-time -1s":                     "--max-time -1s is negative: give a time such as 90m, or leave it out",
+		"train --devices 0":                        "--devices is 0: it must be from 1 to 1,024",
+		"train --devices 9223372036854775807":      "--devices is 9223372036854775807: it must be from 1 to 1,024",
+		"train --epochs 9223372036854775807":       "epochs is 9223372036854775807: it must be from 1 to 1,000,000",
+		"train --epochs 9223372036854775808":       "--epochs: epochs 9223372036854775808 is out of range: whole numbers have up to 64 bits here",
+		"train --batch-size 9223372036854775807":   "batch_size is 9223372036854775807: it must be from 1 to 100,000",
+		"train --set train_images=64":              "batch_size is 128, but there are 64 training images: make it 64 at most",
+		"train --depth 9223372036854775802":        "depth is 9223372036854775802: it must be from 8 to 10,000",
+		"train --depth 600000002":                  "depth is 600000002: it must be from 8 to 10,000",
+		"import x.safetensors --run ../x":          `the run name "../x" ` + isPath,
+		"import x.safetensors --run /x":            `the run name "/x" ` + isPath,
+		"export x -o /dev/full":                    "/dev/full is no regular file and is left as it is: write to another one",
+		"export x -o " + folder:                    folder + " is a folder: name a file in it",
+		"export x -o " + folder + "/pipe":          folder + "/pipe is no regular file and is left as it is: write to another one",
+		"sweep run " + grid + " --workers -1":      "--workers is -1: it must be from 0 to 1,024",
+		"sweep run " + grid + " --workers 99999":   "--workers is 99999: it must be from 0 to 1,024",
+		"sweep task " + grid + " 0 --max-time -1s": "--max-time -1s is negative",
+		"sweep slurm " + grid + " --at-once -1":    "--at-once is -1: it must be from 0 to 100,000",
+		"bench --steps 0":                          "the number of steps is 0: it must be from 1 to 100,000",
+		"bench --steps 9223372036854775807":        "the number of steps is 9223372036854775807: it must be from 1 to 100,000",
+		"bench --rounds -1":                        "--rounds is -1: it must be from 1 to 1,000",
+		"bench --layers 20,21":                     "depth 21 is not 6N+2 layers: the nearest are 20 and 26",
+		"bench --layers 600000002":                 "depth is 600000002: it must be from 8 to 10,000",
+		"bench --batch 9223372036854775807":        "batch_size is 9223372036854775807: it must be from 1 to 100,000",
+		"bench --death-rate 0,NaN":                 "death_rate NaN is outside [0, 1)",
+		"figures --list extra words":               `--list lists all figures and takes no names: leave out ["extra" "words"]`,
+		"figures fig1 --blocks -3":                 "--blocks is -3: it must be from 0 to 5,000",
+	} {
+		t.Run(line, func(t *testing.T) {
+			args := strings.Split(line, " ")
+			switch args[0] {
+			case "train", "import", "export", "sweep":
+				args = append(args, "--runs", runsFolder)
+			}
+			_, err := call(t, args...)
+			require.ErrorContains(t, err, want)
+			require.NotContains(t, err.Error(), "\n")
+			require.NotContains(t, err.Error(), "\x1b")
+			require.NoDirExists(t, runsFolder)
+		})
+	}
+	info, err := os.Lstat("/dev/full")
+	require.NoError(t, err)
+	require.Equal(t, os.ModeDevice|os.ModeCharDevice, info.Mode().Type())
+}
+
+// What acts on a terminal does not come there, whoever named a run so.
+func TestListingOfHostileRuns(t *testing.T) {
+	folder := t.TempDir()
+	recipe, err := runs.Preset("quickstart")
+	require.NoError(t, err)
+	hostile := "x\x1b]0;owned\a\u009b31m\nstochdepth: all is well"
+	writer, err := runs.Create(filepath.Join(folder, hostile), recipe)
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	require.NoError(t, syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o644))
+	for _, format := range runs.TableFormats {
+		out := succeed(t, stochdepth(t, "runs", "--runs", folder, "--format", format))
+		require.Equal(t, out, escape(out))
+		require.NotContains(t, out, "\nstochdepth")
+		if format == "json" {
+			var list []map[string]any
+			require.NoError(t, json.Unmarshal([]byte(out), &list))
+			require.Equal(t, hostile, list[0]["name"], "programs get the name itself")
+		}
+	}
+
+	// And in errors.
+	require.NoError(t, os.WriteFile(filepath.Join(folder, hostile, "recipe.json"), nil, 0o644))
+	for _, args := range [][]string{{"runs"}, {"runs", hostile}, {"eval", hostile}, {"eval", "no\x1b[31m\nsuch"}} {
+		out, err := stochdepth(t, append(args, "--runs", folder)...).CombinedOutput()
+		require.Error(t, err)
+		require.Equal(t, string(out), escape(string(out)))
+		require.Equal(t, 1, strings.Count("\n"+string(out), "\nstochdepth:"), "%q", out)
+	}
+}
+
+func TestErrorsALine(t *testing.T) {
+	var out bytes.Buffer
+	printError(&out, errors.Join(errors.New("one\nmore"), errors.New("two\x1b[1m\u202e")))
+	require.Equal(t, "stochdepth: one\n  more\nstochdepth: two\\u001b[1m\\u202e\n", out.String())
+	require.Equal(t, "half \xe2\x82 and \\u001b", escape("half \xe2\x82 and \x1b"))
+}

@@ -1,0 +1,96 @@
+package runs
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// longestName is how many bytes a part of a run's name may have; file systems take 255, and temporary files need some.
+const longestName = 200
+
+var namePart = regexp.MustCompile(`^[A-Za-z0-9_=+][A-Za-z0-9._=+-]*$`)
+
+// CheckName says in one sentence what keeps name from being the name of a run, or returns nil. A name has letters,
+// digits, dots, dashes, underscores, = and +, and begins with no dot or dash. It may have parts, divided by slashes:
+// the run is then in a sub-folder, where List finds it.
+func CheckName(name string) error {
+	parts := strings.Split(name, "/")
+	switch {
+	case name == "":
+		return fmt.Errorf("a run needs a name: give one with --run")
+	case filepath.IsAbs(name) || strings.ContainsRune(name, '\\') || hasDots(parts):
+		return fmt.Errorf("the run name %q is a path: name the folder with --runs, and the run in it with --run", name)
+	}
+	for _, part := range parts {
+		if len(part) > longestName {
+			return fmt.Errorf("the run name %q is too long: use %d letters at most", part[:20]+"...", longestName)
+		}
+		if !namePart.MatchString(part) {
+			return fmt.Errorf("%q does not do as the name of a run: use letters, digits, dots, dashes, _, = and +, with no dot or dash first; the folder is named with --runs", name)
+		}
+	}
+	return nil
+}
+
+// hasDots reports whether one of the parts of a path is "." or "..".
+func hasDots(parts []string) bool {
+	for _, part := range parts {
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// Folder returns the folder of the run of that name below the folder root. A name that [CheckName] refuses is an error,
+// and so is one inside the folder of another run, where nobody would find it.
+func Folder(root, name string) (string, error) {
+	if err := CheckName(name); err != nil {
+		return "", err
+	}
+	dir := root
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		if i > 0 && isRun(dir) {
+			return "", fmt.Errorf("%s is a run, so it cannot hold the run %s: choose another name", strings.Join(parts[:i], "/"), name)
+		}
+		dir = filepath.Join(dir, part)
+	}
+	return dir, nil
+}
+
+// Shown is a name as it may be shown: as it is, or quoted if it has a character that would act on a terminal or could
+// not be seen. Names of folders are anybody's.
+func Shown(name string) string {
+	for _, r := range name {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return strconv.Quote(name)
+		}
+	}
+	return name
+}
+
+// showing returns err with the folder dir as Shown has it wherever the message names it.
+func showing(dir string, err error) error {
+	if err == nil || Shown(dir) == dir {
+		return err
+	}
+	return shownError{dir, err}
+}
+
+// shownError is an error about a folder whose name is not fit to be shown.
+type shownError struct {
+	dir string
+	err error
+}
+
+func (e shownError) Unwrap() error { return e.err }
+
+func (e shownError) Error() string {
+	quoted := Shown(e.dir)
+	return strings.ReplaceAll(e.err.Error(), e.dir, quoted[1:len(quoted)-1])
+}

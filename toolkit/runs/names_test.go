@@ -1,0 +1,78 @@
+package runs
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"a", "fig8-left-14-linear-0.9-s1", "milestones=0.5+0.75", "_x", "2026/mine", "A.b"} {
+		require.NoError(t, CheckName(name), name)
+	}
+	const path, pattern = "is a path: name the folder with --runs, and the run in it with --run", "use letters, digits, dots, dashes, _, = and +"
+	for name, want := range map[string]string{
+		"":                       "a run needs a name: give one with --run",
+		".":                      path,
+		"..":                     path,
+		"../../x":                path,
+		"a/../b":                 path,
+		"a/./b":                  path,
+		"/abs/path":              path,
+		`a\b`:                    path,
+		".hidden":                pattern,
+		"-flag":                  pattern,
+		"a//b":                   pattern,
+		"a/":                     pattern,
+		"two words":              pattern,
+		"a\nb":                   pattern,
+		"a\x1b[2Jb":              pattern,
+		"größe":                  pattern,
+		"a\x00":                  pattern,
+		strings.Repeat("a", 201): "is too long: use 200 letters at most",
+	} {
+		err := CheckName(name)
+		require.ErrorContains(t, err, want, "%q", name)
+		require.Equal(t, Shown(err.Error()), err.Error(), "nothing in it acts on a terminal")
+	}
+	require.EqualError(t, CheckName("/abs/path"), `the run name "/abs/path" is a path: name the folder with --runs, and the run in it with --run`)
+}
+
+func TestFolder(t *testing.T) {
+	root := t.TempDir()
+	dir, err := Folder(root, "sweep/a")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(root, "sweep", "a"), dir)
+	write(t, dir)
+	_, err = Folder(root, "sweep/a/b/c")
+	require.EqualError(t, err, "sweep/a is a run, so it cannot hold the run sweep/a/b/c: choose another name")
+	_, err = Folder(root, "..")
+	require.ErrorContains(t, err, "--runs")
+}
+
+// Run folders may come from anybody: what their names and files hold does not act on a terminal.
+func TestHostileNamesAreShownQuoted(t *testing.T) {
+	root := t.TempDir()
+	hostile := "x\x1b[2J\n\u009bm\u202e"
+	write(t, filepath.Join(root, hostile), rows[:2]...)
+	path := filepath.Join(root, hostile, resultFile)
+	require.NoError(t, os.WriteFile(path, []byte(`{"status": "fin\u001b[31mished\nnext"}`), 0o644))
+	list, err := List(root)
+	require.NoError(t, err)
+	for _, format := range []string{"table", "tsv"} {
+		var out bytes.Buffer
+		require.NoError(t, Table(&out, list, format))
+		require.Contains(t, out.String(), `"x\x1b[2J\n\u009bm\u202e"`)
+		require.Contains(t, out.String(), `"fin\x1b[31mished\nnext"`)
+		require.Equal(t, 2, strings.Count(out.String(), "\n"))
+		require.NotContains(t, out.String(), "\x1b")
+	}
+	require.NoError(t, os.WriteFile(path, []byte(`{`), 0o644))
+	_, err = List(root)
+	require.ErrorContains(t, err, `x\x1b[2J\n\u009bm\u202e/result.json is damaged`)
+	require.Equal(t, Shown(err.Error()), err.Error())
+}

@@ -1,0 +1,27 @@
+package sweep
+
+import (
+	"cmp"
+
+	"stochdepth/toolkit/runs"
+)
+
+const (
+	// MaxJobs is how many runs a sweep may have. Its grid is counted before it is expanded.
+	MaxJobs = 100_000
+
+	// MaxWorkers is how many runs may be made at the same time on one machine.
+	MaxWorkers = 1024
+
+	maxCPUs = 1 << 20 // of a task
+	maxGPUs = 1024    // of a task
+)
+
+func (o SlurmOptions) check() error {
+	return cmp.Or(runs.CheckRange("--cpus", o.CPUs, 0, maxCPUs),
+		runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
+}
+
+func (o KubernetesOptions) check() error {
+	return cmp.Or(runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
+}

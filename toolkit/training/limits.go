@@ -1,0 +1,21 @@
+package training
+
+import (
+	"fmt"
+
+	"stochdepth/toolkit/runs"
+)
+
+// MaxDevices is the largest number of devices that a run may ask for; how many there are is asked afterwards.
+const MaxDevices = 1024
+
+// check says in one sentence what is wrong with the options, before anything takes memory.
+func (o Options) check() error {
+	if o.MaxTime < 0 {
+		return fmt.Errorf("the time limit %s is negative: give one such as 90m, or none", o.MaxTime)
+	}
+	if err := runs.CheckRange("the number of devices", o.Devices, 0, MaxDevices); err != nil {
+		return err
+	}
+	return o.Recipe.Validate()
+}
