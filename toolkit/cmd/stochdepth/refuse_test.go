@@ -49,7 +49,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"train --epochs 9223372036854775807":       "epochs is 9223372036854775807: it must be from 1 to 1,000,000",
 		"train --epochs 9223372036854775808":       "--epochs: epochs 9223372036854775808 is out of range: whole numbers have up to 64 bits here",
 		"train --batch-size 9223372036854775807":   "batch_size is 9223372036854775807: it must be from 1 to 100,000",
-		"train --set train_images=64":              "batch_size is 128, but there are 64 training images: make it 64 at most",
+		"train --set train_images=16":              "batch_size is 32, but there are 16 training images: make it 16 at most",
 		"train --depth 9223372036854775802":        "depth is 9223372036854775802: it must be from 8 to 10,000",
 		"train --depth 600000002":                  "depth is 600000002: it must be from 8 to 10,000",
 		"import x.safetensors --run ../x":          `the run name "../x" ` + isPath,
