@@ -99,7 +99,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	for want, change := range map[string]func(map[string]string){
 		"net.safetensors has no recipe in its metadata: make a run from it with `stochdepth import": func(m map[string]string) { delete(m, "recipe") },
-		`is not valid (unknown key "dept"`:           func(m map[string]string) { m["recipe"] = `{"dept": 8}` },
+		`is not valid (unknown key "dept"`:             func(m map[string]string) { m["recipe"] = `{"dept": 8}` },
 		`do not parse (epoch is "many", step is "1.5"`: func(m map[string]string) { m["epoch"], m["step"] = "many", "1.5" },
 		`do not parse (seed is "6")`:                   func(m map[string]string) { m["seed"] = "6" },
 	} {
