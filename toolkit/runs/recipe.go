@@ -52,7 +52,7 @@ type Recipe struct {
 	WarmupRate    float64   `json:"warmup_rate"`
 	Momentum      float64   `json:"momentum"` // Nesterov
 	WeightDecay   float64   `json:"weight_decay"`
-	EvaluateEvery int       `json:"evaluate_every"`       // steps between evaluations; 0: at the end of each epoch
+	EvaluateEvery int       `json:"evaluate_every"`       // steps between evaluations, and one at the end; 0: at the end of each epoch
 	TestEvery     int       `json:"test_every,omitempty"` // evaluations on the validation part for one on the test part, which a short epoch feels; 0: each
 	Seed          int64     `json:"seed"`
 }

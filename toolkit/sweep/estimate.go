@@ -34,7 +34,7 @@ func (p Probe) Seconds(r runs.Recipe) float64 {
 	steps := int64(r.Epochs) * p.StepsPerEpoch
 	evaluations := int64(r.Epochs)
 	if r.EvaluateEvery > 0 {
-		evaluations += steps / int64(r.EvaluateEvery)
+		evaluations = (steps + int64(r.EvaluateEvery) - 1) / int64(r.EvaluateEvery)
 	}
 	tests := evaluations / int64(max(1, r.TestEvery))
 	return p.StartSeconds + p.CompileSeconds + float64(steps)*step + float64(evaluations)*p.EvaluateSeconds + float64(tests)*p.TestSeconds

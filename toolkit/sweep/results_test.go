@@ -109,15 +109,15 @@ func TestStatusAndTimeLeft(t *testing.T) {
 func TestEstimateFollowsTheOpenBlocks(t *testing.T) {
 	r, err := runs.Preset("shapes")
 	require.NoError(t, err)
-	r.Epochs, r.DeathRate = 10, 0 // 9 blocks
+	r.Epochs, r.DeathRate, r.EvaluateEvery = 10, 0, 0 // 9 blocks
 	p := Probe{StepsPerEpoch: 5, StartSeconds: 1, CompileSeconds: 3, ClosedSeconds: 1, OpenSeconds: 10, EvaluateSeconds: 2}
 	require.InDelta(t, 1+3+50*10+10*2, p.Seconds(r), 1e-9)
 	r.DeathRate, r.Rule = 1./3, "uniform" // 6 open
 	require.InDelta(t, 1+3+50*7+10*2, p.Seconds(r), 1e-9)
 	r.EvaluateEvery = 10
-	require.InDelta(t, 1+3+50*7+15*2, p.Seconds(r), 1e-9)
+	require.InDelta(t, 1+3+50*7+5*2, p.Seconds(r), 1e-9)
 	p.TestSeconds = 4
-	require.InDelta(t, 1+3+50*7+15*2+15*4, p.Seconds(r), 1e-9)
+	require.InDelta(t, 1+3+50*7+5*2+5*4, p.Seconds(r), 1e-9)
 	r.TestEvery = 5
-	require.InDelta(t, 1+3+50*7+15*2+3*4, p.Seconds(r), 1e-9)
+	require.InDelta(t, 1+3+50*7+5*2+1*4, p.Seconds(r), 1e-9)
 }

@@ -190,11 +190,11 @@ func (s *session) orStop(ctx context.Context, err error) error {
 	return err
 }
 
-// evaluationDue reports whether the run is at the end of an epoch, or at a multiple of the recipe's
-// steps between evaluations.
+// evaluationDue reports whether the run is at the end of an epoch, or, where the recipe has steps
+// between evaluations, at a multiple of these or at the end.
 func (s *session) evaluationDue() bool {
-	if every := int64(s.Recipe.EvaluateEvery); every > 0 && s.at.Step%every == 0 {
-		return true
+	if every := int64(s.Recipe.EvaluateEvery); every > 0 {
+		return s.at.Step%every == 0 || s.at.Step == s.steps
 	}
 	return s.at.Step%s.batches.PerEpoch() == 0
 }

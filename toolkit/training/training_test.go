@@ -32,6 +32,7 @@ func tiny(t testing.TB) runs.Recipe {
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
+	r.EvaluateEvery = 0
 	return r
 }
 
@@ -110,6 +111,19 @@ func TestTestEvery(t *testing.T) {
 		}
 		require.Equal(t, want, row)
 	}
+}
+
+// With steps between evaluations the ends of epochs are no evaluations, but the end of the run is.
+func TestEvaluateEvery(t *testing.T) {
+	r := tiny(t) // 3 epochs of 3 steps
+	r.EvaluateEvery = 4
+	run, err := train(t, context.Background(), filepath.Join(t.TempDir(), "run"), r, nil)
+	require.NoError(t, err)
+	var steps []int64
+	for _, row := range run.Rows {
+		steps = append(steps, row.Step)
+	}
+	require.Equal(t, []int64{4, 8, 9}, steps)
 }
 
 // A run that is killed in the middle of an epoch, and one that is stopped there in order, both end in
