@@ -74,6 +74,9 @@ func Machine() string {
 			}
 		}
 	}
+	if runtime.NumCPU() == 1 {
+		return name + ", 1 core"
+	}
 	return fmt.Sprintf("%s, %d cores", name, runtime.NumCPU())
 }
 
