@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 // WriteFileAtomic writes data to path so that the file is there whole or, after a failure or a crash, as it was
@@ -24,18 +25,18 @@ func WriteFileAtomic(path string, data []byte) error {
 // takes its final name only after write and the flush to disk have succeeded.
 func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	file, err := disk.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return WriteError(path, err)
 	}
 	defer func() {
 		if err != nil {
 			file.Close()
-			os.Remove(file.Name())
+			disk.Remove(file.Name())
 			err = WriteError(path, err)
 		}
 	}()
-	if err = write(file); err != nil {
+	if err = write(disk.Writer(file)); err != nil {
 		return err
 	}
 	if err = file.Chmod(0o644); err != nil { // CreateTemp's files are private
@@ -47,25 +48,19 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	if err = file.Close(); err != nil {
 		return err
 	}
-	if err = os.Rename(file.Name(), path); err != nil {
+	if err = disk.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	syncDir(dir)
+	disk.Sync(dir)
 	return nil
 }
 
-// syncDir makes a rename or a new file last through a power cut. Some file systems cannot, and the file is written
-// all the same, so its errors are not reported.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		d.Sync()
-		d.Close()
-	}
-}
-
 // WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing
-// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil.
+// folder or a lack of permission. It keeps the cause for errors.Is; nil and what is such a sentence stay as they are.
 func WriteError(path string, err error) error {
+	if said := (writeError{}); errors.As(err, &said) {
+		return err
+	}
 	var reason *fs.PathError
 	if errors.As(err, &reason) {
 		err = reason.Err // its path is a temporary name
@@ -74,11 +69,16 @@ func WriteError(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w while writing %s: free some space and start the same command again", err, path)
+		return writeError{fmt.Errorf("%w while writing %s: free some space and start the same command again", err, path)}
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("cannot write %s, its folder is missing: %w", path, err)
+		return writeError{fmt.Errorf("cannot write %s, its folder is missing: %w", path, err)}
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("cannot write %s (%w): choose a folder that you may write to", path, err)
+		return writeError{fmt.Errorf("cannot write %s (%w): choose a folder that you may write to", path, err)}
 	}
-	return fmt.Errorf("cannot write %s: %w", path, err)
+	return writeError{fmt.Errorf("cannot write %s: %w", path, err)}
 }
+
+// writeError marks the sentences of WriteError.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
