@@ -25,7 +25,7 @@ func WriteFileAtomic(path string, data []byte) error {
 // takes its final name only after write and the flush to disk have succeeded.
 func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	file, err := disk.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	file, err := disk.CreateTemp(dir, temporary(filepath.Base(path)))
 	if err != nil {
 		return WriteError(path, err)
 	}
@@ -54,6 +54,9 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	disk.Sync(dir)
 	return nil
 }
+
+// temporary is the pattern of the names that a file has while it is written.
+func temporary(name string) string { return "." + name + ".*.tmp" }
 
 // WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing
 // folder or a lack of permission. It keeps the cause for errors.Is; nil and what is such a sentence stay as they are.

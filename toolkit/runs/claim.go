@@ -92,6 +92,13 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 			disk.Remove(claim{dir: dir, number: number}.path())
 		}
 	}
+	left, _ := fs.Glob(os.DirFS(dir), temporaryClaim)
+	for _, name := range left { // of processes that were killed, not of those that are just asking
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) >= staleAfter {
+			disk.Remove(path)
+		}
+	}
 	return mine, nil
 }
 

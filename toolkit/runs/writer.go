@@ -48,6 +48,12 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 	if err := w.claim(recipe); err != nil {
 		return nil, err
 	}
+	for _, name := range []string{recipeFile, rowsFile, resultFile} { // what a killed writer did not finish
+		left, _ := fs.Glob(os.DirFS(dir), temporary(name))
+		for _, name := range left {
+			disk.Remove(w.path(name))
+		}
+	}
 	w.rows, w.torn, err = readRows(w.path(rowsFile))
 	return w, err
 }
