@@ -159,7 +159,10 @@ func (s *session) resume() error {
 			return err
 		}
 	}
-	s.at, s.firstStep = found.at, found.at.Step
+	s.at, s.saved, s.firstStep = found.at, found.at, found.at.Step
+	if found.from == "" {
+		s.saved.Step = -1
+	}
 	if err := s.checkpoints.tidy(); err != nil {
 		return err
 	}
@@ -209,8 +212,11 @@ func finished(dir string, recipe runs.Recipe) (*runs.Run, error) {
 	return run, nil
 }
 
-// broken names a variable of the model that is not finite, or is "". A loss can be finite all the same: a running
-// variance that overflowed makes zeros at test.
+// bound is what no variable of a network that learns comes near; the square of more overflows in float32.
+const bound = 1e18
+
+// broken names a variable of the model that is not finite or beyond all bounds, or is "". A loss can be finite all the
+// same: a running variance that overflowed makes zeros at test, and a stop has no loss of the newest weights.
 func (m *Model) broken() (string, error) {
 	for v := range m.Store.IterVariables() {
 		value, err := v.Value()
@@ -222,11 +228,11 @@ func (m *Model) broken() (string, error) {
 			switch flat := flat.(type) {
 			case []float32:
 				for _, x := range flat {
-					finite = finite && x-x == 0
+					finite = finite && x >= -bound && x <= bound
 				}
 			case []float64:
 				for _, x := range flat {
-					finite = finite && x-x == 0
+					finite = finite && x >= -bound && x <= bound
 				}
 			}
 		})

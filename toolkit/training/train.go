@@ -122,6 +122,7 @@ type session struct {
 	evaluated   evaluations
 
 	at             position // step is the number of steps done
+	saved          position // of the newest checkpoint
 	steps          int64    // of the whole run
 	started        time.Time
 	commit         string // of the source, when the session began
@@ -300,50 +301,56 @@ func (s *session) record(row runs.Row) error {
 		return err
 	}
 	s.at = next
-	return s.checkpoints.publish(best)
+	if err := s.checkpoints.publish(best); err != nil {
+		return err
+	}
+	s.saved = s.at
+	return nil
 }
 
 // refuseBroken is an error if the network's variables are no longer finite.
 func (s *session) refuseBroken() error {
 	variable, err := s.model.broken()
 	if err == nil && variable != "" {
-		err = s.diverged(fmt.Sprintf("its variable %s is no longer finite", variable))
+		err = s.diverged(fmt.Sprintf("the variable %s grew beyond all bounds", variable))
 	}
 	return err
 }
 
-// testBest measures the test error of the best epoch, the number to report, if it is not known yet.
+// testBest measures the test error of the best epoch, the number to report, if it is not known yet. The
+// model then is as the best epoch left it.
 func (s *session) testBest(ctx context.Context) error {
 	best, ok := runs.Best(s.writer.Rows())
 	if !ok || !math.IsNaN(best.TestError) {
 		return nil
 	}
 	s.report("evaluating", nil)
-	run, err := runs.Open(s.Dir)
+	dir, p, err := s.checkpoints.choose(&runs.Run{Dir: s.Dir, Name: s.Dir, Rows: s.writer.Rows()}, Best)
 	if err != nil {
 		return err
 	}
-	model, _, err := Restore(s.backend, run, Best, s.data)
-	if err != nil {
+	if err := s.checkpoints.restore(s.model, dir, p); err != nil {
 		return err
 	}
-	test, err := model.Evaluate(ctx, s.data.Test)
+	test, err := s.model.Evaluate(ctx, s.data.Test)
 	if err != nil {
 		return err
 	}
 	return s.writer.SetTestError(best.Step, test.Error)
 }
 
-// stop saves a checkpoint in the middle of an epoch.
+// stop saves a checkpoint in the middle of an epoch, if it has not the one of this step.
 func (s *session) stop(ctx context.Context) error {
 	if err := s.writer.Check(); err != nil { // another machine goes on with the run
 		return err
 	}
-	if err := s.refuseBroken(); err != nil {
-		return err
-	}
-	if err := s.checkpoints.save(s.model, s.at); err != nil {
-		return err
+	if s.at.Step != s.saved.Step || s.at.Row != s.saved.Row {
+		if err := s.refuseBroken(); err != nil {
+			return err
+		}
+		if err := s.checkpoints.save(s.model, s.at); err != nil {
+			return err
+		}
 	}
 	why := ""
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
