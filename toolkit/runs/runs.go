@@ -15,9 +15,9 @@
 // Log, checkpoints and result agree by one rule, which the training checks whenever it opens a run for work, before it
 // changes anything:
 //
-//  1. The rows are of all the steps where an evaluation was due, none left out, up to the newest checkpoint.
-//  2. The step of the last of these rows, and the steps of the row in progress that the newest checkpoint
-//     (checkpoint/last) holds, add up to the checkpoint's step.
+//  1. The newest checkpoint, checkpoint/last, knows its step and how many steps it is after the last row; the rows end
+//     with that row.
+//  2. The rows are of all the steps where an evaluation was due, none left out.
 //  3. checkpoint/best is the checkpoint of the best row, see [Best].
 //  4. A result that says that the run is completed is of the last row.
 //
@@ -25,7 +25,7 @@
 // disk; the row is appended; the checkpoint takes its place as last, and then, if the row is the best one, as best;
 // after the last row comes the result. So a crash leaves one of three states that break the rule, and each is mended:
 //
-//   - a row beyond the newest checkpoint: it is dropped, and the training makes it again, to the bit. So are more rows,
+//   - a row that the newest checkpoint does not know: it is dropped, and the training makes it again, to the bit. So are more rows,
 //     if an older checkpoint was put back, or the newest was lost and the training goes on from the best; a result of
 //     the end is marked as interrupted before its rows go.
 //   - a best checkpoint missing or that of an earlier row, where the best row is the newest checkpoint's: that is kept

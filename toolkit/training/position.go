@@ -27,6 +27,10 @@ type position struct {
 	Sum string `json:"sum,omitempty"` // SHA-256 of the position without it; older ones have none
 }
 
+// lastRow is the step of the last row before the position. One of the position's own step may follow, if the run was
+// stopped while that was evaluated.
+func (p position) lastRow() int64 { return p.Step - p.Row.Steps }
+
 const positionFile = "position.json"
 
 // encode is the position as text, with its sum.

@@ -56,9 +56,9 @@ func record(t *testing.T, dir, to string, do func()) (crashes []crash) {
 func TestCrashAfterEveryChange(t *testing.T) {
 	long := os.Getenv(torture) != ""
 	tr := newTrainer(t, func(r *runs.Recipe) {
-		r.Epochs, r.EvaluateEvery, r.TestEvery, r.TrainImages = 1, 2, 3, 48 // rows of steps 2 and 3
+		r.Epochs, r.EvaluateEvery, r.TestEvery, r.TrainImages = 2, 2, 3, 48 // rows of steps 2, 3, 4 and 6
 		if long {
-			r.Epochs = 3
+			r.Epochs = 4
 		}
 	})
 	root := scratch(t)

@@ -57,7 +57,7 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 	switch {
 	case last == "" && bestDir == "" && err == nil && bestErr == nil:
 		return "", p, fmt.Errorf("the run %s has no checkpoint here (they are not kept in git): train it with `stochdepth train`, or import its weights", run.Name)
-	case name == Best && found && newest.Step < best.Step && err == nil:
+	case name == Best && found && last != "" && newest.Step < best.Step && err == nil:
 		return "", p, fmt.Errorf("the checkpoint of the best epoch (step %d) of the run %s is not written: start its training again to have it made, or use `--checkpoint last`", best.Step, run.Name)
 	case name == Best && found && bestErr == nil && bestDir != "":
 		return "", p, c.explain(Best, bestDir, run.Rows, fmt.Errorf("of step %d", bestAt.Step))

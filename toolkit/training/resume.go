@@ -64,10 +64,10 @@ func (c *checkpoints) examine(dir string, rows []runs.Row, e evaluations, steps 
 		}
 		return s, nil
 	}
-	var row int64 // the step of the last row up to the checkpoint
+	var row int64 // the step of the last row that the checkpoint knows
 	kept := rows[:0:0]
 	for _, r := range rows {
-		if r.Step > s.at.Step {
+		if r.Step > s.at.lastRow() {
 			break
 		}
 		if due := e.after(row); r.Step != due {
@@ -75,7 +75,7 @@ func (c *checkpoints) examine(dir string, rows []runs.Row, e evaluations, steps 
 		}
 		row, kept = r.Step, append(kept, r)
 	}
-	if row+s.at.Row.Steps != s.at.Step || s.at.Step > e.after(row) {
+	if row != s.at.lastRow() || s.at.Step > e.after(row) {
 		return s, c.outOfStep(dir, s, row, rows)
 	}
 	best, ok := runs.Best(kept)
@@ -166,7 +166,7 @@ func (s *session) resume() error {
 	if err := s.checkpoints.tidy(); err != nil {
 		return err
 	}
-	if err := s.writer.TruncateAfter(s.at.Step); err != nil {
+	if err := s.writer.TruncateAfter(s.at.lastRow()); err != nil {
 		return err
 	}
 	if found.from == Best { // the newest was lost
