@@ -43,6 +43,7 @@ help:
 	make lab     set up, open the notebooks in JupyterLab on this machine
 	make test    all checks, tests and notebooks (small)
 	make fuzz    feed the readers of files damaged ones, for a few minutes
+	make torture a run's folder under a thousand crashes (half an hour)
 	make bench   time training steps on this machine
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
@@ -80,6 +81,12 @@ test: check
 	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook notebooks/*.ipynb
 	echo "== go test =="
 	go test -timeout 20m ./...
+
+# After a crash at any change to its files, and at any while it recovers, a run ends
+# in the same bits. The table is a line: trials, survived, failed.
+.PHONY: torture
+torture: setup
+	@STOCHDEPTH_TORTURE=1 go test -v -count=1 -timeout 3h -run 'Crash' ./toolkit/training
 
 .PHONY: check
 check: setup

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 // WriteFileAtomic writes data to path so that the file is there whole or, after a failure or a crash, as it was
@@ -33,7 +35,7 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 		}
 	}
 	dir := filepath.Dir(path)
-	file, err := os.CreateTemp(dir, temporary(filepath.Base(path)))
+	file, err := disk.CreateTemp(dir, temporary(filepath.Base(path)))
 	if err != nil {
 		return WriteError(path, err)
 	}
@@ -43,11 +45,11 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			file.Close()
-			os.Remove(file.Name())
+			disk.Remove(file.Name())
 			err = WriteError(path, err)
 		}
 	}()
-	if err = write(file); err != nil {
+	if err = write(disk.Writer(file)); err != nil {
 		return err
 	}
 	if err = file.Chmod(0o644); err != nil { // CreateTemp's files are private
@@ -59,20 +61,11 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	if err = file.Close(); err != nil {
 		return err
 	}
-	if err = os.Rename(file.Name(), path); err != nil {
+	if err = disk.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	syncDir(dir)
+	disk.Sync(dir)
 	return nil
-}
-
-// syncDir makes a rename or a new file last through a power cut. Some file systems cannot, and the file is written
-// all the same, so its errors are not reported.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		d.Sync()
-		d.Close()
-	}
 }
 
 // WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 const (
@@ -20,9 +22,9 @@ const (
 
 // claim is a file "lock.N" in a run folder: its content says who holds the run, the time of its last change when the
 // holder was last alive. The highest N counts. Who wants the run when that claim is released or stale creates
-// "lock.N+1", which the file system lets only one do; and since the highest is never deleted but only emptied, a
-// process that acts on what it saw long ago finds a higher one and gives up. All times are the file system's own,
-// so clocks need not agree.
+// "lock.N+1", which the file system lets only one do; and since the highest is never deleted but only made an empty
+// line, a process that acts on what it saw long ago finds a higher one and gives up. All times are the file system's
+// own, so clocks need not agree.
 type claim struct {
 	dir    string
 	number int
@@ -53,13 +55,13 @@ const temporaryClaim = lockFile + ".*.tmp"
 // run, whatever the newest claim says.
 func takeClaim(dir string, me holder, locked bool) (claim, error) {
 	data, _ := json.Marshal(me)
-	file, err := os.CreateTemp(dir, temporaryClaim)
+	data = append(data, '\n')
+	file, err := disk.CreateTemp(dir, temporaryClaim)
 	if err != nil {
 		return claim{}, WriteError(filepath.Join(dir, lockFile), err)
 	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(append(data, '\n'))
-	if err = errors.Join(err, file.Sync(), file.Chmod(0o644)); err != nil {
+	defer disk.Remove(file.Name())
+	if err = errors.Join(disk.Write(file, data), file.Sync(), file.Chmod(0o644)); err != nil {
 		file.Close()
 		return claim{}, WriteError(file.Name(), err)
 	}
@@ -72,21 +74,41 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 		return claim{}, ErrLocked{Dir: dir, Holder: newest.who()}
 	}
 	mine := claim{dir: dir, number: newest.number + 1, holder: me}
-	if err := os.Link(file.Name(), mine.path()); errors.Is(err, fs.ErrExist) {
+	err = disk.Link(file.Name(), mine.path())
+	if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without hard links
+		err = writeNew(mine.path(), data)
+	}
+	if errors.Is(err, fs.ErrExist) {
 		return claim{}, ErrLocked{Dir: dir, Holder: newestClaim(dir).who()}
 	} else if err != nil {
 		return claim{}, WriteError(mine.path(), err)
 	}
 	if err := mine.check(); err != nil {
-		os.Remove(mine.path())
+		disk.Remove(mine.path())
 		return claim{}, err
 	}
 	for _, number := range claimNumbers(dir) {
 		if number < mine.number {
-			os.Remove(claim{dir: dir, number: number}.path())
+			disk.Remove(claim{dir: dir, number: number}.path())
+		}
+	}
+	left, _ := fs.Glob(os.DirFS(dir), temporaryClaim)
+	for _, name := range left { // of processes that were killed, not of those that are just asking
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) >= staleAfter {
+			disk.Remove(path)
 		}
 	}
 	return mine, nil
+}
+
+// writeNew makes a file that must not be there yet. While it is empty its claim is not free.
+func writeNew(path string, data []byte) error {
+	file, err := disk.CreateNew(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(disk.Write(file, data), file.Sync(), file.Close())
 }
 
 // newestClaim reads the claim that counts; without any it is number 0, which is free.
@@ -111,8 +133,8 @@ func newestClaim(dir string) claim {
 		newest.beaten = modified(file, time.Now())
 		data, err := io.ReadAll(file)
 		file.Close()
-		if err != nil || len(data) > 0 && json.Unmarshal(data, &newest.holder) != nil {
-			newest.holder = holder{PID: -1} // damaged, but not free
+		if err != nil || !strings.HasPrefix(string(data), released) && json.Unmarshal(data, &newest.holder) != nil {
+			newest.holder = holder{PID: -1} // damaged, or being written, but not free
 		}
 		break
 	}
@@ -162,8 +184,20 @@ func (c claim) check() error {
 	return nil
 }
 
+// released is what a claim that is free begins with.
+const released = "\n"
+
 // release frees the claim. It does nothing if another counts.
-func (c claim) release() { os.Truncate(c.path(), 0) }
+func (c claim) release() {
+	file, err := os.OpenFile(c.path(), os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	if disk.Write(file, []byte(released)) == nil {
+		disk.Truncate(file, int64(len(released)))
+	}
+}
 
 // modified is when an open file was last changed, by the clock of its file system.
 func modified(file *os.File, otherwise time.Time) time.Time {

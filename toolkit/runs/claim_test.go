@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 // on is a process of a machine that cannot see this one's locks.
@@ -63,6 +66,28 @@ func TestClaimsOfOtherMachines(t *testing.T) {
 	require.NoError(t, os.WriteFile(fourth.path(), []byte("{"), 0o644))
 	_, err = takeClaim(dir, on("b"), true)
 	require.ErrorAs(t, err, &locked, "damaged is not free")
+}
+
+// withoutLinks makes the file system refuse hard links until the test ends.
+func withoutLinks(t *testing.T) {
+	t.Cleanup(disk.Observe(disk.Observer{Before: func(operation, _ string) error {
+		if operation == "link" {
+			return syscall.EPERM
+		}
+		return nil
+	}}))
+}
+
+func TestClaimsWithoutHardLinks(t *testing.T) {
+	withoutLinks(t)
+	t.Run("of other machines", TestClaimsOfOtherMachines)
+	t.Run("one of many", TestOnlyOneOfManyTakesAStaleClaim)
+	t.Run("exclude each other", TestClaimsExcludeEachOther)
+
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(claim{dir: dir, number: 1}.path(), nil, 0o644))
+	_, err := takeClaim(dir, on("a"), true)
+	require.ErrorAs(t, err, new(ErrLocked), "one that is not written yet is not free")
 }
 
 func TestOnlyOneOfManyTakesAStaleClaim(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 // A process that is killed leaves the temporary file that it was writing. Whoever next writes in the folder removes it.
@@ -28,7 +30,7 @@ func removeLeft(dir, pattern string, age time.Duration, now time.Time) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil && now.Sub(info.ModTime()) >= age {
-			os.Remove(filepath.Join(dir, entry.Name()))
+			disk.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
 }

@@ -102,7 +102,7 @@ func readRows(path string) (rows []Row, torn bool, err error) {
 			return rows, true, nil
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("%s is damaged in line %d (%w): restore the file, or delete the line and all after it", path, i+2, err)
+			return nil, false, fmt.Errorf("%s is damaged in line %d (%w): restore the file from a copy, or train anew under another run name", path, i+2, err)
 		}
 		rows = append(rows, row)
 	}

@@ -9,6 +9,31 @@
 //
 // Writer is the writing side and Run the reading side: any number of readers may look while one process writes.
 // Files are replaced whole or grow by whole rows, so a reader never sees half of anything that matters.
+//
+// # What agrees
+//
+// Log, checkpoints and result agree by one rule, which the training checks whenever it opens a run for work, before it
+// changes anything:
+//
+//  1. The newest checkpoint, checkpoint/last, knows its step and how many steps it is after the last row; the rows end
+//     with that row.
+//  2. The rows are of all the steps where an evaluation was due, none left out.
+//  3. checkpoint/best is the checkpoint of the best row, see [Best].
+//  4. A result that says that the run is completed is of the last row.
+//
+// An evaluation keeps it by the order of its writes. The new checkpoint is made whole under another name, flushed to
+// disk; the row is appended; the checkpoint takes its place as last, and then, if the row is the best one, as best;
+// after the last row comes the result. So a crash leaves one of three states that break the rule, and each is mended:
+//
+//   - a row that the newest checkpoint does not know: it is dropped, and the training makes it again, to the bit. So are more rows,
+//     if an older checkpoint was put back, or the newest was lost and the training goes on from the best; a result of
+//     the end is marked as interrupted before its rows go.
+//   - a best checkpoint missing or that of an earlier row, where the best row is the newest checkpoint's: that is kept
+//     as the best one.
+//   - a run at its end without its result, or a best row without its test error: they are made.
+//
+// Anything else did not come from a crash: files were edited, deleted, put back or damaged. Then the run is refused
+// with a sentence that says what is whole and what to do, and nothing is changed.
 package runs
 
 import (
@@ -124,6 +149,25 @@ func Best(rows []Row) (Row, bool) {
 	return best, found
 }
 
+// Refuse returns an error that names the differing keys if the run's recipe is another one than asked.
+func (r *Run) Refuse(asked Recipe) error { return sameRecipe(r.Dir, r.Recipe, asked) }
+
+// Finished reports whether the run was trained to its end. A result that says so counts only if it is of the last row;
+// without a log it is believed where there are no checkpoints, of which the log would be a part: that is a record.
+func (r *Run) Finished() bool {
+	if r.Result == nil || !r.Result.Completed {
+		return false
+	}
+	if len(r.Rows) == 0 {
+		_, err := os.Stat(r.CheckpointDir())
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return r.Rows[len(r.Rows)-1].Step == r.Result.Steps
+}
+
+// interrupted is the status of a run that did not end in order.
+const interrupted = "interrupted"
+
 // Status is "running" while a process holds the run's lock, else how the run last ended ("finished", "stopped",
 // "diverged"), or "interrupted" when it never ended in order.
 func (r *Run) Status() string {
@@ -133,5 +177,5 @@ func (r *Run) Status() string {
 	case r.Result != nil:
 		return r.Result.Status
 	}
-	return "interrupted"
+	return interrupted
 }

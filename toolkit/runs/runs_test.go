@@ -152,6 +152,39 @@ func TestTruncateAfter(t *testing.T) {
 	requireRows(t, rows[1:2], run.Rows)
 }
 
+// A result of the end does not stay beside rows that are not those of the end.
+func TestTruncationReopensTheResult(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	w, err := Create(dir, small(t))
+	require.NoError(t, err)
+	for _, row := range rows[:3] {
+		require.NoError(t, w.Append(row))
+	}
+	result := Result{Completed: true, Status: "finished", Steps: 32, Epochs: 2, BestEpoch: 1.5, ValidationError: 30, TestError: 33, WallSeconds: 9}
+	require.NoError(t, w.WriteResult(result))
+	require.NoError(t, w.TruncateAfter(32))
+	run, err := Open(dir)
+	require.NoError(t, err)
+	require.True(t, run.Finished())
+	require.Equal(t, result, *run.Result)
+
+	require.NoError(t, w.TruncateAfter(16))
+	require.NoError(t, w.Close())
+	run, err = Open(dir)
+	require.NoError(t, err)
+	require.False(t, run.Finished())
+	require.Equal(t, Result{Status: "interrupted", Steps: 16, Epochs: 1, BestEpoch: 1, ValidationError: 40, TestError: 41, WallSeconds: 9}, *run.Result)
+	requireRows(t, rows[:1], run.Rows)
+
+	// Nor is a run finished whose log was cut by other hands; a record without log and checkpoints is.
+	run.Result = &result
+	require.False(t, run.Finished())
+	run.Rows = nil
+	require.True(t, run.Finished())
+	require.NoError(t, os.Mkdir(run.CheckpointDir(), 0o755))
+	require.False(t, run.Finished())
+}
+
 func TestAnotherRecipeIsRefusedByItsKeys(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	write(t, dir)

@@ -5,31 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"stochdepth/toolkit/internal/disk"
 )
 
 // Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
 type Writer struct {
 	dir  string
 	lock *lock
-	log  *os.File // epochs.tsv, for appending
+	log  *os.File // epochs.tsv, for appending; nil before the first change
 	size int64    // of the whole rows in log, bytes
 	rows []Row
+	torn bool // the file has a torn row after these
 }
 
 // Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe and
-// loads its rows. It returns ErrLocked if another process writes the run, and an error that names the differing keys
+// loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the run, and an error that names the differing keys
 // if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
 // comes, on other machines after a minute.
 func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := disk.MkdirAll(dir); err != nil {
 		return nil, WriteError(dir, err)
 	}
 	w := &Writer{dir: dir}
@@ -45,15 +49,8 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 	if err := w.claim(recipe); err != nil {
 		return nil, err
 	}
-	rows, torn, err := readRows(w.path(rowsFile))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(w.path(rowsFile)); err != nil || torn {
-		return w, w.rewrite(rows)
-	}
-	w.rows = rows
-	return w, w.openLog()
+	w.rows, w.torn, err = readRows(w.path(rowsFile))
+	return w, err
 }
 
 // claim writes the recipe into a new folder, or checks that the folder has this recipe.
@@ -66,9 +63,13 @@ func (w *Writer) claim(recipe Recipe) error {
 	if err != nil {
 		return err
 	}
-	if differences := Differences(there, recipe); len(differences) > 0 {
+	return sameRecipe(w.dir, there, recipe)
+}
+
+func sameRecipe(dir string, there, asked Recipe) error {
+	if differences := Differences(there, asked); len(differences) > 0 {
 		return fmt.Errorf("the run %s has another recipe (%s; the run's value first): choose another run name, or the run's settings",
-			w.dir, strings.Join(differences, "; "))
+			dir, strings.Join(differences, "; "))
 	}
 	return nil
 }
@@ -95,13 +96,16 @@ func (w *Writer) Append(row Row) error {
 	if err := w.lock.check(); err != nil {
 		return err
 	}
+	if err := w.openLog(); err != nil {
+		return err
+	}
 	line := row.line()
-	_, err := w.log.WriteString(line)
+	err := disk.Write(w.log, []byte(line))
 	if err == nil {
 		err = w.log.Sync()
 	}
 	if err != nil {
-		w.log.Truncate(w.size) // if this fails too, the torn row is dropped by the next reader
+		disk.Truncate(w.log, w.size) // if this fails too, the torn row is dropped by the next reader
 		return w.explain(rowsFile, err)
 	}
 	w.size += int64(len(line))
@@ -109,16 +113,38 @@ func (w *Writer) Append(row Row) error {
 	return nil
 }
 
-// TruncateAfter drops the rows of steps after step: a run resumed from an older checkpoint writes them anew.
+// TruncateAfter drops the rows of steps after step: a run resumed from an older checkpoint writes them anew. A result
+// that says that the run is completed, at a later step, says so no longer; it is changed first, so that no crash
+// leaves it beside fewer rows.
 func (w *Writer) TruncateAfter(step int64) error {
 	keep := len(w.rows)
 	for keep > 0 && w.rows[keep-1].Step > step {
 		keep--
 	}
-	if keep == len(w.rows) {
+	if err := w.reopenResult(w.rows[:keep], step); err != nil {
+		return err
+	}
+	if keep == len(w.rows) && !w.torn {
 		return nil
 	}
 	return w.rewrite(w.rows[:keep])
+}
+
+// reopenResult makes the result that of a run which was interrupted at step, with these rows, if it says that the run
+// was completed later.
+func (w *Writer) reopenResult(rows []Row, step int64) error {
+	result, err := readResult(w.path(resultFile))
+	if err != nil || result == nil || !result.Completed || result.Steps <= step {
+		return err
+	}
+	perEpoch := float64(result.Steps) / result.Epochs
+	result.Completed, result.Status, result.Message = false, interrupted, ""
+	result.Steps, result.Epochs = step, float64(step)/perEpoch
+	result.BestEpoch, result.ValidationError, result.TestError = math.NaN(), math.NaN(), math.NaN()
+	if best, ok := Best(rows); ok {
+		result.BestEpoch, result.ValidationError, result.TestError = best.Epoch, best.ValidationError, best.TestError
+	}
+	return w.WriteResult(*result)
 }
 
 // SetTestError adds the test error, in percent, to the row of a step that was not evaluated on the test part.
@@ -167,22 +193,32 @@ func (w *Writer) rewrite(rows []Row) error {
 	if err := WriteFileAtomic(w.path(rowsFile), []byte(text.String())); err != nil {
 		return w.explain(rowsFile, err)
 	}
-	w.rows = rows
-	return w.openLog()
-}
-
-// openLog opens epochs.tsv, which holds whole rows only, at its end.
-func (w *Writer) openLog() error {
+	w.rows, w.torn = rows, false
 	if w.log != nil {
 		w.log.Close()
+		w.log = nil
+	}
+	return nil
+}
+
+// openLog opens epochs.tsv, which then holds whole rows only, at its end.
+func (w *Writer) openLog() error {
+	if w.log != nil {
+		return nil
+	}
+	path := w.path(rowsFile)
+	if _, err := os.Stat(path); err != nil || w.torn || len(w.rows) == 0 { // an empty log may lack its header
+		if err := w.rewrite(w.rows); err != nil {
+			return err
+		}
 	}
 	var err error
-	if w.log, err = os.OpenFile(w.path(rowsFile), os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
-		return WriteError(w.path(rowsFile), err)
+	if w.log, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return WriteError(path, err)
 	}
 	info, err := w.log.Stat()
 	if err != nil {
-		return WriteError(w.path(rowsFile), err)
+		return WriteError(path, err)
 	}
 	w.size = info.Size()
 	return nil

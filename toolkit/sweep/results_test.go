@@ -21,7 +21,7 @@ func finish(t *testing.T, root string, job Job, rows ...runs.Row) {
 	for _, row := range rows {
 		require.NoError(t, w.Append(row))
 	}
-	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100}))
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100, Steps: rows[len(rows)-1].Step}))
 	require.NoError(t, w.Close())
 }
 

@@ -77,7 +77,7 @@ func statusOf(job Job, dir string) Status {
 		return status
 	}
 	switch ended := run.Status(); {
-	case run.Result != nil && run.Result.Completed: // also while another process looks whether it is
+	case run.Finished(): // also while another process looks whether it is
 		status.State = Done
 	case ended == "running":
 		status.State = Running

@@ -1,12 +1,8 @@
 package training
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
-	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
@@ -25,19 +21,6 @@ const (
 	Last = "last"
 	Best = "best"
 )
-
-// position is what a checkpoint holds besides the variables: where the run is, and what the row in
-// progress has gathered. Random streams need no state: they follow from seed and step.
-type position struct {
-	Step    int64             `json:"step"`
-	Seconds float64           `json:"seconds"` // of training so far
-	Row     gathered          `json:"row"`
-	Files   map[string]string `json:"files"` // SHA-256 of GoMLX's files
-
-	Normalization dataset.Normalization `json:"normalization"`
-}
-
-const positionFile = "position.json"
 
 // checkpoints saves and restores a model in a run's checkpoint folder, in GoMLX's format. A
 // checkpoint is a folder that is written whole under another name and then renamed.
@@ -49,136 +32,216 @@ type checkpoints struct {
 func (c *checkpoints) path(name string) string { return filepath.Join(c.dir, name) }
 
 // save makes the model and position the newest checkpoint. After an error the one before is intact.
-func (c *checkpoints) save(m *Model, p position) (err error) {
-	work := c.path("work")
+func (c *checkpoints) save(m *Model, p position) error {
+	if err := c.prepare(m, p, false); err != nil {
+		return err
+	}
+	return c.publish(false)
+}
+
+// The folders in which checkpoints are prepared.
+const (
+	work     = "work"
+	workBest = "work-best"
+)
+
+// prepare writes a checkpoint whole, and flushes it to disk, under another name; best says that it will also be that of
+// the best epoch. After an error nothing is left of it.
+func (c *checkpoints) prepare(m *Model, p position, best bool) (err error) {
+	work := c.path(work)
 	p.Normalization = m.Normalization
 	defer func() {
 		if err != nil {
-			os.RemoveAll(work)
+			c.discard()
 			err = runs.WriteError(c.path(Last), err)
 		}
 	}()
 	if c.handler == nil {
-		if err := os.RemoveAll(work); err != nil {
+		if err := disk.RemoveAll(work); err != nil {
 			return err
 		}
+	}
+	if err := disk.MkdirAll(work); err != nil { // before GoMLX does, whose folders are more private
+		return err
+	}
+	if c.handler == nil {
 		c.handler, err = checkpoint.Build(m.Store).Dir(work).WithCompression(checkpoint.BinUncompressed).ExcludeAllParams().Done()
 		if err != nil {
 			return err
 		}
 	}
-	if err := os.MkdirAll(work, 0o755); err != nil {
-		return err
-	}
-	if err := c.handler.Save(); err != nil {
+	if err := disk.Change("save", work, c.handler.Save); err != nil {
 		return err
 	}
 	if p.Files, err = hashAndSync(work); err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(p, "", "  ")
+	data, err := p.encode()
 	if err != nil {
 		return err
 	}
-	if err := runs.WriteFileAtomic(filepath.Join(work, positionFile), append(data, '\n')); err != nil {
+	if err := runs.WriteFileAtomic(filepath.Join(work, positionFile), data); err != nil {
 		return err
 	}
-	return c.replace(Last, work)
+	if best {
+		return c.share(work)
+	}
+	return nil
 }
 
-// keepBest makes the newest checkpoint also that of the best epoch. The files are shared, not copied.
-func (c *checkpoints) keepBest() error {
-	work := c.path("work-best")
-	if err := os.RemoveAll(work); err != nil {
+// discard removes what was prepared.
+func (c *checkpoints) discard() {
+	disk.RemoveAll(c.path(work))
+	disk.RemoveAll(c.path(workBest))
+}
+
+// share prepares the best checkpoint from another. The files are shared, not copied, if the file system can.
+func (c *checkpoints) share(dir string) error {
+	work := c.path(workBest)
+	if err := disk.RemoveAll(work); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(work, 0o755); err != nil {
-		return runs.WriteError(work, err)
+	if err := disk.MkdirAll(work); err != nil {
+		return err
 	}
-	files, err := os.ReadDir(c.path(Last))
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
-		if err := os.Link(filepath.Join(c.path(Last), file.Name()), filepath.Join(work, file.Name())); err != nil {
-			return runs.WriteError(work, err)
+		if err := disk.LinkOrCopy(filepath.Join(dir, file.Name()), filepath.Join(work, file.Name())); err != nil {
+			return err
 		}
 	}
-	return c.replace(Best, work)
+	disk.Sync(work)
+	return nil
 }
 
-// replace puts the folder work in the place of a checkpoint. A crash in between leaves the old one
-// beside it, where find looks too.
-func (c *checkpoints) replace(name, work string) error {
-	old := c.path(name + ".old")
-	if err := os.RemoveAll(old); err != nil {
-		return err
+// publish puts what was prepared in the place of the newest checkpoint and then, if it is that of the best epoch, of
+// the best one.
+func (c *checkpoints) publish(best bool) error {
+	if err := c.replace(Last, c.path(work)); err != nil {
+		return runs.WriteError(c.path(Last), err)
 	}
-	if err := os.Rename(c.path(name), old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if best {
+		return runs.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
 	}
-	if err := os.Rename(work, c.path(name)); err != nil {
-		return err
-	}
-	return os.RemoveAll(old)
+	return nil
 }
+
+// keepBest makes the newest checkpoint also that of the best epoch.
+func (c *checkpoints) keepBest() error {
+	if err := c.share(c.path(Last)); err != nil {
+		return runs.WriteError(c.path(Best), err)
+	}
+	return runs.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
+}
+
+// replace puts the folder work in the place of a checkpoint. At any time the old one or the new one is there, under its
+// name or, between the renames, the old one beside it, where find looks too.
+func (c *checkpoints) replace(name, work string) error {
+	path, old := c.path(name), c.path(name+oldSuffix)
+	whole, err := isCheckpoint(path)
+	switch {
+	case err != nil:
+		return err
+	case whole:
+		if err := disk.RemoveAll(old); err != nil {
+			return err
+		}
+		if err := disk.Rename(path, old); err != nil {
+			return err
+		}
+	default: // the old one may be the only one
+		if err := disk.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	if err := disk.Rename(work, path); err != nil {
+		return err
+	}
+	disk.Sync(c.dir)
+	return disk.RemoveAll(old)
+}
+
+// tidy removes what a crash left: checkpoints in preparation, and old ones beside their successors. An old one whose
+// successor did not arrive gets its name back.
+func (c *checkpoints) tidy() error {
+	c.discard()
+	for _, name := range []string{Last, Best} {
+		path, old := c.path(name), c.path(name+oldSuffix)
+		if dir, err := c.find(name); err != nil {
+			return err
+		} else if dir == old {
+			if err := disk.RemoveAll(path); err != nil {
+				return runs.WriteError(path, err)
+			}
+			if err := disk.Rename(old, path); err != nil {
+				return runs.WriteError(path, err)
+			}
+		}
+		if err := disk.RemoveAll(old); err != nil {
+			return runs.WriteError(old, err)
+		}
+	}
+	return nil
+}
+
+// oldSuffix marks a checkpoint that is being replaced.
+const oldSuffix = ".old"
+
+// isCheckpoint reports whether a folder holds a checkpoint. That it cannot be read is an error.
+func isCheckpoint(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, positionFile))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, unreadable(dir, err)
+}
+
+// unreadable says that a checkpoint may be whole, but cannot be read.
+func unreadable(dir string, err error) error {
+	var reason *fs.PathError
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	return fmt.Errorf("%w %s (%w): make it readable and start the same command again", errUnreadable, dir, err)
+}
+
+var errUnreadable = errors.New("cannot read the checkpoint")
 
 // find returns the folder of a checkpoint, or "" if there is none.
-func (c *checkpoints) find(name string) string {
-	for _, dir := range []string{c.path(name), c.path(name + ".old")} {
-		if _, err := os.Stat(filepath.Join(dir, positionFile)); err == nil {
-			return dir
+func (c *checkpoints) find(name string) (string, error) {
+	for _, dir := range []string{c.path(name), c.path(name + oldSuffix)} {
+		if found, err := isCheckpoint(dir); err != nil || found {
+			return dir, err
 		}
 	}
-	return ""
+	return "", nil
 }
 
-// restore loads a checkpoint into the model, after checking its files. Without one it reports false.
-func (c *checkpoints) restore(m *Model, name string) (p position, found bool, err error) {
-	dir := c.find(name)
-	if dir == "" {
-		return position{}, false, nil
+// read returns a checkpoint's folder and position, after checking all of its files; "" if there is none.
+func (c *checkpoints) read(name string) (dir string, p position, err error) {
+	if dir, err = c.find(name); err != nil || dir == "" {
+		return "", position{}, err
 	}
-	if p, err = readPosition(dir); err == nil {
-		err = load(m.Store, dir)
+	p, err = readPosition(dir)
+	return dir, p, err
+}
+
+// restore loads the checkpoint in a folder into the model.
+func (c *checkpoints) restore(m *Model, dir string, p position) error {
+	if err := load(m.Store, dir); err != nil {
+		return fmt.Errorf("the checkpoint %s is %w (%w): restore this folder from a copy, or train anew under another run name", dir, errDamaged, err)
 	}
-	if err != nil {
-		return position{}, false, fmt.Errorf("the checkpoint %s is damaged (%w): delete this folder to go on from %s, the rows after it are then made again",
-			dir, err, c.alternative(name))
-	}
+	m.survival = nil                   // as the checkpoint has it
 	if len(p.Normalization.Mean) > 0 { // an imported network may have been trained on other images
 		m.Normalization = p.Normalization
 	}
-	return p, true, nil
-}
-
-// alternative says what a run goes on from when a checkpoint is deleted.
-func (c *checkpoints) alternative(name string) string {
-	if name == Last {
-		if dir := c.find(Best); dir != "" {
-			if p, err := readPosition(dir); err == nil {
-				return fmt.Sprintf("the checkpoint of the best epoch (step %d)", p.Step)
-			}
-		}
-	}
-	return "the beginning"
-}
-
-// readPosition reads a checkpoint's position and checks that its files are what was written.
-func readPosition(dir string) (p position, err error) {
-	data, err := os.ReadFile(filepath.Join(dir, positionFile))
-	if err != nil {
-		return p, err
-	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return p, fmt.Errorf("%s does not parse", positionFile)
-	}
-	for name, sum := range p.Files {
-		if have, err := hash(filepath.Join(dir, filepath.Base(name))); err != nil || have != sum {
-			return p, fmt.Errorf("%s is missing, cut or altered", name)
-		}
-	}
-	return p, nil
+	return nil
 }
 
 // load reads the variables of a checkpoint. Those the store has must be there in the same shape; the
@@ -213,42 +276,4 @@ func load(store *model.Store, dir string) error {
 		}
 	}
 	return nil
-}
-
-// hashAndSync flushes the files of a folder to disk and returns their SHA-256.
-func hashAndSync(dir string) (map[string]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	sums := make(map[string]string)
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name())
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		err = file.Sync()
-		file.Close()
-		if err != nil {
-			return nil, err
-		}
-		if sums[entry.Name()], err = hash(path); err != nil {
-			return nil, err
-		}
-	}
-	return sums, nil
-}
-
-func hash(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

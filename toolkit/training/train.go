@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"syscall"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -38,11 +37,15 @@ var ErrDiverged = errors.New("diverged")
 
 // Train makes a run, or goes on with one, to its end: every epoch's minibatches with their gates,
 // an evaluation on the validation and test parts, a row of the log, a checkpoint. The validation error
-// alone chooses the best epoch. It returns the run as it then is, also with ErrStopped.
+// alone chooses the best epoch. It returns the run as it then is, also with ErrStopped. A run that is finished is
+// returned as it is, and not a file of it changes.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
 	if err := o.check(); err != nil {
 		return nil, err
+	}
+	if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+		return run, err
 	}
 	data, err := LoadData(o.Recipe, o.DataRoot)
 	if err != nil {
@@ -64,6 +67,11 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 			return nil, err
 		}
 	}
+	return trainModel(ctx, b, o, data, model, started)
+}
+
+// trainModel is Train with a model of initial weights.
+func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset.Data, model *Model, started time.Time) (*runs.Run, error) {
 	writer, err := runs.Create(o.Dir, o.Recipe)
 	if err != nil {
 		return nil, err
@@ -79,12 +87,15 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if err := s.resume(); err != nil {
 		return nil, err
 	}
-	err = s.train(ctx)
-	if resultErr := writer.WriteResult(s.result(err)); resultErr != nil {
-		if errors.Is(err, syscall.ENOSPC) { // it says what to do already
-			return nil, err
+	if s.at.Step == s.steps { // another process may have finished it meanwhile, or it was mended
+		if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+			return run, err
 		}
-		return nil, errors.Join(err, resultErr)
+	}
+	err = s.train(ctx)
+	resultErr := writer.WriteResult(s.result(err))
+	if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrDiverged) { // else the first error says it all
+		err = errors.Join(err, resultErr)
 	}
 	run, openErr := runs.Open(o.Dir)
 	return run, errors.Join(err, openErr)
@@ -117,8 +128,10 @@ type session struct {
 	checkpoints checkpoints
 	batches     *Batches
 	schedule    optimizer.Schedule
+	evaluated   evaluations
 
 	at             position // step is the number of steps done
+	saved          position // of the newest checkpoint
 	steps          int64    // of the whole run
 	started        time.Time
 	commit         string // of the source, when the session began
@@ -130,39 +143,6 @@ type session struct {
 	evaluationTime time.Duration
 }
 
-// resume restores the newest checkpoint, or else the best epoch's, and makes the log agree with it.
-func (s *session) resume() error {
-	r := s.Recipe
-	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
-	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
-	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(),
-		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
-	s.compiled = make(map[int]bool)
-	for _, name := range []string{Last, Best} {
-		p, found, err := s.checkpoints.restore(s.model, name)
-		if err != nil {
-			return err
-		}
-		if !found {
-			continue
-		}
-		s.at = p
-		if name == Best { // the newest was lost
-			if err := s.checkpoints.save(s.model, p); err != nil {
-				return err
-			}
-		}
-		break
-	}
-	// A crash before the first checkpoint can leave one row behind; more rows are a record that came
-	// without its checkpoints, from git for example, and is not to be overwritten.
-	if s.at.Step == 0 && len(s.writer.Rows()) > 1 {
-		return fmt.Errorf("the run %s is a record without checkpoints, so it cannot go on: choose another run name, or delete the folder to train it anew", s.Dir)
-	}
-	s.firstStep = s.at.Step
-	return s.writer.TruncateAfter(s.at.Step)
-}
-
 // train runs the steps that are left, and the evaluation if the run was stopped during the last one.
 func (s *session) train(ctx context.Context) error {
 	for s.at.Step < s.steps || s.at.Row.Steps > 0 {
@@ -172,7 +152,7 @@ func (s *session) train(ctx context.Context) error {
 		if err := s.trainUntilEvaluation(ctx); err != nil {
 			return err
 		}
-		if ctx.Err() != nil && !s.evaluationDue() {
+		if ctx.Err() != nil && !s.evaluated.due(s.at.Step) {
 			return s.stop(ctx)
 		}
 		if err := s.evaluate(ctx); err != nil {
@@ -190,19 +170,10 @@ func (s *session) orStop(ctx context.Context, err error) error {
 	return err
 }
 
-// evaluationDue reports whether the run is at the end of an epoch, or, where the recipe has steps
-// between evaluations, at a multiple of these or at the end.
-func (s *session) evaluationDue() bool {
-	if every := int64(s.Recipe.EvaluateEvery); every > 0 {
-		return s.at.Step%every == 0 || s.at.Step == s.steps
-	}
-	return s.at.Step%s.batches.PerEpoch() == 0
-}
-
 // trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled. While
 // the device computes a step, the host waits for the one before and prepares the next.
 func (s *session) trainUntilEvaluation(ctx context.Context) error {
-	if s.at.Row.Steps > 0 && s.evaluationDue() {
+	if s.at.Row.Steps > 0 && s.evaluated.due(s.at.Step) {
 		return nil // stopped during the evaluation
 	}
 	var pending func() (Outcome, error)
@@ -215,14 +186,14 @@ func (s *session) trainUntilEvaluation(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if math.IsNaN(outcome.Loss) || math.IsInf(outcome.Loss, 0) {
-			return s.diverged(outcome.Loss)
+		if !isFinite(outcome.Loss) {
+			return s.diverged(fmt.Sprintf("the loss became %g", outcome.Loss))
 		}
 		s.at.Row.add(outcome)
 		return nil
 	}
 	clock := time.Now()
-	for first := true; first || !s.evaluationDue(); first = false {
+	for first := true; first || !s.evaluated.due(s.at.Step); first = false {
 		if ctx.Err() != nil {
 			break
 		}
@@ -276,19 +247,23 @@ func (s *session) learningRate(step int64) float64 {
 }
 
 // evaluate measures the validation and test errors, appends the row, and saves the checkpoint; it
-// keeps the checkpoint as the best one if no validation error before was as low.
+// keeps the checkpoint as the best one if no validation error before was as low. Nothing is written
+// of a network that is broken.
 func (s *session) evaluate(ctx context.Context) error {
 	s.report("evaluating", nil)
 	clock := time.Now()
-	validation, err := s.model.Evaluate(ctx, s.data.Validation)
+	validation, err := s.score(ctx, "validation", s.data.Validation)
 	if err != nil {
 		return err
 	}
 	test := Score{Error: math.NaN()}
 	if every := max(1, s.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
-		if test, err = s.model.Evaluate(ctx, s.data.Test); err != nil {
+		if test, err = s.score(ctx, "test", s.data.Test); err != nil {
 			return err
 		}
+	}
+	if err := s.refuseBroken(); err != nil {
+		return err
 	}
 	g := s.at.Row
 	row := runs.Row{
@@ -300,17 +275,8 @@ func (s *session) evaluate(ctx context.Context) error {
 		OpenBlocksMean: g.meanOpen(), GradientMagnitude: g.meanGradient(),
 		Seconds: s.at.Seconds,
 	}
-	if err := s.writer.Append(row); err != nil {
+	if err := s.record(row); err != nil {
 		return err
-	}
-	s.at.Row = gathered{}
-	if err := s.checkpoints.save(s.model, s.at); err != nil {
-		return err
-	}
-	if best, _ := runs.Best(s.writer.Rows()); best.Step == row.Step {
-		if err := s.checkpoints.keepBest(); err != nil {
-			return err
-		}
 	}
 	s.evaluations++
 	s.evaluationTime += time.Since(clock)
@@ -318,38 +284,82 @@ func (s *session) evaluate(ctx context.Context) error {
 	return nil
 }
 
-// testBest measures the test error of the best epoch, the number to report, if it is not known yet.
+// score evaluates a part of the data. A loss that is no number is an error.
+func (s *session) score(ctx context.Context, name string, part dataset.View) (Score, error) {
+	score, err := s.model.Evaluate(ctx, part)
+	if err == nil && !isFinite(score.Loss) {
+		err = s.diverged(fmt.Sprintf("the loss of the %s images became %g", name, score.Loss))
+	}
+	return score, err
+}
+
+// record writes a row and the checkpoint of its step, in the order that package runs tells.
+func (s *session) record(row runs.Row) error {
+	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+		return err
+	}
+	before, found := runs.Best(s.writer.Rows())
+	best := !found || row.ValidationError < before.ValidationError
+	next := s.at
+	next.Row = gathered{}
+	if err := s.checkpoints.prepare(s.model, next, best); err != nil {
+		return err
+	}
+	if err := s.writer.Append(row); err != nil {
+		s.checkpoints.discard()
+		return err
+	}
+	s.at = next
+	if err := s.checkpoints.publish(best); err != nil {
+		return err
+	}
+	s.saved = s.at
+	return nil
+}
+
+// refuseBroken is an error if the network's variables are no longer finite.
+func (s *session) refuseBroken() error {
+	variable, err := s.model.broken()
+	if err == nil && variable != "" {
+		err = s.diverged(fmt.Sprintf("the variable %s grew beyond all bounds", variable))
+	}
+	return err
+}
+
+// testBest measures the test error of the best epoch, the number to report, if it is not known yet. The
+// model then is as the best epoch left it.
 func (s *session) testBest(ctx context.Context) error {
 	best, ok := runs.Best(s.writer.Rows())
 	if !ok || !math.IsNaN(best.TestError) {
 		return nil
 	}
 	s.report("evaluating", nil)
-	run, err := runs.Open(s.Dir)
+	dir, p, err := s.checkpoints.choose(&runs.Run{Dir: s.Dir, Name: s.Dir, Rows: s.writer.Rows()}, Best)
 	if err != nil {
 		return err
 	}
-	model, step, err := Restore(s.backend, run, Best, s.data)
-	if err != nil {
+	if err := s.checkpoints.restore(s.model, dir, p); err != nil {
 		return err
 	}
-	if step != best.Step {
-		return fmt.Errorf("the run %s has lost the checkpoint of its best epoch, so its test error cannot be measured: delete the folder to train it anew", s.Dir)
-	}
-	test, err := model.Evaluate(ctx, s.data.Test)
+	test, err := s.model.Evaluate(ctx, s.data.Test)
 	if err != nil {
 		return err
 	}
 	return s.writer.SetTestError(best.Step, test.Error)
 }
 
-// stop saves a checkpoint in the middle of an epoch.
+// stop saves a checkpoint in the middle of an epoch, if it has not the one of this step.
 func (s *session) stop(ctx context.Context) error {
 	if err := s.writer.Check(); err != nil { // another machine goes on with the run
 		return err
 	}
-	if err := s.checkpoints.save(s.model, s.at); err != nil {
-		return err
+	if s.at.Step != s.saved.Step || s.at.Row != s.saved.Row {
+		if err := s.refuseBroken(); err != nil {
+			return err
+		}
+		if err := s.checkpoints.save(s.model, s.at); err != nil {
+			return err
+		}
 	}
 	why := ""
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -358,9 +368,14 @@ func (s *session) stop(ctx context.Context) error {
 	return fmt.Errorf("%w%s at step %d of %d: start the same command again to go on", ErrStopped, why, s.at.Step, s.steps)
 }
 
-func (s *session) diverged(loss float64) error {
-	return fmt.Errorf("the run %w: the loss became %g after step %d; the last good checkpoint is kept; try a lower learning rate, or a warm-up, in a new run",
-		ErrDiverged, loss, s.at.Step)
+// diverged is the error of a run whose loss or variables are no longer numbers.
+func (s *session) diverged(what string) error {
+	kept := "no checkpoint was made yet"
+	if dir, p, err := s.checkpoints.read(Last); err == nil && dir != "" {
+		kept = fmt.Sprintf("the last good checkpoint is kept, of step %d", p.Step)
+	}
+	return fmt.Errorf("the run %w: %s after step %d; %s; try a lower learning rate, or a warm-up, in a new run",
+		ErrDiverged, what, s.at.Step, kept)
 }
 
 // report calls OnProgress.

@@ -195,7 +195,7 @@ func TestResume(t *testing.T) {
 
 		r := tiny(t)
 		_, err = train(t, context.Background(), whole, r, nil)
-		require.ErrorContains(t, err, "is missing, cut or altered): delete this folder to go on from the checkpoint of the best epoch (step ")
+		require.ErrorContains(t, err, "is missing, cut or altered: restore this folder from a copy, or delete the folder ")
 		after, err := runs.Open(whole)
 		require.NoError(t, err)
 		require.Equal(t, alone.Rows, after.Rows, "nothing is lost")
@@ -248,7 +248,7 @@ func TestDivergence(t *testing.T) {
 	r.LearningRate, r.WarmupEpochs, r.WarmupRate = 1e30, 1, 0.1
 	run, err := train(t, context.Background(), dir, r, nil)
 	require.ErrorIs(t, err, training.ErrDiverged)
-	require.ErrorContains(t, err, "the last good checkpoint is kept; try a lower learning rate")
+	require.ErrorContains(t, err, "the last good checkpoint is kept, of step 3; try a lower learning rate")
 	require.Equal(t, "diverged", run.Result.Status)
 	require.Len(t, run.Rows, 1)
 	require.FileExists(t, filepath.Join(dir, "checkpoint", "last", "position.json"))

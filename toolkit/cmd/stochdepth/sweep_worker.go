@@ -44,9 +44,6 @@ const compilePatience = 3 * time.Second
 
 // carryOut trains a run and says how that ended.
 func carryOut(ctx context.Context, o sweep.Order, maxTime time.Duration, report func(sweep.Report)) sweep.Report {
-	if run, err := runs.Open(o.Dir); err == nil && run.Result != nil && run.Result.Completed {
-		return sweep.Report{End: sweep.Finished, Message: watch.Result(run)} // by another process meanwhile
-	}
 	b, err := backend.Open()
 	if err != nil {
 		return sweep.Report{End: sweep.Error, Message: err.Error()}

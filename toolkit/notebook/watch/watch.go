@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
@@ -43,18 +42,6 @@ func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64
 		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
 	}
 	bar := notebook.NewBar(0, filepath.Base(dir), "steps")
-	if done, err := runs.Open(dir); err == nil && done.Result != nil && done.Result.Completed {
-		if differ := runs.Differences(done.Recipe, recipe); len(differ) > 0 {
-			return nil, fmt.Errorf("%s is trained already, by another recipe (%s): choose another name, or delete its folder", done.Name, strings.Join(differ, "; "))
-		}
-		bar.Set(done.Result.Steps, "")
-		said := Result(done)
-		if os.Getenv(notebook.EnvHeadless) == "" {
-			said += " (trained before: delete its folder to train it again)"
-		}
-		bar.Done(said)
-		return done, curve.Done(draw)
-	}
 	b, err := backend.Open()
 	if err != nil {
 		return nil, err
@@ -64,8 +51,9 @@ func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64
 	defer removeButton()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	report := Progress(bar)
+	report, trained := Progress(bar), false
 	run, err := training.Train(ctx, b, training.Options{Dir: dir, Recipe: recipe, OnProgress: func(p training.Progress) {
+		trained = true
 		report(p)
 		if p.Step < p.Steps && float64(p.Step) >= part*float64(p.Steps) {
 			stop()
@@ -74,16 +62,22 @@ func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64
 			curve.Update(draw)
 		}
 	}})
-	if errors.Is(err, training.ErrStopped) {
-		done := run.Result.Steps
+	if errors.Is(err, training.ErrStopped) && run != nil && run.Result != nil {
 		bar.Done("stopped and saved")
-		return nil, &Stopped{Dir: dir, Step: done}
+		return nil, &Stopped{Dir: dir, Step: run.Result.Steps}
 	}
 	if err != nil {
 		bar.Done("not finished")
 		return nil, err
 	}
-	bar.Done(Result(run))
+	said := Result(run)
+	if !trained {
+		bar.Set(run.Result.Steps, "")
+		if os.Getenv(notebook.EnvHeadless) == "" {
+			said += " (trained before: delete its folder to train it again)"
+		}
+	}
+	bar.Done(said)
 	return run, curve.Done(draw)
 }
 

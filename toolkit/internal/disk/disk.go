@@ -1,0 +1,157 @@
+// Package disk makes the changes to the files of a run, one at a time. It is as thin as it looks: it is there so that
+// a test can look at a run's folder as a crash after any of the changes would leave it, and can refuse a change as a
+// full disk or a file system without hard links does.
+package disk
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+)
+
+// Observer is told of every change. Operations are named as the functions of this package, in lower case.
+type Observer struct {
+	Before func(operation, path string) error // its error takes the place of the change
+	After  func(operation, path string)       // of a change that was made
+}
+
+var observer atomic.Pointer[Observer]
+
+// Observe makes o the observer of all changes until end is called. It is for tests.
+func Observe(o Observer) (end func()) {
+	observer.Store(&o)
+	return func() { observer.Store(nil) }
+}
+
+// Change makes a change and tells the observer: for what other packages write.
+func Change(operation, path string, change func() error) error {
+	o := observer.Load()
+	if o != nil && o.Before != nil {
+		if err := o.Before(operation, path); err != nil {
+			return &fs.PathError{Op: operation, Path: path, Err: err}
+		}
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	if o != nil && o.After != nil {
+		o.After(operation, path)
+	}
+	return nil
+}
+
+// MkdirAll is os.MkdirAll for folders that all may read.
+func MkdirAll(path string) error {
+	return Change("mkdirall", path, func() error { return os.MkdirAll(path, 0o755) })
+}
+
+// CreateTemp is os.CreateTemp.
+func CreateTemp(dir, pattern string) (file *os.File, err error) {
+	err = Change("createtemp", filepath.Join(dir, pattern), func() error {
+		file, err = os.CreateTemp(dir, pattern)
+		return err
+	})
+	return file, err
+}
+
+// CreateNew creates a file that is not there yet, else its error is fs.ErrExist.
+func CreateNew(path string) (file *os.File, err error) {
+	err = Change("createnew", path, func() error {
+		file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		return err
+	})
+	return file, err
+}
+
+// Write writes data where the file stands.
+func Write(file *os.File, data []byte) error {
+	return Change("write", file.Name(), func() error {
+		_, err := file.Write(data)
+		return err
+	})
+}
+
+// Writer makes a file's Write an [io.Writer].
+func Writer(file *os.File) io.Writer { return writer{file} }
+
+type writer struct{ file *os.File }
+
+func (w writer) Write(data []byte) (int, error) {
+	if err := Write(w.file, data); err != nil {
+		return 0, err
+	}
+	return len(data), nil
+}
+
+// Truncate is that of a file.
+func Truncate(file *os.File, size int64) error {
+	return Change("truncate", file.Name(), func() error { return file.Truncate(size) })
+}
+
+// Rename is os.Rename; the observer gets the new path.
+func Rename(from, to string) error {
+	return Change("rename", to, func() error { return os.Rename(from, to) })
+}
+
+// Link is os.Link; the observer gets the new path.
+func Link(from, to string) error {
+	return Change("link", to, func() error { return os.Link(from, to) })
+}
+
+// LinkOrCopy gives a file a second name, and on a file system without hard links a copy.
+func LinkOrCopy(from, to string) error {
+	if Link(from, to) == nil {
+		return nil
+	}
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	file, err := CreateNew(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(Writer(file), source)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// Remove is os.Remove.
+func Remove(path string) error {
+	return Change("remove", path, func() error { return os.Remove(path) })
+}
+
+// RemoveAll removes path and all below it, one at a time; that nothing is there is no error.
+func RemoveAll(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		child := filepath.Join(path, entry.Name())
+		if entry.IsDir() {
+			err = RemoveAll(child)
+		} else {
+			err = Remove(child)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Sync makes what happened in a folder, such as a rename, last through a power cut. Some file systems cannot, and the
+// change is made all the same, so there is no error to return.
+func Sync(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}
