@@ -31,7 +31,7 @@ func FuzzChoice(f *testing.F) {
 			_, err := Find(name)
 			require.NoError(t, err)
 			if len(choice.Runs) > 0 {
-				_, err := sources.runs(choice.Runs)
+				_, err := sources.Runs(choice.Runs)
 				require.Error(t, err, "there are no runs")
 			}
 		}

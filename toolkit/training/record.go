@@ -1,0 +1,113 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/runs"
+)
+
+// evaluate measures the validation and test errors, appends the row, and saves the checkpoint; it
+// keeps the checkpoint as the best one if no validation error before was as low. Nothing is written
+// of a network that is broken.
+func (s *session) evaluate(ctx context.Context) error {
+	s.report("evaluating", nil)
+	clock := time.Now()
+	validation, err := s.score(ctx, "validation", s.data.Validation)
+	if err != nil {
+		return err
+	}
+	test := Score{Error: math.NaN()}
+	if every := max(1, s.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
+		if test, err = s.score(ctx, "test", s.data.Test); err != nil {
+			return err
+		}
+	}
+	if err := s.refuseBroken(); err != nil {
+		return err
+	}
+	g := s.at.Row
+	row := runs.Row{
+		Epoch:        float64(s.at.Step) / float64(s.batches.PerEpoch()),
+		Step:         s.at.Step,
+		LearningRate: s.learningRate(s.at.Step - 1),
+		TrainLoss:    g.meanLoss(), TrainError: g.errorPercent(),
+		ValidationError: validation.Error, TestError: test.Error,
+		OpenBlocksMean: g.meanOpen(), GradientMagnitude: g.meanGradient(),
+		Seconds: s.at.Seconds,
+	}
+	if err := s.record(row); err != nil {
+		return err
+	}
+	s.evaluations++
+	s.evaluationTime += time.Since(clock)
+	s.report("training", &row)
+	return nil
+}
+
+// score evaluates a part of the data. A loss that is no number is an error.
+func (s *session) score(ctx context.Context, name string, part dataset.View) (Score, error) {
+	score, err := s.model.Evaluate(ctx, part)
+	if err == nil && !isFinite(score.Loss) {
+		err = s.diverged(fmt.Sprintf("the loss of the %s images became %g", name, score.Loss))
+	}
+	return score, err
+}
+
+// record writes a row and the checkpoint of its step, in the order that package runs tells.
+func (s *session) record(row runs.Row) error {
+	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+		return err
+	}
+	before, found := runs.Best(s.writer.Rows())
+	best := !found || row.ValidationError < before.ValidationError
+	next := s.at
+	next.Row = gathered{}
+	if err := s.checkpoints.prepare(s.model, next, best); err != nil {
+		return err
+	}
+	if err := s.writer.Append(row); err != nil {
+		s.checkpoints.discard()
+		return err
+	}
+	s.at = next
+	if err := s.checkpoints.publish(best); err != nil {
+		return err
+	}
+	s.saved = s.at
+	return nil
+}
+
+// refuseBroken is an error if the network's variables are no longer finite.
+func (s *session) refuseBroken() error {
+	variable, err := s.model.broken()
+	if err == nil && variable != "" {
+		err = s.diverged(fmt.Sprintf("the variable %s grew beyond all bounds", variable))
+	}
+	return err
+}
+
+// testBest measures the test error of the best epoch, the number to report, if it is not known yet. The
+// model then is as the best epoch left it.
+func (s *session) testBest(ctx context.Context) error {
+	best, ok := runs.Best(s.writer.Rows())
+	if !ok || !math.IsNaN(best.TestError) {
+		return nil
+	}
+	s.report("evaluating", nil)
+	dir, p, err := s.checkpoints.choose(&runs.Run{Dir: s.Dir, Name: s.Dir, Rows: s.writer.Rows()}, Best)
+	if err != nil {
+		return err
+	}
+	if err := s.checkpoints.restore(s.model, dir, p); err != nil {
+		return err
+	}
+	test, err := s.model.Evaluate(ctx, s.data.Test)
+	if err != nil {
+		return err
+	}
+	return s.writer.SetTestError(best.Step, test.Error)
+}
