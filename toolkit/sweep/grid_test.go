@@ -42,7 +42,7 @@ func TestExpansion(t *testing.T) {
 		},
 		"other keys, and lists as values": {
 			`{"recipe": "shapes", "name": "mine", "set": {"seed": 7}, "grid": {"milestones": [[0.5], [0.5, 0.75]], "augment": [true], "depth": [8]}}`,
-			[]string{"mine-8-linear-0.8-augment=true-milestones=0.5-s7", "mine-8-linear-0.8-augment=true-milestones=0.5+0.75-s7"},
+			[]string{"mine-8-linear-0.7-augment=true-milestones=0.5-s7", "mine-8-linear-0.7-augment=true-milestones=0.5+0.75-s7"},
 		},
 		"each data set with its own preset": {
 			`{"grid": {"dataset": ["svhn", "cifar10"], "death_rate": [0.5]}}`,
@@ -84,7 +84,7 @@ func TestSweepFileIsRefusedInOneSentence(t *testing.T) {
 		"twice":          {`{"grid": {"death_rate": [0.5, 0.50]}}`, "a value twice: it gives the run it-20-linear-0.5-s1 two times"},
 		"same name":      {`{"grid": {"death_rate": [0.5, 0.5000000000001]}}`, "two runs would have the name it-20-linear-0.5-s1 (death_rate: 0.5, 0.5000000000001)"},
 		"in both":        {`{"set": {"depth": 8}, "grid": {"depth": [8]}}`, "depth is in set and in grid"},
-		"invalid recipe": {`{"grid": {"depth": [8, 9]}}`, "run it-9-linear-0.8-s1: depth 9 is not 6N+2 layers: the nearest are 8 and 14"},
+		"invalid recipe": {`{"grid": {"depth": [8, 9]}}`, "run it-9-linear-0.7-s1: depth 9 is not 6N+2 layers: the nearest are 8 and 14"},
 		"wrong type":     {`{"grid": {"depth": ["deep"]}}`, `depth must be a whole number, not "deep"`},
 		"null":           {`{"grid": {"depth": [null]}}`, "depth: null is no value of a recipe"},
 		"no preset":      {`{"recipe": "shape", "grid": {"depth": [8]}}`, `no recipe "shape" (did you mean "shapes"?)`},
