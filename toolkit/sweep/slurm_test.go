@@ -83,7 +83,7 @@ func TestSlurm(t *testing.T) {
 	t.Setenv("SLURM_CONF", folder+"/slurm/slurm.conf")
 
 	s, err := Read(write(t, "array", `{"recipe": "shapes", "set": {"depth": 8, "train_images": 256, "validation_images": 64, "test_images": 64,
-		"batch_size": 32, "epochs": 25}, "grid": {"death_rate": [0, 0.5], "seed": [1, 2]}}`))
+		"batch_size": 32, "evaluate_every": 0, "epochs": 25}, "grid": {"death_rate": [0, 0.5], "seed": [1, 2]}}`))
 	require.NoError(t, err)
 	runsRoot := filepath.Join(folder, "runs")
 	submit := func() string {

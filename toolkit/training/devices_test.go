@@ -187,7 +187,7 @@ func TestDevicesOfARun(t *testing.T) {
 func TestDevicesErrors(t *testing.T) {
 	b, r := backendtest.Open(t), tiny(t)
 	for devices, sentence := range map[int]string{
-		-1: fmt.Sprintf("a run cannot use -1 devices: there are %d here", b.NumDevices()),
+		-1: "the number of devices is -1: it must be from 0 to 1,024",
 		99: fmt.Sprintf("a run cannot use 99 devices: there are %d here", b.NumDevices()),
 		3:  "3 devices cannot share minibatches of 16 images equally: choose a batch size that is a multiple of 3",
 	} {

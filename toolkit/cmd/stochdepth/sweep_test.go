@@ -54,7 +54,7 @@ func TestInterruptedSweep(t *testing.T) {
 	folder := t.TempDir()
 	sweepFile := filepath.Join(folder, "it.json")
 	require.NoError(t, os.WriteFile(sweepFile, []byte(`{"recipe": "shapes",
-		"set": {"depth": 8, "train_images": 256, "validation_images": 64, "test_images": 64, "batch_size": 32, "epochs": 3, "augment": true},
+		"set": {"depth": 8, "train_images": 256, "validation_images": 64, "test_images": 64, "batch_size": 32, "epochs": 3, "evaluate_every": 0, "augment": true},
 		"grid": {"rule": ["linear", "uniform"], "death_rate": [0, 0.5]}}`), 0o644))
 	together, alone := filepath.Join(folder, "together"), filepath.Join(folder, "alone")
 
