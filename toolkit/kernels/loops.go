@@ -237,13 +237,17 @@ func tiled(height, width, out int) bool {
 // blockCall is the body of a loop that calls one function for its open block and moves on.
 func blockCall(l *loopText, number int) string {
 	of, values := bodies[l.kind], l.values
+	changed := of.results
+	if l.kind == BackwardBlock && l.recompute { // into the memory for one block
+		changed = append([]string{"first", "second"}, changed...)
+	}
 	name := func(of string) string { return fmt.Sprintf("%%block_call%d_%s", number, of) }
 	one, next := value{name("1000"), "i32"}, value{name("1001"), "i32"}
 	returned := append([]value{next}, values[1:]...)
 	var results []value
 	var written []int
 	for i, v := range values {
-		if slices.Contains(of.results, strings.TrimPrefix(v.name, "%"+l.kind)) {
+		if slices.Contains(changed, strings.TrimPrefix(v.name, "%"+l.kind)) {
 			returned[i].name = name(fmt.Sprint(len(results)))
 			results, written = append(results, returned[i]), append(written, i)
 		}
