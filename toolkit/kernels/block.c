@@ -34,6 +34,7 @@ static const float epsilon = 1e-5f;
 
 // --- Memory between the phases of a call, kept for the next ---
 
+// take gets memory, or NULL.
 static float *take(size_t floats, _Atomic(void *) *kept) {
 	size_t bytes = floats * sizeof(float) + 64; // the first line holds the size
 	size_t *memory = atomic_exchange(kept, NULL);
@@ -43,12 +44,16 @@ static float *take(size_t floats, _Atomic(void *) *kept) {
 	}
 	if (!memory) {
 		memory = stochdepth_map(bytes);
+		if (!memory)
+			return NULL;
 		*memory = bytes;
 	}
 	return (float *)((char *)memory + 64);
 }
 
 static void put_back(float *memory, _Atomic(void *) *kept) {
+	if (!memory)
+		return;
 	size_t *old = atomic_exchange(kept, (char *)memory - 64);
 	if (old)
 		stochdepth_unmap(old, *old);
@@ -65,27 +70,30 @@ static size_t padded_size(const convolution *c) { return (size_t)(c->height * c-
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 static int from(const block *b, int part) { return (int)((long)b->batch * part / b->parts); }
 
-static void first_convolution(void *data, int n) {
+// What the parts of a job need as scratch is computed beside them.
+static size_t convolution_scratch(const convolution *c) { return padded_size(c) + image->work_size(c); }
+
+static void first_convolution(void *data, int n, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one;
-	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->first + n * output_size(b);
+	float *padded = scratch, *y = b->first + n * output_size(b);
 	image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
 	image->convolve(c, padded, b->packed1, y, padded + padded_size(c));
 	if (b->sums)
 		image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
 }
 
-static void second_convolution(void *data, int n) {
+static void second_convolution(void *data, int n, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->two;
-	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c)), *y = b->second + n * output_size(b);
+	float *padded = scratch, *y = b->second + n * output_size(b);
 	image->padded_relu(c->height, c->width, c->in, b->first + n * output_size(b), b->factor1, b->rest1, padded);
 	image->convolve(c, padded, b->packed2, y, padded + padded_size(c));
 	if (b->sums)
 		image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
 }
 
-static void add_shortcut(void *data, int n) {
+static void add_shortcut(void *data, int n, float *scratch) {
 	block *b = data;
 	size_t at = n * output_size(b);
 	image->shortcut_relu(pixels(b), b->one.out, b->second + at, b->factor, b->rest, b->shortcut + at, b->output + at, b->last ? b->last + at : NULL);
@@ -118,36 +126,41 @@ static void normalization(const block *b, const float *scale, const float *offse
 	}
 }
 
-// convolutions computes first and second, and the statistics of both, or with the statistics that it has.
-static void convolutions(ffi_call *call, block *b, int has_statistics) {
+// convolutions computes first and second, and the statistics of both, or with the statistics that it has. It
+// returns 1 where memory is short.
+static int convolutions(ffi_call *call, block *b, int has_statistics) {
 	size_t sums = has_statistics ? 0 : (size_t)b->batch * b->one.out;
 	float *memory = take(2 * sums + image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
+	if (!memory)
+		return 1;
 	b->sums = has_statistics ? NULL : memory;
 	b->products = memory + sums;
 	b->packed1 = memory + 2 * sums;
 	b->packed2 = b->packed1 + image->packed_size(&b->one);
 	image->pack(&b->one, b->kernel1, b->packed1);
 	image->pack(&b->two, b->kernel2, b->packed2);
-	stochdepth_parallel(call, b->batch, first_convolution, b);
+	int missed = stochdepth_parallel(call, b->batch, convolution_scratch(&b->one), first_convolution, b);
 	if (!has_statistics)
 		statistics(b, b->mean1, b->variance1);
 	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
-	stochdepth_parallel(call, b->batch, second_convolution, b);
+	missed |= stochdepth_parallel(call, b->batch, convolution_scratch(&b->two), second_convolution, b);
 	if (!has_statistics)
 		statistics(b, b->mean2, b->variance2);
 	put_back(memory, &kept_sums);
+	return missed;
 }
 
-void stochdepth_forward(ffi_call *call, block *b) {
-	convolutions(call, b, 0);
+int stochdepth_forward(ffi_call *call, block *b) {
+	if (convolutions(call, b, 0))
+		return 1;
 	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
-	stochdepth_parallel(call, b->batch, add_shortcut, b);
+	return stochdepth_parallel(call, b->batch, 0, add_shortcut, b);
 }
 
 // --- Backward ---
 
 // The last convolution of a block is the second, that of the stem the first.
-static void output_gradient_sums(void *data, int n) {
+static void output_gradient_sums(void *data, int n, float *scratch) {
 	block *b = data;
 	size_t at = n * output_size(b), row = (size_t)n * b->one.out;
 	const float *last = b->second ? b->second : b->first;
@@ -175,16 +188,18 @@ static void normalization_gradient(block *b, const float *scale, const float *me
 }
 
 static float *kernel_sums(const block *b, const convolution *c, int part) {
-	float *dw = b->dy + b->batch * output_size(b) + (size_t)part * 9 * c->in * c->out;
+	float *dw = b->partial + (size_t)part * 9 * c->in * c->out;
 	memset(dw, 0, (size_t)9 * c->in * c->out * sizeof(float));
 	return dw;
 }
 
-static void second_gradient(void *data, int part) {
+static size_t second_gradient_scratch(const block *b) { return 2 * padded_size(&b->two) + image->work_size(&b->two); }
+
+static void second_gradient(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->two;
 	long row = (long)(c->width + 2) * c->in;
-	float *activation = stochdepth_scratch(2 * padded_size(c) + image->work_size(c)), *gradient = activation + padded_size(c),
+	float *activation = scratch, *gradient = activation + padded_size(c),
 	      *dw = kernel_sums(b, c, part);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
@@ -205,14 +220,18 @@ static convolution backwards(const convolution *c) {
 	return (convolution){c->height * c->stride, c->width * c->stride, 1, c->out, c->in};
 }
 
-static void first_gradient(void *data, int part) {
+static size_t first_gradient_scratch(const block *b) {
+	convolution back = backwards(&b->one);
+	return padded_size(&b->one) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out + padded_size(&back) + input_size(b) + image->work_size(&back);
+}
+
+static void first_gradient(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one;
 	convolution back = backwards(c);
 	long row = (long)(c->width + 2) * c->out;
 	size_t size = (size_t)(c->height + 2) * row;
-	float *x = stochdepth_scratch(padded_size(c) + size + padded_size(&back) + input_size(b) + image->work_size(&back)),
-	      *gradient = x + padded_size(c), *dilated = gradient + size, *dx = dilated + padded_size(&back), *work = dx + input_size(b),
+	float *x = scratch, *gradient = x + padded_size(c), *dilated = gradient + size, *dx = dilated + padded_size(&back), *work = dx + input_size(b),
 	      *dw = kernel_sums(b, c, part);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
@@ -229,7 +248,7 @@ static void first_gradient(void *data, int part) {
 // add_parts sums the parts' kernel gradients, a piece of the kernel at a time.
 static void add_parts(const block *b, const convolution *c, float *dkernel) {
 	size_t size = (size_t)9 * c->in * c->out;
-	const float *parts = b->dy + b->batch * output_size(b);
+	const float *parts = b->partial;
 	memcpy(dkernel, parts, size * sizeof(float));
 	for (int part = 1; part < b->parts; part++)
 		for (size_t i = 0; i < size; i++)
@@ -244,62 +263,80 @@ static void flip(const convolution *c, const float *w, float *flipped) {
 				flipped[((size_t)(8 - k) * c->out + o) * c->in + i] = w[((size_t)k * c->in + i) * c->out + o];
 }
 
-void stochdepth_backward(ffi_call *call, block *b, int recompute) {
+int stochdepth_backward(ffi_call *call, block *b, int recompute) {
 	size_t kernel = (size_t)9 * b->one.out * b->one.out, sums = (size_t)b->batch * b->one.out;
 	convolution back1 = backwards(&b->one), back2 = backwards(&b->two);
-	if (recompute)
-		convolutions(call, b, 1);
+	if (recompute && convolutions(call, b, 1))
+		return 1;
 	b->sums = take(2 * sums + kernel + image->packed_size(&back1) + image->packed_size(&back2), &kept_sums);
+	b->dy = take(b->batch * output_size(b) + b->parts * kernel, &kept_images);
+	if (!b->sums || !b->dy) {
+		put_back(b->sums, &kept_sums);
+		put_back(b->dy, &kept_images);
+		return 1;
+	}
+	b->partial = b->dy + b->batch * output_size(b);
 	b->products = b->sums + sums;
 	float *flipped = b->products + sums;
 	b->packed1 = flipped + kernel;
 	b->packed2 = b->packed1 + image->packed_size(&back1);
-	b->dy = take(b->batch * output_size(b) + b->parts * kernel, &kept_images);
 	flip(&b->one, b->kernel1, flipped);
 	image->pack(&back1, flipped, b->packed1);
 	flip(&b->two, b->kernel2, flipped);
 	image->pack(&back2, flipped, b->packed2);
 	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
 
-	stochdepth_parallel(call, b->batch, output_gradient_sums, b);
+	int missed = stochdepth_parallel(call, b->batch, 0, output_gradient_sums, b);
 	normalization_gradient(b, b->scale2, b->mean2, b->variance2, b->dscale2, b->doffset2);
-	stochdepth_parallel(call, b->parts, second_gradient, b);
+	missed |= stochdepth_parallel(call, b->parts, second_gradient_scratch(b), second_gradient, b);
 	add_parts(b, &b->two, b->dkernel2);
 	normalization_gradient(b, b->scale1, b->mean1, b->variance1, b->dscale1, b->doffset1);
-	stochdepth_parallel(call, b->parts, first_gradient, b);
+	missed |= stochdepth_parallel(call, b->parts, first_gradient_scratch(b), first_gradient, b);
 	add_parts(b, &b->one, b->dkernel1);
 	put_back(b->dy, &kept_images);
 	put_back(b->sums, &kept_sums);
+	return missed;
 }
 
 // --- The stem: convolution, normalisation, ReLU of an image of few channels ---
 
 enum { WIDE = 16 }; // as many channels as kernel_gradient can take
 
-static void stem_relu(void *data, int n) {
+static void stem_relu(void *data, int n, float *scratch) {
 	block *b = data;
 	size_t at = n * output_size(b);
 	image->shortcut_relu(pixels(b), b->one.out, b->first + at, b->factor1, b->rest1, NULL, b->output + at, NULL);
 }
 
-void stochdepth_stem(ffi_call *call, block *b) {
+int stochdepth_stem(ffi_call *call, block *b) {
 	size_t sums = (size_t)b->batch * b->one.out;
 	b->sums = take(2 * sums + image->packed_size(&b->one), &kept_sums);
+	if (!b->sums)
+		return 1;
 	b->products = b->sums + sums;
 	b->packed1 = b->products + sums;
 	image->pack(&b->one, b->kernel1, b->packed1);
-	stochdepth_parallel(call, b->batch, first_convolution, b);
+	int missed = stochdepth_parallel(call, b->batch, convolution_scratch(&b->one), first_convolution, b);
 	statistics(b, b->mean1, b->variance1);
 	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
-	stochdepth_parallel(call, b->batch, stem_relu, b);
+	missed |= stochdepth_parallel(call, b->batch, 0, stem_relu, b);
 	put_back(b->sums, &kept_sums);
+	return missed;
 }
 
-static void stem_kernel_gradient(void *data, int part) {
+// widened is a convolution as if its input had WIDE channels.
+static convolution widened(const convolution *c) { return (convolution){c->height, c->width, 1, WIDE, c->out}; }
+
+static size_t stem_gradient_scratch(const block *b) {
+	convolution wide = widened(&b->one);
+	return padded_size(&wide) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out;
+}
+
+static void stem_kernel_gradient(void *data, int part, float *scratch) {
 	block *b = data;
-	const convolution *c = &b->one, wide = {c->height, c->width, 1, WIDE, c->out};
+	const convolution *c = &b->one, wide = widened(c);
 	long row = (long)(c->width + 2) * c->out;
-	float *x = stochdepth_scratch(padded_size(&wide) + (c->height + 2) * row), *gradient = x + padded_size(&wide), *dw = kernel_sums(b, &wide, part);
+	float *x = scratch, *gradient = x + padded_size(&wide), *dw = kernel_sums(b, &wide, part);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		image->widen(c->height, c->width, c->in, WIDE, b->x + n * input_size(b), x);
@@ -308,29 +345,37 @@ static void stem_kernel_gradient(void *data, int part) {
 	}
 }
 
-void stochdepth_stem_gradient(ffi_call *call, block *b) {
-	const convolution *c = &b->one, wide = {c->height, c->width, 1, WIDE, c->out};
+int stochdepth_stem_gradient(ffi_call *call, block *b) {
+	const convolution *c = &b->one, wide = widened(c);
 	size_t sums = (size_t)b->batch * c->out, kernel = (size_t)9 * WIDE * c->out;
 	b->sums = take(2 * sums + (b->parts + 1) * kernel, &kept_sums);
+	if (!b->sums)
+		return 1;
 	b->products = b->sums + sums;
 	float *dkernel = b->products + sums;
-	b->dy = dkernel + kernel - b->batch * output_size(b); // kernel_sums looks behind the images
-	stochdepth_parallel(call, b->batch, output_gradient_sums, b);
+	b->partial = dkernel + kernel;
+	int missed = stochdepth_parallel(call, b->batch, 0, output_gradient_sums, b);
 	normalization_gradient(b, b->scale1, b->mean1, b->variance1, b->dscale1, b->doffset1);
-	stochdepth_parallel(call, b->parts, stem_kernel_gradient, b);
+	missed |= stochdepth_parallel(call, b->parts, stem_gradient_scratch(b), stem_kernel_gradient, b);
 	add_parts(b, &wide, dkernel);
 	for (int k = 0; k < 9; k++)
 		memcpy(b->dkernel1 + (size_t)k * c->in * c->out, dkernel + (size_t)k * WIDE * c->out, (size_t)c->in * c->out * sizeof(float));
 	put_back(b->sums, &kept_sums);
+	return missed;
 }
 
 // --- A block at test, scaled by its survival probability, in place: each image from beginning to end ---
 
-static void test_image(void *data, int n) {
+static size_t test_padded_size(const block *b) { return most(padded_size(&b->one), padded_size(&b->two)); }
+
+static size_t test_scratch(const block *b) {
+	return test_padded_size(b) + output_size(b) + most(image->work_size(&b->one), image->work_size(&b->two));
+}
+
+static void test_image(void *data, int n, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->two;
-	size_t size = most(padded_size(&b->one), padded_size(c)), work_size = most(image->work_size(&b->one), image->work_size(c));
-	float *padded = stochdepth_scratch(size + output_size(b) + work_size), *f = padded + size, *work = f + output_size(b), *h = b->output + n * output_size(b);
+	float *padded = scratch, *f = padded + test_padded_size(b), *work = f + output_size(b), *h = b->output + n * output_size(b);
 	image->pad(c->height * b->one.stride, c->width * b->one.stride, b->one.in, b->x + n * input_size(b), padded);
 	image->convolve(&b->one, padded, b->packed1, f, work);
 	image->padded_relu(c->height, c->width, c->in, f, b->factor1, b->rest1, padded);
@@ -338,7 +383,7 @@ static void test_image(void *data, int n) {
 	image->shortcut_relu(pixels(b), c->out, f, b->factor, b->rest, h, h, NULL);
 }
 
-void stochdepth_test(ffi_call *call, block *b, float survival) {
+int stochdepth_test(ffi_call *call, block *b, float survival) {
 	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
 	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
 	for (int c = 0; c < b->one.out; c++) {
@@ -346,44 +391,52 @@ void stochdepth_test(ffi_call *call, block *b, float survival) {
 		b->rest[c] *= survival;
 	}
 	b->packed1 = take(image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
+	if (!b->packed1)
+		return 1;
 	b->packed2 = b->packed1 + image->packed_size(&b->one);
 	image->pack(&b->one, b->kernel1, b->packed1);
 	image->pack(&b->two, b->kernel2, b->packed2);
-	stochdepth_parallel(call, b->batch, test_image, b);
+	int missed = stochdepth_parallel(call, b->batch, test_scratch(b), test_image, b);
 	put_back(b->packed1, &kept_sums);
+	return missed;
 }
 
 // --- Convolutions alone ---
 
-static void convolve_image(void *data, int n) {
+static void convolve_image(void *data, int n, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one;
-	float *padded = stochdepth_scratch(padded_size(c) + image->work_size(c));
+	float *padded = scratch;
 	image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
 	image->convolve(c, padded, b->packed1, b->output + n * output_size(b), padded + padded_size(c));
 }
 
-void stochdepth_convolve(ffi_call *call, block *b) {
+int stochdepth_convolve(ffi_call *call, block *b) {
 	b->packed1 = take(image->packed_size(&b->one), &kept_sums);
+	if (!b->packed1)
+		return 1;
 	image->pack(&b->one, b->kernel1, b->packed1);
-	stochdepth_parallel(call, b->batch, convolve_image, b);
+	int missed = stochdepth_parallel(call, b->batch, convolution_scratch(&b->one), convolve_image, b);
 	put_back(b->packed1, &kept_sums);
+	return missed;
 }
 
-static void kernel_gradient_part(void *data, int part) {
+static void kernel_gradient_part(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one;
-	float *padded = stochdepth_scratch(padded_size(c)), *dw = kernel_sums(b, c, part);
+	float *padded = scratch, *dw = kernel_sums(b, c, part);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
 		image->kernel_gradient(c, padded, b->dh + n * output_size(b), (long)c->width * c->out, dw);
 	}
 }
 
-void stochdepth_convolve_kernel_gradient(ffi_call *call, block *b) {
-	float *sums = take((size_t)b->parts * 9 * b->one.in * b->one.out, &kept_sums);
-	b->dy = sums - b->batch * output_size(b); // kernel_sums looks behind the images
-	stochdepth_parallel(call, b->parts, kernel_gradient_part, b);
+int stochdepth_convolve_kernel_gradient(ffi_call *call, block *b) {
+	b->partial = take((size_t)b->parts * 9 * b->one.in * b->one.out, &kept_sums);
+	if (!b->partial)
+		return 1;
+	int missed = stochdepth_parallel(call, b->parts, padded_size(&b->one), kernel_gradient_part, b);
 	add_parts(b, &b->one, b->dkernel1);
-	put_back(sums, &kept_sums);
+	put_back(b->partial, &kept_sums);
+	return missed;
 }

@@ -25,7 +25,8 @@ typedef struct {
 	// Backward.
 	float *dh, *dx;         // gradient of the output, replaced by the shortcut's; of a transition's input, or NULL
 	float *dkernel1, *dscale1, *doffset1, *dkernel2, *dscale2, *doffset2;
-	float *dy;              // gradient of what the first normalisation gives; behind it the parts' kernel gradients
+	float *dy;              // gradient of what the first normalisation gives
+	float *partial;         // kernel gradients of the parts
 
 	float *packed1, *packed2; // kernels as image.h wants them, backward those of the gradients of the inputs
 	float *sums, *products;   // [batch, channels]
@@ -33,20 +34,22 @@ typedef struct {
 	float factor[MOST_CHANNELS], of_x[MOST_CHANNELS], rest[MOST_CHANNELS]; // second normalisation, or a gradient
 } block;
 
+// These return 0, or 1 where memory is short: then what they write is of no use.
+
 // A block in training; backward with its convolutions computed again or saved.
-void stochdepth_forward(ffi_call *call, block *b);
-void stochdepth_backward(ffi_call *call, block *b, int recompute);
+int stochdepth_forward(ffi_call *call, block *b);
+int stochdepth_backward(ffi_call *call, block *b, int recompute);
 
 // The stem: first, mean1, variance1 and output from x; dkernel1, dscale1 and doffset1 from dh.
-void stochdepth_stem(ffi_call *call, block *b);
-void stochdepth_stem_gradient(ffi_call *call, block *b);
+int stochdepth_stem(ffi_call *call, block *b);
+int stochdepth_stem_gradient(ffi_call *call, block *b);
 
 // A block at test; output holds the shortcut before.
-void stochdepth_test(ffi_call *call, block *b, float survival);
+int stochdepth_test(ffi_call *call, block *b, float survival);
 
 // output from x and kernel1; dkernel1 from x and dh.
-void stochdepth_convolve(ffi_call *call, block *b);
-void stochdepth_convolve_kernel_gradient(ffi_call *call, block *b);
+int stochdepth_convolve(ffi_call *call, block *b);
+int stochdepth_convolve_kernel_gradient(ffi_call *call, block *b);
 
 // Chooses the functions for this processor: 512 for AVX-512, 2 for AVX2, 0 for the best there is. Returns
 // its name, or NULL if the processor has neither.

@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,31 +50,34 @@ func KeepIn(folder string) (before string) {
 // Loaded counts the executables that were loaded so far instead of compiled.
 func Loaded() int { return int(loaded.Load()) }
 
-// executableFile is where the executable of a program belongs, or "" if it is not kept.
-func executableFile(program, options []byte) string {
+// executableFile is where the executable of a program that the plugin at path compiles belongs, or "" if it is
+// not kept.
+func executableFile(path string, program, options []byte) string {
 	kept.Lock()
 	defer kept.Unlock()
 	if kept.folder == "" || bytes.Contains(program, []byte("sdy.mesh")) { // one for several devices belongs to these
 		return ""
 	}
 	digest := sha256.New()
-	for _, part := range [][]byte{program, options, []byte(machine())} {
+	for _, part := range [][]byte{program, options, []byte(plugin(path)), []byte(processor())} {
 		fmt.Fprintln(digest, len(part))
 		digest.Write(part)
 	}
 	return filepath.Join(kept.folder, hex.EncodeToString(digest.Sum(nil)))
 }
 
-// machine is what XLA compiles for: the plugin, its flags, the processor's features and number of cores.
-var machine = sync.OnceValue(func() string {
-	description := []string{os.Getenv("XLA_FLAGS"), fmt.Sprint(runtime.NumCPU())}
-	installed.Lock()
-	defer installed.Unlock()
-	for _, path := range slices.Sorted(maps.Keys(installed.plugins)) {
-		if info, err := os.Stat(path); err == nil {
-			description = append(description, fmt.Sprint(info.Size(), info.ModTime().UnixNano()))
-		}
+// plugin is what compiles: the plugin's file and its flags.
+func plugin(path string) string {
+	description := os.Getenv("XLA_FLAGS")
+	if info, err := os.Stat(path); err == nil {
+		description += fmt.Sprint("\n", info.Size(), " ", info.ModTime().UnixNano())
 	}
+	return description
+}
+
+// processor is what XLA compiles for: the processor's features and number of cores.
+var processor = sync.OnceValue(func() string {
+	description := []string{fmt.Sprint(runtime.NumCPU())}
 	processors, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(processors)) {
 		if strings.HasPrefix(line, "flags") || strings.HasPrefix(line, "model name") {
@@ -89,8 +91,8 @@ var machine = sync.OnceValue(func() string {
 })
 
 //export stochdepthFind
-func stochdepthFind(program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, size *C.size_t) unsafe.Pointer {
-	file := executableFile(view(program, programSize), view(options, optionsSize))
+func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, size *C.size_t) unsafe.Pointer {
+	file := executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize))
 	if file == "" {
 		return nil
 	}
@@ -112,8 +114,8 @@ func stochdepthFind(program *C.char, programSize C.size_t, options *C.char, opti
 func stochdepthLoaded() { loaded.Add(1) }
 
 //export stochdepthKeep
-func stochdepthKeep(program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, executable *C.char, size C.size_t) {
-	if file := executableFile(view(program, programSize), view(options, optionsSize)); file != "" {
+func stochdepthKeep(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, executable *C.char, size C.size_t) {
+	if file := executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize)); file != "" {
 		_ = keep(file, view(executable, size))
 	}
 }

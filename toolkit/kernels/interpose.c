@@ -15,40 +15,47 @@ extern char *stochdepthRewrite(char *code, size_t size, size_t *new_size);
 
 // Exported by executables.go: the kept executable of a program, from malloc, or NULL; notice that it was
 // loaded; to keep one.
-extern void *stochdepthFind(char *program, size_t program_size, char *options, size_t options_size, size_t *size);
+extern void *stochdepthFind(char *path, char *program, size_t program_size, char *options, size_t options_size, size_t *size);
 extern void stochdepthLoaded(void);
-extern void stochdepthKeep(char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
+extern void stochdepthKeep(char *path, char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
 
-static const pjrt_api *plugin;
+// A plugin that stands behind the kernels. It never goes.
+typedef struct {
+	const pjrt_api *api; // its own
+	pjrt_api *ours;
+	char *path;
+} plugin_entry;
 
 // failed reports whether there is an error, and forgets it.
-static int failed(void *error) {
+static int failed(const pjrt_api *plugin, void *error) {
 	if (error)
 		plugin->destroy_error(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = error});
 	return error != NULL;
 }
 
 // keep keeps the executable that args became.
-static void keep(const pjrt_compile_args *args) {
+static void keep(const plugin_entry *p, const pjrt_compile_args *args) {
+	const pjrt_api *plugin = p->api;
 	pjrt_object_args get = {.size = sizeof get, .object = args->executable};
-	if (failed(plugin->get_executable(&get)))
+	if (failed(plugin, plugin->get_executable(&get)))
 		return;
 	pjrt_serialize_args serialize = {.size = sizeof serialize, .executable = get.result};
-	if (!failed(plugin->serialize(&serialize))) {
-		stochdepthKeep(args->program->code, args->program->code_size, args->options, args->options_size,
+	if (!failed(plugin, plugin->serialize(&serialize))) {
+		stochdepthKeep(p->path, args->program->code, args->program->code_size, args->options, args->options_size,
 			serialize.bytes, serialize.bytes_size);
 		serialize.delete(serialize.owner);
 	}
-	failed(plugin->destroy_executable(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = get.result}));
+	failed(plugin, plugin->destroy_executable(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = get.result}));
 }
 
 // load_or_compile loads the executable that a program became once, or compiles it.
-static void *load_or_compile(pjrt_compile_args *args) {
+static void *load_or_compile(const plugin_entry *p, pjrt_compile_args *args) {
+	const pjrt_api *plugin = p->api;
 	pjrt_load_args load = {.size = sizeof load, .client = args->client};
-	void *kept = stochdepthFind(args->program->code, args->program->code_size, args->options, args->options_size, &load.bytes_size);
+	void *kept = stochdepthFind(p->path, args->program->code, args->program->code_size, args->options, args->options_size, &load.bytes_size);
 	if (kept) {
 		load.bytes = kept;
-		int missed = failed(plugin->load(&load));
+		int missed = failed(plugin, plugin->load(&load));
 		free(kept);
 		if (!missed) {
 			args->executable = load.executable;
@@ -58,36 +65,55 @@ static void *load_or_compile(pjrt_compile_args *args) {
 	}
 	void *error = plugin->compile(args);
 	if (!error)
-		keep(args);
+		keep(p, args);
 	return error;
 }
 
 // compile hands XLA the program with our kernels in it.
-static void *compile(pjrt_compile_args *args) {
+static void *compile(const plugin_entry *p, pjrt_compile_args *args) {
 	const pjrt_program *program = args->program;
 	size_t size = 0;
 	char *code = NULL;
 	if (program->format_size == 4 && memcmp(program->format, "mlir", 4) == 0)
 		code = stochdepthRewrite(program->code, program->code_size, &size);
 	if (!code)
-		return load_or_compile(args);
+		return load_or_compile(p, args);
 	pjrt_program ours = *program;
 	ours.code = code;
 	ours.code_size = size;
 	args->program = &ours;
-	void *error = load_or_compile(args);
+	void *error = load_or_compile(p, args);
 	args->program = program;
 	free(code);
 	return error;
 }
+
+// PJRT's function that compiles gets a client, which does not tell its plugin: each plugin has a function of
+// its own.
+enum { PLUGINS = 4 };
+static plugin_entry plugins[PLUGINS];
+static void *compile0(pjrt_compile_args *args) { return compile(&plugins[0], args); }
+static void *compile1(pjrt_compile_args *args) { return compile(&plugins[1], args); }
+static void *compile2(pjrt_compile_args *args) { return compile(&plugins[2], args); }
+static void *compile3(pjrt_compile_args *args) { return compile(&plugins[3], args); }
+static void *(*const compile_of[PLUGINS])(pjrt_compile_args *) = {compile0, compile1, compile2, compile3};
 
 const char *stochdepth_interpose(const char *path, void **api) {
 	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
 		return dlerror();
 	const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(library, "GetPjrtApi");
-	if (!get || !(plugin = get()))
+	const pjrt_api *plugin = get ? get() : NULL;
+	if (!plugin)
 		return "it has no GetPjrtApi";
+	int entry = 0;
+	for (; entry < PLUGINS && plugins[entry].api; entry++)
+		if (plugins[entry].api == plugin) { // the same by another path
+			*api = plugins[entry].ours;
+			return NULL;
+		}
+	if (entry == PLUGINS)
+		return "too many plugins are in use";
 	if (plugin->version.major != 0 || plugin->size < sizeof *plugin)
 		return "its PJRT version is unknown";
 	const pjrt_ffi_extension *ffi = NULL;
@@ -118,10 +144,15 @@ const char *stochdepth_interpose(const char *path, void **api) {
 			return "it refuses foreign functions";
 	}
 	pjrt_api *ours = malloc(plugin->size);
-	if (!ours)
+	char *copy = strdup(path);
+	if (!ours || !copy) {
+		free(ours);
+		free(copy);
 		return "memory is short";
+	}
 	memcpy(ours, plugin, plugin->size);
-	ours->compile = compile;
+	ours->compile = compile_of[entry];
+	plugins[entry] = (plugin_entry){plugin, ours, copy};
 	*api = ours;
 	return NULL;
 }

@@ -2,7 +2,8 @@
 #define STOCHDEPTH_INTERPOSE_H
 
 // Loads the PJRT plugin at path, registers the kernels with it and sets *api to its table of functions,
-// but for the one that compiles. Returns what is wrong, or NULL.
+// but for the one that compiles. Returns what is wrong, or NULL; what was loaded before stays as it is. One
+// call at a time.
 const char *stochdepth_interpose(const char *path, void **api);
 
 #endif

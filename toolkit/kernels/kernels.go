@@ -5,14 +5,14 @@
 //
 // XLA's CPU plugin still compiles and runs the whole program. This package stands between it and go-xla:
 // in the program to be compiled it replaces what it recognises (the bodies of the loops of package
-// survivors, and 3x3 convolutions elsewhere) by calls of its own C functions, which are registered with
+// survivors, by digests of their text, and 3x3 convolutions elsewhere) by calls of its own C functions, which are registered with
 // XLA as foreign functions and run on XLA's threads. It takes float32 with stride 1 or 2 and channels in
 // multiples of 16; all else stays XLA's, and so does everything on processors without AVX2, on GPUs, under
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
 // what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
 //
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
-// (what is kept), rewrite.go, loops.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
+// (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
 // block), image.h and winograd.h (one image), parallel.c.
 package kernels
 
@@ -101,9 +101,25 @@ var replaced atomic.Int64
 // Replaced counts the pieces of programs that calls of the kernels have replaced so far.
 func Replaced() int { return int(replaced.Load()) }
 
+var watching atomic.Pointer[func(program string)]
+
+// Watch calls f with each program to be compiled from now on, as it was before Rewrite; nil ends that. It is
+// for tests.
+func Watch(f func(program string)) {
+	if f == nil {
+		watching.Store(nil)
+		return
+	}
+	watching.Store(&f)
+}
+
 //export stochdepthRewrite
 func stochdepthRewrite(code *C.char, size C.size_t, newSize *C.size_t) *C.char {
-	program, calls := rewrite(C.GoStringN(code, C.int(size)))
+	original := C.GoStringN(code, C.int(size))
+	if f := watching.Load(); f != nil {
+		(*f)(original)
+	}
+	program, calls := Rewrite(original)
 	if calls == 0 {
 		return nil
 	}

@@ -22,20 +22,28 @@ func TestConvolutions(t *testing.T) {
 	before := kernels.Replaced()
 	replaced := 0
 	for _, c := range []struct {
-		side, in, out int
-		forward       bool // by a kernel
-		gradient      bool
+		batch, side, in, out int
+		forward              bool // by a kernel
+		gradient             bool
 	}{
-		{32, 16, 16, true, true}, // Winograd, a row of tiles at a time
-		{16, 32, 32, true, true}, // two rows
-		{8, 64, 64, true, true},  // all of them
-		{32, 3, 16, true, false}, // direct, of a full row
-		{8, 5, 32, true, false},  // direct, of two rows
-		{48, 16, 32, true, true}, // direct: as many tiles as here are not transformed together
-		{12, 16, 16, false, false},
-		{16, 16, 24, false, false},
+		{3, 32, 16, 16, true, true}, // Winograd, a row of tiles at a time
+		{3, 16, 32, 32, true, true}, // two rows
+		{3, 8, 64, 64, true, true},  // all of them
+		{3, 32, 3, 16, true, false}, // direct, of a full row
+		{3, 8, 5, 32, true, false},  // direct, of two rows
+		{3, 48, 16, 32, true, true}, // direct: as many tiles as here are not transformed together
+		{3, 12, 16, 16, false, false},
+		{3, 16, 16, 24, false, false},
+		// Parts of several images, of as many each or not.
+		{16, 8, 64, 64, true, true},
+		{17, 8, 16, 32, true, true},
+		{17, 32, 16, 16, true, true},
+		{64, 8, 32, 16, true, true},
+		{128, 8, 16, 16, true, true},
+		{128, 16, 3, 16, true, false},
 	} {
-		t.Run(fmt.Sprintf("%dx%d, %d to %d channels", c.side, c.side, c.in, c.out), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d of %dx%d, %d to %d channels", c.batch, c.side, c.side, c.in, c.out), func(t *testing.T) {
+			batch := c.batch
 			rng := rand.New(rand.NewPCG(1, 1))
 			draw := func(dims ...int) []float64 {
 				size := 1
@@ -48,7 +56,6 @@ func TestConvolutions(t *testing.T) {
 				}
 				return values
 			}
-			const batch = 3
 			x, w, dy := draw(batch, c.side, c.side, c.in), draw(3, 3, c.in, c.out), draw(batch, c.side, c.side, c.out)
 			run := func(dtype dtypes.DType) [][]float64 {
 				out, err := ExecOnceN(b, func(x, w, dy *Node) []*Node {

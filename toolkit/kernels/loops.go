@@ -49,7 +49,8 @@ var (
 	updatePattern = `%s = "stablehlo\.dynamic_update_slice"\((%%[^,]+),`
 )
 
-// leaveUnset takes away the zeros that forward loops start from.
+// leaveUnset takes away the zeros that forward loops start from. All loops of the program must be the
+// kernels': another body may read what was not written.
 func leaveUnset(program string) string {
 	for number, loop := range loopPattern.FindAllStringSubmatch(program, -1) {
 		initial := strings.Split(loop[1], ", ")
@@ -72,64 +73,155 @@ func leaveUnset(program string) string {
 	return program
 }
 
-// rewriteLoops replaces the bodies of loops over open blocks by calls of one function.
-func rewriteLoops(program string) (string, int) {
-	calls := 0
+// loopText is a loop of package survivors in the text of a program.
+type loopText struct {
+	kind                          string
+	values                        []value // its parameters
+	condition, start, inside, end int     // where its condition and its body begin, the body's operations, and where these end
+	supported                     bool    // by the C code: the types and sizes of the parameters
+
+	batch, height, width, stride, in, out, count int
+	recompute                                    bool
+}
+
+// loopsOf finds the loops over open blocks, whatever their bodies are.
+func loopsOf(program string) (loops []*loopText) {
 	for at := 0; ; {
 		found := bodyPattern.FindStringSubmatchIndex(program[at:])
 		if found == nil {
-			return program, calls
+			return loops
 		}
-		kind := program[at+found[2] : at+found[3]]
-		values := []value{{"%" + kind + "k", "i32"}}
+		l := &loopText{kind: program[at+found[2] : at+found[3]], start: at + found[0], inside: at + found[1]}
+		l.values = []value{{"%" + l.kind + "k", "i32"}}
 		for _, m := range valuePattern.FindAllStringSubmatch(program[at+found[4]:at+found[5]], -1) {
-			values = append(values, value{m[1], m[2]})
+			l.values = append(l.values, value{m[1], m[2]})
 		}
-		at += found[1]
-		end := returnPattern.FindStringIndex(program[at:])
-		if end == nil || !supportedBody(kind, values) {
-			continue
+		l.condition = at + max(0, strings.LastIndex(program[at:l.start], "^cond("))
+		at = l.inside
+		if end := returnPattern.FindStringIndex(program[at:]); end != nil {
+			l.end = at + end[1]
+			l.supported = l.measure()
+			loops = append(loops, l)
 		}
-		calls++
-		body := blockCall(kind, values, calls)
-		program = program[:at] + body + program[at+end[1]:]
-		at += len(body)
 	}
 }
 
-// supportedBody says whether the C code computes blocks of these shapes and types.
-func supportedBody(kind string, values []value) bool {
-	types := make(map[string]string)
-	for _, v := range values {
-		if !strings.HasSuffix(v.of, "f32") && !strings.HasSuffix(v.of, "i32") {
-			return false
+// what tells the loop from those that other C code computes.
+func (l *loopText) what() string {
+	return fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
+}
+
+// rewriteLoops replaces the bodies of loops over open blocks by calls of one function, and says whether it
+// replaced them all.
+func rewriteLoops(program string) (rewritten string, calls int, all bool) {
+	all = true
+	var b strings.Builder
+	at := 0
+	for _, l := range loopsOf(program) {
+		if !l.supported || known[l.digest(program)] == "" {
+			all = false
+			continue
 		}
-		types[strings.TrimPrefix(v.name, "%"+kind)] = v.of
+		calls++
+		b.WriteString(program[at:l.inside])
+		b.WriteString(blockCall(l, calls))
+		at = l.end
 	}
-	kernel, output := types["kernel1"], types["h"]+types["dh"]
-	switch kind {
-	case ForwardBlock, BackwardBlock:
-		if _, inverted := types["scales"]; inverted {
-			return false
-		}
+	b.WriteString(program[at:])
+	return b.String(), calls, all
+}
+
+// measure takes the sizes from the parameters' types, and says whether the C code computes blocks of these:
+// every parameter must have the type that follows from them.
+func (l *loopText) measure() bool {
+	types := make(map[string]string)
+	for _, v := range l.values {
+		types[strings.TrimPrefix(v.name, "%"+l.kind)] = v.of
+	}
+	stem := l.kind == ForwardStem || l.kind == BackwardStem
+	kernel, output, input := types["kernel1"], types["h"], types["x"]
+	switch l.kind {
+	case ForwardBlock, TestBlock:
+	case BackwardBlock:
+		output = types["dh"]
 	case ForwardStem:
-		kernel, output = "1x"+types["kernel"], types["output"]
+		kernel, output, input = "1x"+types["kernel"], types["output"], types["images"]
 	case BackwardStem:
-		kernel, output = "1x"+types["dkernel"], types["output"]
-	case TestBlock:
+		kernel, output, input = "1x"+types["dkernel"], types["output"], types["images"]
 	default:
 		return false
 	}
-	var count, in, out, batch, height, width, channels int
-	n, _ := fmt.Sscanf(kernel, "%dx3x3x%dx%dxf32", &count, &in, &out)
-	m, _ := fmt.Sscanf(output, "%dx%dx%dx%dxf32", &batch, &height, &width, &channels)
-	if n != 3 || m != 4 || out > mostChannels {
+	var inputHeight int
+	n, _ := fmt.Sscanf(kernel, "%dx3x3x%dx%dxf32", &l.count, &l.in, &l.out)
+	m, _ := fmt.Sscanf(output, "%dx%dx%dx", &l.batch, &l.height, &l.width)
+	if n != 3 || m != 3 || l.height == 0 || l.out > mostChannels || !tiled(l.height, l.width, l.out) {
 		return false
 	}
-	if kind == ForwardStem || kind == BackwardStem {
-		return in <= widened && tiled(height, width, out)
+	l.stride = 1
+	if k, _ := fmt.Sscanf(input, "%dx%dx", new(int), &inputHeight); k == 2 {
+		l.stride = inputHeight / l.height
+	} else if l.in != l.out { // a plain block's input is the last output
+		return false
 	}
-	return in%16 == 0 && tiled(height, width, out)
+	var kept int
+	if k, _ := fmt.Sscanf(types["first"], "%dx", &kept); k == 1 && !stem {
+		l.recompute = kept < l.count
+	}
+	for name, of := range types {
+		if of != l.typeOf(strings.TrimPrefix(name, "d")) {
+			return false
+		}
+	}
+	if stem {
+		return l.in <= widened
+	}
+	return l.in%16 == 0
+}
+
+// typeOf is the type of a loop's parameter in a loop of these sizes, or "" if the C code knows no such one.
+func (l *loopText) typeOf(name string) string {
+	output := []int{l.batch, l.height, l.width, l.out}
+	input := []int{l.batch, l.height * l.stride, l.width * l.stride, l.in}
+	kept := l.count
+	if l.recompute {
+		kept = 1
+	}
+	var dims []int
+	switch name {
+	case "k", "count":
+		return "i32"
+	case "order":
+		return fmt.Sprintf("%dxi32", l.count)
+	case "x", "images":
+		dims = input
+	case "h", "output":
+		dims = output
+	case "outputs":
+		dims = append([]int{l.count + 1}, output...)
+	case "first", "second":
+		dims = append([]int{kept}, output...)
+		if l.kind == ForwardStem || l.kind == BackwardStem {
+			dims = output
+		}
+	case "kernel1":
+		dims = []int{l.count, 3, 3, l.in, l.out}
+	case "kernel2":
+		dims = []int{l.count, 3, 3, l.out, l.out}
+	case "kernel":
+		dims = []int{3, 3, l.in, l.out}
+	case "scale1", "offset1", "scale2", "offset2", "mean1", "variance1", "mean2", "variance2":
+		dims = []int{l.count, l.out}
+	case "scale", "offset", "mean", "variance":
+		dims = []int{l.out}
+	case "scales":
+		if l.kind != TestBlock { // inverted scaling stays XLA's
+			return ""
+		}
+		dims = []int{l.count}
+	default:
+		return ""
+	}
+	return joined(dims) + "xf32"
 }
 
 const (
@@ -143,15 +235,19 @@ func tiled(height, width, out int) bool {
 }
 
 // blockCall is the body of a loop that calls one function for its open block and moves on.
-func blockCall(kind string, values []value, number int) string {
-	of := bodies[kind]
+func blockCall(l *loopText, number int) string {
+	of, values := bodies[l.kind], l.values
+	changed := of.results
+	if l.kind == BackwardBlock && l.recompute { // into the memory for one block
+		changed = append([]string{"first", "second"}, changed...)
+	}
 	name := func(of string) string { return fmt.Sprintf("%%block_call%d_%s", number, of) }
 	one, next := value{name("1000"), "i32"}, value{name("1001"), "i32"}
 	returned := append([]value{next}, values[1:]...)
 	var results []value
 	var written []int
 	for i, v := range values {
-		if slices.Contains(of.results, strings.TrimPrefix(v.name, "%"+kind)) {
+		if slices.Contains(changed, strings.TrimPrefix(v.name, "%"+l.kind)) {
 			returned[i].name = name(fmt.Sprint(len(results)))
 			results, written = append(results, returned[i]), append(written, i)
 		}

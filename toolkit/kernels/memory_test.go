@@ -3,7 +3,6 @@
 package kernels_test
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -13,12 +12,8 @@ import (
 
 // TestMemory runs the C program that uses large blocks as XLA does.
 func TestMemory(t *testing.T) {
-	compiler := os.Getenv("CC")
-	if compiler == "" {
-		compiler = "cc"
-	}
 	program := filepath.Join(t.TempDir(), "memory")
-	out, err := exec.Command(compiler, "-O2", "-pthread", "-fno-builtin", "-o", program, "memory.c", "testdata/memory_test.c").CombinedOutput()
+	out, err := exec.Command(compiler(), "-O2", "-pthread", "-fno-builtin", "-o", program, "memory.c", "testdata/memory_test.c").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	out, err = exec.Command(program).CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -23,3 +23,6 @@ func KeepIn(folder string) string { return "" }
 
 // Loaded is 0.
 func Loaded() int { return 0 }
+
+// Watch does nothing.
+func Watch(f func(program string)) {}

@@ -5,22 +5,38 @@
 #include <immintrin.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+// scratch is memory of this thread, valid until its next call, or NULL.
+static float *scratch(size_t floats) {
+	static _Thread_local float *memory;
+	static _Thread_local size_t size;
+	if (size < floats) {
+		stochdepth_unmap(memory, size * sizeof(float));
+		memory = stochdepth_map(floats * sizeof(float));
+		size = memory ? floats : 0;
+	}
+	return memory;
+}
 
 // A job is done by the thread that has it, helped by XLA's others. Parts are taken in turn; a helper that
 // comes late finds none left.
 typedef struct {
-	void (*part)(void *data, int index);
+	stochdepth_part *part;
 	void *data;
 	int parts;
-	atomic_int next, left, users;
+	size_t scratch;
+	atomic_int next, left, users, missed;
 } job;
 
 static void work(job *j) {
 	for (int i; (i = atomic_fetch_add(&j->next, 1)) < j->parts;) {
-		j->part(j->data, i);
+		float *memory = j->scratch ? scratch(j->scratch) : NULL;
+		if (memory || !j->scratch)
+			j->part(j->data, i, memory);
+		else
+			atomic_store(&j->missed, 1);
 		atomic_fetch_sub(&j->left, 1);
 	}
 }
@@ -35,52 +51,49 @@ static void help(void *data) {
 	leave(data);
 }
 
-void stochdepth_parallel(ffi_call *call, int parts, void (*part)(void *, int), void *data) {
+// failed reports whether there is an error, and forgets it.
+static int failed(ffi_call *call, void *error) {
+	if (error)
+		call->api->destroy_error(&(ffi_error_args){.size = sizeof(ffi_error_args), .error = error});
+	return error != NULL;
+}
+
+int stochdepth_parallel(ffi_call *call, int parts, size_t scratch, stochdepth_part *part, void *data) {
 	int64_t threads = 1;
 	ffi_threads_args query = {.size = sizeof query, .context = call->context, .threads = &threads};
-	if (call->api->threads(&query))
+	if (failed(call, call->api->threads(&query)) || threads < 1)
 		threads = 1;
 	int helpers = (int)(threads < parts ? threads : parts) - 1;
 	job *j = malloc(sizeof *j);
-	*j = (job){.part = part, .data = data, .parts = parts};
+	if (!j)
+		return 1;
+	*j = (job){.part = part, .data = data, .parts = parts, .scratch = scratch};
 	atomic_init(&j->next, 0);
 	atomic_init(&j->left, parts);
-	atomic_init(&j->users, helpers + 1);
+	atomic_init(&j->users, (helpers > 0 ? helpers : 0) + 1);
+	atomic_init(&j->missed, 0);
 	for (int i = 0; i < helpers; i++) {
 		ffi_schedule_args args = {.size = sizeof args, .context = call->context, .task = help, .data = j};
-		if (call->api->schedule(&args))
-			leave(j);
+		if (failed(call, call->api->schedule(&args)))
+			leave(j); // in the helper's place
 	}
 	work(j);
 	// The others are nearly done, unless another program has their processor: then it may have this one too.
 	for (int i = 0; atomic_load(&j->left) > 0; i++)
 		i < 1000 ? _mm_pause() : (void)sched_yield();
+	int missed = atomic_load(&j->missed);
 	leave(j);
+	return missed;
 }
 
 // Memory that lasts comes from the kernel, not from the heap: there it would lie above the memory of a
 // step, which would then not fit where it was the step before, and the heap would be twice as large.
 void *stochdepth_map(size_t bytes) {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED) {
-		fprintf(stderr, "stochdepth: memory is short: take a smaller minibatch\n");
-		abort();
-	}
-	return memory;
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 void stochdepth_unmap(void *memory, size_t bytes) {
 	if (memory)
 		munmap(memory, bytes);
-}
-
-float *stochdepth_scratch(size_t floats) {
-	static _Thread_local float *memory;
-	static _Thread_local size_t size;
-	if (size < floats) {
-		stochdepth_unmap(memory, size * sizeof(float));
-		memory = stochdepth_map(floats * sizeof(float));
-		size = floats;
-	}
-	return memory;
 }

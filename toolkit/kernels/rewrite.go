@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
-// rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the package's
+// Rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the package's
 // functions in place of the convolutions that they can compute, and the number of these. Everything else
 // stays as it is, and so does a program for several devices: XLA divides convolutions, but not our calls.
-func rewrite(program string) (string, int) {
+func Rewrite(program string) (string, int) {
 	if strings.Contains(program, "sdy.mesh") {
 		return program, 0
 	}
-	program, calls := rewriteLoops(program)
+	program, calls, all := rewriteLoops(program)
 	if calls > 0 {
-		program = updateInPlace(leaveUnset(program))
+		if all {
+			program = leaveUnset(program)
+		}
+		program = updateInPlace(program)
 	}
 	defined := make(map[string]transposition)
 	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {

@@ -23,8 +23,17 @@ const loop = `
     }) : (tensor<i32>) -> (tensor<i32>)
 `
 
+// knowLoop puts the loop's body into the table for a test.
+func knowLoop(t *testing.T) {
+	bodies := Bodies(loop)
+	require.Len(t, bodies, 1)
+	known[bodies[0].Digest] = bodies[0].What
+	t.Cleanup(func() { delete(known, bodies[0].Digest) })
+}
+
 func TestLoopsAreReplaced(t *testing.T) {
-	program, calls := rewrite(loop)
+	knowLoop(t)
+	program, calls := Rewrite(loop)
 	require.Equal(t, 1, calls)
 	require.NotContains(t, program, `%8 = "stablehlo.add"`)
 	require.Contains(t, program, `"stablehlo.custom_call"(%forward_block_k, %forward_block_h, %forward_block_kernel1, %forward_block_outputs) { call_target_name = "stochdepth_forward"`)
@@ -37,24 +46,53 @@ func TestLoopsAreReplaced(t *testing.T) {
 }
 
 func TestOtherLoopsStay(t *testing.T) {
+	knowLoop(t)
 	for name, change := range map[string][2]string{
 		"float64":            {"f32", "f64"},
 		"odd channels":       {"16xf32", "20xf32"},
 		"another name":       {"forward_block", "my_block"},
 		"inverted scaling":   {"%forward_block_kernel1", "%forward_block_scales: tensor<3xf32>, %forward_block_kernel1"},
 		"images of odd size": {"32x32", "30x30"},
+		"another body":       {`"stablehlo.add"(`, `"stablehlo.multiply"(`},
+		"another rank":       {"outputs: tensor<4x128x32x32x16xf32>", "outputs: tensor<4x1x128x32x32x16xf32>"},
+		"another length":     {"outputs: tensor<4x", "outputs: tensor<3x"},
+		"another type":       {"outputs: tensor<4x128x32x32x16xf32>", "outputs: tensor<4x128x32x32x16xi32>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			program := strings.ReplaceAll(loop, change[0], change[1])
-			got, calls := rewrite(program)
+			got, calls := Rewrite(program)
 			require.Zero(t, calls)
 			require.Equal(t, program, got)
 		})
 	}
 }
 
+// A body does not depend on the sizes that the kernels take as they come.
+func TestSizesDoNotCount(t *testing.T) {
+	knowLoop(t)
+	for name, change := range map[string][2]string{
+		"minibatch": {"128x32x32", "1x32x32"}, "side": {"32x32", "16x16"}, "channels": {"16xf32", "64xf32"}, "numbers": {"%8", "%18"},
+	} {
+		program := strings.ReplaceAll(loop, change[0], change[1])
+		if name == "channels" {
+			program = strings.ReplaceAll(program, "x16x64xf32", "x64x64xf32")
+		}
+		_, calls := Rewrite(program)
+		require.Equal(t, 1, calls, name)
+	}
+}
+
+// Where a body stays XLA's, it may read what the others leave unset.
+func TestZerosOfOtherBodiesStay(t *testing.T) {
+	knowLoop(t)
+	program, calls := Rewrite(loop + strings.ReplaceAll(loop, `"stablehlo.add"(`, `"stablehlo.multiply"(`))
+	require.Equal(t, 1, calls)
+	require.NotContains(t, program, "stochdepth_memory")
+}
+
 func TestZerosOfOthersStay(t *testing.T) {
-	program, _ := rewrite(loop + `    %11 = "stablehlo.add"(%1, %1)` + "\n")
+	knowLoop(t)
+	program, _ := Rewrite(loop + `    %11 = "stablehlo.add"(%1, %1)` + "\n")
 	require.NotContains(t, program, "stochdepth_memory")
 }
 

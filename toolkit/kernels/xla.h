@@ -105,6 +105,9 @@ typedef struct {
 
 // --- Foreign functions, version 0.1 ---
 
+enum { FFI_BUFFER = 1 }; // kind of an argument or result
+enum { FFI_S32 = 4, FFI_F32 = 11 }; // types of elements
+enum { FFI_INVALID_ARGUMENT = 3, FFI_RESOURCE_EXHAUSTED = 8 }; // codes of errors
 enum { FFI_MAJOR = 0, FFI_MINOR = 1, FFI_EXTENSION_METADATA = 1, FFI_STAGE_EXECUTE = 3 };
 
 typedef struct ffi_extension {
@@ -146,6 +149,19 @@ typedef struct { // arguments or results
 typedef struct {
 	size_t size;
 	ffi_extension *extensions;
+	const char *message; // copied
+	int code;
+} ffi_create_error_args;
+
+typedef struct {
+	size_t size;
+	ffi_extension *extensions;
+	void *error;
+} ffi_error_args;
+
+typedef struct {
+	size_t size;
+	ffi_extension *extensions;
 	void *context;
 	void (*task)(void *);
 	void *data;
@@ -166,7 +182,11 @@ typedef struct {
 		ffi_extension *extensions;
 		int major, minor;
 	} version;
-	void *before[12]; // internal functions, XLA_FFI_Error_Create to XLA_FFI_DeviceMemory_Free
+	void *internal;
+	void *(*create_error)(ffi_create_error_args *);
+	void *message; // XLA_FFI_Error_GetMessage
+	void (*destroy_error)(ffi_error_args *);
+	void *skipped[8]; // XLA_FFI_Handler_Register to XLA_FFI_DeviceMemory_Free
 	void *(*schedule)(ffi_schedule_args *); // both return an error or NULL
 	void *(*threads)(ffi_threads_args *);
 } ffi_api;

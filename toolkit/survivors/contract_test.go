@@ -165,14 +165,20 @@ func TestContract(t *testing.T) {
 		sub       bool
 		recompute bool
 		tolerance float64
+		batch     int // few: each ReLU whose input is nearly 0 may round to the other side
 	}{
-		{8, dtypes.Float64, true, true, false, 1e-9},
-		{20, dtypes.Float64, false, false, false, 1e-9},
-		{14, dtypes.Float64, false, false, true, 1e-9},
-		{14, dtypes.Float32, false, false, false, 1e-4},
-		{20, dtypes.Float32, false, false, true, 1e-4},
+		{8, dtypes.Float64, true, true, false, 1e-9, 3},
+		{20, dtypes.Float64, false, false, false, 1e-9, 3},
+		{14, dtypes.Float64, false, false, true, 1e-9, 3},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3},
+		{20, dtypes.Float32, false, false, true, 1e-4, 3},
+		// Kernels sum over parts of the minibatch: of 4 images, of 4 or 5, of 4, of 8.
+		{14, dtypes.Float32, false, false, true, 1e-4, 16},
+		{8, dtypes.Float32, false, false, false, 1e-4, 17},
+		{8, dtypes.Float32, false, false, false, 1e-4, 64},
+		{8, dtypes.Float32, false, false, false, 1e-4, 128},
 	} {
-		t.Run(fmt.Sprintf("%s, %d layers, recompute %t", c.dtype, c.layers, c.recompute), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, %d layers, recompute %t, %d images", c.dtype, c.layers, c.recompute, c.batch), func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
 			n.Inverted, n.Subsample, n.Recompute = c.inverted, c.sub, c.recompute
 			blocks := len(n.Survival)
@@ -185,10 +191,13 @@ func TestContract(t *testing.T) {
 			for i := range 6 {
 				patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
 			}
-			images, labels := batch(n, 3) // few: each ReLU whose input is nearly 0 may round to the other side
+			if c.batch > 3 { // what matters there are the sums
+				patterns = map[string]depth.Gates{"all open": depth.AllOpen(blocks), "drawn": patterns["drawn 0"]}
+			}
+			images, labels := batch(n, c.batch)
 			exact := *n
 			exact.DType = dtypes.Float64
-			exactImages, _ := batch(&exact, 3)
+			exactImages, _ := batch(&exact, c.batch)
 			textbook, engine := step(t, b, &exact, forms["resnet"]), step(t, b, n, forms["survivors"])
 			for name, gates := range patterns {
 				want, got := textbook(exactImages, gatesOf(&exact, gates), labels), engine(images, gatesOf(n, gates), labels)

@@ -1,0 +1,38 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+package kernels_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestUnderSanitizers runs the kernels in a C program that the compiler watches: for accesses outside of
+// arrays, undefined behaviour and races. The program asks for memory until it is short, too.
+func TestUnderSanitizers(t *testing.T) {
+	folder := t.TempDir()
+	empty := filepath.Join(folder, "empty.c")
+	require.NoError(t, os.WriteFile(empty, []byte("int main(void) { return 0; }\n"), 0o600))
+	for _, kind := range []string{"address,undefined", "thread"} {
+		t.Run(kind, func(t *testing.T) {
+			program := filepath.Join(folder, "kernels-"+kind)
+			flags := []string{"-fsanitize=" + kind, "-fno-sanitize-recover=all", "-pthread", "-Wno-psabi", "-o", program}
+			if out, err := exec.Command(compiler(), append(flags, empty)...).CombinedOutput(); err != nil {
+				t.Skipf("this compiler does not have -fsanitize=%s: %s", kind, out)
+			}
+			if out, err := exec.Command(program).CombinedOutput(); err != nil {
+				t.Skipf("this machine does not run what has -fsanitize=%s: %v, %s", kind, err, out)
+			}
+			flags = append(flags, "-O1", "-Wl,--wrap=mmap", "block.c", "calls.c", "parallel.c", "avx2.c", "avx512.c", "testdata/block_test.c", "-lm")
+			out, err := exec.Command(compiler(), flags...).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			out, err = exec.Command(program).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.Empty(t, string(out))
+		})
+	}
+}

@@ -1,0 +1,269 @@
+// Calls the kernels as XLA does, on blocks of several sizes: for the compiler's sanitizers, which watch each
+// access; for results that do not depend on the number of threads; and for errors. Package survivors compares
+// the results. Says what is wrong, or nothing.
+
+#define _GNU_SOURCE
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../block.h"
+#include "../calls.h"
+
+#define CHECK(condition) do { if (!(condition)) { printf("line %d: not %s\n", __LINE__, #condition); exit(1); } } while (0)
+
+// --- XLA's part ---
+
+static int threads_of_xla = 1, refuse_threads, refuse_tasks, errors;
+static pthread_t helpers[64];
+static int started;
+
+typedef struct { int code; char message[200]; } failure;
+
+static void *create_error(ffi_create_error_args *a) {
+	failure *e = calloc(1, sizeof *e);
+	e->code = a->code;
+	snprintf(e->message, sizeof e->message, "%s", a->message);
+	errors++;
+	return e;
+}
+
+static void destroy_error(ffi_error_args *a) {
+	errors--;
+	free(a->error);
+}
+
+static void *threads(ffi_threads_args *a) {
+	if (refuse_threads)
+		return create_error(&(ffi_create_error_args){.message = "no threads", .code = 13});
+	*a->threads = threads_of_xla;
+	return NULL;
+}
+
+static void *start(void *data) {
+	ffi_schedule_args *a = data;
+	a->task(a->data);
+	free(a);
+	return NULL;
+}
+
+static void *schedule(ffi_schedule_args *a) {
+	if (refuse_tasks)
+		return create_error(&(ffi_create_error_args){.message = "no task", .code = 13});
+	ffi_schedule_args *copy = calloc(1, sizeof *copy);
+	*copy = *a;
+	CHECK(started < 64 && !pthread_create(&helpers[started++], NULL, start, copy));
+	return NULL;
+}
+
+static const ffi_api api = {.create_error = create_error, .destroy_error = destroy_error, .schedule = schedule, .threads = threads};
+
+// Memory that is short: from the n-th request on, if n is not 0.
+static int requests, short_from;
+void *__real_mmap(void *, size_t, int, int, int, off_t);
+void *__wrap_mmap(void *at, size_t size, int a, int b, int c, off_t d) {
+	return short_from && __atomic_add_fetch(&requests, 1, __ATOMIC_SEQ_CST) >= short_from ? MAP_FAILED : __real_mmap(at, size, a, b, c, d);
+}
+
+// --- Arrays ---
+
+enum { MOST = 40 };
+
+typedef struct {
+	ffi_buffer buffers[MOST];
+	int64_t dims[MOST][5];
+	size_t sizes[MOST];
+	int count;
+} arrays;
+
+// add makes an array of float32, or of integers, from these values on.
+static int add(arrays *all, int type, float scale, int rank, ...) {
+	static unsigned seed;
+	int i = all->count++;
+	ffi_buffer *b = &all->buffers[i];
+	va_list dims;
+	va_start(dims, rank);
+	size_t size = 1;
+	for (int d = 0; d < rank; d++)
+		size *= all->dims[i][d] = va_arg(dims, int);
+	va_end(dims);
+	*b = (ffi_buffer){.dtype = type, .rank = rank, .dims = all->dims[i], .data = malloc(4 * size)};
+	all->sizes[i] = size;
+	seed = i + 1;
+	for (size_t k = 0; k < size; k++) {
+		seed = seed * 1664525 + 1013904223;
+		if (type == FFI_F32)
+			((float *)b->data)[k] = scale * ((seed >> 8) / (float)(1 << 24) - 0.4f);
+		else
+			((int *)b->data)[k] = (int)scale;
+	}
+	return i;
+}
+
+static void end(arrays *all) {
+	for (int i = 0; i < all->count; i++)
+		free(all->buffers[i].data);
+}
+
+// invoke calls a kernel with these arguments and results, numbers of arrays that end with -1, and returns the
+// error's code.
+static int invoke(void *(*kernel)(ffi_call *), arrays *all, const int *arguments, const int *results) {
+	ffi_buffer *a[MOST], *r[MOST];
+	int types[MOST];
+	ffi_call call = {.api = &api, .stage = FFI_STAGE_EXECUTE};
+	for (int i = 0; i < MOST; i++)
+		types[i] = FFI_BUFFER;
+	for (; arguments[call.arguments.count] >= 0; call.arguments.count++)
+		a[call.arguments.count] = &all->buffers[arguments[call.arguments.count]];
+	for (; results[call.results.count] >= 0; call.results.count++)
+		r[call.results.count] = &all->buffers[results[call.results.count]];
+	call.arguments.types = call.results.types = types;
+	call.arguments.buffers = a, call.results.buffers = r;
+	failure *e = kernel(&call);
+	for (; started > 0; started--)
+		pthread_join(helpers[started - 1], NULL);
+	int code = e ? e->code : 0;
+	if (e)
+		destroy_error(&(ffi_error_args){.error = e});
+	CHECK(errors == 0);
+	return code;
+}
+
+// block computes blocks forward and backward, and at test, and returns the first error's code.
+static int block_calls(arrays *all, int batch, int side, int in, int out, int stride, int recompute) {
+	enum { COUNT = 2 };
+	int kept = recompute ? 1 : COUNT, transition = stride > 1, a[MOST], n = 0, code = 0;
+	int k = add(all, FFI_S32, 0, 0), count = add(all, FFI_S32, COUNT, 0), order = add(all, FFI_S32, 0, 1, COUNT);
+	((int *)all->buffers[order].data)[1] = 1;
+	int x = add(all, FFI_F32, 1, 4, batch, side * stride, side * stride, in), h = add(all, FFI_F32, 1, 4, batch, side, side, out);
+	int shared[13] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 1, 2, COUNT, out), add(all, FFI_F32, 1, 2, COUNT, out),
+		add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out), add(all, FFI_F32, 1, 2, COUNT, out), add(all, FFI_F32, 1, 2, COUNT, out),
+		add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out), add(all, FFI_F32, 0, 5, kept, batch, side, side, out),
+		add(all, FFI_F32, 0, 5, kept, batch, side, side, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out),
+		add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out)};
+	int dh = add(all, FFI_F32, 1, 4, batch, side, side, out), dx = add(all, FFI_F32, 0, 4, batch, side * stride, side * stride, in);
+	int gradients[6] = {add(all, FFI_F32, 0, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out),
+		add(all, FFI_F32, 0, 5, COUNT, 3, 3, out, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out)};
+
+	a[n++] = k, a[n++] = count, a[n++] = order;
+	if (transition)
+		a[n++] = x;
+	a[n++] = h;
+	memcpy(a + n, shared, sizeof shared), n += 13;
+	a[n] = -1;
+	int forward[] = {h, shared[6], shared[7], shared[8], shared[9], shared[10], shared[11], shared[12], -1};
+	for (int i = 0; i < COUNT && !code; i++) {
+		*(int *)all->buffers[k].data = i;
+		code = invoke(stochdepth_call_forward, all, a, forward);
+	}
+	if (code)
+		return code;
+	CHECK(invoke(stochdepth_call_forward, all, a, forward + 1) == FFI_INVALID_ARGUMENT); // a result less
+	CHECK(invoke(stochdepth_call_forward, all, a + 1, forward) == FFI_INVALID_ARGUMENT);
+	CHECK(invoke(stochdepth_call_backward, all, a, forward) == FFI_INVALID_ARGUMENT);
+
+	n = 0, a[n++] = k, a[n++] = order;
+	if (transition)
+		a[n++] = x;
+	a[n++] = dh;
+	memcpy(a + n, shared, sizeof shared), n += 13;
+	if (transition)
+		a[n++] = dx;
+	memcpy(a + n, gradients, sizeof gradients), n += 6;
+	a[n] = -1;
+	int r[MOST], m = 0;
+	r[m++] = dh;
+	if (recompute)
+		r[m++] = shared[7], r[m++] = shared[8];
+	if (transition)
+		r[m++] = dx;
+	memcpy(r + m, gradients, sizeof gradients), m += 6;
+	r[m] = -1;
+	for (int i = COUNT - 1; i >= 0 && !code; i--) {
+		*(int *)all->buffers[k].data = i;
+		code = invoke(stochdepth_call_backward, all, a, r);
+	}
+	if (code)
+		return code;
+	*(int *)all->buffers[k].data = COUNT;
+	CHECK(invoke(stochdepth_call_backward, all, a, r) == FFI_INVALID_ARGUMENT);
+	*(int *)all->buffers[k].data = 1;
+	all->buffers[dh].dtype = 12; // float64
+	CHECK(invoke(stochdepth_call_backward, all, a, r) == FFI_INVALID_ARGUMENT);
+	all->buffers[dh].dtype = FFI_F32;
+
+	int scales = add(all, FFI_F32, 1, 1, COUNT);
+	n = 0, a[n++] = k;
+	if (transition)
+		a[n++] = x;
+	a[n++] = h, a[n++] = scales;
+	memcpy(a + n, shared, 6 * sizeof *a), n += 6;
+	memcpy(a + n, shared + 9, 4 * sizeof *a), n += 4;
+	a[n] = -1;
+	return invoke(stochdepth_call_test, all, a, (int[]){h, -1});
+}
+
+// stem computes a stem forward and backward, and a convolution alone with its kernel's gradient.
+static int stem_calls(arrays *all, int batch, int side, int in, int out) {
+	int k = add(all, FFI_S32, 0, 0), images = add(all, FFI_F32, 1, 4, batch, side, side, in), kernel = add(all, FFI_F32, 0.2, 4, 3, 3, in, out);
+	int scale = add(all, FFI_F32, 1, 1, out), offset = add(all, FFI_F32, 1, 1, out), output = add(all, FFI_F32, 0, 4, batch, side, side, out);
+	int first = add(all, FFI_F32, 0, 4, batch, side, side, out), mean = add(all, FFI_F32, 0, 1, out), variance = add(all, FFI_F32, 0, 1, out);
+	int dh = add(all, FFI_F32, 1, 4, batch, side, side, out), dkernel = add(all, FFI_F32, 0, 4, 3, 3, in, out);
+	int dscale = add(all, FFI_F32, 0, 1, out), doffset = add(all, FFI_F32, 0, 1, out), y = add(all, FFI_F32, 0, 4, batch, side, side, out);
+	int code = invoke(stochdepth_call_stem, all, (int[]){k, images, kernel, scale, offset, output, first, mean, variance, -1}, (int[]){output, first, mean, variance, -1});
+	if (!code)
+		code = invoke(stochdepth_call_stem_gradient, all, (int[]){k, images, dh, scale, output, first, mean, variance, dkernel, dscale, doffset, -1}, (int[]){dkernel, dscale, doffset, -1});
+	if (!code)
+		code = invoke(stochdepth_call_convolve, all, (int[]){images, kernel, -1}, (int[]){y, -1});
+	if (!code && in % 16 == 0)
+		code = invoke(stochdepth_call_kernel_gradient, all, (int[]){images, dh, -1}, (int[]){dkernel, -1});
+	return code;
+}
+
+static const struct {
+	int batch, side, in, out, stride, recompute; // stride 0: a stem
+} cases[] = {{3, 8, 64, 64, 1, 0}, {17, 8, 16, 16, 1, 1}, {2, 16, 32, 32, 1, 1}, {5, 8, 16, 32, 2, 0}, {1, 16, 16, 16, 1, 0}, {3, 32, 16, 16, 1, 0},
+	{3, 32, 3, 16, 0, 0}, {17, 8, 16, 32, 0, 0}};
+
+static int run(int i, arrays *all) {
+	all->count = 0;
+	if (cases[i].stride == 0)
+		return stem_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out);
+	return block_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out, cases[i].stride, cases[i].recompute);
+}
+
+int main(void) {
+	static arrays one, many;
+	for (int processor = 0; processor < 2; processor++) {
+		if (!stochdepth_processor(processor ? 2 : 512))
+			continue;
+		// First with memory that is short at each request in turn: nothing is kept yet.
+		for (int at = 1, code = FFI_RESOURCE_EXHAUSTED; processor == 0 && code; at++) {
+			CHECK(at < 100);
+			requests = 0, short_from = at, threads_of_xla = 1;
+			code = run(1, &one);
+			short_from = 0;
+			CHECK(code == 0 || code == FFI_RESOURCE_EXHAUSTED);
+			CHECK(at > 1 || code);
+			end(&one);
+		}
+		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+			threads_of_xla = 1;
+			CHECK(run(i, &one) == 0);
+			threads_of_xla = 4, refuse_tasks = i == 1, refuse_threads = i == 2;
+			CHECK(run(i, &many) == 0);
+			refuse_tasks = refuse_threads = 0;
+			for (int k = 0; k < one.count; k++) {
+				CHECK(!memcmp(one.buffers[k].data, many.buffers[k].data, 4 * one.sizes[k]));
+				for (size_t j = 0; one.buffers[k].dtype == FFI_F32 && j < one.sizes[k]; j++)
+					CHECK(isfinite(((float *)one.buffers[k].data)[j]));
+			}
+			end(&one), end(&many);
+		}
+	}
+	return 0;
+}
