@@ -26,6 +26,9 @@ func GatesOf(run *runs.Run) (*Gates, error) {
 	if run.Recipe.GatesPer != "minibatch" {
 		return nil, fmt.Errorf("the run %s draws gates for each sample: only those of minibatches can be counted", run.Name)
 	}
+	if kind := run.Recipe.Schedule().Kind; kind != depth.Steady && !run.Recipe.IsConstant() {
+		return nil, fmt.Errorf("the run %s changes its survival probabilities over the training (%s): only gates of one expectation can be counted", run.Name, kind)
+	}
 	if len(run.Rows) == 0 {
 		return nil, noEpoch(run)
 	}

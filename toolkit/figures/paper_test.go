@@ -274,6 +274,13 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			"a figure of 3 panels cannot be read: draw one or two"},
 		"gates of samples": {func() error { _, err := figures.GatesOf(sample); return err },
 			"the run stochastic draws gates for each sample: only those of minibatches can be counted"},
+		"gates of a schedule": {func() error {
+			early := *sample
+			early.Recipe.GatesPer, early.Recipe.SurvivalSchedule = "minibatch", "early"
+			_, err := figures.GatesOf(&early)
+			return err
+		},
+			"the run stochastic changes its survival probabilities over the training (early): only gates of one expectation can be counted"},
 		"no measurements": {func() error { _, err := figures.StepTime(&bench.Record{}); return err },
 			"the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench"},
 		"no such block": {func() error { _, err := figures.Block(depth.Linear(9, 0.5), 10); return err },

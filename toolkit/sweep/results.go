@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"gonum.org/v1/gonum/stat"
+
 	"stochdepth/toolkit/runs"
 )
 
@@ -21,19 +23,9 @@ type Spread struct {
 
 // NewSpread sums up values.
 func NewSpread(values []float64) Spread {
-	s := Spread{N: len(values), Mean: math.NaN(), SD: math.NaN()}
-	var sum, squares float64
-	for _, x := range values {
-		sum += x
-	}
-	if s.N > 0 {
-		s.Mean = sum / float64(s.N)
-	}
-	for _, x := range values {
-		squares += (x - s.Mean) * (x - s.Mean)
-	}
+	s := Spread{N: len(values), Mean: stat.Mean(values, nil), SD: math.NaN()}
 	if s.N > 1 {
-		s.SD = math.Sqrt(squares / float64(s.N-1))
+		s.SD = stat.StdDev(values, nil)
 	}
 	return s
 }

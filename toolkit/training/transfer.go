@@ -148,7 +148,7 @@ func (m *Model) Import(path string) error {
 			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", path, name, m.Recipe.Depth)
 		}
 	}
-	m.Normalization = normalization
+	m.Normalization, m.survival = normalization, nil
 	for _, w := range writes {
 		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
 			return err
