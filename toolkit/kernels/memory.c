@@ -1,7 +1,7 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// Large blocks of memory, for the whole process: this posix_memalign and this free stand before the C
-// library's, also for XLA's plugin.
+// Large blocks of memory, for the whole process: this posix_memalign, and the functions that take what it
+// gave, stand before the C library's, also for XLA's plugin.
 //
 // XLA takes the memory of a training step as one block and gives it back after the step. The C library has
 // two ways with such a block, and both cost: give it to the system, and take it again page by page; or keep
@@ -11,17 +11,29 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
-// The C library's own, or those of an allocator that the user put before it.
-static int (*next_memalign)(void **data, size_t alignment, size_t size);
-static void (*next_free)(void *data);
+// next is the C library's function of a name, or that of an allocator that the user put before it.
+#define next(name) ({ \
+	static __typeof__(&name) own; \
+	if (!own) \
+		own = (__typeof__(own))dlsym(RTLD_NEXT, #name); \
+	own; \
+})
 
-enum { LARGE = 64 << 20, PAGE = 4096, HUGE = 2 << 20, BLOCKS = 64, PATIENCE = 50000000 /* ns */ };
+#ifndef LARGE
+#define LARGE (64 << 20)
+#endif
+
+enum { PAGE = 4096, HUGE = 2 << 20, BLOCKS = 256, PATIENCE = 50000000 /* ns */ };
 
 static struct {
 	char *data;
@@ -30,7 +42,16 @@ static struct {
 } blocks[BLOCKS];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t freed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t freed;
+
+// The time of the waiting must not follow a clock that somebody sets.
+__attribute__((constructor)) static void prepare(void) {
+	pthread_condattr_t steady;
+	pthread_condattr_init(&steady);
+	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	pthread_cond_init(&freed, &steady);
+	pthread_condattr_destroy(&steady);
+}
 
 // map takes memory from the system that begins where a huge page can.
 static char *map(size_t size) {
@@ -81,7 +102,7 @@ static void *take(size_t size) {
 	int i = find(size, 0);
 	if (i < 0 && find(size, 1) >= 0) {
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += PATIENCE;
 		until.tv_sec += until.tv_nsec / 1000000000, until.tv_nsec %= 1000000000;
 		while ((i = find(size, 0)) < 0 && !pthread_cond_timedwait(&freed, &lock, &until))
@@ -98,6 +119,40 @@ static void *take(size_t size) {
 	return data;
 }
 
+// size_of is the size of the block that begins at data, or 0 if that is none of ours. Ours begin where a huge
+// page does, and little else.
+static size_t size_of(void *data) {
+	size_t size = 0;
+	if (!data || (uintptr_t)data % HUGE)
+		return 0;
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < BLOCKS; i++)
+		if (blocks[i].data == data && blocks[i].used)
+			size = blocks[i].size;
+	pthread_mutex_unlock(&lock);
+	return size;
+}
+
+// give takes a block back and is 1, or is 0 if data is none. As with the C library, giving back twice ends
+// the program: somebody else may have the block by then.
+static int give(void *data) {
+	int ours = 0;
+	if (!data || (uintptr_t)data % HUGE)
+		return 0;
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < BLOCKS && !ours; i++)
+		if (blocks[i].data == data) {
+			static const char twice[] = "free(): a large block of memory was given back twice\n";
+			if (!blocks[i].used && write(STDERR_FILENO, twice, sizeof twice - 1))
+				abort();
+			blocks[i].used = 0;
+			pthread_cond_broadcast(&freed);
+			ours = 1;
+		}
+	pthread_mutex_unlock(&lock);
+	return ours;
+}
+
 int posix_memalign(void **data, size_t alignment, size_t size) {
 	int valid = alignment && (alignment & (alignment - 1)) == 0 && alignment % sizeof(void *) == 0;
 	if (valid && alignment <= PAGE && size >= LARGE && size <= PTRDIFF_MAX) {
@@ -107,24 +162,37 @@ int posix_memalign(void **data, size_t alignment, size_t size) {
 			return 0;
 		}
 	}
-	if (!next_memalign)
-		next_memalign = (int (*)(void **, size_t, size_t))dlsym(RTLD_NEXT, "posix_memalign");
-	return next_memalign(data, alignment, size);
+	return next(posix_memalign)(data, alignment, size);
 }
 
 void free(void *data) {
-	if ((uintptr_t)data % HUGE == 0 && data) { // as all blocks are, and little else
-		pthread_mutex_lock(&lock);
-		for (int i = 0; i < BLOCKS; i++)
-			if (blocks[i].data == data) {
-				blocks[i].used = 0;
-				pthread_cond_broadcast(&freed);
-				pthread_mutex_unlock(&lock);
-				return;
-			}
-		pthread_mutex_unlock(&lock);
-	}
-	if (!next_free)
-		next_free = (void (*)(void *))dlsym(RTLD_NEXT, "free");
-	next_free(data);
+	if (!give(data))
+		next(free)(data);
+}
+
+size_t malloc_usable_size(void *data) {
+	size_t size = size_of(data);
+	return size ? size : next(malloc_usable_size)(data);
+}
+
+void *realloc(void *data, size_t size) {
+	size_t had = size_of(data);
+	if (!had)
+		return next(realloc)(data, size);
+	if (size && size <= had)
+		return data;
+	void *larger = size ? malloc(size) : NULL;
+	if (larger)
+		memcpy(larger, data, had);
+	if (larger || !size)
+		give(data);
+	return larger;
+}
+
+void *reallocarray(void *data, size_t count, size_t size) {
+	size_t all;
+	if (!__builtin_mul_overflow(count, size, &all))
+		return realloc(data, all);
+	errno = ENOMEM;
+	return NULL;
 }

@@ -2,11 +2,14 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHECK(condition) do { if (!(condition)) { printf("line %d: not %s\n", __LINE__, #condition); exit(1); } } while (0)
@@ -74,6 +77,31 @@ int main(void) {
 	pthread_join(thread, NULL);
 	free(b);
 
+	// It can be measured and changed in size, as what malloc gives.
+	a = take(100 * MB);
+	a[0] = 1, a[100 * MB - 1] = 2;
+	CHECK(malloc_usable_size(a) >= 100 * MB && realloc(a, 100) == a);
+	a = reallocarray(a, 150, MB);
+	CHECK(a && a[0] == 1 && a[100 * MB - 1] == 2);
+	CHECK(!reallocarray(a, SIZE_MAX / 2, 3) && errno == ENOMEM);
+	free(a);
+	CHECK(!realloc(take(100 * MB), 0));
+
+	// Given back twice, it ends the program, with a word.
+	int out[2], status;
+	CHECK(!pipe(out));
+	pid_t child = fork();
+	if (!child) {
+		dup2(out[1], STDERR_FILENO);
+		a = take(100 * MB);
+		free(a);
+		free(a);
+		_exit(0);
+	}
+	char said[100] = "";
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	CHECK(read(out[0], said, sizeof said - 1) > 0 && strstr(said, "twice"));
+
 	// All else is the C library's.
 	char *many[1000];
 	for (int i = 0; i < 1000; i++) {
@@ -81,8 +109,10 @@ int main(void) {
 		CHECK(!posix_memalign(&data, 1 << (3 + i % 10), 10 * i + 1) && (uintptr_t)data % (1 << (3 + i % 10)) == 0);
 		memset(many[i] = data, i, 10 * i + 1);
 	}
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 1000; i++) {
+		CHECK(malloc_usable_size(many[i]) > 10 * i && (many[i] = realloc(many[i], 20 * i + 1)) && many[i][10 * i] == (char)i);
 		free(many[i]);
+	}
 	void *data;
 	CHECK(posix_memalign(&data, 24, 100) == EINVAL && posix_memalign(&data, 4, 100) == EINVAL && posix_memalign(&data, 0, 100 * MB) == EINVAL);
 	CHECK(posix_memalign(&data, 64, SIZE_MAX / 4) == ENOMEM && posix_memalign(&data, 64, SIZE_MAX - 100) == ENOMEM);
