@@ -45,6 +45,7 @@ help:
 	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make torture a run's folder under a thousand crashes (half an hour)
 	make bench   time training steps on this machine
+	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
 	make clean   remove what setup installed (data and results stay)
@@ -114,6 +115,17 @@ fuzz: tools
 bench: setup
 	@go run ./toolkit/cmd/stochdepth bench --open
 
+# Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
+# data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'"
+# does some, --update writes the table.
+GPU_CHECK ?=
+.PHONY: gpu-check
+gpu-check: setup
+	@[ -x .venv-gpu/bin/python ] || '$(PYTHON)' -m venv .venv-gpu
+	.venv-gpu/bin/python -m pip install --quiet -r toolkit/bench/gpucheck/requirements.txt
+	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
+	GOMLX_BACKEND=xla:cpu .venv-gpu/bin/python toolkit/bench/gpucheck/check.py .bin/stochdepth $(GPU_CHECK)
+
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
@@ -137,7 +149,7 @@ setup: $(jupyter_stamp) $(kernel_stamp)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-browser .bin .out
+	rm -rf .venv .venv-browser .venv-gpu .bin .out
 
 # --- What setup installs -----------------------------------------------------
 

@@ -94,7 +94,7 @@ func Describe(b compute.Backend) Info {
 	if !ok {
 		return Info{Plugin: b.Name()}
 	}
-	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: kindOf(x.PluginName()), Kernels: kernels.Processor(x.PluginName())}
+	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: KindOf(b), Kernels: kernels.Processor(x.PluginName())}
 	if plugin, err := pjrt.GetPlugin(x.PluginName()); err == nil { // loaded already: go-xla keeps it
 		major, minor := plugin.Version()
 		info.PJRT = fmt.Sprintf("%d.%d", major, minor)
@@ -104,6 +104,15 @@ func Describe(b compute.Backend) Info {
 		info.Devices = append(info.Devices, description)
 	}
 	return info
+}
+
+// KindOf is the kind of device that a backend runs on, CPU or CUDA, or "" if it is not known.
+func KindOf(b compute.Backend) string {
+	x, ok := b.(*xla.Backend)
+	if !ok {
+		return ""
+	}
+	return kindOf(x.PluginName())
 }
 
 // quietLogs sends the libraries' notices and warnings nowhere: what concerns

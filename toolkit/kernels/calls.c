@@ -74,13 +74,27 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 	return open < kernel->dims[0] ? open : -1;
 }
 
-// A block's arrays, from kernel1 to the last variance, and the gradients of its parameters.
-#define PARAMETERS "522522"
-#define BLOCK PARAMETERS "5552222"
+// A block's parameters (or their gradients): kernel1, kernel2, and affine, which is scale1, offset1, scale2 and
+// offset2. Then its arrays: outputs, first, second, and the statistics mean1, variance1, mean2 and variance2.
+#define PARAMETERS "553"
+#define BLOCK PARAMETERS "5553"
 
-// describe fills a block in from its stacks. a[0] is kernel1, a[6] outputs, a[9] the first mean.
+static void parameters(block *b, ffi_buffer **a, int i) {
+	float *affine = row(a[2], i);
+	int out = a[2]->dims[2];
+	b->kernel1 = row(a[0], i), b->kernel2 = row(a[1], i);
+	b->scale1 = affine, b->offset1 = affine + out, b->scale2 = affine + 2 * out, b->offset2 = affine + 3 * out;
+}
+
+static void measured(block *b, ffi_buffer *statistics, int i) {
+	float *s = row(statistics, i);
+	int out = statistics->dims[2];
+	b->mean1 = s, b->variance1 = s + out, b->mean2 = s + 2 * out, b->variance2 = s + 3 * out;
+}
+
+// describe fills a block in from its stacks.
 static void describe(block *b, ffi_buffer **a, const ffi_buffer *transition, int k, int open, int *recompute) {
-	ffi_buffer *kernel = a[0], *outputs = a[6], *first = a[7], *second = a[8];
+	ffi_buffer *kernel = a[0], *outputs = a[3], *first = a[4], *second = a[5];
 	int64_t *d = outputs->dims;
 	int in = kernel->dims[3], out = kernel->dims[4], stride = transition ? transition->dims[1] / d[2] : 1;
 	b->batch = d[1];
@@ -89,24 +103,22 @@ static void describe(block *b, ffi_buffer **a, const ffi_buffer *transition, int
 	b->two = (convolution){d[2], d[3], 1, out, out};
 	b->shortcut = row(outputs, k);
 	b->x = transition ? transition->data : b->shortcut;
-	b->kernel1 = row(a[0], open), b->scale1 = row(a[1], open), b->offset1 = row(a[2], open);
-	b->kernel2 = row(a[3], open), b->scale2 = row(a[4], open), b->offset2 = row(a[5], open);
 	*recompute = first->dims[0] < kernel->dims[0];
 	b->first = row(first, *recompute ? 0 : k);
 	b->second = row(second, *recompute ? 0 : k);
 	b->output = row(outputs, k + 1);
-	b->mean1 = row(a[9], open), b->variance1 = row(a[10], open);
-	b->mean2 = row(a[11], open), b->variance2 = row(a[12], open);
+	parameters(b, a, open);
+	measured(b, a[6], open);
 }
 
-// Arguments: k, count, order, (x of a transition,) h, and from kernel1 on as describe. Results, in the
+// Arguments: k, count, order, (x of a transition,) h, and the block's arrays. Results, in the
 // memory of the arguments: h, outputs, first, second, and the statistics.
 void *stochdepth_call_forward(ffi_call *call) {
 	if (question(call))
 		return NULL;
 	ffi_buffer **a = call->arguments.buffers;
 	int transition = are(&call->arguments, "iio44" BLOCK), recompute;
-	if ((!transition && !are(&call->arguments, "iio4" BLOCK)) || !are(&call->results, "45552222") || !in_place(call))
+	if ((!transition && !are(&call->arguments, "iio4" BLOCK)) || !are(&call->results, "45553") || !in_place(call))
 		return unknown(call);
 	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, a[4 + transition]);
 	if (open < 0)
@@ -117,7 +129,7 @@ void *stochdepth_call_forward(ffi_call *call) {
 	return done(call, stochdepth_forward(call, &b));
 }
 
-// Arguments: k, order, (x of a transition,) dh, from kernel1 on as describe, (dx,) and the parameters'
+// Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
 // gradients. Results, in the memory of the arguments: dh, (first and second if computed again,) (dx,) and the
 // parameters' gradients.
 void *stochdepth_call_backward(ffi_call *call) {
@@ -136,21 +148,23 @@ void *stochdepth_call_backward(ffi_call *call) {
 	if (!are(&call->results, results))
 		return unknown(call);
 	b.dh = a[2 + transition]->data;
-	ffi_buffer **d = a + 3 + transition + 13;
+	ffi_buffer **d = a + 3 + transition + 7;
 	if (transition)
 		b.dx = (*d++)->data;
-	b.dkernel1 = row(d[0], open), b.dscale1 = row(d[1], open), b.doffset1 = row(d[2], open);
-	b.dkernel2 = row(d[3], open), b.dscale2 = row(d[4], open), b.doffset2 = row(d[5], open);
+	float *affine = row(d[2], open);
+	int out = b.one.out;
+	b.dkernel1 = row(d[0], open), b.dkernel2 = row(d[1], open);
+	b.dscale1 = affine, b.doffset1 = affine + out, b.dscale2 = affine + 2 * out, b.doffset2 = affine + 3 * out;
 	return done(call, stochdepth_backward(call, &b, recompute));
 }
 
-// Arguments: k, (x of a transition,) h, scales, from kernel1 to offset2 and the running averages. Result, in
+// Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in
 // the memory of the argument: h.
 void *stochdepth_call_test(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	int transition = are(&call->arguments, "i441" PARAMETERS "2222");
-	if ((!transition && !are(&call->arguments, "i41" PARAMETERS "2222")) || !are(&call->results, "4") || !in_place(call))
+	int transition = are(&call->arguments, "i441" PARAMETERS "3");
+	if ((!transition && !are(&call->arguments, "i41" PARAMETERS "3")) || !are(&call->results, "4") || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers + 1 + transition, *h = a[0], *kernel = a[2];
 	int k = integer(call->arguments.buffers[0]);
@@ -161,9 +175,8 @@ void *stochdepth_call_test(ffi_call *call) {
 	block b = {.batch = d[0], .one = {d[1], d[2], stride, kernel->dims[3], d[3]}, .two = {d[1], d[2], 1, d[3], d[3]}};
 	b.x = transition ? a[-1]->data : h->data;
 	b.output = h->data;
-	b.kernel1 = row(a[2], k), b.scale1 = row(a[3], k), b.offset1 = row(a[4], k);
-	b.kernel2 = row(a[5], k), b.scale2 = row(a[6], k), b.offset2 = row(a[7], k);
-	b.mean1 = row(a[8], k), b.variance1 = row(a[9], k), b.mean2 = row(a[10], k), b.variance2 = row(a[11], k);
+	parameters(&b, a + 2, k);
+	measured(&b, a[5], k);
 	return done(call, stochdepth_test(call, &b, ((float *)a[1]->data)[k]));
 }
 

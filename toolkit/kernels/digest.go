@@ -69,6 +69,7 @@ func (l *loopText) first() int {
 func (l *loopText) digest(program string) string {
 	text := program[l.first():l.end]
 	text = slicePattern.ReplaceAllStringFunc(text, l.slice)
+	text = rowPattern.ReplaceAllStringFunc(text, l.row)
 	text = reshapePattern.ReplaceAllStringFunc(text, l.reshape)
 	text = scalarPattern.ReplaceAllStringFunc(text, l.scalar)
 	text = typePattern.ReplaceAllStringFunc(text, func(match string) string {
@@ -89,6 +90,7 @@ func (l *loopText) digest(program string) string {
 
 var (
 	slicePattern   = regexp.MustCompile(`slice_sizes = array<i64: ([0-9, ]+)> \} : \(tensor<([^>]*)>`)
+	rowPattern     = regexp.MustCompile(`limit_indices = array<i64: \d+, (\d+)>,(\s+start_indices = array<i64: \d+, 0>,\s+strides = array<i64: 1, 1>\s+\} : \(tensor<\d+x(\d+)xf32>\))`)
 	reshapePattern = regexp.MustCompile(`"stablehlo\.reshape"\((\S+)\) : \(tensor<([^>]*)>\) -> tensor<([^>]*)>`)
 	scalarPattern  = regexp.MustCompile(`value = dense<([^>]*)> : tensor<f32>`)
 	typePattern    = regexp.MustCompile(`tensor<([^>]*)>`)
@@ -101,6 +103,15 @@ func (l *loopText) slice(match string) string {
 	dims, _ := dimensions(m[2])
 	if len(dims) > 0 && m[1] == strings.Trim(fmt.Sprint("1, ", strings.ReplaceAll(joined(dims[1:]), "x", ", ")), ", ") {
 		return strings.Replace(match, m[1], "a row", 1)
+	}
+	return match
+}
+
+// row tells rows cut out of [rows, channels] whole from other slices.
+func (l *loopText) row(match string) string {
+	m := rowPattern.FindStringSubmatch(match)
+	if m[1] == m[3] {
+		return strings.Replace(match, ", "+m[1]+">", ", all>", 1)
 	}
 	return match
 }

@@ -24,12 +24,11 @@ var bodies = map[string]struct {
 	results  []string
 	step     string
 }{
-	ForwardBlock: {"stochdepth_forward", []string{"h", "outputs", "first", "second", "mean1", "variance1", "mean2", "variance2"}, "add"},
-	BackwardBlock: {"stochdepth_backward",
-		[]string{"dh", "dx", "dkernel1", "dscale1", "doffset1", "dkernel2", "dscale2", "doffset2"}, "subtract"},
-	TestBlock:    {"stochdepth_test", []string{"h"}, "add"},
-	ForwardStem:  {"stochdepth_stem", []string{"output", "first", "mean", "variance"}, "add"},
-	BackwardStem: {"stochdepth_stem_gradient", []string{"dkernel", "dscale", "doffset"}, "subtract"},
+	ForwardBlock:  {"stochdepth_forward", []string{"h", "outputs", "first", "second", "statistics"}, "add"},
+	BackwardBlock: {"stochdepth_backward", []string{"dh", "dx", "dkernel1", "dkernel2", "daffine"}, "subtract"},
+	TestBlock:     {"stochdepth_test", []string{"h"}, "add"},
+	ForwardStem:   {"stochdepth_stem", []string{"output", "first", "mean", "variance"}, "add"},
+	BackwardStem:  {"stochdepth_stem_gradient", []string{"dkernel", "dscale", "doffset"}, "subtract"},
 }
 
 var (
@@ -209,8 +208,8 @@ func (l *loopText) typeOf(name string) string {
 		dims = []int{l.count, 3, 3, l.out, l.out}
 	case "kernel":
 		dims = []int{3, 3, l.in, l.out}
-	case "scale1", "offset1", "scale2", "offset2", "mean1", "variance1", "mean2", "variance2":
-		dims = []int{l.count, l.out}
+	case "affine", "statistics":
+		dims = []int{l.count, 4, l.out}
 	case "scale", "offset", "mean", "variance":
 		dims = []int{l.out}
 	case "scales":

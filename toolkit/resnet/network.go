@@ -40,6 +40,9 @@ type Network struct {
 	// Recompute is for the engine of package survivors: for the gradient it computes a block's
 	// convolutions again instead of keeping their outputs, a third of the memory for a third more time.
 	Recompute bool
+	// Target is for the engine too: the kind of device that its program is written for, backend.CPU or
+	// backend.CUDA. The zero value is that of the graph's backend.
+	Target string
 	// DType is what activations are computed in: Float32 (the default), BFloat16 or Float64.
 	DType dtypes.DType
 }

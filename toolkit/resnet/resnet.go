@@ -32,10 +32,10 @@ func (n *Network) unrolled(scope *model.Scope, s Stage, h, gates *Node) *Node {
 	for i := range s.Count {
 		var f *Node
 		if training {
-			var first, second normalized
-			f, first, second = n.branchTrain(scope, s, i, h)
+			var measured [4]*Node
+			f, measured = n.branchTrain(scope, s, i, h)
 			f = Mul(f, n.gate(scope, gates, s, i, f))
-			for k, v := range []*Node{first.mean, first.variance, second.mean, second.variance} {
+			for k, v := range measured {
 				statistics[k] = append(statistics[k], v)
 			}
 		} else {
@@ -53,19 +53,20 @@ func (n *Network) unrolled(scope *model.Scope, s Stage, h, gates *Node) *Node {
 	return h
 }
 
-// branchTrain is f_l in training: Conv-BN-ReLU-Conv-BN with batch statistics.
-func (n *Network) branchTrain(scope *model.Scope, s Stage, i int, h *Node) (f *Node, first, second normalized) {
+// branchTrain is f_l in training: Conv-BN-ReLU-Conv-BN with batch statistics, which it returns: mean1, variance1, mean2,
+// variance2.
+func (n *Network) branchTrain(scope *model.Scope, s Stage, i int, h *Node) (f *Node, statistics [4]*Node) {
 	p := func(name string) *Node { return blockOf(scope, h.Graph(), s, name, i) }
-	first = batchNormTrain(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"))
-	second = batchNormTrain(Convolve3x3(Relu(first.y), p("kernel2"), 1), p("scale2"), p("offset2"))
-	return second.y, first, second
+	f, mean1, variance1 := batchNormTrain(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"))
+	f, mean2, variance2 := batchNormTrain(Convolve3x3(Relu(f), p("kernel2"), 1), p("scale2"), p("offset2"))
+	return f, [4]*Node{mean1, variance1, mean2, variance2}
 }
 
 // branchTest is f_l at test: Conv-BN-ReLU-Conv-BN with the running averages.
 func (n *Network) branchTest(scope *model.Scope, s Stage, i int, h *Node) *Node {
 	p := func(name string) *Node { return blockOf(scope, h.Graph(), s, name, i) }
-	f := BatchNormTest(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"), p("mean1"), p("variance1"))
-	return BatchNormTest(Convolve3x3(Relu(f), p("kernel2"), 1), p("scale2"), p("offset2"), p("mean2"), p("variance2"))
+	f := Normalize(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"), p("mean1"), p("variance1"))
+	return Normalize(Convolve3x3(Relu(f), p("kernel2"), 1), p("scale2"), p("offset2"), p("mean2"), p("variance2"))
 }
 
 // gate returns what an open or closed block's branch f is multiplied by in training: a scalar, or
@@ -116,11 +117,11 @@ func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
 	p := func(name string) *Node { return value(scope, g, "stem/"+name) }
 	x := Convolve3x3(ConvertDType(images, n.DType), p("kernel"), 1)
 	if !scope.IsTraining(g) {
-		return Relu(BatchNormTest(x, p("scale"), p("offset"), p("mean"), p("variance")))
+		return Relu(Normalize(x, p("scale"), p("offset"), p("mean"), p("variance")))
 	}
-	norm := batchNormTrain(x, p("scale"), p("offset"))
-	UpdateAverages(scope, "stem", "", norm.mean, norm.variance, x.Shape().Size()/Filters[0], nil)
-	return Relu(norm.y)
+	y, mean, variance := batchNormTrain(x, p("scale"), p("offset"))
+	UpdateAverages(scope, "stem", "", mean, variance, x.Shape().Size()/Filters[0], nil)
+	return Relu(y)
 }
 
 // Head is the last layer: the average over the 8x8 pixels, then linear. h [batch, 8, 8, 64] becomes

@@ -197,10 +197,10 @@ func TestAverages(t *testing.T) {
 }
 
 // Batch normalisation at test by hand: (x - mean)/sqrt(variance + epsilon) scale + offset.
-func TestBatchNormTest(t *testing.T) {
+func TestNormalize(t *testing.T) {
 	vector := func(v ...float64) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(v, len(v)) }
 	out, err := CallOnceN(backendtest.Open(t), func(inputs []*Node) []*Node {
-		return []*Node{resnet.BatchNormTest(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])}
+		return []*Node{resnet.Normalize(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])}
 	}, tensors.FromFlatDataAndDimensions([]float64{3, 5}, 1, 1, 1, 2), vector(2, 4), vector(0.5, -1), vector(1, 7), vector(4, 0.25))
 	require.NoError(t, err)
 	require.InDeltaSlice(t, []float64{

@@ -122,8 +122,9 @@ func TestBodies(t *testing.T) {
 				"another padding":         {`dense<[[1, 1], [1, 1]]>`, `dense<[[0, 2], [1, 1]]>`},
 				"another stride":          {`rhs_dilation = array<i64: 1, 1>`, `rhs_dilation = array<i64: 2, 1>`},
 				"another constant":        {`dense<0.0>`, `dense<1.0>`},
+				"another of the packed":   {`start_indices = array<i64: 1, 0>`, `start_indices = array<i64: 2, 0>`},
 				"another width":           {`dense<0.03125>`, `dense<0.0625>`},
-				"another parameter":       {`block_scale1, %`, `block_offset1, %`},
+				"another parameter":       {`block_affine, %`, `block_statistics, %`},
 				"more operations":         {`"stablehlo.return"(`, `%99999 = "stablehlo.negate"(%99998) : (tensor<f32>) -> tensor<f32>` + "\n" + `"stablehlo.return"(`},
 				"fewer dimensions summed": {`feature_index = 1`, `feature_index = 0`},
 			} {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -17,6 +18,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/loss"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
@@ -165,22 +167,26 @@ func TestContract(t *testing.T) {
 		sub       bool
 		recompute bool
 		tolerance float64
-		batch     int // few: each ReLU whose input is nearly 0 may round to the other side
+		batch     int    // few: each ReLU whose input is nearly 0 may round to the other side
+		target    string // whose form of the engine
 	}{
-		{8, dtypes.Float64, true, true, false, 1e-9, 3},
-		{20, dtypes.Float64, false, false, false, 1e-9, 3},
-		{14, dtypes.Float64, false, false, true, 1e-9, 3},
-		{14, dtypes.Float32, false, false, false, 1e-4, 3},
-		{20, dtypes.Float32, false, false, true, 1e-4, 3},
+		{8, dtypes.Float64, true, true, false, 1e-9, 3, ""},
+		{20, dtypes.Float64, false, false, false, 1e-9, 3, ""},
+		{14, dtypes.Float64, false, false, true, 1e-9, 3, ""},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, ""},
+		{20, dtypes.Float32, false, false, true, 1e-4, 3, ""},
+		{14, dtypes.Float64, false, false, false, 1e-9, 3, backend.CUDA},
+		{8, dtypes.Float64, true, true, true, 1e-9, 5, backend.CUDA},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, backend.CUDA},
 		// Kernels sum over parts of the minibatch: of 4 images, of 4 or 5, of 4, of 8.
-		{14, dtypes.Float32, false, false, true, 1e-4, 16},
-		{8, dtypes.Float32, false, false, false, 1e-4, 17},
-		{8, dtypes.Float32, false, false, false, 1e-4, 64},
-		{8, dtypes.Float32, false, false, false, 1e-4, 128},
+		{14, dtypes.Float32, false, false, true, 1e-4, 16, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 17, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 64, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 128, ""},
 	} {
-		t.Run(fmt.Sprintf("%s, %d layers, recompute %t, %d images", c.dtype, c.layers, c.recompute, c.batch), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, recompute %t, %d images, %s", c.dtype, c.layers, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
-			n.Inverted, n.Subsample, n.Recompute = c.inverted, c.sub, c.recompute
+			n.Inverted, n.Subsample, n.Recompute, n.Target = c.inverted, c.sub, c.recompute, c.target
 			blocks := len(n.Survival)
 			patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
 			for _, only := range []int{0, blocks / 3, blocks - 1} {
@@ -191,7 +197,7 @@ func TestContract(t *testing.T) {
 			for i := range 6 {
 				patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
 			}
-			if c.batch > 3 { // what matters there are the sums
+			if c.batch > 5 { // what matters there are the sums
 				patterns = map[string]depth.Gates{"all open": depth.AllOpen(blocks), "drawn": patterns["drawn 0"]}
 			}
 			images, labels := batch(n, c.batch)

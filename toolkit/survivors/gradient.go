@@ -97,35 +97,35 @@ func (l *loop) backward(forward *state, initial map[string]*Node, results []*Nod
 // backwardBlock is the gradient of one open block, written by hand from forwardBlock.
 func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	block := l.index(v)
-	p := l.blockParameters(v, block)
+	kernel1, kernel2, affine := row(v["kernel1"], block), row(v["kernel2"], block), parts(row(v["affine"], block))
+	statistics := parts(row(v["statistics"], block))
 	x := row(v["outputs"], v["k"])
 	out := row(v["outputs"], Add(v["k"], Const(g, int32(1))))
 	if l.stage.Transition() {
 		x = v["x"]
 	}
-	mean1, variance1 := row(v["mean1"], block), row(v["variance1"], block)
-	mean2, variance2 := row(v["mean2"], block), row(v["variance2"], block)
+	mean1, variance1, mean2, variance2 := statistics[0], statistics[1], statistics[2], statistics[3]
 
 	var first, a, second *Node
 	if l.recomputes() {
-		first = resnet.Convolve3x3(x, p[0], l.stage.Stride)
-		a = relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
-		second = resnet.Convolve3x3(a, p[3], 1)
+		first = resnet.Convolve3x3(x, kernel1, l.stage.Stride)
+		a = relu(g, resnet.Normalize(first, affine[0], affine[1], mean1, variance1))
+		second = resnet.Convolve3x3(a, kernel2, 1)
 	} else {
 		first, second = row(v["first"], v["k"]), row(v["second"], v["k"])
-		a = relu(g, l.applyNormalization(first, p[1], p[2], mean1, variance1))
+		a = relu(g, resnet.Normalize(first, affine[0], affine[1], mean1, variance1))
 	}
 	dz := positive(g, out, v["dh"]) // gradient of f(x) + id(x)
 	df := dz
 	if l.n.Inverted {
 		df = Mul(df, ConvertDType(row(v["scales"], block), df.DType()))
 	}
-	dsecond, dscale2, doffset2 := l.normalizeGradient(second, p[4], mean2, variance2, df)
+	dsecond, dscale2, doffset2 := l.normalizeGradient(second, affine[2], mean2, variance2, df)
 	dkernel2 := l.kernelGradient(a, dsecond, 1)
-	dy := positive(g, a, inputGradient(dsecond, p[3], 1))
-	dfirst, dscale1, doffset1 := l.normalizeGradient(first, p[1], mean1, variance1, dy)
+	dy := positive(g, a, inputGradient(dsecond, kernel2, 1))
+	dfirst, dscale1, doffset1 := l.normalizeGradient(first, affine[0], mean1, variance1, dy)
 	dkernel1 := l.kernelGradient(x, dfirst, l.stage.Stride)
-	dx := inputGradient(dfirst, p[0], l.stage.Stride)
+	dx := inputGradient(dfirst, kernel1, l.stage.Stride)
 
 	next := map[string]*Node{"k": Sub(v["k"], Const(g, int32(1)))}
 	if l.stage.Transition() {
@@ -133,7 +133,8 @@ func (l *loop) backwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	} else {
 		next["dh"] = Add(dz, dx)
 	}
-	for i, d := range []*Node{dkernel1, dscale1, doffset1, dkernel2, dscale2, doffset2} {
+	daffine := Stack([]*Node{dscale1, doffset1, dscale2, doffset2}, 0)
+	for i, d := range []*Node{dkernel1, dkernel2, daffine} {
 		name := "d" + parameterNames[i]
 		next[name] = l.save(g, v[name], d, block)
 	}

@@ -26,22 +26,21 @@ type loop struct {
 	wide      dtypes.DType    // type of parameters and statistics
 	input     shapes.Shape    // [batch, side, side, in], the block's input
 	output    shapes.Shape    // [batch, Side, Side, Out]
-	parameter [6]shapes.Shape // of one block: kernel1, scale1, offset1, kernel2, scale2, offset2
+	parameter [3]shapes.Shape // of one block: kernel1, kernel2, affine
+	sums      sums
 }
 
-func newLoop(n *resnet.Network, s resnet.Stage, batch int) *loop {
+func newLoop(g *Graph, n *resnet.Network, s resnet.Stage, batch int) *loop {
 	wide, narrow := n.ParameterDType(), n.DType
-	channels := shapes.Make(wide, s.Out)
 	kept := s.Count
 	if n.Recompute {
 		kept = min(1, kept)
 	}
 	return &loop{n: n, stage: s, batch: batch, kept: kept, wide: wide,
-		input:  shapes.Make(narrow, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
-		output: shapes.Make(narrow, batch, s.Side, s.Side, s.Out),
-		parameter: [6]shapes.Shape{
-			shapes.Make(wide, 3, 3, s.In, s.Out), channels, channels,
-			shapes.Make(wide, 3, 3, s.Out, s.Out), channels, channels},
+		input:     shapes.Make(narrow, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
+		output:    shapes.Make(narrow, batch, s.Side, s.Side, s.Out),
+		parameter: [3]shapes.Shape{shapes.Make(wide, 3, 3, s.In, s.Out), shapes.Make(wide, 3, 3, s.Out, s.Out), shapes.Make(wide, 4, s.Out)},
+		sums:      sumsFor(g, n.Target),
 	}
 }
 
@@ -97,12 +96,15 @@ func (st *state) while(g *Graph, kind string, initial map[string]*Node, cond fun
 	return While(condition, turn, values...)
 }
 
-// names of the parameters and statistics in a loop's state, in the order of resnet.Parameters and
-// resnet.Averages.
-var (
-	parameterNames = [6]string{"kernel1", "scale1", "offset1", "kernel2", "scale2", "offset2"}
-	statisticNames = [4]string{"mean1", "variance1", "mean2", "variance2"}
-)
+// parameterNames are those of the parameters in a loop's state. What is small is packed, so that a GPU has
+// less to launch: affine is scale1, offset1, scale2, offset2 [4, Out] of each block, and so are the
+// statistics: mean1, variance1, mean2, variance2.
+var parameterNames = [3]string{"kernel1", "kernel2", "affine"}
+
+// packed are a stage's parameters as a loop takes them.
+func packed(parameters [6]*Node) [3]*Node {
+	return [3]*Node{parameters[0], parameters[3], Stack([]*Node{parameters[1], parameters[2], parameters[4], parameters[5]}, 1)}
+}
 
 // forwardState is what the forward loop carries:
 //
@@ -113,7 +115,7 @@ var (
 //	scales            1/p_l of each block, under inverted scaling
 //	outputs           slot 0 the stage's shortcut, slot k+1 what open block k gave
 //	first, second     what the convolutions of open block k gave; if computed again, memory for one block
-//	statistics        batch mean and variance of both batch normalisations, by block
+//	statistics        batch mean and variance of both batch normalisations, by block, zero for closed ones
 func (l *loop) forwardState() *state {
 	st, count := &state{}, l.stage.Count
 	st.add("k", shapes.Make(int32Type))
@@ -132,16 +134,14 @@ func (l *loop) forwardState() *state {
 	st.add("outputs", l.stacked(l.output, count+1))
 	st.add("first", l.stacked(l.output, l.kept))
 	st.add("second", l.stacked(l.output, l.kept))
-	for _, name := range statisticNames {
-		st.add(name, shapes.Make(l.wide, count, l.stage.Out))
-	}
+	st.add("statistics", l.stacked(l.parameter[2], count))
 	return st
 }
 
 // run builds the forward loop and registers its gradient. shortcut is what the stage gives with all
 // blocks closed, x its input (the same but for a transition). It returns the stage's output and the
-// batch statistics [Count, Out], zero for closed blocks. scales [Count] is used under inverted scaling.
-func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [6]*Node) (out *Node, statistics [4]*Node) {
+// batch statistics [Count, 4, Out]. scales [Count] is used under inverted scaling.
+func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [3]*Node) (out, statistics *Node) {
 	g, st := shortcut.Graph(), l.forwardState()
 	initial := map[string]*Node{"k": Const(g, int32(0)), "count": count, "order": order, "x": x, "h": shortcut}
 	for i, name := range parameterNames {
@@ -160,24 +160,21 @@ func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [6]*Node)
 	register(results, func(_ *Node, gradients []*Node) []*Node {
 		return l.backward(st, initial, results, gradients[st.index["h"]])
 	})
-	for i, name := range statisticNames {
-		statistics[i] = StopGradient(results[st.index[name]])
-	}
-	return results[st.index["h"]], statistics
+	return results[st.index["h"]], StopGradient(results[st.index["statistics"]])
 }
 
 // forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate).
 func (l *loop) forwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	block := l.index(v)
-	p := l.blockParameters(v, block)
+	kernel1, kernel2, affine := row(v["kernel1"], block), row(v["kernel2"], block), parts(row(v["affine"], block))
 	shortcut, x := v["h"], v["h"]
 	if l.stage.Transition() {
 		x = v["x"]
 	}
-	first := resnet.Convolve3x3(x, p[0], l.stage.Stride)
-	y, mean1, variance1 := l.normalize(first, p[1], p[2])
-	second := resnet.Convolve3x3(relu(g, y), p[3], 1)
-	f, mean2, variance2 := l.normalize(second, p[4], p[5])
+	first := resnet.Convolve3x3(x, kernel1, l.stage.Stride)
+	y, mean1, variance1 := l.normalize(first, affine[0], affine[1])
+	second := resnet.Convolve3x3(relu(g, y), kernel2, 1)
+	f, mean2, variance2 := l.normalize(second, affine[2], affine[3])
 	if l.n.Inverted {
 		f = Mul(f, ConvertDType(row(v["scales"], block), f.DType()))
 	}
@@ -186,12 +183,11 @@ func (l *loop) forwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 		"k":       Add(v["k"], Const(g, int32(1))),
 		"h":       h,
 		"outputs": l.save(g, v["outputs"], h, Add(v["k"], Const(g, int32(1)))),
+
+		"statistics": l.save(g, v["statistics"], Stack([]*Node{mean1, variance1, mean2, variance2}, 0), block),
 	}
 	if !l.recomputes() {
 		next["first"], next["second"] = l.save(g, v["first"], first, v["k"]), l.save(g, v["second"], second, v["k"])
-	}
-	for i, s := range []*Node{mean1, variance1, mean2, variance2} {
-		next[statisticNames[i]] = l.save(g, v[statisticNames[i]], s, block)
 	}
 	return next
 }
@@ -204,11 +200,12 @@ func (l *loop) index(v map[string]*Node) *Node {
 	return Reshape(DynamicSlice(v["order"], []*Node{v["k"]}, []int{1}))
 }
 
-func (l *loop) blockParameters(v map[string]*Node, block *Node) (p [6]*Node) {
-	for i, name := range parameterNames {
-		p[i] = row(v[name], block)
+// parts are the rows of [4, Out].
+func parts(small *Node) (rows [4]*Node) {
+	for i := range rows {
+		rows[i] = Reshape(Slice(small, AxisElem(i)), small.Shape().Dimensions[1])
 	}
-	return p
+	return rows
 }
 
 // at returns start indices (i, 0, 0, ...) with zeros for the given number of axes.

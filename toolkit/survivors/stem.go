@@ -15,7 +15,7 @@ import (
 func stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
 	images = ConvertDType(images, n.DType)
-	l := newLoop(n, resnet.Stage{In: resnet.Channels, Out: resnet.Filters[0], Stride: 1, Side: resnet.Side}, images.Shape().Dimensions[0])
+	l := newLoop(g, n, resnet.Stage{In: resnet.Channels, Out: resnet.Filters[0], Stride: 1, Side: resnet.Side}, images.Shape().Dimensions[0])
 	value := func(name string) *Node { return resnet.Variable(scope, "stem/"+name).NodeValue(g) }
 	initial := map[string]*Node{
 		"k": Const(g, int32(0)), "images": images, "kernel": value("kernel"), "scale": value("scale"), "offset": value("offset"),

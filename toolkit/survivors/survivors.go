@@ -45,16 +45,19 @@ func train(n *resnet.Network, scope *model.Scope, s resnet.Stage, h, gates *Node
 	g := h.Graph()
 	gates.AssertDims(len(n.Survival))
 	open := Slice(gates, AxisRange(s.First, s.First+s.Count))
-	l := newLoop(n, s, h.Shape().Dimensions[0])
+	l := newLoop(g, n, s, h.Shape().Dimensions[0])
 	order, count := openFirst(open)
 	var scales *Node
 	if n.Inverted {
 		scales = n.TrainScales(scope, g, s)
 	}
-	out, statistics := l.run(n.Shortcut(s, h), h, order, count, scales, resnet.Parameters(scope, g, s))
+	out, statistics := l.run(n.Shortcut(s, h), h, order, count, scales, packed(resnet.Parameters(scope, g, s)))
 	values := out.Shape().Size() / s.Out
-	resnet.UpdateAverages(scope, s.Name, "1", statistics[0], statistics[1], values, open)
-	resnet.UpdateAverages(scope, s.Name, "2", statistics[2], statistics[3], values, open)
+	statistic := func(i int) *Node {
+		return Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, s.Out)
+	}
+	resnet.UpdateAverages(scope, s.Name, "1", statistic(0), statistic(1), values, open)
+	resnet.UpdateAverages(scope, s.Name, "2", statistic(2), statistic(3), values, open)
 	return out
 }
 

@@ -38,7 +38,7 @@ func command() *cobra.Command {
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(), modelsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand())
+		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand())
 	return root
 }
 

@@ -140,22 +140,22 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	int k = add(all, FFI_S32, 0, 0), count = add(all, FFI_S32, COUNT, 0), order = add(all, FFI_S32, 0, 1, COUNT);
 	((int *)all->buffers[order].data)[1] = 1;
 	int x = add(all, FFI_F32, 1, 4, batch, side * stride, side * stride, in), h = add(all, FFI_F32, 1, 4, batch, side, side, out);
-	int shared[13] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 1, 2, COUNT, out), add(all, FFI_F32, 1, 2, COUNT, out),
-		add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out), add(all, FFI_F32, 1, 2, COUNT, out), add(all, FFI_F32, 1, 2, COUNT, out),
-		add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out), add(all, FFI_F32, 0, 5, kept, batch, side, side, out),
-		add(all, FFI_F32, 0, 5, kept, batch, side, side, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out),
-		add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out)};
+	enum { SHARED = 7, GRADIENTS = 3 };
+	int shared[SHARED] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out),
+		add(all, FFI_F32, 1, 3, COUNT, 4, out), add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out),
+		add(all, FFI_F32, 0, 5, kept, batch, side, side, out), add(all, FFI_F32, 0, 5, kept, batch, side, side, out),
+		add(all, FFI_F32, 0, 3, COUNT, 4, out)};
 	int dh = add(all, FFI_F32, 1, 4, batch, side, side, out), dx = add(all, FFI_F32, 0, 4, batch, side * stride, side * stride, in);
-	int gradients[6] = {add(all, FFI_F32, 0, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out),
-		add(all, FFI_F32, 0, 5, COUNT, 3, 3, out, out), add(all, FFI_F32, 0, 2, COUNT, out), add(all, FFI_F32, 0, 2, COUNT, out)};
+	int gradients[GRADIENTS] = {add(all, FFI_F32, 0, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0, 5, COUNT, 3, 3, out, out),
+		add(all, FFI_F32, 0, 3, COUNT, 4, out)};
 
 	a[n++] = k, a[n++] = count, a[n++] = order;
 	if (transition)
 		a[n++] = x;
 	a[n++] = h;
-	memcpy(a + n, shared, sizeof shared), n += 13;
+	memcpy(a + n, shared, sizeof shared), n += SHARED;
 	a[n] = -1;
-	int forward[] = {h, shared[6], shared[7], shared[8], shared[9], shared[10], shared[11], shared[12], -1};
+	int forward[] = {h, shared[3], shared[4], shared[5], shared[6], -1};
 	for (int i = 0; i < COUNT && !code; i++) {
 		*(int *)all->buffers[k].data = i;
 		code = invoke(stochdepth_call_forward, all, a, forward);
@@ -170,18 +170,18 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = dh;
-	memcpy(a + n, shared, sizeof shared), n += 13;
+	memcpy(a + n, shared, sizeof shared), n += SHARED;
 	if (transition)
 		a[n++] = dx;
-	memcpy(a + n, gradients, sizeof gradients), n += 6;
+	memcpy(a + n, gradients, sizeof gradients), n += GRADIENTS;
 	a[n] = -1;
 	int r[MOST], m = 0;
 	r[m++] = dh;
 	if (recompute)
-		r[m++] = shared[7], r[m++] = shared[8];
+		r[m++] = shared[4], r[m++] = shared[5];
 	if (transition)
 		r[m++] = dx;
-	memcpy(r + m, gradients, sizeof gradients), m += 6;
+	memcpy(r + m, gradients, sizeof gradients), m += GRADIENTS;
 	r[m] = -1;
 	for (int i = COUNT - 1; i >= 0 && !code; i--) {
 		*(int *)all->buffers[k].data = i;
@@ -201,8 +201,8 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = h, a[n++] = scales;
-	memcpy(a + n, shared, 6 * sizeof *a), n += 6;
-	memcpy(a + n, shared + 9, 4 * sizeof *a), n += 4;
+	memcpy(a + n, shared, 3 * sizeof *a), n += 3;
+	a[n++] = shared[6];
 	a[n] = -1;
 	return invoke(stochdepth_call_test, all, a, (int[]){h, -1});
 }

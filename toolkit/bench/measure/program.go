@@ -1,0 +1,47 @@
+package measure
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/kernels"
+)
+
+// Program is the program of a network's training step, or of its evaluation, as XLA's plugin gets it: StableHLO, in
+// text. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
+// devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
+func Program(b compute.Backend, s Spec, target string, devices int, evaluation bool) (string, error) {
+	if err := s.Check(); err != nil {
+		return "", err
+	}
+	model, err := newModel(b, s.recipe())
+	if err != nil {
+		return "", err
+	}
+	model.Network.Target = target
+	if err := model.UseDevices(devices); err != nil {
+		return "", err
+	}
+	var longest string // the others prepare its inputs
+	kernels.Watch(func(program string) {
+		if len(program) > len(longest) {
+			longest = program
+		}
+	})
+	defer kernels.Watch(nil)
+	batch := randomBatch(s.Batch)
+	if evaluation {
+		images := &dataset.Images{Pixels: batch.Pixels, Labels: make([]uint8, s.Batch)}
+		_, err = model.Evaluate(context.Background(), dataset.NewView(images))
+	} else {
+		_, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))
+	}
+	if err == nil && longest == "" {
+		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
+	}
+	return longest, err
+}
