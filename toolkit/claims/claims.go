@@ -1,4 +1,4 @@
-// Package claims checks what the README and the notebooks say about outcomes against what was recorded. Sentences with
+// Package claims checks what the project's pages and notebooks say about outcomes against what was recorded. Sentences with
 // outcomes are registered in data/claims.json, each with checks that are evaluated on the recorded runs:
 //
 //	{
@@ -124,8 +124,8 @@ func fragment(where, says string) error {
 }
 
 // Verify checks a project's folder: the claims in data/claims.json against its texts and records, and the texts, which are
-// README.md, notebooks/README.md and the notebooks, for percentages that nobody registered. All that is wrong is in the
-// error, a line each.
+// the pages (README.md, and those of its folders) and the notebooks, for percentages that nobody registered. All that is
+// wrong is in the error, a line each.
 func Verify(root string) error {
 	data := filepath.Join(root, "data")
 	file, err := Read(filepath.Join(data, "claims.json"))

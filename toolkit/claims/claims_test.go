@@ -191,13 +191,15 @@ func TestWhichTextsAreRead(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Before: 61 %.\n"+gallery.ResultsBegin+"\n| 62 % |\n"+gallery.ResultsEnd+"\nAfter: 63 %.\n")
 	p.write("notebooks/README.md", "It is 64 %.\n")
+	p.write("toolkit/bench/README.md", "It is 68 %.\n")
+	p.write("figures/README.md", "It is 69 %.\n")
 	p.notebook("1.ipynb", map[string]any{"cell_type": "markdown", "source": "It is 65 %."},
 		map[string]any{"cell_type": "code", "source": "// 66 %", "outputs": []any{map[string]any{"output_type": "stream", "text": "67 %\n"}}})
 	err := p.verify("", "")
-	for _, number := range []string{"61", "63", "64", "65"} {
+	for _, number := range []string{"61", "63", "64", "65", "68"} {
 		require.ErrorContains(t, err, "has "+number+", counted")
 	}
-	require.Len(t, strings.Split(err.Error(), "\n"), 4)
+	require.Len(t, strings.Split(err.Error(), "\n"), 5)
 	require.ErrorContains(t, err, `in "Before: 61 %.", and`)
 
 	p.write("README.md", "Before\n"+gallery.ResultsBegin+"\n")

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the committed README and notebooks say about outcomes is what the committed records say.
+// What the committed pages and notebooks say about outcomes is what the committed records say.
 func TestTheCommittedTexts(t *testing.T) {
 	require.NoError(t, Verify("../.."))
 }

@@ -32,10 +32,14 @@ func (t text) says(sentence string) bool {
 	return slices.ContainsFunc(t.parts, func(part string) bool { return strings.Contains(part, sentence) })
 }
 
-// readTexts reads README.md without its generated results, notebooks/README.md and the notebooks.
+// pages are what people write for people. figures/README.md is not among them: all of it is generated.
+var pages = []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md", "notebooks/README.md",
+	"toolkit/README.md", "toolkit/*/README.md"}
+
+// readTexts reads the pages, without the generated results of one, and the notebooks.
 func readTexts(root string) (map[string]text, error) {
 	texts := map[string]text{}
-	for _, pattern := range []string{"README.md", "notebooks/README.md", "notebooks/*.ipynb"} {
+	for _, pattern := range append(slices.Clone(pages), "notebooks/*.ipynb") {
 		names, err := fs.Glob(os.DirFS(root), pattern)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ func Readme(paper *published.Paper, drawings []*Drawing) string {
 Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu, Sedra, Weinberger 2016), and some more.
 
 - **published** figures are redrawn from the paper's numbers, which are in [data/published.json](../data/published.json), each with its source. Values that are not printed in the paper but read off its vector drawings are marked as such, in the figures too.
-- **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. They are smaller than the paper's experiments where the caption says so, and then not to be held against its numbers. Which runs each figure shows is in [data/figures.json](../data/figures.json).
+- **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. Where the caption says so they are smaller than the paper's experiments, and their errors cannot be compared with the paper's. Which runs each figure shows is in [data/figures.json](../data/figures.json).
 
 ` + "`stochdepth figures`" + ` draws all of them, ` + "`stochdepth figures NAME`" + ` one, ` + "`--runs A,B`" + ` from other runs, ` + "`--format png,svg,pdf`" + ` in other formats. This page is written by the same command.
 `)
