@@ -11,7 +11,7 @@
 
 static atomic_int requests;
 
-// The kernels ask for as many bytes as they need. Others ask for whole pages, Go's runtime at least after its start.
+// The kernels ask for as many bytes as they need. Others ask for whole pages, Go's runtime while its heap needs no more.
 static int is_of_a_kernel(const void *address, size_t size, int flags) {
 	return !address && flags == (MAP_PRIVATE | MAP_ANONYMOUS) && size % 4096 != 0;
 }
