@@ -43,7 +43,7 @@ help:
 	make lab     set up, open the notebooks in JupyterLab on this machine
 	make test    all checks, tests and notebooks (small)
 	make fuzz    feed the readers of files damaged ones, for a few minutes
-	make torture a run's folder under a thousand crashes (half an hour)
+	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make check   gofmt, go vet, staticcheck
@@ -75,19 +75,48 @@ lab: setup
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip=127.0.0.1 --ServerApp.port='$(PORT)' \
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/$(quickstart)
 
+# Packages that start goroutines and do without XLA, whose own threads the race detector would misjudge.
+raced := $(addprefix ./toolkit/,dataset gallery notebook runs sweep)
+
 .PHONY: test
 test: check
 	@echo "== Notebooks, small =="
 	rm -rf .out/tiny
 	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook notebooks/*.ipynb
-	echo "== go test =="
-	go test -timeout 20m ./...
+	echo "== go test, with the race detector where it can follow all threads =="
+	failed=0
+	go test -timeout 20m -race -short $(raced) || failed=1
+	echo "== go test, the others =="
+	go test -timeout 20m -run TestSVHNMemory ./toolkit/dataset || failed=1 # too much for the detector, so not short
+	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(raced))") || failed=1
+	exit $$failed
 
-# After a crash at any change to its files, and at any while it recovers, a run ends
-# in the same bits. The table is a line: trials, survived, failed.
+# What is promised of a run's folder (toolkit/runs/README.md), tried more often than `make test`
+# has time for: crashes after a change to the files, real kills, memory refused to a kernel,
+# and FUZZSECONDS for all fuzz targets together. PARTS=kills does one of them.
+PARTS       ?= crashes kills memory fuzz
+FUZZSECONDS ?= 3600
+make        := $(MAKE)# so named in the recipe, `make -n torture` does nothing either
 .PHONY: torture
 torture: setup
-	@STOCHDEPTH_TORTURE=1 go test -v -count=1 -timeout 3h -run 'Crash' ./toolkit/training
+	@mkdir -p .out
+	export STOCHDEPTH_TORTURE="$$PWD/.out/torture.tsv"
+	printf 'what\ttrials\tsurvived\tfailed\n' > "$$STOCHDEPTH_TORTURE"
+	try() { go test -v -count=1 -timeout 5h -run "^$$1$$" "./toolkit/$$2"; }
+	failed=
+	for part in $(PARTS); do
+		echo "== $$part =="
+		case $$part in
+			crashes) try TestCrashAfterEveryChange training ;;
+			kills) try TestKilled cmd/stochdepth ;;
+			memory) try TestMemoryIsShort training ;;
+			fuzz) $(make) fuzz FUZZTIME=$$(( $(FUZZSECONDS) / $$(cat toolkit/*/*_test.go | grep -c '^func Fuzz') ))s ;;
+			*) echo "there is no part $$part" >&2; false ;;
+		esac || failed+=" $$part"
+	done
+	echo
+	awk -F '\t' '{ printf "%-48s %12s %12s %8s\n", $$1, $$2, $$3, $$4 }' "$$STOCHDEPTH_TORTURE"
+	[ -z "$$failed" ] || { echo "Failed:$$failed" >&2; exit 1; }
 
 .PHONY: check
 check: setup
@@ -103,12 +132,20 @@ FUZZTIME ?= 10s
 FUZZ     ?=
 .PHONY: fuzz
 fuzz: tools
-	@for folder in $$(grep -ls '^func Fuzz' toolkit/*/*_test.go | xargs -n 1 dirname | sort -u | grep -- '$(FUZZ)'); do
+	@mkdir -p .out
+	failed=0
+	for folder in $$(grep -ls '^func Fuzz' toolkit/*/*_test.go | xargs -n 1 dirname | sort -u | grep -- '$(FUZZ)'); do
 		for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$folder/*_test.go | cut -c 6-); do
 			echo "== $$folder $$target, $(FUZZTIME) =="
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' "./$$folder"
+			bad=0
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime '$(FUZZTIME)' "./$$folder" | tee .out/fuzz || bad=1
+			failed=$$((failed + bad))
+			[ -n "$${STOCHDEPTH_TORTURE:-}" ] || continue
+			trials=$$(sed -n 's/.*execs: \([0-9]*\).*/\1/p' .out/fuzz | tail -n 1)
+			printf '%s\t%d\t%d\t%d\n' "fuzz: $${folder#*/} $$target" "$${trials:=$$bad}" $$((trials - bad)) $$bad >> "$$STOCHDEPTH_TORTURE"
 		done
 	done
+	[ $$failed = 0 ]
 
 # Times training steps; see `stochdepth bench --help` for more, as --peers.
 .PHONY: bench

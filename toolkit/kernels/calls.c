@@ -29,7 +29,7 @@ static void *unknown(ffi_call *call) {
 
 // done is what XLA gets to know: an error where memory was short.
 static void *done(ffi_call *call, int missed) {
-	return missed ? fail(call, FFI_RESOURCE_EXHAUSTED, "stochdepth: memory is short: take a smaller minibatch") : NULL;
+	return missed ? fail(call, FFI_RESOURCE_EXHAUSTED, "stochdepth: memory is short: end other programs and start again, or take a smaller minibatch") : NULL;
 }
 
 // are says whether arrays are those of a pattern: i is an integer, o a list of integers, and a digit the

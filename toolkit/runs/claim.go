@@ -95,11 +95,19 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 	left, _ := fs.Glob(os.DirFS(dir), temporaryClaim)
 	for _, name := range left { // of processes that were killed, not of those that are just asking
 		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) >= staleAfter {
+		info, err := os.Stat(path)
+		if err == nil && (now.Sub(info.ModTime()) >= staleAfter || locked && isOf(me, path)) {
 			disk.Remove(path)
 		}
 	}
 	return mine, nil
+}
+
+// isOf reports whether a temporary claim is of a process of this machine. Without the machine's lock it has ended.
+func isOf(me holder, path string) bool {
+	var other holder
+	data, err := ReadFile(path, 1<<10)
+	return err == nil && json.Unmarshal(data, &other) == nil && other.sameMachine(me)
 }
 
 // writeNew makes a file that must not be there yet. While it is empty its claim is not free.

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -41,7 +42,16 @@ func TestLeftoversAreRemoved(t *testing.T) {
 			defer require.NoFileExists(t, path)
 		}
 	}
+	// A claim in the making tells whose it is, and whoever has this machine's lock knows that it is of no process here.
+	here, elsewhere := filepath.Join(dir, "lock.1234.tmp"), filepath.Join(dir, "lock.1235.tmp")
+	for path, of := range map[string]holder{here: thisProcess(), elsewhere: on("b")} {
+		data, err := json.Marshal(of)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, data, 0o644))
+	}
 	write(t, dir, rows[0])
+	require.NoFileExists(t, here)
+	require.FileExists(t, elsewhere)
 	require.NoError(t, WriteFileAtomic(filepath.Join(dir, "net.safetensors"), []byte("x")))
 }
 

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// pretend writes a row an epoch and a line a row to SWEEP_TEST_LOG. A file "fail", "crash" or "stubborn" beside the
-// log names the run that does so.
+// pretend writes a row an epoch and a line a row to SWEEP_TEST_LOG. A file "fail", "crash", "stubborn" or "late" (a
+// crash after the end) beside the log names the run that does so.
 func pretend(ctx context.Context, o Order, report func(Report)) Report {
 	log := os.Getenv("SWEEP_TEST_LOG")
 	misbehaves := func(how string) bool {
@@ -74,6 +74,9 @@ func pretend(ctx context.Context, o Order, report func(Report)) Report {
 		file.Close()
 	}
 	w.WriteResult(runs.Result{Status: "finished", Completed: true, Steps: int64(o.Recipe.Epochs)})
+	if misbehaves("late") {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
 	return Report{End: Finished, Message: "well"}
 }
 
@@ -168,6 +171,15 @@ func TestFailingRunsLeaveTheOthersGoing(t *testing.T) {
 	o.Retry = true
 	require.ErrorContains(t, s.Run(context.Background(), o), "1 of 12 runs failed", "still so, and tried once only")
 	require.NoError(t, os.Remove(filepath.Join(folder, "fail")))
+	require.NoError(t, s.Run(context.Background(), o))
+	requireTrainedOnce(t, s, o, folder)
+	require.NoFileExists(t, filepath.Join(o.Runs, s.Jobs[0].Name, failureFile))
+}
+
+// A worker that is killed when its run is finished, before it says so, has not failed.
+func TestKilledAfterTheEnd(t *testing.T) {
+	s, o, folder := twelve(t)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "late"), []byte(s.Jobs[0].Name), 0o644))
 	require.NoError(t, s.Run(context.Background(), o))
 	requireTrainedOnce(t, s, o, folder)
 	require.NoFileExists(t, filepath.Join(o.Runs, s.Jobs[0].Name, failureFile))

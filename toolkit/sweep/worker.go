@@ -174,11 +174,12 @@ func (t *tail) String() string {
 
 // Record keeps in the run folder why a run failed, or that it no longer does. [Sweep.Run] does this for its workers.
 func Record(dir string, end Report) error {
-	switch end.End {
-	case Error:
-		return writeFailure(dir, end.Message)
-	case Finished:
+	run, err := runs.Open(dir)
+	switch finished := err == nil && run.Finished(); { // also by a worker that was killed before it could say so
+	case finished, end.End == Finished:
 		clearFailure(dir)
+	case end.End == Error:
+		return writeFailure(dir, end.Message)
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/ml/model"
@@ -258,8 +260,8 @@ func load(store *model.Store, dir string) error {
 			return fmt.Errorf("it has no %s", v.Path())
 		}
 	}
-	for key, value := range loaded {
-		path := strings.TrimPrefix(key, "var:")
+	for _, key := range slices.Sorted(maps.Keys(loaded)) { // in one order, so that the step's program is found compiled
+		path, value := strings.TrimPrefix(key, "var:"), loaded[key]
 		v := store.GetVariable(path)
 		if v == nil {
 			if v, err = store.CreateVariable(path, value); err != nil {

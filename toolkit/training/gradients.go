@@ -9,6 +9,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
@@ -27,7 +28,7 @@ func (m *Model) GradientMagnitudes(b *Batch) ([]float64, error) {
 	inputs := b.tensors(m)
 	outputs, err := m.gradientExec.Call(inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("the gradients could not be computed: %w", err)
+		return nil, fmt.Errorf("the gradients could not be computed: %w", kernels.Explain(err))
 	}
 	free(inputs)
 	return vector(outputs[0])

@@ -17,6 +17,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/optimizer"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
@@ -163,7 +164,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("the training step failed: %w", err)
+		return nil, fmt.Errorf("the training step failed: %w", kernels.Explain(err))
 	}
 	return func() (_ Outcome, err error) {
 		var v []float64
@@ -174,7 +175,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 		}
 		m.free(inputs)
 		if err != nil {
-			return Outcome{}, fmt.Errorf("the training step failed: %w", err)
+			return Outcome{}, fmt.Errorf("the training step failed: %w", kernels.Explain(err))
 		}
 		return Outcome{Loss: v[0], Wrong: v[1], Gradient: v[2], Images: len(b.Labels), Open: b.Open}, nil
 	}, nil

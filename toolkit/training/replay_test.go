@@ -12,11 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/torture"
 	"stochdepth/toolkit/runs"
 )
-
-// torture is the environment's variable for longer attacks; `make torture` sets it.
-const torture = "STOCHDEPTH_TORTURE"
 
 // crash is a run's folder as a crash left it.
 type crash struct {
@@ -54,7 +52,7 @@ func record(t *testing.T, dir, to string, do func()) (crashes []crash) {
 // file is left over. The run has every kind of writing: evaluations within epochs, rows without test error, a
 // stop within an epoch, a best epoch that is not the last, and the loss of its newest checkpoint.
 func TestCrashAfterEveryChange(t *testing.T) {
-	long := os.Getenv(torture) != ""
+	long := torture.Asked()
 	tr := newTrainer(t, func(r *runs.Recipe) {
 		r.Epochs, r.EvaluateEvery, r.TestEvery, r.TrainImages = 2, 2, 3, 48 // rows of steps 2, 3, 4 and 6
 		if long {
@@ -112,5 +110,8 @@ func TestCrashAfterEveryChange(t *testing.T) {
 		resume(first)
 		require.NoError(t, os.RemoveAll(first.dir))
 	}
-	t.Logf("crashes: %d trials, %d survived, %d failed", trials, trials-failed, failed)
+	torture.Report(t, "crashes after a change to the files", trials, failed)
+	if long {
+		require.GreaterOrEqual(t, trials, 1000)
+	}
 }

@@ -75,6 +75,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("STOCHDEPTH_TEST_RUN"); dir != "" {
 		trainUntilKilled(dir)
 	}
+	if dir := os.Getenv("STOCHDEPTH_TEST_SHORT_OF_MEMORY"); dir != "" {
+		trainShortOfMemory(dir)
+	}
 	os.Exit(m.Run())
 }
 
