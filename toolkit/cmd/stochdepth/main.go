@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
 )
 
 func main() {
@@ -33,7 +34,10 @@ func command() *cobra.Command {
 		Short:         "Deep networks with stochastic depth (Huang et al. 2016), trained with GoMLX and XLA",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       "known when asked for", // the template finds it out, which takes a moment
 	}
+	cobra.AddTemplateFunc("versions", training.Versions)
+	root.SetVersionTemplate("{{versions}}")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
