@@ -122,15 +122,3 @@ func TestBarOfUnknownLength(t *testing.T) {
 		"reading: 75%, 120,000 of 160,000 images, 1500/s, 27 s left",
 	}, lines(&output))
 }
-
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		400 * time.Millisecond:        "0 s",
-		59*time.Second + 6e8:          "1 min 00 s",
-		61 * time.Minute:              "1 h 01 min",
-		47*time.Hour + 59*time.Minute: "47 h 59 min",
-		14 * 24 * time.Hour:           "14 days",
-	} {
-		require.Equal(t, want, span(d), d)
-	}
-}

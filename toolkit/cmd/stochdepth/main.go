@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,11 @@ func runsFlag(cmd *cobra.Command) *string {
 // modelsFlag adds the flag --models, the folder of the trained networks that are files.
 func modelsFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("models", inProject("data", "models"), "folder of the trained networks")
+}
+
+// formatFlag adds the flag --format of a table.
+func formatFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
 }
 
 // inProject is a path in the project's folder, or in the working directory outside of the project.

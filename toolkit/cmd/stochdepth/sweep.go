@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -214,7 +213,7 @@ The test error of a run is that at its best validation epoch. --each lists the s
 		Args: cobra.ExactArgs(1),
 	}
 	read, folder := sweepFlags(cmd)
-	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	format := formatFlag(cmd)
 	each := cmd.Flags().Bool("each", false, "a line a run instead")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := read(args[0])
