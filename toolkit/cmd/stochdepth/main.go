@@ -42,7 +42,7 @@ func command() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
 		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand())
 	return root
 }
