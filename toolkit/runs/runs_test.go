@@ -277,6 +277,8 @@ func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
 		names = append(names, run.Name)
 	}
 	require.Equal(t, []string{"a", "b", "sweep/p0.5"}, names)
+	require.Equal(t, []string{"a", "b", "broken/log", "broken/missing", "broken/recipe", "broken/result", "sweep/p0.5"}, Names(root))
+	require.Empty(t, Names(filepath.Join(root, "nowhere")))
 	require.Len(t, strings.Split(err.Error(), "\n"), 4)
 	for _, name := range []string{"recipe", "log", "result", "missing"} {
 		require.ErrorContains(t, err, filepath.Join(root, "broken", name))

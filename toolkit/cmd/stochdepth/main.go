@@ -39,11 +39,12 @@ func command() *cobra.Command {
 	}
 	cobra.AddTemplateFunc("versions", training.Versions)
 	root.SetVersionTemplate("{{versions}}")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
 		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand())
+	completionCommand(root)
+	addCompletions(root)
 	return root
 }
 
