@@ -42,7 +42,7 @@ func command() *cobra.Command {
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand())
+		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand(), manCommand())
 	completionCommand(root)
 	addCompletions(root)
 	return root
