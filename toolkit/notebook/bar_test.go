@@ -122,3 +122,14 @@ func TestBarOfUnknownLength(t *testing.T) {
 		"reading: 75%, 120,000 of 160,000 images, 1500/s, 27 s left",
 	}, lines(&output))
 }
+
+func TestAJobThatBeganBeforeTheBar(t *testing.T) {
+	var output bytes.Buffer
+	c := newClock()
+	bar := newBar(60, "mine", "epochs", &logScreen{w: &output}, c.now)
+	bar.Took(90 * time.Second)
+	bar.Set(60, "")
+	c.advance(time.Second)
+	bar.Done("finished")
+	require.Equal(t, "mine: 60 epochs in 1 min 30 s, finished", lines(&output)[1])
+}

@@ -41,7 +41,7 @@ func command() *cobra.Command {
 	root.SetVersionTemplate("{{versions}}")
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
 		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand(), manCommand())
 	completionCommand(root)
 	addCompletions(root)
