@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func runsCommand() *cobra.Command {
 	flags.StringVar(&s.Names, "filter", "", "only runs whose name matches a pattern, as 'quickstart-*'")
 	flags.StringArrayVar(&s.Where, "where", nil, "only runs whose recipe has key=value, as depth=20; may be repeated")
 	flags.StringVar(&s.Sort, "sort", "", "lowest first by "+strings.Join(runs.SortKeys(), ", "))
-	flags.BoolVar(&s.Reverse, "reverse", false, "highest first, with --sort")
+	flags.BoolVar(&s.Reverse, "reverse", false, "the other way round: highest first")
 	format := formatFlag(cmd)
 	folder := runsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -40,7 +41,12 @@ func runsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := runs.Table(cmd.OutOrStdout(), list, *format); err != nil {
+		column := "status"
+		if *format != "table" {
+			column = "" // programs want no colours
+		}
+		err = writeStatusTable(cmd, column, func(w io.Writer) error { return runs.Table(w, list, *format) })
+		if err != nil {
 			return err
 		}
 		return broken

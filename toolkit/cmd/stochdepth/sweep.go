@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -183,13 +184,7 @@ func sweepStatusCommand() *cobra.Command {
 			return err
 		}
 		list := s.Status(*folder)
-		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
-		for _, status := range list {
-			epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
-		}
-		if err := table.Flush(); err != nil {
+		if err := writeStatusTable(cmd, "state", func(w io.Writer) error { return writeStates(w, list) }); err != nil {
 			return err
 		}
 		summary := sweep.Summary(list)
@@ -201,6 +196,17 @@ func sweepStatusCommand() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// writeStates writes a line a run: how far it is, and why not farther.
+func writeStates(w io.Writer, list []sweep.Status) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
+	for _, status := range list {
+		epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
+	}
+	return table.Flush()
 }
 
 func sweepResultsCommand() *cobra.Command {
