@@ -51,26 +51,8 @@ func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) 
 		}
 	}
 	c.Constant, c.Stochastic = Average(values[0]...), Average(values[1]...)
-	c.Difference = c.Stochastic.Mean - c.Constant.Mean
-	var differences []float64
-	for i, run := range stochastic {
-		if j := slices.IndexFunc(constant, func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }); j >= 0 {
-			differences = append(differences, values[1][i]-values[0][j])
-			if differences[c.Pairs] < 0 {
-				c.Wins++
-			}
-			c.Pairs++
-		}
-	}
-	c.Paired = c.Pairs == len(constant) && c.Pairs == len(stochastic)
-	switch {
-	case c.N < 2:
-		c.StandardError = math.NaN()
-	case c.Paired:
-		c.StandardError = stat.StdErr(stat.StdDev(differences, nil), float64(c.Pairs))
-	default:
-		c.StandardError = math.Hypot(stat.StdErr(c.Constant.Deviation, float64(c.Constant.N)), stat.StdErr(c.Stochastic.Deviation, float64(c.Stochastic.N)))
-	}
+	d := contrast(constant, stochastic, values[0], values[1])
+	c.Difference, c.StandardError, c.Paired, c.Pairs, c.Wins = d.Difference, d.StandardError, d.Paired, d.Pairs, d.Wins
 
 	c.BlocksSaved = 1 - openFraction(stochastic)
 	c.ConstantTime, c.StochasticTime, c.TimeSaved, c.TimeSavedError = timeOf(constant), timeOf(stochastic), math.NaN(), math.NaN()
@@ -81,6 +63,58 @@ func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) 
 		}
 	}
 	return c, nil
+}
+
+// Contrast is how the errors of two groups of runs differ, whatever else differs between them.
+type Contrast struct {
+	Difference    float64 // of the means, the second group's minus the first's, in percentage points
+	StandardError float64 // of the difference, as in [Compare]; NaN where a group has one run only
+	Paired        bool    // both groups have the same seeds
+	Pairs, Wins   int     // seeds that both have; pairs in which the second has the lower error
+}
+
+// ContrastOf compares the test errors of two groups, each of runs of one setting and several seeds, at the epochs of the
+// lowest validation errors. Runs of two settings or of one seed in a group, and such without an error, are refused.
+func ContrastOf(first, second []*runs.Run) (Contrast, error) {
+	var values [2][]float64
+	for i, group := range [][]*runs.Run{first, second} {
+		for _, run := range group {
+			if !runs.SameSetting(group[0].Recipe, run.Recipe) {
+				return Contrast{}, fmt.Errorf("the runs %s and %s are of two settings: compare one of them at a time", group[0].Name, run.Name)
+			}
+		}
+		var err error
+		if values[i], err = selected(testError, group); err != nil {
+			return Contrast{}, err
+		}
+	}
+	return contrast(first, second, values[0], values[1]), nil
+}
+
+// contrast compares two groups by their values.
+func contrast(first, second []*runs.Run, firsts, seconds []float64) Contrast {
+	a, b := Average(firsts...), Average(seconds...)
+	c := Contrast{Difference: b.Mean - a.Mean}
+	var differences []float64
+	for i, run := range second {
+		if j := slices.IndexFunc(first, func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }); j >= 0 {
+			differences = append(differences, seconds[i]-firsts[j])
+			if differences[c.Pairs] < 0 {
+				c.Wins++
+			}
+			c.Pairs++
+		}
+	}
+	c.Paired = c.Pairs == len(first) && c.Pairs == len(second)
+	switch {
+	case min(a.N, b.N) < 2:
+		c.StandardError = math.NaN()
+	case c.Paired:
+		c.StandardError = stat.StdErr(stat.StdDev(differences, nil), float64(c.Pairs))
+	default:
+		c.StandardError = math.Hypot(stat.StdErr(a.Deviation, float64(a.N)), stat.StdErr(b.Deviation, float64(b.N)))
+	}
+	return c
 }
 
 // String is the comparison in a sentence: "stochastic depth 48.90 ± 0.50 % instead of 53.40 ± 0.40 %, lower in 3 of 3 seeds".

@@ -98,6 +98,31 @@ func TestCompare(t *testing.T) {
 }
 
 // Open blocks are weighted by the steps of their rows.
+// Two stochastic settings can be contrasted too, with the standard errors of Compare.
+func TestContrastOf(t *testing.T) {
+	first, second := seeded(0.2, 6, 20, 21, 22), seeded(0.5, 6, 17, 16, 22.5)
+	c, err := figures.ContrastOf(first, second)
+	require.NoError(t, err)
+	require.InDelta(t, -2.5, c.Difference, 1e-9)
+	require.InDelta(t, math.Sqrt(7.75/3), c.StandardError, 1e-9)
+	require.True(t, c.Paired)
+	require.Equal(t, [2]int{3, 2}, [2]int{c.Pairs, c.Wins})
+
+	c, err = figures.ContrastOf(first[:2], second) // Welch's: deviations √0.5 of 2 and √12.25 of 3
+	require.NoError(t, err)
+	require.False(t, c.Paired)
+	require.Equal(t, [2]int{2, 2}, [2]int{c.Pairs, c.Wins})
+	require.InDelta(t, math.Sqrt(0.25+12.25/3), c.StandardError, 1e-9)
+
+	c, err = figures.ContrastOf(first[:1], second[:1])
+	require.NoError(t, err)
+	require.InDelta(t, -3, c.Difference, 1e-9)
+	require.True(t, math.IsNaN(c.StandardError))
+
+	_, err = figures.ContrastOf(append(first, second[0]), second)
+	require.ErrorContains(t, err, "are of two settings: compare one of them at a time")
+}
+
 func TestBlocksSavedAreOfAllMinibatches(t *testing.T) {
 	stochastic := seeded(0.2, 2, 10)
 	stochastic[0].Rows[0].Step, stochastic[0].Rows[0].OpenBlocksMean = 30, 9

@@ -139,7 +139,7 @@ func TestListTableReadme(t *testing.T) {
 		require.NoError(t, models.Table(&text, list, format))
 		require.Contains(t, text.String(), "21.25", format)
 	}
-	require.EqualError(t, models.Table(&bytes.Buffer{}, list, "xml"), `unknown format "xml": use table, tsv, json`)
+	require.EqualError(t, models.Table(&bytes.Buffer{}, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 
 	// What is unknown is a dash, null or NaN, and does not get into a README.
 	write(t, filepath.Join(folder, "c.safetensors"), models.OfRun(finished(t, nil), 15, 0), nil)

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -15,8 +14,8 @@ import (
 )
 
 // Table writes one line a network: its file's name, what it is, its errors in percent, and where it comes from. Format
-// "table" is for people (rounded, a dash for unknown), "tsv" and "json" are for programs (exact; unknown numbers are
-// NaN and null).
+// "table" is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN, and
+// null in JSON).
 func Table(w io.Writer, list []Info, format string) error {
 	switch format {
 	case "table":
@@ -27,28 +26,23 @@ func Table(w io.Writer, list []Info, format string) error {
 				rule(i.Recipe, "p_L"), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit(), float64(i.Bytes)/1e6)
 		}
 		return table.Flush()
-	case "tsv":
-		var text strings.Builder
-		text.WriteString("name\tdataset\ttraining_images\tdepth\trule\tdeath_rate\tepoch\tepochs\tseed\tvalidation_error\ttest_error\tcommit\tmachine\trun\tbytes\n")
-		for _, i := range list {
-			cells := []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth), i.Recipe.Rule,
+	case "tsv", "csv":
+		lines := make([][]string, len(list))
+		for n, i := range list {
+			lines[n] = []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth), i.Recipe.Rule,
 				exact(i.Recipe.DeathRate), exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
 				exact(i.ValidationError), exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
-			text.WriteString(strings.Join(cells, "\t") + "\n")
 		}
-		_, err := io.WriteString(w, text.String())
-		return err
+		return runs.WriteSeparated(w, format, strings.Split("name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit machine run bytes", " "), lines)
 	case "json":
 		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
 		for n, i := range list {
 			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
 				known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, known(i.ValidationError), known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
 		}
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(lines)
+		return runs.WriteJSON(w, lines)
 	}
-	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(runs.TableFormats, ", "))
+	return runs.CheckFormat(format)
 }
 
 // line is a network in JSON.

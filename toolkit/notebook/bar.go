@@ -20,6 +20,8 @@ type Bar struct {
 	shown  time.Time // when the screen was last drawn; zero: never
 	ended  bool
 
+	took time.Duration // of a job that began before the bar, as it says; 0: as long as the bar
+
 	estimated bool // the job itself says how fast it goes
 
 	// Else the speed is measured over the last half minute or so, from the first
@@ -103,6 +105,13 @@ func (b *Bar) Estimate(speed float64, left time.Duration) {
 	b.estimated, b.state.speed, b.state.left = true, speed, left
 }
 
+// Took says how long the job has taken, if it is another one's and began before the bar.
+func (b *Bar) Took(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.took = d
+}
+
 // Done ends the bar with what came of the job, or the state that it stopped in.
 func (b *Bar) Done(text string) {
 	b.mu.Lock()
@@ -112,6 +121,9 @@ func (b *Bar) Done(text string) {
 	}
 	b.ended = true
 	b.state.text, b.state.elapsed = text, b.now().Sub(b.started)
+	if b.took > 0 {
+		b.state.elapsed = b.took
+	}
 	b.screen.end(b.state)
 }
 

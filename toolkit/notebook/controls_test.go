@@ -2,6 +2,7 @@ package notebook
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -102,6 +103,24 @@ func TestFollow(t *testing.T) {
 	run, err = Follow(ctx, other, time.Minute) // its training goes on
 	require.NoError(t, err)
 	require.Empty(t, run.Rows)
+}
+
+func TestPaceOfAFollowedRun(t *testing.T) {
+	run := &runs.Run{Recipe: runs.Recipe{Epochs: 60}}
+	require.Equal(t, pace{}, paceOf(run))
+	require.Empty(t, paceOf(run).text())
+	for epoch := 1; epoch <= 10; epoch++ { // of 32 steps: ten seconds each, twenty from the sixth on
+		seconds := 10 * float64(epoch)
+		if epoch > 5 {
+			seconds = 50 + 20*float64(epoch-5)
+		}
+		run.Rows = append(run.Rows, runs.Row{Epoch: float64(epoch), Step: int64(32 * epoch), Seconds: seconds})
+	}
+	require.Equal(t, pace{step: 320, steps: 1920, speed: 1.6, left: 1000 * time.Second, took: 150 * time.Second}, paceOf(run))
+	require.Equal(t, "step 320 of 1,920, 1.6 steps/s, ", paceOf(run).text())
+	run.Rows = []runs.Row{{Epoch: 0.5, Step: 16, Seconds: 4, TrainLoss: 1, TrainError: 2, ValidationError: 3, TestError: math.NaN(), OpenBlocksMean: 7}}
+	require.Equal(t, pace{step: 16, steps: 1920, speed: 4, left: 476 * time.Second, took: 4 * time.Second}, paceOf(run))
+	require.Equal(t, "epoch 0.5  loss 1.0000  error: training 2.00 %, validation 3.00 %  open blocks 7.00  4 s", RowText(run.Rows[0]))
 }
 
 func TestTables(t *testing.T) {

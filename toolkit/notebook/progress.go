@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"stochdepth/toolkit/runs"
 )
 
 // progress is the state of a job, as a [Bar] shows it.
@@ -35,7 +37,7 @@ func (p progress) parts() []string {
 		parts = append(parts, p.rate())
 	}
 	if p.left > 0 {
-		parts = append(parts, span(p.left)+" left")
+		parts = append(parts, runs.Span(p.left)+" left")
 	}
 	if p.text != "" {
 		parts = append(parts, p.text)
@@ -47,7 +49,7 @@ func (p progress) parts() []string {
 func (p progress) result() string {
 	result := fmt.Sprintf("%s: %s", p.label, p.amount(p.done))
 	if p.elapsed > 0 {
-		result += " in " + span(p.elapsed)
+		result += " in " + runs.Span(p.elapsed)
 	}
 	if p.text != "" {
 		result += ", " + p.text
@@ -86,18 +88,4 @@ func (p progress) rate() string {
 		return fmt.Sprintf("%.2g/s", p.speed)
 	}
 	return fmt.Sprintf("%.0f/s", p.speed)
-}
-
-// span is a duration in the two units that matter.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
 }

@@ -1,6 +1,7 @@
 package resnet_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -41,8 +42,29 @@ func TestStagesAndParameters(t *testing.T) {
 			blocks += s.Count
 		}
 		require.Equal(t, want, got, "%d layers", layers)
+		require.EqualValues(t, want, n.Size().Parameters, "as counted without the variables")
 		require.Equal(t, 3*n.N, blocks)
 	}
+}
+
+// Twenty layers by hand. The stem's convolution makes 16 channels of 3, at 32x32 pixels; each later one of group 1 16 of
+// 16. In the other groups half the side is made up for by twice the channels, but for the first convolution, which takes
+// half as many.
+func TestSizeOfTwentyLayers(t *testing.T) {
+	const stem, full = 9 * 3 * 16 * 32 * 32, 9 * 16 * 16 * 32 * 32
+	size := network(t, 20, 0.5).Size()
+	require.EqualValues(t, stem+6*full+2*(5*full+full/2)+64*10, size.MultiplyAdds)
+	require.EqualValues(t, 40_551_040, size.MultiplyAdds) // as others count it: 41 million
+
+	var names, outputs []string
+	for _, l := range size.Layers {
+		names, outputs = append(names, fmt.Sprint(l.Blocks, " ", l.Name)), append(outputs, fmt.Sprint(l.Output))
+	}
+	require.Equal(t, []string{"0 stem", "3 group1", "1 group2/transition", "2 group2", "1 group3/transition", "2 group3", "0 head"}, names)
+	require.Equal(t, []string{"[32 32 16]", "[32 32 16]", "[16 16 32]", "[16 16 32]", "[8 8 64]", "[8 8 64]", "[10]"}, outputs)
+
+	// ResNet-110 is 253 million multiply-adds.
+	require.EqualValues(t, 252_887_680, network(t, 110, 0.5).Size().MultiplyAdds)
 }
 
 // Kaiming normal with fan-in: deviation sqrt(2/(9 in)), here within 3 % over 54 x 2,304 numbers or more.

@@ -183,3 +183,10 @@ func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, Differences(paper, recipe))
 }
+
+func TestChoicesAreThoseThatValidateTakes(t *testing.T) {
+	require.Equal(t, []string{"linear", "uniform", "list"}, Choices("rule"))
+	require.Equal(t, []string{"true", "false"}, Choices("augment"))
+	require.Empty(t, Choices("depth"))
+	require.Empty(t, Choices("unknown"))
+}

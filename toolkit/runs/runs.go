@@ -121,6 +121,25 @@ func List(root string) ([]*Run, error) {
 	return list, errors.Join(broken...)
 }
 
+// Names lists the names of the runs below root, sorted, without reading them: those of [List], and of broken ones.
+func Names(root string) []string {
+	var names []string
+	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fs.SkipDir
+		case !entry.IsDir() || !isRun(path):
+			return nil
+		}
+		if name, err := filepath.Rel(root, path); err == nil && name != "." {
+			names = append(names, filepath.ToSlash(name))
+		}
+		return fs.SkipDir
+	})
+	sort.Strings(names)
+	return names
+}
+
 // isRun reports whether dir holds any file of a run; one without a recipe counts, so that List can report it.
 func isRun(dir string) bool {
 	for _, name := range []string{recipeFile, rowsFile, resultFile} {

@@ -3,6 +3,7 @@ package runs
 import (
 	"bufio"
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -276,6 +277,8 @@ func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
 		names = append(names, run.Name)
 	}
 	require.Equal(t, []string{"a", "b", "sweep/p0.5"}, names)
+	require.Equal(t, []string{"a", "b", "broken/log", "broken/missing", "broken/recipe", "broken/result", "sweep/p0.5"}, Names(root))
+	require.Empty(t, Names(filepath.Join(root, "nowhere")))
 	require.Len(t, strings.Split(err.Error(), "\n"), 4)
 	for _, name := range []string{"recipe", "log", "result", "missing"} {
 		require.ErrorContains(t, err, filepath.Join(root, "broken", name))
@@ -361,9 +364,9 @@ func TestTable(t *testing.T) {
 	var table, tsv, asJSON bytes.Buffer
 	require.NoError(t, Table(&table, list, "table"))
 	require.Equal(t, ""+
-		"name        data set  depth  rule    death rate  epochs  best epoch  validation %  test %  steps/s  hours  status\n"+
-		"stochastic  shapes       20  linear         0.5     2/6         1.5         30.00   33.00     4.00   0.00  interrupted\n"+
-		"young       shapes       20  linear         0.5     0/6           -             -       -        -      -  interrupted\n",
+		"name        data set  depth  rule    death rate  epochs  best epoch  validation %  test %  steps/s  time  status\n"+
+		"stochastic  shapes       20  linear         0.5     2/6         1.5         30.00   33.00     4.00   8 s  interrupted\n"+
+		"young       shapes       20  linear         0.5     0/6           -             -       -        -     -  interrupted\n",
 		table.String())
 
 	require.NoError(t, Table(&tsv, list, "tsv"))
@@ -378,5 +381,14 @@ func TestTable(t *testing.T) {
 	require.Nil(t, objects[1]["test_error"])
 	require.Len(t, objects[0], strings.Count(lines[0], "\t")+1)
 
-	require.EqualError(t, Table(&table, list, "csv"), `unknown format "csv": use table, tsv, json`)
+	var asCSV bytes.Buffer
+	list[1].Name = `a "b", c`
+	require.NoError(t, Table(&asCSV, list, "csv"))
+	cells, err := csv.NewReader(&asCSV).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, strings.Split(lines[0], "\t"), cells[0])
+	require.Equal(t, strings.Split(lines[1], "\t"), cells[1])
+	require.Equal(t, `a "b", c`, cells[2][0])
+
+	require.EqualError(t, Table(&table, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }

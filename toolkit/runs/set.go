@@ -70,6 +70,16 @@ func setField(field reflect.Value, key, value string) error {
 	return nil
 }
 
+// Get returns the value of one key as text, "" for an unknown key.
+func (r Recipe) Get(key string) string {
+	for i, name := range RecipeKeys() {
+		if name == key {
+			return fmt.Sprint(reflect.ValueOf(r).Field(i))
+		}
+	}
+	return ""
+}
+
 // Differences names the keys in which two recipes differ, with both values ("depth: 110, 20"). Descriptions define
 // nothing and are not compared.
 func Differences(a, b Recipe) []string {

@@ -1,8 +1,6 @@
 package runs
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -61,12 +59,9 @@ func ruleName(r Recipe) string {
 	return r.Rule
 }
 
-// TableFormats are the formats of Table.
-var TableFormats = []string{"table", "tsv", "json"}
-
 // Table writes one line a run: what it is, how far it got, and the errors (percent) at its best validation epoch.
-// Format "table" is for people (rounded, a dash for unknown), "tsv" and "json" are for programs (exact; unknown
-// numbers are NaN and null).
+// Format "table" is for people (rounded, a dash for unknown), "tsv", "csv" and "json" are for programs (exact; unknown
+// numbers are NaN, and null in JSON).
 func Table(w io.Writer, runs []*Run, format string) error {
 	summaries := make([]summary, len(runs)) // not nil: no runs are [] in JSON
 	for i, r := range runs {
@@ -75,30 +70,26 @@ func Table(w io.Writer, runs []*Run, format string) error {
 	switch format {
 	case "table":
 		return writeAligned(w, summaries)
-	case "tsv":
-		return writeTSV(w, summaries)
+	case "tsv", "csv":
+		lines := make([][]string, len(summaries))
+		for i, s := range summaries {
+			lines[i] = s.cells()
+		}
+		return WriteSeparated(w, format, strings.Split("name dataset depth rule death_rate epochs_done epochs best_epoch validation_error test_error steps_per_second hours status", " "), lines)
 	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(summaries)
+		return WriteJSON(w, summaries)
 	}
-	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(TableFormats, ", "))
+	return CheckFormat(format)
 }
 
-func writeTSV(w io.Writer, summaries []summary) error {
-	var text strings.Builder
-	text.WriteString("name\tdataset\tdepth\trule\tdeath_rate\tepochs_done\tepochs\tbest_epoch\tvalidation_error\ttest_error\tsteps_per_second\thours\tstatus\n")
-	for _, s := range summaries {
-		cells := []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), s.Rule, exact(s.DeathRate), exact(s.EpochsDone), strconv.Itoa(s.Epochs),
-			exact(s.BestEpoch), exact(s.ValidationError), exact(s.TestError), exact(s.StepsPerSecond), exact(s.Hours), s.Status}
-		text.WriteString(strings.Join(shownAll(cells), "\t") + "\n")
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
+// cells are the line in exact numbers, in the order of its fields.
+func (s summary) cells() []string {
+	return []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), s.Rule, exact(s.DeathRate), exact(s.EpochsDone), strconv.Itoa(s.Epochs),
+		exact(s.BestEpoch), exact(s.ValidationError), exact(s.TestError), exact(s.StepsPerSecond), exact(s.Hours), s.Status}
 }
 
 func writeAligned(w io.Writer, summaries []summary) error {
-	table := [][]string{{"name", "data set", "depth", "rule", "death rate", "epochs", "best epoch", "validation %", "test %", "steps/s", "hours", "status"}}
+	table := [][]string{{"name", "data set", "depth", "rule", "death rate", "epochs", "best epoch", "validation %", "test %", "steps/s", "time", "status"}}
 	for _, s := range summaries {
 		rule, deathRate := s.Rule, rounded(s.DeathRate, -1)
 		if rule == "list" {
@@ -106,7 +97,7 @@ func writeAligned(w io.Writer, summaries []summary) error {
 		}
 		table = append(table, shownAll([]string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
 			rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs), rounded(s.BestEpoch, 1),
-			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), rounded(s.Hours, 2), s.Status}))
+			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), s.time(), s.Status}))
 	}
 	const texts = "name data set rule status" // aligned left, numbers right
 	widths := make([]int, len(table[0]))
@@ -132,12 +123,12 @@ func writeAligned(w io.Writer, summaries []summary) error {
 	return err
 }
 
-// shownAll makes texts fit to be shown; a run folder may be anybody's.
-func shownAll(cells []string) []string {
-	for i, cell := range cells {
-		cells[i] = Shown(cell)
+// time is how long the training took so far, for people.
+func (s summary) time() string {
+	if math.IsNaN(float64(s.Hours)) {
+		return "-"
 	}
-	return cells
+	return SpanOf(float64(s.Hours) * 3600)
 }
 
 func exact(n number) string { return formatFloat(float64(n)) }

@@ -28,6 +28,19 @@ var choices = []struct {
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "bfloat16", "float64"}},
 }
 
+// Choices lists the texts that a key of the recipe may have, or nothing if it is a number or a list.
+func Choices(key string) []string {
+	for _, c := range choices {
+		if c.key == key {
+			return c.values
+		}
+	}
+	if value := Default().Get(key); value == "true" || value == "false" {
+		return []string{"true", "false"}
+	}
+	return nil
+}
+
 // Validate says in one sentence what is wrong with the recipe and what would be right, or returns nil.
 func (r Recipe) Validate() error {
 	for _, c := range choices {

@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -127,8 +126,8 @@ func isUsual(key string) bool {
 	return false
 }
 
-// WriteResults writes one line a point of the grid, in a format of [runs.TableFormats]: "table" for people, "tsv" and
-// "json" with exact numbers for programs.
+// WriteResults writes one line a point of the grid, in a format of [runs.TableFormats]: "table" for people, the
+// others with exact numbers for programs.
 func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error {
 	keys := s.OtherKeys()
 	columns := append(append([]string{"name", "dataset", "depth", "rule", "death_rate"}, keys...), "runs", "planned",
@@ -136,18 +135,16 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 	switch format {
 	case "table":
 		return writeResultTable(w, keys, results)
-	case "tsv":
-		text := strings.Join(columns, "\t") + "\n"
-		for _, r := range results {
-			cells := append([]string{r.Point, r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Rule(), exact(r.Recipe.DeathRate)}, r.Others...)
-			cells = append(cells, strconv.Itoa(r.TestError.N), strconv.Itoa(r.Planned))
+	case "tsv", "csv":
+		lines := make([][]string, len(results))
+		for i, r := range results {
+			lines[i] = append([]string{r.Point, r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Rule(), exact(r.Recipe.DeathRate)}, r.Others...)
+			lines[i] = append(lines[i], strconv.Itoa(r.TestError.N), strconv.Itoa(r.Planned))
 			for _, x := range r.numbers() {
-				cells = append(cells, exact(x))
+				lines[i] = append(lines[i], exact(x))
 			}
-			text += strings.Join(cells, "\t") + "\n"
 		}
-		_, err := io.WriteString(w, text)
-		return err
+		return runs.WriteSeparated(w, format, columns, lines)
 	case "json":
 		objects := make([]map[string]any, len(results))
 		for i, r := range results {
@@ -161,11 +158,9 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 			}
 			objects[i] = object
 		}
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(objects)
+		return runs.WriteJSON(w, objects)
 	}
-	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(runs.TableFormats, ", "))
+	return runs.CheckFormat(format)
 }
 
 // numbers are the last columns of the results.

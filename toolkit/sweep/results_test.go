@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +72,10 @@ func TestResults(t *testing.T) {
 	require.Equal(t, 13.0, objects[0]["test_error"])
 	require.Equal(t, 3.0, objects[0]["test_error_sd"])
 	require.Nil(t, objects[1]["test_error_sd"])
-	require.EqualError(t, s.WriteResults(&table, results, "csv"), `unknown format "csv": use table, tsv, json`)
+	var asCSV bytes.Buffer
+	require.NoError(t, s.WriteResults(&asCSV, results, "csv"))
+	require.Equal(t, strings.ReplaceAll(tsv.String(), "\t", ","), asCSV.String())
+	require.EqualError(t, s.WriteResults(&table, results, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }
 
 func TestStatusAndTimeLeft(t *testing.T) {

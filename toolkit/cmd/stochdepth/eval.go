@@ -104,13 +104,13 @@ func printErrors(cmd *cobra.Command, m *training.Model, data *dataset.Data, vali
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%-10s  error %6.2f %%  loss %.4f  (%d images)%s\n", part.name, score.Error, score.Loss,
-			part.images.Len(), compare(score.Error, part.recorded, part.images.Len()))
+			part.images.Len(), besideRecord(score.Error, part.recorded, part.images.Len()))
 	}
 	return nil
 }
 
-// compare says whether a measured error of so many images is the recorded one, both in percent: "" if none is recorded.
-func compare(measured, recorded float64, images int) string {
+// besideRecord says whether a measured error of so many images is the recorded one, both in percent: "" if none is recorded.
+func besideRecord(measured, recorded float64, images int) string {
 	count := int(math.Round((measured - recorded) / 100 * float64(images)))
 	switch {
 	case math.IsNaN(recorded):

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
 )
 
 func main() {
@@ -33,12 +35,16 @@ func command() *cobra.Command {
 		Short:         "Deep networks with stochastic depth (Huang et al. 2016), trained with GoMLX and XLA",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       "known when asked for", // the template finds it out, which takes a moment
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	cobra.AddTemplateFunc("versions", training.Versions)
+	root.SetVersionTemplate("{{versions}}")
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), trainCommand(), evalCommand(), runsCommand(), modelsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand())
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
+		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand(), manCommand())
+	completionCommand(root)
+	addCompletions(root)
 	return root
 }
 
@@ -50,6 +56,11 @@ func runsFlag(cmd *cobra.Command) *string {
 // modelsFlag adds the flag --models, the folder of the trained networks that are files.
 func modelsFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("models", inProject("data", "models"), "folder of the trained networks")
+}
+
+// formatFlag adds the flag --format of a table.
+func formatFlag(cmd *cobra.Command) *string {
+	return cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
 }
 
 // inProject is a path in the project's folder, or in the working directory outside of the project.

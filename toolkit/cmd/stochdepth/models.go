@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/models"
-	"stochdepth/toolkit/runs"
 )
 
 func modelsCommand() *cobra.Command {
@@ -19,7 +17,7 @@ func modelsCommand() *cobra.Command {
 them again; export adds one.`,
 		Args: cobra.NoArgs,
 	}
-	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	format := formatFlag(cmd)
 	folder := modelsFlag(cmd)
 	readme := cmd.Flags().Bool("readme", false, "write the table of the folder's README.md anew instead, after adding a network")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

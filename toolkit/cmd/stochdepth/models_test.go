@@ -51,8 +51,8 @@ func TestExportModelsEval(t *testing.T) {
 	require.Contains(t, fail("net"), "has no recipe in its metadata: make a run from it with `stochdepth import")
 }
 
-func TestCompare(t *testing.T) {
-	require.Equal(t, "  as recorded: 5.25 %", compare(5.25, 5.25, 10000))
-	require.Equal(t, "  recorded: 5.25 %, here 3 more images wrong", compare(5.28, 5.25, 10000))
-	require.Equal(t, "  recorded: 5.25 %, here 1 fewer image wrong", compare(5.24, 5.25, 10000))
+func TestBesideRecord(t *testing.T) {
+	require.Equal(t, "  as recorded: 5.25 %", besideRecord(5.25, 5.25, 10000))
+	require.Equal(t, "  recorded: 5.25 %, here 3 more images wrong", besideRecord(5.28, 5.25, 10000))
+	require.Equal(t, "  recorded: 5.25 %, here 1 fewer image wrong", besideRecord(5.24, 5.25, 10000))
 }

@@ -54,6 +54,14 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"train --depth 600000002":                  "depth is 600000002: it must be from 8 to 10,000",
 		"import x.safetensors --run ../x":          `the run name "../x" ` + isPath,
 		"import x.safetensors --run /x":            `the run name "/x" ` + isPath,
+		"export x y":                               "2 runs cannot be one network: name one, or write their logs with --tensorboard FOLDER",
+		"export x --tensorboard logs -o y":         "--out is about a network, and --tensorboard writes logs: leave one of them out",
+		"runs --sort tst-error":                    `cannot sort by "tst-error" (did you mean "test-error"?): the columns are name, dataset`,
+		"runs --where dept=20":                     `unknown key "dept" (did you mean "depth"?)`,
+		"compare a b":                              "no run folder",
+		"watch nobody":                             "there is no run nobody: start its training first",
+		"watch nobody --wait -1s":                  "--wait -1s is negative",
+		"summary --depth 21":                       "depth 21 is not 6N+2 layers",
 		"export x -o /dev/full":                    "/dev/full is no regular file and is left as it is: write to another one",
 		"export x -o " + folder:                    folder + " is a folder: name a file in it",
 		"export x -o " + folder + "/pipe":          folder + "/pipe is no regular file and is left as it is: write to another one",
@@ -74,7 +82,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			args := strings.Split(line, " ")
 			switch args[0] {
-			case "train", "import", "export", "sweep":
+			case "train", "import", "export", "sweep", "runs", "compare", "watch":
 				args = append(args, "--runs", runsFolder)
 			}
 			_, err := call(t, args...)

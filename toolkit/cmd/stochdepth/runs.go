@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,8 +13,16 @@ func runsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs [RUN ...]",
 		Short: "List the runs, with the best validation epoch of each",
+		Example: `  stochdepth runs --filter 'quickstart-*' --sort test-error
+  stochdepth runs --where dataset=cifar10 --where depth=20 --format csv`,
 	}
-	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	var s runs.Selection
+	flags := cmd.Flags()
+	flags.StringVar(&s.Names, "filter", "", "only runs whose name matches a pattern, as 'quickstart-*'")
+	flags.StringArrayVar(&s.Where, "where", nil, "only runs whose recipe has key=value, as depth=20; may be repeated")
+	flags.StringVar(&s.Sort, "sort", "", "lowest first by "+strings.Join(runs.SortKeys(), ", "))
+	flags.BoolVar(&s.Reverse, "reverse", false, "the other way round: highest first")
+	format := formatFlag(cmd)
 	folder := runsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		// A broken run is reported after the others are listed.
@@ -28,7 +37,16 @@ func runsCommand() *cobra.Command {
 				list = append(list, run)
 			}
 		}
-		if err := runs.Table(cmd.OutOrStdout(), list, *format); err != nil {
+		list, err := s.Of(list)
+		if err != nil {
+			return err
+		}
+		column := "status"
+		if *format != "table" {
+			column = "" // programs want no colours
+		}
+		err = writeStatusTable(cmd, column, func(w io.Writer) error { return runs.Table(w, list, *format) })
+		if err != nil {
 			return err
 		}
 		return broken

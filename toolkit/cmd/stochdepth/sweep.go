@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -184,13 +184,7 @@ func sweepStatusCommand() *cobra.Command {
 			return err
 		}
 		list := s.Status(*folder)
-		table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
-		for _, status := range list {
-			epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
-		}
-		if err := table.Flush(); err != nil {
+		if err := writeStatusTable(cmd, "state", func(w io.Writer) error { return writeStates(w, list) }); err != nil {
 			return err
 		}
 		summary := sweep.Summary(list)
@@ -204,6 +198,17 @@ func sweepStatusCommand() *cobra.Command {
 	return cmd
 }
 
+// writeStates writes a line a run: how far it is, and why not farther.
+func writeStates(w io.Writer, list []sweep.Status) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
+	for _, status := range list {
+		epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
+	}
+	return table.Flush()
+}
+
 func sweepResultsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "results NAME",
@@ -214,7 +219,7 @@ The test error of a run is that at its best validation epoch. --each lists the s
 		Args: cobra.ExactArgs(1),
 	}
 	read, folder := sweepFlags(cmd)
-	format := cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	format := formatFlag(cmd)
 	each := cmd.Flags().Bool("each", false, "a line a run instead")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := read(args[0])

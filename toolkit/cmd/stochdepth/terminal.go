@@ -46,7 +46,11 @@ func printError(w io.Writer, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		list = joined.Unwrap()
 	}
+	name := "stochdepth:"
+	if hasColours(w) {
+		name = red + name + plain
+	}
 	for _, err := range list {
-		fmt.Fprintln(w, "stochdepth:", strings.ReplaceAll(escape(err.Error()), "\n", "\n  "))
+		fmt.Fprintln(w, name, strings.ReplaceAll(escape(err.Error()), "\n", "\n  "))
 	}
 }

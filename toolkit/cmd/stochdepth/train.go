@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,7 +65,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 			Dir: dir, Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {
-					bar.Note(describe(*p.Row))
+					bar.Note(notebook.RowText(*p.Row))
 				}
 				report(p)
 			},
@@ -85,17 +84,6 @@ func notNegative(flag string, d time.Duration) error {
 		return fmt.Errorf("%s %s is negative: give a time such as 90m, or leave it out", flag, d)
 	}
 	return nil
-}
-
-// describe puts a row of the log into a line.
-func describe(r runs.Row) string {
-	test := ""
-	if !math.IsNaN(r.TestError) {
-		test = fmt.Sprintf(", test %.2f %%", r.TestError)
-	}
-	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%%s  open blocks %.2f  %s",
-		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean,
-		time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))
 }
 
 // defaultName names a run by what usually differs between runs.

@@ -9,23 +9,37 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/tensorboard"
 	"stochdepth/toolkit/training"
 )
 
 func exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "export RUN",
-		Short: "Write a run's network as a safetensors file, for PyTorch and others",
+		Use:   "export RUN ...",
+		Short: "Write a run's network as a safetensors file, for PyTorch and others, or its log for TensorBoard",
 		Long: `Write a run's network as a safetensors file, for PyTorch and others, and for eval.
 
 The file's metadata say what the network is: recipe, run, checkpoint, epoch, its errors in percent, seed,
-number of training images, commit and machine. The same network gives the same bytes.`,
-		Example: "  stochdepth export mine\n  stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme",
-		Args:    cobra.ExactArgs(1),
+number of training images, commit and machine. The same network gives the same bytes.
+
+With --tensorboard FOLDER it is the log that is written, of one or more runs or of all whose names match a pattern:
+losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its name. A run that still
+trains is written as far as it is; do it again later.`,
+		Example: `  stochdepth export mine
+  stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme
+  stochdepth export 'quickstart-*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
+		Args: cobra.MinimumNArgs(1),
 	}
+	logs := cmd.Flags().String("tensorboard", "", "write the log instead, as TensorBoard's event files in this folder")
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *logs != "" {
+			return exportLogs(cmd, args, *logs)
+		}
+		if len(args) > 1 {
+			return fmt.Errorf("%d runs cannot be one network: name one, or write their logs with --tensorboard FOLDER", len(args))
+		}
 		if err := runs.CheckFile(*out); err != nil {
 			return err
 		}
@@ -44,6 +58,29 @@ number of training images, commit and machine. The same network gives the same b
 		return nil
 	}
 	return cmd
+}
+
+// exportLogs writes the logs of the named runs as event files of TensorBoard.
+func exportLogs(cmd *cobra.Command, names []string, folder string) error {
+	for _, flag := range []string{"out", "checkpoint"} {
+		if cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--%s is about a network, and --tensorboard writes logs: leave one of them out", flag)
+		}
+	}
+	for _, name := range names {
+		list, err := named(folderOf(cmd, "runs"), name)
+		if err != nil {
+			return err
+		}
+		for _, run := range list {
+			path, err := tensorboard.Save(folder, run)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path)
+		}
+	}
+	return nil
 }
 
 func importCommand() *cobra.Command {

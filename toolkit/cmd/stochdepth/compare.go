@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/compare"
+	"stochdepth/toolkit/runs"
+)
+
+func compareCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "compare A B",
+		Short: "Set two runs side by side, or two groups of runs over several seeds",
+		Long: `Set two runs side by side: what differs in their recipes, their results, and the differences, B minus A.
+
+Each of A and B is a run, by its name or folder, or a pattern of names, as 'mine-constant-*', for runs that differ
+in their seeds. Groups get a standard error, of the paired differences where both have the same seeds.`,
+		Example: `  stochdepth compare mine-constant mine-stochastic
+  stochdepth compare 'quickstart-20-constant-*' 'quickstart-20-linear-0.7-*'`,
+		Args: cobra.ExactArgs(2),
+	}
+	folder := runsFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var sides [2]compare.Side
+		for i, name := range args {
+			list, err := named(*folder, name)
+			if err != nil {
+				return err
+			}
+			sides[i] = compare.Side{Name: name, Runs: list}
+		}
+		return compare.Write(cmd.OutOrStdout(), sides[0], sides[1])
+	}
+	return cmd
+}
+
+// named returns the run of a name or folder, or the runs whose names match it as a pattern.
+func named(folder, name string) ([]*runs.Run, error) {
+	if isDir(runDir(folder, name)) {
+		run, err := openRun(folder, name)
+		return []*runs.Run{run}, err
+	}
+	list, broken := runs.List(folder)
+	list, err := runs.Matching(list, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) == 0 && broken != nil:
+		return nil, broken
+	case len(list) == 0:
+		return nil, fmt.Errorf("no run is named %s or matches it: `stochdepth runs` lists the runs", name)
+	}
+	return list, nil
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/training"
+)
+
+// choices lists what may stand at a place of the command line.
+type choices func(cmd *cobra.Command) []string
+
+// argumentChoices are what the commands take, by their paths, and argumentCounts how many (0: any number).
+var (
+	argumentChoices = map[string]choices{
+		"runs": runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels,
+		"data get": downloads, "data verify": downloads, "figures": figureNames,
+		"sweep plan": sweepNames, "sweep run": sweepNames, "sweep status": sweepNames, "sweep results": sweepNames,
+		"sweep task": sweepNames, "sweep slurm": sweepNames, "sweep kubernetes": sweepNames,
+	}
+	argumentCounts = map[string]int{"runs": 0, "figures": 0, "export": 0, "compare": 2} // else 1
+)
+
+// flagChoices are the values of flags, by name or by command and name.
+var flagChoices = map[string]choices{
+	"recipe":         func(*cobra.Command) []string { return runs.PresetNames() },
+	"run":            runNames,
+	"figures runs":   runNames,
+	"sort":           func(*cobra.Command) []string { return runs.SortKeys() },
+	"format":         func(*cobra.Command) []string { return runs.TableFormats },
+	"bench format":   fixed("table", "json"),
+	"figures format": fixed("png", "svg", "pdf"),
+	"checkpoint":     fixed(training.Best, training.Last),
+	"dataset":        func(*cobra.Command) []string { return dataset.Names() },
+	"rule":           keyValues("rule"), "form": keyValues("form"), "dtype": keyValues("dtype"), "augment": keyValues("augment"),
+}
+
+// addCompletions makes the shell complete what the commands take: arguments, the values of flags, folders, recipe keys.
+func addCompletions(cmd *cobra.Command) {
+	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	if list, ok := argumentChoices[path]; ok {
+		count, counted := argumentCounts[path]
+		if !counted {
+			count = 1
+		}
+		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if count > 0 && len(args) >= count {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return starting(without(list(cmd), args), begun), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		list, ok := flagChoices[path+" "+f.Name]
+		if !ok {
+			list, ok = flagChoices[f.Name]
+		}
+		switch {
+		case f.Name == "set" || f.Name == "where":
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, completeKey)
+		case ok:
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+				if f.Name == "recipe" { // or a file
+					return starting(list(cmd), begun), cobra.ShellCompDirectiveDefault
+				}
+				return starting(list(cmd), begun), cobra.ShellCompDirectiveNoFileComp
+			})
+		case slices.Contains([]string{"runs", "models", "sweeps", "data", "data-root", "tensorboard"}, f.Name):
+			_ = cmd.MarkFlagDirname(f.Name)
+		}
+	})
+	for _, sub := range cmd.Commands() {
+		addCompletions(sub)
+	}
+}
+
+// completeKey completes the keys of a recipe, and the values of those that have names.
+func completeKey(_ *cobra.Command, _ []string, begun string) (list []string, _ cobra.ShellCompDirective) {
+	key, _, hasValue := strings.Cut(begun, "=")
+	if hasValue {
+		for _, value := range runs.Choices(strings.ReplaceAll(key, "-", "_")) {
+			list = append(list, key+"="+value)
+		}
+		return starting(list, begun), cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, key := range runs.RecipeKeys() {
+		list = append(list, key+"=")
+	}
+	return starting(list, begun), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+func fixed(list ...string) choices { return func(*cobra.Command) []string { return list } }
+
+func keyValues(key string) choices { return fixed(runs.Choices(key)...) }
+
+// folderOf is the folder that a flag names, as given or by default.
+func folderOf(cmd *cobra.Command, flag string) string {
+	folder, _ := cmd.Flags().GetString(flag)
+	return folder
+}
+
+func runNames(cmd *cobra.Command) []string {
+	folder := folderOf(cmd, "runs")
+	if folder == "" { // a list of runs, in the figures' data
+		folder = filepath.Join(folderOf(cmd, "data"), "runs")
+	}
+	return shown(runs.Names(folder))
+}
+
+func runsAndModels(cmd *cobra.Command) []string {
+	files, _ := filepath.Glob(filepath.Join(folderOf(cmd, "models"), "*"+models.Extension))
+	return append(runNames(cmd), stems(files)...)
+}
+
+func sweepNames(cmd *cobra.Command) []string {
+	files, _ := filepath.Glob(filepath.Join(folderOf(cmd, "sweeps"), "*.json"))
+	return stems(files)
+}
+
+func figureNames(*cobra.Command) []string {
+	var names []string
+	for _, entry := range gallery.Entries() {
+		names = append(names, entry.Name)
+	}
+	return names
+}
+
+// downloads are the data sets that come from elsewhere.
+func downloads(*cobra.Command) []string { return without(dataset.Names(), []string{"shapes"}) }
+
+// stems are the names of files without their extensions.
+func stems(files []string) []string {
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	}
+	return shown(names)
+}
+
+// shown leaves out names that are not fit to be typed.
+func shown(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return runs.Shown(name) != name })
+}
+
+// starting leaves what goes on from what is typed; not every shell does that itself.
+func starting(list []string, begun string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return !strings.HasPrefix(name, begun) })
+}
+
+func without(list, given []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(given, name) })
+}
+
+// completionCommand says in its help how the completion is installed, by a line.
+func completionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, _ := root.Find([]string{"completion"})
+	cmd.Short = "Make the shell complete commands, flags, and the names of runs, recipes, figures and sweeps"
+	cmd.Long = cmd.Short + `.
+
+Put one line into the file that your shell reads at its start:
+
+  ~/.bashrc                     source <(stochdepth completion bash)
+  ~/.zshrc, after compinit      source <(stochdepth completion zsh)
+  ~/.config/fish/config.fish    stochdepth completion fish | source
+
+In bash this needs the package bash-completion.`
+}

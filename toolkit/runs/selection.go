@@ -1,0 +1,151 @@
+package runs
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Selection says which runs of a list are meant, and in which order. The zero value means all, as they are.
+type Selection struct {
+	Names   string   // a pattern that the names match, as quickstart-*; "" is any name
+	Where   []string // keys of the recipe and their values, as depth=20; all must be so
+	Sort    string   // a column of [SortKeys] to sort by, the lowest first; "" keeps the order
+	Reverse bool     // the highest first, or without Sort the order turned round
+}
+
+// Of returns the runs that are meant. Runs that have no number in the column that sorts come last, either way.
+func (s Selection) Of(list []*Run) ([]*Run, error) {
+	selected, err := Matching(list, s.Names)
+	if err != nil {
+		return nil, err
+	}
+	for _, where := range s.Where {
+		if selected, err = whose(selected, where); err != nil {
+			return nil, err
+		}
+	}
+	return s.sorted(selected)
+}
+
+// Matching returns the runs whose name, or its last part, matches a pattern: * stands for any letters but a slash, ? for
+// one, [ab] for one of them. The pattern "" matches every name.
+func Matching(list []*Run, pattern string) ([]*Run, error) {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, fmt.Errorf("the pattern %q has a bracket that does not close: write [ab] for one of a and b", pattern)
+	}
+	var matching []*Run
+	for _, run := range list {
+		whole, _ := path.Match(pattern, run.Name)
+		last, _ := path.Match(pattern, path.Base(run.Name))
+		if whole || last || pattern == "" {
+			matching = append(matching, run)
+		}
+	}
+	return matching, nil
+}
+
+// whose returns the runs in whose recipe a key has a value, written key=value.
+func whose(list []*Run, where string) ([]*Run, error) {
+	key, value, ok := strings.Cut(where, "=")
+	if !ok {
+		return nil, fmt.Errorf("%q is no condition: write key=value, as depth=20", where)
+	}
+	anybody := Default() // a mistake is one also where there is no run
+	if err := anybody.Set(key, value); err != nil {
+		return nil, err
+	}
+	var chosen []*Run
+	for _, run := range list {
+		asked := run.Recipe
+		if err := asked.Set(key, value); err != nil {
+			return nil, err
+		}
+		if asked.Description == run.Recipe.Description && len(Differences(asked, run.Recipe)) == 0 {
+			chosen = append(chosen, run)
+		}
+	}
+	return chosen, nil
+}
+
+// column is something to sort by: a text or a number of a run's line.
+type column struct {
+	name   string
+	text   func(summary) string
+	number func(summary) float64 // where there is no text; NaN: unknown
+}
+
+var columns = []column{
+	{name: "name", text: func(s summary) string { return s.Name }},
+	{name: "dataset", text: func(s summary) string { return s.Dataset }},
+	{name: "depth", number: func(s summary) float64 { return float64(s.Depth) }},
+	{name: "rule", text: func(s summary) string { return s.Rule }},
+	{name: "death-rate", number: func(s summary) float64 { return float64(s.DeathRate) }},
+	{name: "epochs", number: func(s summary) float64 { return float64(s.EpochsDone) }},
+	{name: "best-epoch", number: func(s summary) float64 { return float64(s.BestEpoch) }},
+	{name: "validation-error", number: func(s summary) float64 { return float64(s.ValidationError) }},
+	{name: "test-error", number: func(s summary) float64 { return float64(s.TestError) }},
+	{name: "speed", number: func(s summary) float64 { return float64(s.StepsPerSecond) }},
+	{name: "time", number: func(s summary) float64 { return float64(s.Hours) }},
+	{name: "status", text: func(s summary) string { return s.Status }},
+}
+
+// SortKeys lists the columns that a [Selection] sorts by.
+func SortKeys() []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+	}
+	return names
+}
+
+// sorted returns the runs in the order asked for; equal ones stay as they were.
+func (s Selection) sorted(list []*Run) ([]*Run, error) {
+	if s.Sort == "" {
+		if s.Reverse {
+			list = slices.Clone(list)
+			slices.Reverse(list)
+		}
+		return list, nil
+	}
+	key := strings.ReplaceAll(s.Sort, "_", "-")
+	i := slices.IndexFunc(columns, func(c column) bool { return c.name == key })
+	if i < 0 {
+		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort, DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
+	}
+	lines := make(map[*Run]summary)
+	for _, run := range list {
+		lines[run] = summarize(run)
+	}
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b *Run) int { return columns[i].compare(lines[a], lines[b], s.Reverse) })
+	return sorted, nil
+}
+
+// compare orders two lines; what is unknown comes last also in reverse.
+func (c column) compare(a, b summary, reverse bool) int {
+	order := 0
+	if c.text != nil {
+		order = strings.Compare(c.text(a), c.text(b))
+	} else {
+		x, y := c.number(a), c.number(b)
+		if math.IsNaN(x) || math.IsNaN(y) {
+			return cmp.Compare(boolInt(math.IsNaN(x)), boolInt(math.IsNaN(y)))
+		}
+		order = cmp.Compare(x, y)
+	}
+	if reverse {
+		return -order
+	}
+	return order
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,84 @@
+package summary
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+func preset(t *testing.T, name string, sets ...string) runs.Recipe {
+	t.Helper()
+	recipe, err := runs.Preset(name)
+	require.NoError(t, err)
+	for i := 0; i < len(sets); i += 2 {
+		require.NoError(t, recipe.Set(sets[i], sets[i+1]))
+	}
+	return recipe
+}
+
+func of(t *testing.T, recipe runs.Recipe) Summary {
+	t.Helper()
+	s, err := Of(recipe)
+	require.NoError(t, err)
+	return s
+}
+
+// The paper's 110 layers: 1.7 million parameters, 40.25 of 54 blocks open, 352 minibatches of 45,000 images.
+func TestThePapersNetwork(t *testing.T) {
+	s := of(t, preset(t, "cifar10"))
+	require.EqualValues(t, 1_727_962, s.Parameters)
+	require.Equal(t, 54, s.Blocks)
+	require.InDelta(t, 40.25, s.OpenBlocks, 1e-9)
+	require.EqualValues(t, 352, s.StepsPerEpoch)
+	require.EqualValues(t, 352*500, s.Steps)
+	// The transitions' first convolutions are half as large, and there is a stem: nearly the share of the blocks.
+	require.InDelta(t, 40.25/54, s.Share, 0.002)
+
+	var out bytes.Buffer
+	require.NoError(t, s.Write(&out))
+	require.Contains(t, out.String(), "cifar10: 110 layers, 54 blocks, linear rule, p_L = 0.5, minibatches of 128 images\n")
+	require.Regexp(t, `(?m)^  group1 +\[128, 32, 32, 16\] +18 +16.42 +84,096 +84,934,656$`, out.String())
+	require.Regexp(t, `(?m)^  in all +54 +40.25 +1,727,962 +252,887,680$`, out.String())
+	require.Contains(t, out.String(), "Training computes 75 % of the multiply-adds")
+	require.Contains(t, out.String(), "Steps: 352 an epoch of 45,000 images, 176,000 in all.")
+}
+
+// Eight layers by hand: three blocks that survive with 1 - l/3 of the death rate.
+func TestShareByHand(t *testing.T) {
+	s := of(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6"))
+	const full = 9 * 16 * 16 * 32 * 32
+	always, blocks := float64(9*3*16*32*32+64*10), []float64{2 * full, 1.5 * full, 1.5 * full}
+	want, all := always, always
+	for l, b := range blocks {
+		want, all = want+b*(1-float64(l+1)/3*0.6), all+b
+	}
+	require.InDelta(t, want/all, s.Share, 1e-12)
+	require.InDelta(t, 0.8+0.6+0.4, s.OpenBlocks, 1e-12)
+
+	require.Equal(t, 1.0, of(t, preset(t, "shapes", "death_rate", "0")).Share)
+	require.Equal(t, 1.0, of(t, preset(t, "shapes", "form", "resnet")).Share, "computes closed blocks too")
+	late := of(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6", "survival_schedule", "late", "schedule_fraction", "0.5"))
+	require.InDelta(t, (1+want/all)/2, late.Share, 1e-12, "half the training is at constant depth")
+}
+
+// 1202 layers took 9.7 GB at minibatches of 128, and 3.9 where convolutions are computed again: what must be held is
+// less, and most of it.
+func TestMemory(t *testing.T) {
+	s := of(t, preset(t, "cifar10-1202", "batch_size", "128"))
+	total := float64(s.ParameterBytes + s.KeptBytes)
+	require.InDelta(t, 9.2e9, total, 0.5e9)
+	again := of(t, preset(t, "cifar10-1202", "batch_size", "128", "recompute", "true"))
+	require.Equal(t, s.KeptBytes, 3*again.KeptBytes)
+	require.Equal(t, s.KeptBytes, 2*of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "bfloat16")).KeptBytes)
+	wide := of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "float64"))
+	require.Equal(t, [2]int64{2 * s.ParameterBytes, 2 * s.KeptBytes}, [2]int64{wide.ParameterBytes, wide.KeptBytes})
+}
+
+func TestRecipesThatCannotBe(t *testing.T) {
+	recipe := preset(t, "shapes", "depth", "21")
+	_, err := Of(recipe)
+	require.ErrorContains(t, err, "not 6N+2 layers")
+}
