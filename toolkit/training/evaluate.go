@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 )
 
@@ -29,7 +30,7 @@ func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) 
 		}
 		outputs, err := m.evaluateExec.Call(inputs...)
 		if err != nil {
-			return err
+			return fmt.Errorf("the evaluation failed: %w", backend.Explain(err))
 		}
 		free(inputs)
 		v, err := vector(outputs[0])

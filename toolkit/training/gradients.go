@@ -18,7 +18,7 @@ import (
 // the model changes. Weight decay is not part of it.
 func (m *Model) GradientMagnitudes(b *Batch) ([]float64, error) {
 	if m.gradientExec == nil {
-		exec, err := model.NewExec(m.backend, m.Store, m.gradientGraph)
+		exec, err := m.named(model.NewExec(m.backend, m.Store, m.gradientGraph))
 		if err != nil {
 			return nil, err
 		}
