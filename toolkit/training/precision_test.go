@@ -24,7 +24,7 @@ func TestTF32(t *testing.T) {
 	}
 	recipe := runs.Default()
 	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.DType = "shapes", 8, 1, "tf32"
-	recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 20, 5, 5
+	recipe.BatchSize, recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 10, 20, 5, 5
 	dir := filepath.Join(t.TempDir(), "run")
 	_, err := training.Train(context.Background(), b, training.Options{Dir: dir, Recipe: recipe})
 	require.ErrorContains(t, err, "take --dtype float32")
