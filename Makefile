@@ -45,6 +45,7 @@ help:
 	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make torture a run's folder under a thousand crashes (half an hour)
 	make bench   time training steps on this machine
+	make gpu-kit pack what a machine with an NVIDIA GPU and without Go needs
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
 	make clean   remove what setup installed (data and results stay)
@@ -114,6 +115,12 @@ fuzz: tools
 bench: setup
 	@go run ./toolkit/cmd/stochdepth bench --open
 
+# A folder to carry to a machine with an NVIDIA GPU; PEERS=folder packs peer_torch.py and peer_jax.py too.
+PEERS ?=
+.PHONY: gpu-kit
+gpu-kit: tools
+	@toolkit/gpukit/pack.sh .out/gpu-kit '$(PEERS)'
+
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
@@ -157,7 +164,11 @@ endif
 .PHONY: moved
 moved:
 
-$(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(requirements) | tools
+# FORCE=1 installs what is missing once more, and for a GPU that is not here.
+.PHONY: forced
+forced:
+
+$(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(requirements) $(if $(FORCE),forced) | tools
 	@if [ '$(PLUGIN)' != cpu ] && [ -z "$${FORCE:-}" ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1 && ! nvidia-smi -L >/dev/null 2>&1; then
 		echo "This machine shows no NVIDIA GPU, so nothing was downloaded: leave PLUGIN=$(PLUGIN) out, or install NVIDIA's driver, or add FORCE=1." >&2
 		exit 1
