@@ -90,7 +90,7 @@ func TestExplainTooLittleMemory(t *testing.T) {
 	}
 	b, err := Open()
 	require.NoError(t, err)
-	_, err = graph.ExecOnce(b, func(x *graph.Node) *graph.Node {
+	_, err = graph.CallOnce(b, func(x *graph.Node) *graph.Node {
 		return graph.BroadcastToDims(x, 1<<21, 1<<21) // 16 TiB
 	}, float32(1))
 	require.ErrorContains(t, Explain(err), "too little memory: take a smaller minibatch")

@@ -62,14 +62,17 @@ def steps():
     program, contract = os.path.join(WORK, "stochdepth"), os.path.join(WORK, "survivors.test")
 
     def bench(name, layers, dtype, *more, rates="0,0.5", env=None, needs=()):
-        size = ["--layers", "8", "--batch", "8", "--steps", "2", "--peak=false"] if TINY else ["--layers", str(layers), "--steps", "24"]
-        if TINY and dtype == "tf32" and "cpu" in os.environ["GOMLX_BACKEND"]:
-            dtype = "float32"
+        size = ["--layers", str(layers), "--steps", "24"]
+        if TINY:  # one measurement of each kind, in a type that a CPU has
+            size, rates, dtype = ["--layers", "8", "--batch", "8", "--steps", "2", "--peak=false"], "0.5", dtype.split(",")[-1]
+            more = [m for m in more if m != "--open"]
         out = os.path.join(RESULTS, name + ".bench.json")
         return Step(name, [program, "bench", *size, "--dtype", dtype, "--death-rate", rates, "--out", out, *more], env=env, needs=needs)
 
     def holds(name, of, env=None):
-        cases = of + (",_8_layers.*_3_images" if TINY else "")
+        cases = of + (",_8_layers.*_(3|17)_images" if TINY else "")
+        if "cpu" in os.environ["GOMLX_BACKEND"]:
+            env = dict(env or {}, STOCHDEPTH_KERNELS="off")  # whose use the test counts, of all its cases
         return Step(name, [contract, "-test.v", "-test.run", "^TestContract(AtTest)?$/^" + cases], env=env)
 
     def train(run, recipe, *more):
@@ -79,7 +82,8 @@ def steps():
 
     def peer(mode, dtype="float32"):
         package = mode.split()[0]
-        return bench("peer-110-" + mode.replace(" ", "-"), 110, "float32" if TINY else dtype, "--peers", KIT, "--peer", mode, "--python", sys.executable, needs=(package, "numpy"))
+        dtype = "float32" if TINY else dtype
+        return bench("peer-110-" + mode.replace(" ", "-"), 110, dtype, "--peers", KIT, "--peer", mode, "--python", sys.executable, needs=(package, "numpy"))
 
     return [
         Step("machine", ["nvidia-smi"], limit=30),
@@ -297,6 +301,8 @@ def main():
             print("%-26s %s" % (step.name, step.state()["status"]))
         return
     unpack()
+    with open(os.path.join(KIT, "commit")) as f:
+        os.environ["STOCHDEPTH_COMMIT"] = f.read().strip()  # for what is recorded
     chosen = [s for s in plan if s.name in sys.argv] or [s for s in plan if s.state()["status"] not in ("done", "failed", "left out")]
     for step in chosen:
         left = BUDGET - (time.time() - started)

@@ -29,7 +29,7 @@ case "$*" in
 *bench-20-others*) echo "no such type"; exit 1 ;;
 *Float32,_8*) [ -e hung ] || { touch hung; sleep 60; } ;;
 esac
-echo "$XLA_FLAGS"
+echo "$XLA_FLAGS, commit $STOCHDEPTH_COMMIT"
 `
 
 // pack makes a kit of the program.
@@ -49,6 +49,7 @@ func pack(t *testing.T) (folder string) {
 	add("stochdepth.gz", []byte(packed.String()))
 	add("survivors.test.gz", []byte(packed.String()))
 	add("go.mod", []byte("module stochdepth\n"))
+	add("commit", []byte("0123456789ab\n"))
 	data := filepath.Join(t.TempDir(), "cifar")
 	require.NoError(t, os.Mkdir(data, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(data, "images"), []byte(strings.Repeat("pixels ", 1000)), 0o644))
@@ -101,6 +102,7 @@ func TestDay(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join(folder, "results/bench-110-graph.log"))
 	require.NoError(t, err)
 	require.Contains(t, string(log), "conv_fusion")
+	require.Contains(t, string(log), "commit 0123456789ab\n")
 
 	// On another machine, with the results alone, a run is what it was.
 	require.NoError(t, os.RemoveAll(filepath.Join(folder, "work")))

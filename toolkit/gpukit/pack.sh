@@ -26,6 +26,9 @@ for data in cifar-10-batches-bin cifar-100-binary; do
 	fi
 done
 cp go.mod toolkit/gpukit/day.py "$kit"
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
+[ -z "$commit" ] || git diff --quiet HEAD -- toolkit go.mod go.sum || commit+=+
+echo "$commit" > "$kit/commit"
 [ -z "$peers" ] || cp "$peers"/peer_*.py "$kit"
 (cd "$kit" && sha256sum -- * > SHA256SUMS)
 du -h "$kit"/* | sort -k 2
