@@ -70,10 +70,10 @@ def steps():
         return Step(name, [program, "bench", *size, "--dtype", dtype, "--death-rate", rates, "--out", out, *more], env=env, needs=needs)
 
     def holds(name, of, env=None):
-        cases = of + (",_8_layers.*_(3|17)_images" if TINY else "")
+        tests = "^TestContract$/^%s,_8_layers.*_(3|17)_images" if TINY else "^TestContract(AtTest)?$/^%s"
         if "cpu" in os.environ["GOMLX_BACKEND"]:
             env = dict(env or {}, STOCHDEPTH_KERNELS="off")  # whose use the test counts, of all its cases
-        return Step(name, [contract, "-test.v", "-test.run", "^TestContract(AtTest)?$/^" + cases], env=env)
+        return Step(name, [contract, "-test.v", "-test.run", tests % of], env=env)
 
     def train(run, recipe, *more):
         sizes = ["--recipe", "shapes", "--depth", "8", "--batch-size", "8", "--epochs", "2", "--set", "train_images=40",
