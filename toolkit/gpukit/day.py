@@ -60,6 +60,8 @@ class Step:
 def steps():
     """The order of the day."""
     program, contract = os.path.join(WORK, "stochdepth"), os.path.join(WORK, "survivors.test")
+    cpu = "cpu" in os.environ["GOMLX_BACKEND"]
+    graph = {} if cpu else {"XLA_FLAGS": GRAPH}  # an unknown flag ends a program
 
     def bench(name, layers, dtype, *more, rates="0,0.5", env=None, needs=()):
         size = ["--layers", str(layers), "--steps", "24"]
@@ -71,7 +73,7 @@ def steps():
 
     def holds(name, of, env=None):
         tests = "^TestContract$/^%s,_8_layers.*_(3|17)_images" if TINY else "^TestContract(AtTest)?$/^%s"
-        if "cpu" in os.environ["GOMLX_BACKEND"]:
+        if cpu:
             env = dict(env or {}, STOCHDEPTH_KERNELS="off")  # whose use the test counts, of all its cases
         return Step(name, [contract, "-test.v", "-test.run", tests % of], env=env)
 
@@ -93,11 +95,11 @@ def steps():
         holds("contract-float32", "Float32"),
         bench("bench-20-float32", 20, "float32", "--open"),
         bench("bench-20-others", 20, "tf32,bfloat16"),
-        bench("bench-20-graph", 20, "float32,bfloat16", env={"XLA_FLAGS": GRAPH}),
+        bench("bench-20-graph", 20, "float32,bfloat16", env=graph),
         bench("bench-110-float32", 110, "float32", "--open"),
         bench("bench-110-others", 110, "tf32,bfloat16"),
-        bench("bench-110-graph", 110, "float32,bfloat16", env={"XLA_FLAGS": GRAPH}),
-        holds("contract-float32-graph", "Float32", env={"XLA_FLAGS": GRAPH}),
+        bench("bench-110-graph", 110, "float32,bfloat16", env=graph),
+        holds("contract-float32-graph", "Float32", env=graph),
         peer("torch eager", "float32,tf32"),
         peer("jax scan"),
         peer("torch compile"),

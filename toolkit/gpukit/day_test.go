@@ -70,7 +70,7 @@ func day(t *testing.T, folder string, arguments ...string) (output string, err e
 		t.Skip("needs python3")
 	}
 	cmd := exec.Command(python, append([]string{"-S", filepath.Join(folder, "day.py")}, arguments...)...) // -S: no packages
-	cmd.Env = append(os.Environ(), "KIT_TINY=1", "KIT_MINUTES=0.08", "GOMLX_BACKEND=xla:cpu", "KIT_WORK="+filepath.Join(folder, "work"))
+	cmd.Env = append(os.Environ(), "KIT_TINY=1", "KIT_MINUTES=0.08", "GOMLX_BACKEND=xla:/cuda_plugin.so", "KIT_WORK="+filepath.Join(folder, "work"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
