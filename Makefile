@@ -46,6 +46,7 @@ help:
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
+	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
 	make check   gofmt, go vet, staticcheck
 	make setup   install what the above need, into .venv and .bin
 	make clean   remove what setup installed (data and results stay)
@@ -163,6 +164,12 @@ gpu-check: setup
 	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
 	GOMLX_BACKEND=xla:cpu .venv-gpu/bin/python toolkit/bench/gpucheck/check.py .bin/stochdepth $(GPU_CHECK)
 
+# A folder to carry to a machine with an NVIDIA GPU; PEERS=folder packs peer_torch.py and peer_jax.py too.
+PEERS ?=
+.PHONY: gpu-kit
+gpu-kit: tools
+	@toolkit/gpukit/pack.sh .out/gpu-kit '$(PEERS)'
+
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
 NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
@@ -206,7 +213,11 @@ endif
 .PHONY: moved
 moved:
 
-$(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(requirements) | tools
+# FORCE=1 installs what is missing once more, and for a GPU that is not here.
+.PHONY: forced
+forced:
+
+$(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(requirements) $(if $(FORCE),forced) | tools
 	@if [ '$(PLUGIN)' != cpu ] && [ -z "$${FORCE:-}" ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1 && ! nvidia-smi -L >/dev/null 2>&1; then
 		echo "This machine shows no NVIDIA GPU, so nothing was downloaded: leave PLUGIN=$(PLUGIN) out, or install NVIDIA's driver, or add FORCE=1." >&2
 		exit 1

@@ -25,7 +25,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"stochdepth/toolkit/kernels"
-	"stochdepth/toolkit/project"
 )
 
 // Open finds the plugin as [Find] does, loads it and opens its device. The
@@ -47,35 +46,47 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	}
 	quietLogs()
 	xla.EnableAutoInstall(false) // nothing is downloaded without being asked for
-	if plugin.Kind == CUDA {
-		loadNVIDIALibraries(filepath.Dir(filepath.Dir(filepath.Dir(plugin.Path))))
-	}
-	if plugin.Kind == CPU {
+	var libraries []string
+	switch plugin.Kind {
+	case CUDA:
+		libraries = prepareCUDA(plugin)
+	case CPU:
 		_ = kernels.Install(plugin.Path) // XLA's own are slower, but there for every machine
-		if root, err := project.Root(); err == nil {
-			kernels.KeepIn(filepath.Join(root, "data", "cache", "executables"))
+	}
+	kernels.KeepIn(cacheFolder("executables"))
+	b, err := xla.New(plugin.Path + "," + plugin.options())
+	if plugin.Kind == CUDA && err != nil {
+		if advice := Explain(err); advice != err {
+			return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): %w", plugin.Path, plugin.Source, advice)
 		}
 	}
-	b, err := xla.New(plugin.Path + "," + plugin.options())
 	if err != nil {
 		return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): if it should, "+
 			"`make clean setup` installs it anew: %w", plugin.Path, plugin.Source, firstLine(err))
+	}
+	if plugin.Kind == CUDA {
+		kernels.SetDevice(plugin.Path, deviceAndDriver(Describe(b).Devices, libraries))
 	}
 	return b, nil
 }
 
 // options are GoMLX's options for the plugin. GoMLX guesses from the whole path
 // whether the device shares the memory of the host, and a folder's name may
-// mislead it: we say it, unless the user did.
+// mislead it: we say it, unless the user did. Products are in full precision; of
+// convolutions the program says it.
 func (p Plugin) options() string {
-	if strings.Contains(p.Options, "shared_buffers") {
-		return p.Options
+	options := p.Options
+	if p.Kind == CUDA && !strings.Contains(options, "tf32") {
+		options += ",notf32"
 	}
-	shared := "noshared_buffers"
-	if p.Kind == CPU {
-		shared = "shared_buffers"
+	if !strings.Contains(options, "shared_buffers") {
+		if p.Kind == CPU {
+			options += ",shared_buffers"
+		} else {
+			options += ",noshared_buffers"
+		}
 	}
-	return strings.TrimPrefix(p.Options+","+shared, ",")
+	return strings.TrimPrefix(options, ",")
 }
 
 // Info describes an open backend, for result.json and for doctor.

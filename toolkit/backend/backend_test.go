@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -102,8 +103,8 @@ func TestFindTakesTheFileThatIsNamed(t *testing.T) {
 // GoMLX guesses from the whole path; in a folder called "cuda" or "cpu" wrongly.
 func TestOptionsSayWhetherMemoryIsShared(t *testing.T) {
 	require.Equal(t, "shared_buffers", Plugin{Kind: CPU}.options())
-	require.Equal(t, "noshared_buffers", Plugin{Kind: CUDA}.options())
-	require.Equal(t, "tf32=false,noshared_buffers", Plugin{Kind: CUDA, Options: "tf32=false"}.options())
+	require.Equal(t, "notf32,noshared_buffers", Plugin{Kind: CUDA}.options())
+	require.Equal(t, "tf32=true,noshared_buffers", Plugin{Kind: CUDA, Options: "tf32=true"}.options())
 	require.Equal(t, "noshared_buffers", Plugin{Kind: CPU, Options: "noshared_buffers"}.options())
 }
 
@@ -149,7 +150,7 @@ func TestOpenComputes(t *testing.T) {
 
 func TestLoadNVIDIALibraries(t *testing.T) {
 	packages := filepath.Join(t.TempDir(), "site packages")
-	require.Zero(t, loadNVIDIALibraries(packages))
+	require.Empty(t, loadNVIDIALibraries(packages))
 
 	compiler, err := exec.LookPath("cc")
 	if err != nil {
@@ -160,8 +161,38 @@ func TestLoadNVIDIALibraries(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(library), 0o755))
 	output, err := exec.Command(compiler, "-shared", "-o", library, filepath.Join(packages, "empty.c")).CombinedOutput()
 	require.NoError(t, err, string(output))
-	require.Equal(t, 1, loadNVIDIALibraries(packages))
+	require.Equal(t, []string{library}, loadNVIDIALibraries(packages))
 	maps, err := os.ReadFile("/proc/self/maps")
 	require.NoError(t, err)
 	require.Contains(t, string(maps), library)
+}
+
+// Flags are added that the plugin knows and the user has not set.
+func TestXLAFlags(t *testing.T) {
+	root := newProject(t, true)
+	packages := filepath.Join(root, ".venv/lib/python3.12/site-packages")
+	plugin := Plugin{Path: filepath.Join(packages, cudaPlugin), Kind: CUDA}
+	const cache, data = "xla_gpu_per_fusion_autotune_cache_dir", "xla_gpu_cuda_data_dir"
+	writeFile(t, plugin.Path, strings.Repeat("x", 4<<20-7)+cache+"\x00"+data+"_of_another_name\x00")
+	require.Equal(t, `--`+cache+`="`+filepath.Join(root, "data/cache/autotune")+`"`, xlaFlags(plugin, ""))
+	require.DirExists(t, filepath.Join(root, "data/cache/autotune"))
+	require.Equal(t, "--"+cache+"=mine", xlaFlags(plugin, "--"+cache+"=mine"))
+	require.Equal(t, "flags.txt", xlaFlags(plugin, "flags.txt"))
+
+	writeFile(t, plugin.Path, data+"\x00")
+	require.Equal(t, "--xla_other", xlaFlags(plugin, "--xla_other"), "neither the flag nor libdevice is there")
+	for _, folder := range []string{"cuda_nvcc", "cu13"} { // the second comes first
+		writeFile(t, filepath.Join(packages, "nvidia", folder, "nvvm/libdevice/libdevice.10.bc"), "")
+		require.Equal(t, `--xla_other --`+data+`="`+filepath.Join(packages, "nvidia", folder)+`"`, xlaFlags(plugin, "--xla_other"))
+	}
+}
+
+func TestTF32IsForGPUs(t *testing.T) {
+	b, err := Open()
+	if err != nil || Describe(b).Kind != CPU {
+		t.Skip("needs the CPU plugin")
+	}
+	defer b.Finalize()
+	require.NoError(t, CheckDType(b, "float32"))
+	require.EqualError(t, CheckDType(b, "tf32"), "tf32 is a number format of NVIDIA GPUs: on this device take --dtype float32")
 }

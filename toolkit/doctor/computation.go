@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/kernels"
 )
 
@@ -28,6 +29,9 @@ func compile(b compute.Backend) (string, error) {
 		[][][][]float32{{{{1}, {1}, {1}, {1}}, {{1}, {1}, {1}, {1}}, {{1}, {1}, {1}, {1}}, {{1}, {1}, {1}, {1}}}},
 		[][][][]float32{{{{1}}, {{1}}, {{1}}}, {{{1}}, {{1}}, {{1}}}, {{{1}}, {{1}}, {{1}}}})
 	if err != nil {
+		if advice := backend.Explain(err); advice != err {
+			return "", fmt.Errorf("a small convolution does not run: %w", advice)
+		}
 		return "", fmt.Errorf("a small convolution does not run; `make clean setup` installs the plugin anew: %w", err)
 	}
 	if sum := results[0].Value(); sum != float32(100) {

@@ -33,7 +33,8 @@ const keptMost = 256
 
 var kept struct {
 	sync.Mutex
-	folder string
+	folder  string
+	devices map[string]string // what SetDevice said, by the plugin's path
 }
 
 var loaded atomic.Int64
@@ -59,7 +60,11 @@ func executableFile(path string, program, options []byte) string {
 		return ""
 	}
 	digest := sha256.New()
-	for _, part := range [][]byte{program, options, []byte(plugin(path)), []byte(processor())} {
+	parts := [][]byte{program, options, []byte(plugin(path)), []byte(processor())}
+	if device := kept.devices[path]; device != "" {
+		parts = append(parts, []byte(device))
+	}
+	for _, part := range parts {
 		fmt.Fprintln(digest, len(part))
 		digest.Write(part)
 	}

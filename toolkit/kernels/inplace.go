@@ -14,7 +14,8 @@ var (
 
 // updateInPlace lets a training step write the network's new variables into the memory of the old ones, which GoMLX
 // gives away for that: of each type, the first variable's into the first result, and so on. XLA copies where a value
-// is still needed, so that the order matters for the time alone.
+// is still needed, so that the order matters for the time alone. (go-xla tells PJRT which buffers are given away, but
+// has no word for what becomes of them, which a program must say.)
 func updateInPlace(program string) string {
 	at := mainPattern.FindStringSubmatchIndex(program)
 	if at == nil || !strings.Contains(program, "%_optimizer_velocity_") {

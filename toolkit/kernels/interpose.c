@@ -10,8 +10,8 @@
 #include "calls.h"
 #include "xla.h"
 
-// Exported by kernels.go: the program to compile instead, from malloc, or NULL to leave it.
-extern char *stochdepthRewrite(char *code, size_t size, size_t *new_size);
+// Exported by kernels.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
+extern char *stochdepthRewrite(char *path, char *code, size_t size, size_t *new_size);
 
 // Exported by executables.go: the kept executable of a program, from malloc, or NULL; notice that it was
 // loaded; to keep one.
@@ -19,7 +19,7 @@ extern void *stochdepthFind(char *path, char *program, size_t program_size, char
 extern void stochdepthLoaded(void);
 extern void stochdepthKeep(char *path, char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
 
-// A plugin that stands behind the kernels. It never goes.
+// A plugin behind this file. It never goes.
 typedef struct {
 	const pjrt_api *api; // its own
 	pjrt_api *ours;
@@ -69,13 +69,13 @@ static void *load_or_compile(const plugin_entry *p, pjrt_compile_args *args) {
 	return error;
 }
 
-// compile hands XLA the program with our kernels in it.
+// compile hands XLA the program as we want it.
 static void *compile(const plugin_entry *p, pjrt_compile_args *args) {
 	const pjrt_program *program = args->program;
 	size_t size = 0;
 	char *code = NULL;
 	if (program->format_size == 4 && memcmp(program->format, "mlir", 4) == 0)
-		code = stochdepthRewrite(program->code, program->code_size, &size);
+		code = stochdepthRewrite(p->path, program->code, program->code_size, &size);
 	if (!code)
 		return load_or_compile(p, args);
 	pjrt_program ours = *program;
@@ -98,24 +98,8 @@ static void *compile2(pjrt_compile_args *args) { return compile(&plugins[2], arg
 static void *compile3(pjrt_compile_args *args) { return compile(&plugins[3], args); }
 static void *(*const compile_of[PLUGINS])(pjrt_compile_args *) = {compile0, compile1, compile2, compile3};
 
-const char *stochdepth_interpose(const char *path, void **api) {
-	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-	if (!library)
-		return dlerror();
-	const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(library, "GetPjrtApi");
-	const pjrt_api *plugin = get ? get() : NULL;
-	if (!plugin)
-		return "it has no GetPjrtApi";
-	int entry = 0;
-	for (; entry < PLUGINS && plugins[entry].api; entry++)
-		if (plugins[entry].api == plugin) { // the same by another path
-			*api = plugins[entry].ours;
-			return NULL;
-		}
-	if (entry == PLUGINS)
-		return "too many plugins are in use";
-	if (plugin->version.major != 0 || plugin->size < sizeof *plugin)
-		return "its PJRT version is unknown";
+// register_functions gives the plugin what calls.c computes. Returns what is wrong, or NULL.
+static const char *register_functions(const pjrt_api *plugin) {
 	const pjrt_ffi_extension *ffi = NULL;
 	for (pjrt_extension *e = plugin->extensions; e; e = e->next)
 		if (e->type == PJRT_EXTENSION_FFI && e->size >= sizeof *ffi)
@@ -143,6 +127,30 @@ const char *stochdepth_interpose(const char *path, void **api) {
 		if (ffi->register_handler(&args))
 			return "it refuses foreign functions";
 	}
+	return NULL;
+}
+
+const char *stochdepth_interpose(const char *path, int functions, void **api) {
+	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (!library)
+		return dlerror();
+	const pjrt_api *(*get)(void) = (const pjrt_api *(*)(void))dlsym(library, "GetPjrtApi");
+	const pjrt_api *plugin = get ? get() : NULL;
+	if (!plugin)
+		return "it has no GetPjrtApi";
+	int entry = 0;
+	for (; entry < PLUGINS && plugins[entry].api; entry++)
+		if (plugins[entry].api == plugin) { // the same by another path
+			*api = plugins[entry].ours;
+			return NULL;
+		}
+	if (entry == PLUGINS)
+		return "too many plugins are in use";
+	if (plugin->version.major != 0 || plugin->size < sizeof *plugin)
+		return "its PJRT version is unknown";
+	const char *refused = functions ? register_functions(plugin) : NULL;
+	if (refused)
+		return refused;
 	pjrt_api *ours = malloc(plugin->size);
 	char *copy = strdup(path);
 	if (!ours || !copy) {

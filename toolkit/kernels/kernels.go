@@ -11,6 +11,8 @@
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
 // what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
 //
+// For NVIDIA GPUs XLA computes all, but of programs that pass through here too (gpu.go, precision.go).
+//
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
 // (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
 // block), image.h and winograd.h (one image), parallel.c.
@@ -75,7 +77,7 @@ func install(path string) error {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	var api unsafe.Pointer
-	if problem := C.stochdepth_interpose(name, &api); problem != nil {
+	if problem := C.stochdepth_interpose(name, 1, &api); problem != nil {
 		return errors.New(C.GoString(problem))
 	}
 	if err := pjrt.RegisterPreloadedPlugin(path, uintptr(api)); err != nil {
@@ -114,16 +116,22 @@ func Watch(f func(program string)) {
 }
 
 //export stochdepthRewrite
-func stochdepthRewrite(code *C.char, size C.size_t, newSize *C.size_t) *C.char {
+func stochdepthRewrite(path, code *C.char, size C.size_t, newSize *C.size_t) *C.char {
 	original := C.GoStringN(code, C.int(size))
 	if f := watching.Load(); f != nil {
 		(*f)(original)
 	}
-	program, calls := Rewrite(original)
-	if calls == 0 {
+	var program string
+	if forGPU(C.GoString(path)) {
+		program = RewriteForGPU(original)
+	} else {
+		var calls int
+		program, calls = Rewrite(original)
+		replaced.Add(int64(calls))
+	}
+	if program == original {
 		return nil
 	}
-	replaced.Add(int64(calls))
 	*newSize = C.size_t(len(program))
 	return C.CString(program)
 }

@@ -12,6 +12,12 @@ const Environment = "STOCHDEPTH_KERNELS"
 // Install says that there are no kernels.
 func Install(path string) error { return errors.New("not built in") }
 
+// InstallGPU says that programs do not pass through here.
+func InstallGPU(path string) error { return errors.New("not built in") }
+
+// SetDevice does nothing.
+func SetDevice(path, description string) {}
+
 // Processor is "".
 func Processor(path string) string { return "" }
 

@@ -42,7 +42,7 @@ type Recipe struct {
 	FreezeClosed          bool      `json:"freeze_closed"`                    // leave a closed block's weights alone; the authors' optimizer moves them
 	Shortcut              string    `json:"shortcut"`                         // between groups: average pooling, or subsample (the authors' code before Feb 2017)
 	BatchNormScale        string    `json:"batch_norm_scale"`                 // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
-	DType                 string    `json:"dtype"`                            // float32, bfloat16 or float64
+	DType                 string    `json:"dtype"`                            // float32, tf32 (float32, but for convolutions on an NVIDIA GPU), bfloat16 or float64
 
 	Epochs        int       `json:"epochs"`
 	BatchSize     int       `json:"batch_size"` // images

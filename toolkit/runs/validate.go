@@ -25,7 +25,7 @@ var choices = []struct {
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
 	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample"}},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
-	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "bfloat16", "float64"}},
+	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
 }
 
 // Choices lists the texts that a key of the recipe may have, or nothing if it is a number or a list.

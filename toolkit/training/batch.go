@@ -11,7 +11,7 @@ import (
 // Batch is a minibatch on the host, with everything that is drawn for it.
 type Batch struct {
 	Indices      []int32   // [batch], of the images in their part; nil if they are from elsewhere
-	Pixels       []byte    // [batch, 32, 32, 3]
+	Pixels       []byte    // [batch, 32, 32, 3]; nil if they lie on the device
 	Labels       []int32   // [batch]
 	Gates        []float32 // [L], or [batch, L] for gates per sample
 	Augmentation []int32   // [batch, 3], or nil
@@ -26,6 +26,7 @@ type Batches struct {
 	recipe   runs.Recipe
 	survival depth.Survival // of the recipe's rule
 	images   dataset.View
+	resident bool // the step takes the pixels from the device
 	epoch    int
 	order    []int
 }
@@ -55,11 +56,14 @@ func (b *Batches) At(step int64) *Batch {
 	first := int(step%b.PerEpoch()) * b.recipe.BatchSize
 	chosen := b.order[first:min(first+b.recipe.BatchSize, len(b.order))]
 	size := len(chosen)
-	batch := &Batch{Indices: make([]int32, size), Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	batch := &Batch{Indices: make([]int32, size), Labels: make([]int32, size)}
 	for i, index := range chosen {
-		batch.Indices[i] = int32(index)
+		batch.Indices[i], batch.Labels[i] = int32(index), int32(b.images.Label(index))
 	}
-	b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
+	if !b.resident {
+		batch.Pixels = make([]byte, size*dataset.ImageBytes)
+		b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
+	}
 	b.drawGates(batch, step)
 	if b.recipe.Augment {
 		batch.Augmentation = drawAugmentation(depth.Rand(b.recipe.Seed, depth.Augmentation, step), size)

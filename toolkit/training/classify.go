@@ -26,7 +26,7 @@ func (p Prediction) Wrong() bool { return p.Label != p.Predicted }
 // Classify is Evaluate image by image: it returns a prediction for each image of a part, in their order.
 func (m *Model) Classify(ctx context.Context, part dataset.View) ([]Prediction, error) {
 	if m.classifyExec == nil {
-		exec, err := model.NewExec(m.backend, m.Store, m.classifyGraph)
+		exec, err := m.named(model.NewExec(m.backend, m.Store, m.classifyGraph))
 		if err != nil {
 			return nil, err
 		}

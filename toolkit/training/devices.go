@@ -47,7 +47,7 @@ func (m *Model) UseDevices(devices int) error {
 	if m.gatesPerSample() {
 		gates = divided
 	}
-	exec, err := model.NewExec(m.backend, m.Store, m.stepGraph)
+	exec, err := m.named(model.NewExec(m.backend, m.Store, m.stepGraph))
 	if err != nil {
 		return err
 	}

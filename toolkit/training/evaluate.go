@@ -6,8 +6,8 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/kernels"
 )
 
 // evaluationBatch is how many images are classified at once.
@@ -69,7 +69,7 @@ func (m *Model) inBatches(ctx context.Context, part dataset.View, do func(pixels
 			labels[i] = -1
 		}
 		if err := do(pixels, labels); err != nil {
-			return fmt.Errorf("the evaluation failed: %w", kernels.Explain(err))
+			return fmt.Errorf("the evaluation failed: %w", backend.Explain(err))
 		}
 	}
 	return nil

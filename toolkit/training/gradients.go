@@ -7,9 +7,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
@@ -19,7 +19,7 @@ import (
 // the model changes. Weight decay is not part of it.
 func (m *Model) GradientMagnitudes(b *Batch) ([]float64, error) {
 	if m.gradientExec == nil {
-		exec, err := model.NewExec(m.backend, m.Store, m.gradientGraph)
+		exec, err := m.named(model.NewExec(m.backend, m.Store, m.gradientGraph))
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +28,7 @@ func (m *Model) GradientMagnitudes(b *Batch) ([]float64, error) {
 	inputs := b.tensors(m)
 	outputs, err := m.gradientExec.Call(inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("the gradients could not be computed: %w", kernels.Explain(err))
+		return nil, fmt.Errorf("the gradients could not be computed: %w", backend.Explain(err))
 	}
 	free(inputs)
 	return vector(outputs[0])

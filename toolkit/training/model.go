@@ -15,6 +15,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
@@ -50,11 +51,19 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 	if err := network.Initialize(m.Store, recipe.Seed, resnet.ScaleInit(recipe.BatchNormScale)); err != nil {
 		return nil, err
 	}
-	if m.stepExec, err = model.NewExec(b, m.Store, m.stepGraph); err != nil {
+	if m.stepExec, err = m.named(model.NewExec(b, m.Store, m.stepGraph)); err != nil {
 		return nil, err
 	}
-	m.evaluateExec, err = model.NewExec(b, m.Store, m.evaluateGraph)
+	m.evaluateExec, err = m.named(model.NewExec(b, m.Store, m.evaluateGraph))
 	return m, err
+}
+
+// named gives a program of the model's the name that says in which precision it is compiled for a GPU.
+func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
+	if err == nil && m.Recipe.DType == "tf32" {
+		exec.WithName(kernels.TF32 + exec.Name())
+	}
+	return exec, err
 }
 
 // NewNetwork returns the network that a recipe describes.
@@ -73,7 +82,7 @@ func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Recompute = recipe.Recompute
-	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
+	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
 	return network, nil
 }
 
@@ -164,7 +173,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("the training step failed: %w", kernels.Explain(err))
+		return nil, fmt.Errorf("the training step failed: %w", backend.Explain(err))
 	}
 	return func() (_ Outcome, err error) {
 		var v []float64
@@ -175,7 +184,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 		}
 		m.free(inputs)
 		if err != nil {
-			return Outcome{}, fmt.Errorf("the training step failed: %w", kernels.Explain(err))
+			return Outcome{}, fmt.Errorf("the training step failed: %w", backend.Explain(err))
 		}
 		return Outcome{Loss: v[0], Wrong: v[1], Gradient: v[2], Images: len(b.Labels), Open: b.Open}, nil
 	}, nil

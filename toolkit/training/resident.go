@@ -23,10 +23,10 @@ func (m *Model) KeepOnDevice(part dataset.View) error {
 	}
 	pixels := make([]byte, part.Len()*dataset.ImageBytes)
 	part.Gather(indices, pixels, labels)
-	exec, err := model.NewExec(m.backend, m.Store, func(scope *model.Scope, inputs []*Node) *Node {
+	exec, err := m.named(model.NewExec(m.backend, m.Store, func(scope *model.Scope, inputs []*Node) *Node {
 		images, chosen := inputs[0], inputs[1]
 		return m.stepGraph(scope, append([]*Node{Gather(images, ExpandAxes(chosen, -1))}, inputs[2:]...))
-	})
+	}))
 	if err != nil {
 		return err
 	}

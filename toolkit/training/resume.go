@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/optimizer"
 	"stochdepth/toolkit/runs"
 )
@@ -154,6 +155,11 @@ func (s *session) resume() error {
 	r := s.Recipe
 	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
 	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
+	s.minibatch = s.batches.At
+	if backend.Describe(s.backend).Kind == backend.CUDA { // a CPU has no time to spare meanwhile
+		s.minibatch = (&ahead{batches: s.batches, steps: s.steps}).At
+	}
+	s.batches.resident = s.model.resident != nil
 	s.evaluated = evaluations{s.batches.PerEpoch(), int64(r.EvaluateEvery), s.steps}
 	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(),
 		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}

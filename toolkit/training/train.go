@@ -47,6 +47,9 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
 		return run, err
 	}
+	if err := backend.CheckDType(b, o.Recipe.DType); err != nil {
+		return nil, err
+	}
 	data, err := LoadData(o.Recipe, o.DataRoot)
 	if err != nil {
 		return nil, err
@@ -127,6 +130,7 @@ type session struct {
 	backend     compute.Backend
 	checkpoints checkpoints
 	batches     *Batches
+	minibatch   func(step int64) *Batch // of batches
 	schedule    optimizer.Schedule
 	evaluated   evaluations
 
@@ -203,7 +207,7 @@ func (s *session) trainUntilEvaluation(ctx context.Context) error {
 		if err := s.model.SetSurvival(s.batches.Survival(s.at.Step)); err != nil {
 			return err
 		}
-		batch := s.batches.At(s.at.Step)
+		batch := s.minibatch(s.at.Step)
 		compiling := !s.compiled[len(batch.Labels)]
 		if compiling {
 			if err := finish(); err != nil {

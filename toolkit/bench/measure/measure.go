@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
@@ -71,6 +72,9 @@ func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
 		return bench.Measurement{}, err
 	}
 	recipe := s.recipe()
+	if err := backend.CheckDType(b, recipe.DType); err != nil {
+		return bench.Measurement{}, err
+	}
 	folder, err := os.MkdirTemp("", "stochdepth-bench-")
 	if err != nil {
 		return bench.Measurement{}, err

@@ -6,13 +6,14 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
 )
 
-// Program is the program of a network's training step, or of its evaluation, as XLA's plugin gets it: StableHLO, in
-// text. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
+// Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
+// plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
 // devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
 func Program(b compute.Backend, s Spec, target string, devices int, evaluation bool) (string, error) {
 	if err := s.Check(); err != nil {
@@ -42,6 +43,9 @@ func Program(b compute.Backend, s Spec, target string, devices int, evaluation b
 	}
 	if err == nil && longest == "" {
 		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
+	}
+	if target == backend.CUDA {
+		longest = kernels.RewriteForGPU(longest)
 	}
 	return longest, err
 }

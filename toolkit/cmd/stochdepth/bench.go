@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,14 +29,15 @@ func benchCommand() *cobra.Command {
 
 Each measurement is a process of its own, so that its memory is its own too. With --rounds above 1 the
 measurements are taken in turn and the medians reported, which holds when the machine's speed drifts. With
---peers, a folder with the programs peer_torch.py and peer_jax.py that time the same network in float32,
-these take their turns too, on the GPU where our own steps run there.`,
+--peers, a folder with the programs peer_torch.py and peer_jax.py that time the same network, these take
+their turns too, on the GPU where our own steps run there: in float32, and PyTorch in tf32 too where --dtype
+has it.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	layers := f.IntSlice("layers", []int{20, 110}, "depths, 6N+2")
 	batch := f.Int("batch", 128, "images of a minibatch")
-	dtypes := f.StringSlice("dtype", []string{"float32"}, "float32, bfloat16 or float64")
+	dtypes := f.StringSlice("dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
 	forms := f.StringSlice("form", []string{"survivors"}, "survivors or resnet")
 	rates := f.Float64Slice("death-rate", []float64{0, 0.5}, "1 - p_L of the linear rule; gates are drawn as in training")
 	quarters := f.Bool("open", false, "also with 0, 1/4, 1/2, 3/4 and all blocks open in every step")
@@ -45,6 +47,7 @@ these take their turns too, on the GPU where our own steps run there.`,
 	peers := f.String("peers", "", "folder with peer_torch.py and peer_jax.py, to time beside")
 	python := f.String("python", "python3", "Python with torch or jax, for --peers")
 	modes := f.StringSlice("peer", []string{"torch eager", "jax cond", "jax scan"}, "what of the peers to time")
+	product := f.Bool("peak", true, "time a product of large matrices too, which the rates of work are compared with")
 	out := f.String("out", "", "write the measurements to this file, as data/bench has them")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -73,17 +76,19 @@ these take their turns too, on the GPU where our own steps run there.`,
 					return err
 				}
 				for _, mode := range *modes {
-					for _, rate := range *rates {
-						t, err := peerTask(*python, *peers, mode, l, *batch, rate, *steps)
-						if err != nil {
-							return err
+					for _, dtype := range peerTypes(mode, *dtypes) {
+						for _, rate := range *rates {
+							t, err := peerTask(*python, *peers, mode, dtype, l, *batch, rate, *steps)
+							if err != nil {
+								return err
+							}
+							tasks = append(tasks, t)
 						}
-						tasks = append(tasks, t)
 					}
 				}
 			}
 		}
-		record, err := takeTurns(cmd.Context(), tasks, *rounds)
+		record, err := takeTurns(cmd.Context(), tasks, *rounds, *product)
 		if err != nil {
 			return err
 		}
@@ -139,14 +144,18 @@ func tasksOf(spec measure.Spec, rates []float64, quarters, recompute bool) (task
 	return tasks
 }
 
-// takeTurns takes all measurements so many times, one after the other, and joins those of each.
-func takeTurns(ctx context.Context, tasks []timing, rounds int) (*bench.Record, error) {
+// takeTurns takes all measurements so many times, one after the other, and joins those of each; and that of a product
+// of matrices if asked to.
+func takeTurns(ctx context.Context, tasks []timing, rounds int, product bool) (*bench.Record, error) {
 	b, err := backend.Open()
 	if err != nil {
 		return nil, err
 	}
 	info := backend.Describe(b)
-	peak, err := measure.Peak(b)
+	var peak float64
+	if product {
+		peak, err = measure.Peak(b)
+	}
 	b.Finalize()
 	if err != nil {
 		return nil, fmt.Errorf("cannot time a matrix product: %w", err)
@@ -207,8 +216,20 @@ func benchStepCommand() *cobra.Command {
 	}
 }
 
+// peerTypes are the types of numbers in which a peer is timed beside ours: float32, and tf32, which peer_jax.py has not.
+func peerTypes(mode string, ours []string) (types []string) {
+	tf32 := slices.Contains(ours, "tf32") && strings.HasPrefix(mode, "torch")
+	if !tf32 || slices.Contains(ours, "float32") {
+		types = append(types, "float32")
+	}
+	if tf32 {
+		types = append(types, "tf32")
+	}
+	return types
+}
+
 // peerTask runs a program that times the same network in another framework and prints a line of JSON.
-func peerTask(python, folder, mode string, layers, batch int, rate float64, steps int) (timing, error) {
+func peerTask(python, folder, mode, dtype string, layers, batch int, rate float64, steps int) (timing, error) {
 	framework, form, _ := strings.Cut(mode, " ")
 	program := map[string]string{"torch": "peer_torch.py", "jax": "peer_jax.py"}[framework]
 	if program == "" || form == "" {
@@ -228,18 +249,29 @@ func peerTask(python, folder, mode string, layers, batch int, rate float64, step
 	if plugin, err := backend.Find(); err == nil && plugin.Kind == backend.CUDA {
 		args = append(args, "--device", "cuda")
 	}
-	return timing{fmt.Sprintf("%s, %d layers, death rate %g", mode, layers, rate), func(ctx context.Context) (bench.Measurement, error) {
+	return timing{fmt.Sprintf("%s, %d layers, %s, death rate %g", mode, layers, dtype, rate), func(ctx context.Context) (bench.Measurement, error) {
 		cmd := exec.CommandContext(ctx, python, args...)
-		cmd.Env = append(os.Environ(), "GLIBC_TUNABLES=") // the peers set their own
+		cmd.Env = peerEnvironment(dtype)
 		out, err := cmd.Output()
 		if err != nil {
 			return bench.Measurement{}, fmt.Errorf("%s does not run with %s: %w", path, python, err)
 		}
-		return peerMeasurement(out, framework, form)
+		return peerMeasurement(out, framework, form, dtype)
 	}}, nil
 }
 
-func peerMeasurement(out []byte, framework, form string) (bench.Measurement, error) {
+// peerEnvironment is a peer's environment. By default PyTorch's convolutions are in TF32, which NVIDIA's libraries leave
+// where a variable says so.
+func peerEnvironment(dtype string) []string {
+	const tf32 = "NVIDIA_TF32_OVERRIDE="
+	environment := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, tf32) })
+	if dtype != "tf32" {
+		environment = append(environment, tf32+"0")
+	}
+	return append(environment, "GLIBC_TUNABLES=") // the peers tune the allocator themselves
+}
+
+func peerMeasurement(out []byte, framework, form, dtype string) (bench.Measurement, error) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	var p struct {
 		Depth, Batch, Steps int
@@ -256,7 +288,7 @@ func peerMeasurement(out []byte, framework, form string) (bench.Measurement, err
 	if framework == "torch" {
 		framework = "pytorch"
 	}
-	return bench.Measurement{System: framework, Mode: form, DType: "float32", Layers: p.Depth, Batch: p.Batch,
+	return bench.Measurement{System: framework, Mode: form, DType: dtype, Layers: p.Depth, Batch: p.Batch,
 		DeathRate: p.DeathRate, Blocks: p.Blocks, Open: p.Open, Steps: p.Steps,
 		StepMS: p.Step.Median, LowMS: p.Step.Min, HighMS: p.Step.Max, CompileS: p.Compile, PeakMB: p.Peak}, nil
 }

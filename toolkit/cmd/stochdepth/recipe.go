@@ -21,7 +21,7 @@ var keyFlags = []struct{ flag, help string }{
 	{"learning-rate", "before the first milestone"},
 	{"augment", "random shift and flip: true or false"},
 	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
-	{"dtype", "float32, bfloat16 or float64"},
+	{"dtype", "float32, tf32 (NVIDIA GPUs), bfloat16 or float64"},
 	{"seed", "of all random draws"},
 }
 

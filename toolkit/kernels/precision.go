@@ -1,0 +1,32 @@
+package kernels
+
+import (
+	"regexp"
+	"strings"
+)
+
+// TF32 is what a program's name begins with if its convolutions may be computed in NVIDIA's TF32: on inputs
+// rounded to 10 bits, with sums in float32.
+const TF32 = "tf32_"
+
+// RewriteForGPU returns a StableHLO program, in the text that go-xla writes, as it is to be compiled for a GPU:
+// float32 is computed in float32, unless the program's name says otherwise, and a training step's new variables
+// are written into the memory of the old ones.
+func RewriteForGPU(program string) string {
+	if !strings.HasPrefix(program, "module @"+TF32) {
+		program = inFullPrecision(program)
+	}
+	if strings.Contains(program, "sdy.mesh") { // for several devices, see Rewrite
+		return program
+	}
+	return updateInPlace(program)
+}
+
+var defaultPrecision = regexp.MustCompile(`("stablehlo\.(?:convolution|dot_general)"\([^)]*\) \{[^{}]*)` +
+	`precision DEFAULT>, #stablehlo<precision DEFAULT(>\][^{}]*\} : \(tensor<(?:\d+x)*f32>, tensor<(?:\d+x)*f32>\))`)
+
+// inFullPrecision asks for the highest precision of float32 convolutions and products: the default one is TF32 on
+// NVIDIA's GPUs, and go-xla lets nobody choose that of convolutions. Other types have one precision only.
+func inFullPrecision(program string) string {
+	return defaultPrecision.ReplaceAllString(program, "${1}precision HIGHEST>, #stablehlo<precision HIGHEST${2}")
+}
