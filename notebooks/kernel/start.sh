@@ -17,9 +17,6 @@ export GOFLAGS="${GOFLAGS:-} -ldflags=-w"
 GOCACHE=$(go env GOCACHE)
 export GOCACHE
 export XDG_CACHE_HOME=$root/.bin/cache
-# The C library's allocator keeps its memory for the next training step: the same settings as
-# backend.TuneAllocator gives the command line.
-export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456:glibc.malloc.arena_max=1}"
 # GoNB makes its own go.work; one above the project's folder must not interfere.
 unset GOWORK
 export PATH="$here/path:$root/.bin:$PATH"

@@ -179,6 +179,12 @@ func TestXLAFlags(t *testing.T) {
 	require.Equal(t, "--"+cache+"=mine", xlaFlags(plugin, "--"+cache+"=mine"))
 	require.Equal(t, "flags.txt", xlaFlags(plugin, "flags.txt"))
 
+	const fusion, graph = "xla_gpu_experimental_enable_conv_fusion", "xla_gpu_enable_command_buffer"
+	writeFile(t, plugin.Path, fusion+"\x00"+graph+"\x00")
+	require.Empty(t, xlaFlags(plugin, ""))
+	t.Setenv(GraphEnvironment, "on")
+	require.Equal(t, `--`+fusion+`="true" --`+graph+`="+WHILE,+CONDITIONAL"`, xlaFlags(plugin, ""))
+
 	writeFile(t, plugin.Path, data+"\x00")
 	require.Equal(t, "--xla_other", xlaFlags(plugin, "--xla_other"), "neither the flag nor libdevice is there")
 	for _, folder := range []string{"cuda_nvcc", "cu13"} { // the second comes first

@@ -102,6 +102,11 @@ func CheckDType(b compute.Backend, dtype string) error {
 
 const xlaFlagsEnv = "XLA_FLAGS"
 
+// GraphEnvironment is the variable that, "on", asks XLA to make one CUDA graph of a step with its loops. Without it
+// each turn of a loop waits for the host to read the loop's condition; with it XLA computes the convolutions in the
+// loops itself, unless autotuning on the device finds cuDNN's. Which is faster only a GPU can tell.
+const GraphEnvironment = "STOCHDEPTH_CUDA_GRAPH"
+
 // xlaFlags adds to the flags of XLA those that we want of a plugin, where the user has not set them. A plugin
 // that does not know a flag would end the program.
 func xlaFlags(plugin Plugin, flags string) string {
@@ -119,6 +124,10 @@ func xlaFlags(plugin Plugin, flags string) string {
 	}
 	// Which of cuDNN's algorithms was the fastest, of each convolution.
 	add("xla_gpu_per_fusion_autotune_cache_dir", cacheFolder("autotune"))
+	if os.Getenv(GraphEnvironment) == "on" {
+		add("xla_gpu_experimental_enable_conv_fusion", "true")
+		add("xla_gpu_enable_command_buffer", "+WHILE,+CONDITIONAL")
+	}
 	return flags
 }
 

@@ -35,7 +35,6 @@ BUDGET = 60 * float(os.environ.get("KIT_MINUTES", "9"))
 FILE_BYTES = 15 << 20  # of a file in results
 KEPT_BYTES = 64 << 20  # of a run's checkpoints, to be packed into results
 GRACE = 5 if TINY else 25  # seconds to stop in
-GRAPH = "--xla_gpu_experimental_enable_conv_fusion=true --xla_gpu_enable_command_buffer=+WHILE,+CONDITIONAL"
 
 
 class Step:
@@ -61,7 +60,7 @@ def steps():
     """The order of the day."""
     program, contract = os.path.join(WORK, "stochdepth"), os.path.join(WORK, "survivors.test")
     cpu = "cpu" in os.environ["GOMLX_BACKEND"]
-    graph = {} if cpu else {"XLA_FLAGS": GRAPH}  # an unknown flag ends a program
+    graph = {"STOCHDEPTH_CUDA_GRAPH": "on"}
 
     def bench(name, layers, dtype, *more, rates="0,0.5", env=None, needs=()):
         size = ["--layers", str(layers), "--steps", "24"]

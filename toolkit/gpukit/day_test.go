@@ -29,7 +29,7 @@ case "$*" in
 *bench-20-others*) echo "no such type"; exit 1 ;;
 *Float32,_8*) [ -e hung ] || { touch hung; sleep 60; } ;;
 esac
-echo "$XLA_FLAGS, commit $STOCHDEPTH_COMMIT"
+echo "graph $STOCHDEPTH_CUDA_GRAPH, commit $STOCHDEPTH_COMMIT"
 `
 
 // pack makes a kit of the program.
@@ -101,7 +101,7 @@ func TestDay(t *testing.T) {
 	require.Len(t, images, 7000)
 	log, err := os.ReadFile(filepath.Join(folder, "results/bench-110-graph.log"))
 	require.NoError(t, err)
-	require.Contains(t, string(log), "conv_fusion")
+	require.Contains(t, string(log), "graph on,")
 	require.Contains(t, string(log), "commit 0123456789ab\n")
 
 	// On another machine, with the results alone, a run is what it was.

@@ -3,11 +3,11 @@
 // Large blocks of memory, for the whole process: this posix_memalign, and the functions that take what it
 // gave, stand before the C library's, also for XLA's plugin.
 //
-// XLA takes the memory of a training step as one block and gives it back after the step. The C library has
-// two ways with such a block, and both cost: give it to the system, and take it again page by page; or keep
-// it in the heap, where a few bytes that come to lie in its place let the next step's block not fit, so that
-// the process grows to twice or three times what a step needs. Here a block stays as it is for the next of
-// its size.
+// XLA takes the memory of a training step as one block and gives it back after the step, and its inputs and
+// outputs likewise. The C library has two ways with such a block, and both cost: give it to the system, and
+// take it again page by page; or keep it in the heap, where a few bytes that come to lie in its place let the
+// next step's block not fit, so that the process grows to twice or three times what a step needs. Here a block
+// stays as it is for the next of its size.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,11 +29,7 @@
 	own; \
 })
 
-#ifndef LARGE
-#define LARGE (64 << 20)
-#endif
-
-enum { PAGE = 4096, HUGE = 2 << 20, BLOCKS = 256, PATIENCE = 50000000 /* ns */ };
+enum { LARGE = 4 << 20, PAGE = 4096, HUGE = 2 << 20, BLOCKS = 256, PATIENCE = 50000000 /* ns */ };
 
 static struct {
 	char *data;

@@ -12,14 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
 
 func main() {
-	backend.TuneAllocator()
 	// The first signal stops the work at a checkpoint; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
