@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // longestName is how many bytes a part of a run's name may have; file systems take 255, and temporary files need some.
@@ -66,10 +67,8 @@ func Folder(root, name string) (string, error) {
 // Shown is a name as it may be shown: as it is, or quoted if it has a character that would act on a terminal or could
 // not be seen. Names of folders are anybody's.
 func Shown(name string) string {
-	for _, r := range name {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return strconv.Quote(name)
-		}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
 	}
 	return name
 }
