@@ -92,7 +92,7 @@ func CheckDType(b compute.Backend, dtype string) error {
 	switch {
 	case dtype != "tf32":
 		return nil
-	case Describe(b).Kind != CUDA:
+	case KindOf(b) != CUDA:
 		return errors.New("tf32 is a number format of NVIDIA GPUs: on this device take --dtype float32")
 	case os.Getenv(tf32Env) == "0":
 		return fmt.Errorf("%s=0 forbids TF32: unset it (and %s), or take --dtype float32", tf32Env, kernels.Environment)

@@ -17,11 +17,7 @@ type Comparison struct {
 
 	N                    int      // repeats: the smaller of the two numbers of runs
 	Constant, Stochastic Estimate // test error, percent
-	Difference           float64  // stochastic minus constant, in percentage points: below 0 stochastic depth is better
-	StandardError        float64  // of the difference, in points; NaN where a side has one run only
-	Paired               bool     // both sides have the same seeds, and the standard error is that of their differences
-	Pairs                int      // seeds that both sides have
-	Wins                 int      // pairs in which stochastic depth has the lower error
+	Contrast                      // stochastic minus constant: below 0 stochastic depth is better
 
 	BlocksSaved                  float64  // fraction of the blocks that the minibatches did not compute; NaN if not recorded
 	ConstantTime, StochasticTime Estimate // training time, seconds; N is 0 where a run has none recorded
@@ -51,8 +47,7 @@ func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) 
 		}
 	}
 	c.Constant, c.Stochastic = Average(values[0]...), Average(values[1]...)
-	d := contrast(constant, stochastic, values[0], values[1])
-	c.Difference, c.StandardError, c.Paired, c.Pairs, c.Wins = d.Difference, d.StandardError, d.Paired, d.Pairs, d.Wins
+	c.Contrast = contrast(constant, stochastic, values[0], values[1])
 
 	c.BlocksSaved = 1 - openFraction(stochastic)
 	c.ConstantTime, c.StochasticTime, c.TimeSaved, c.TimeSavedError = timeOf(constant), timeOf(stochastic), math.NaN(), math.NaN()

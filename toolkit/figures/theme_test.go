@@ -162,14 +162,14 @@ func TestGapHeadline(t *testing.T) {
 	} {
 		var gaps []Gap
 		for i, d := range differences {
-			gaps = append(gaps, Gap{8 << i, Comparison{Difference: d, StandardError: 0.6}})
+			gaps = append(gaps, Gap{8 << i, Comparison{Contrast: Contrast{Difference: d, StandardError: 0.6}}})
 		}
 		require.Equal(t, want, gapHeadline(gaps))
 	}
-	gaps := []Gap{{8, Comparison{Difference: 3, StandardError: 1}}, {16, Comparison{Difference: -1, StandardError: 1}}, {32, Comparison{Difference: -3, StandardError: 1}}}
+	gaps := []Gap{{8, Comparison{Contrast: Contrast{Difference: 3, StandardError: 1}}}, {16, Comparison{Contrast: Contrast{Difference: -1, StandardError: 1}}}, {32, Comparison{Contrast: Contrast{Difference: -3, StandardError: 1}}}}
 	require.Equal(t, "More than two standard errors from zero: after 8 and 32 epochs.", clearGaps(gaps))
 	require.Equal(t, "No difference is more than two standard errors from zero.", clearGaps(gaps[1:2]))
-	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{StandardError: math.NaN()}}}))
+	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{Contrast: Contrast{StandardError: math.NaN()}}}}))
 }
 
 func TestBestOfARule(t *testing.T) {

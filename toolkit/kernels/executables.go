@@ -37,6 +37,17 @@ var kept struct {
 	devices map[string]string // what SetDevice said, by the plugin's path
 }
 
+// SetDevice says what executables of the plugin at path depend on beside the program and the plugin: the device
+// and its driver. It is called before programs are compiled.
+func SetDevice(path, description string) {
+	kept.Lock()
+	defer kept.Unlock()
+	if kept.devices == nil {
+		kept.devices = make(map[string]string)
+	}
+	kept.devices[path] = description
+}
+
 var loaded atomic.Int64
 
 // KeepIn sets the folder that keeps executables from now on and returns the one before; "" keeps none. A

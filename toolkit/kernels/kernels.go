@@ -11,7 +11,7 @@
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
 // what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
 //
-// For NVIDIA GPUs XLA computes all, but of programs that pass through here too (gpu.go, precision.go).
+// For NVIDIA GPUs XLA computes all, but of programs that pass through here too (precision.go).
 //
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
 // (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
@@ -40,62 +40,85 @@ import (
 // Environment is the variable that chooses: "off" leaves everything to XLA, "avx2" does without AVX-512.
 const Environment = "STOCHDEPTH_KERNELS"
 
-var installed struct {
+// installations are plugins that were to be loaded into go-xla through interpose.c, and what came of it, by their
+// paths.
+type installations struct {
 	sync.Mutex
-	plugins   map[string]error
-	processor string
+	plugins map[string]error
 }
 
-// Install loads the CPU plugin at path into go-xla with the kernels in it. Its error says why the plugin
-// has none: go-xla can load it all the same.
-func Install(path string) error {
-	installed.Lock()
-	defer installed.Unlock()
-	if err, done := installed.plugins[path]; done {
+var withKernels, forGPUs installations
+
+// once installs the plugin at path if that was not tried before, and returns what came of it.
+func (i *installations) once(path string, install func(path string) error) error {
+	i.Lock()
+	defer i.Unlock()
+	if err, done := i.plugins[path]; done {
 		return err
 	}
-	err := install(path)
-	if installed.plugins == nil {
-		installed.plugins = make(map[string]error)
+	if i.plugins == nil {
+		i.plugins = make(map[string]error)
 	}
-	installed.plugins[path] = err
-	return err
+	i.plugins[path] = install(path)
+	return i.plugins[path]
 }
 
-func install(path string) error {
-	version := C.int(0)
-	switch os.Getenv(Environment) {
-	case "off":
+// has reports whether the plugin at path is installed.
+func (i *installations) has(path string) bool {
+	i.Lock()
+	defer i.Unlock()
+	err, done := i.plugins[path]
+	return done && err == nil
+}
+
+// interpose loads the plugin at path into go-xla with interpose.c before it, and with the kernels as foreign functions
+// if functions is 1.
+func interpose(path string, functions C.int) error {
+	if os.Getenv(Environment) == "off" {
 		return errors.New("switched off by " + Environment)
-	case "avx2":
-		version = 2
-	}
-	processor := C.stochdepth_processor(version)
-	if processor == nil {
-		return errors.New("the processor has no AVX2")
 	}
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	var api unsafe.Pointer
-	if problem := C.stochdepth_interpose(name, 1, &api); problem != nil {
+	if problem := C.stochdepth_interpose(name, functions, &api); problem != nil {
 		return errors.New(C.GoString(problem))
 	}
-	if err := pjrt.RegisterPreloadedPlugin(path, uintptr(api)); err != nil {
-		return err
+	return pjrt.RegisterPreloadedPlugin(path, uintptr(api))
+}
+
+// extensions are those of the processor that the kernels use, "AVX-512" or "AVX2", or "" if it has neither.
+var extensions = sync.OnceValue(func() string {
+	version := C.int(0)
+	if os.Getenv(Environment) == "avx2" {
+		version = 2
 	}
-	installed.processor = C.GoString(processor)
-	return nil
+	return C.GoString(C.stochdepth_processor(version))
+})
+
+// Install loads the CPU plugin at path into go-xla with the kernels in it. Its error says why the plugin
+// has none: go-xla can load it all the same.
+func Install(path string) error {
+	return withKernels.once(path, func(path string) error {
+		if extensions() == "" {
+			return errors.New("the processor has no AVX2")
+		}
+		return interpose(path, 1)
+	})
+}
+
+// InstallGPU loads the CUDA plugin at path into go-xla so that it compiles programs as RewriteForGPU writes
+// them, and keeps what they become where KeepIn says. After an error go-xla can load it all the same.
+func InstallGPU(path string) error {
+	return forGPUs.once(path, func(path string) error { return interpose(path, 0) })
 }
 
 // Processor is what the kernels of the plugin at path use of the processor, "AVX-512" or "AVX2", or "" if
 // it has none.
 func Processor(path string) string {
-	installed.Lock()
-	defer installed.Unlock()
-	if err, done := installed.plugins[path]; !done || err != nil {
+	if !withKernels.has(path) {
 		return ""
 	}
-	return installed.processor
+	return extensions()
 }
 
 var replaced atomic.Int64
@@ -122,7 +145,7 @@ func stochdepthRewrite(path, code *C.char, size C.size_t, newSize *C.size_t) *C.
 		(*f)(original)
 	}
 	var program string
-	if forGPU(C.GoString(path)) {
+	if forGPUs.has(C.GoString(path)) {
 		program = RewriteForGPU(original)
 	} else {
 		var calls int

@@ -115,38 +115,44 @@ static void *take(size_t size) {
 	return data;
 }
 
-// size_of is the size of the block that begins at data, or 0 if that is none of ours. Ours begin where a huge
-// page does, and little else.
-static size_t size_of(void *data) {
-	size_t size = 0;
-	if (!data || (uintptr_t)data % HUGE)
+// beginning is the block that begins at data, or -1; the lock must be held.
+static int beginning(const void *data) {
+	for (int i = 0; i < BLOCKS; i++)
+		if (blocks[i].data == data)
+			return i;
+	return -1;
+}
+
+// may_begin says whether a block may begin at data: ours do where a huge page does, and little else.
+static int may_begin(const void *data) { return data && (uintptr_t)data % HUGE == 0; }
+
+// size_of is the size of the block that begins at data, or 0 if that is none of ours.
+static size_t size_of(const void *data) {
+	if (!may_begin(data))
 		return 0;
 	pthread_mutex_lock(&lock);
-	for (int i = 0; i < BLOCKS; i++)
-		if (blocks[i].data == data && blocks[i].used)
-			size = blocks[i].size;
+	int i = beginning(data);
+	size_t size = i >= 0 && blocks[i].used ? blocks[i].size : 0;
 	pthread_mutex_unlock(&lock);
 	return size;
 }
 
 // give takes a block back and is 1, or is 0 if data is none. As with the C library, giving back twice ends
 // the program: somebody else may have the block by then.
-static int give(void *data) {
-	int ours = 0;
-	if (!data || (uintptr_t)data % HUGE)
+static int give(const void *data) {
+	if (!may_begin(data))
 		return 0;
 	pthread_mutex_lock(&lock);
-	for (int i = 0; i < BLOCKS && !ours; i++)
-		if (blocks[i].data == data) {
-			static const char twice[] = "free(): a large block of memory was given back twice\n";
-			if (!blocks[i].used && write(STDERR_FILENO, twice, sizeof twice - 1))
-				abort();
-			blocks[i].used = 0;
-			pthread_cond_broadcast(&freed);
-			ours = 1;
-		}
+	int i = beginning(data);
+	if (i >= 0) {
+		static const char twice[] = "free(): a large block of memory was given back twice\n";
+		if (!blocks[i].used && write(STDERR_FILENO, twice, sizeof twice - 1))
+			abort();
+		blocks[i].used = 0;
+		pthread_cond_broadcast(&freed);
+	}
 	pthread_mutex_unlock(&lock);
-	return ours;
+	return i >= 0;
 }
 
 int posix_memalign(void **data, size_t alignment, size_t size) {

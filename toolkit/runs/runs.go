@@ -95,28 +95,19 @@ func List(root string) ([]*Run, error) {
 	}
 	var list []*Run
 	var broken []error
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			broken = append(broken, showing(path, fmt.Errorf("cannot look into %s: %w", path, err)))
-			return fs.SkipDir
-		}
-		if !entry.IsDir() || !isRun(path) {
-			return nil
-		}
+	walk(root, func(path, name string) {
 		run, err := Open(path)
 		if err != nil {
 			broken = append(broken, err)
-			return fs.SkipDir
+			return
 		}
-		if name, err := filepath.Rel(root, path); err == nil && name != "." {
-			run.Name = filepath.ToSlash(name)
+		if name != "." {
+			run.Name = name
 		}
 		list = append(list, run)
-		return fs.SkipDir
+	}, func(path string, err error) {
+		broken = append(broken, showing(path, fmt.Errorf("cannot look into %s: %w", path, err)))
 	})
-	if err != nil {
-		broken = append(broken, err)
-	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list, errors.Join(broken...)
 }
@@ -124,20 +115,33 @@ func List(root string) ([]*Run, error) {
 // Names lists the names of the runs below root, sorted, without reading them: those of [List], and of broken ones.
 func Names(root string) []string {
 	var names []string
+	walk(root, func(_, name string) {
+		if name != "." {
+			names = append(names, name)
+		}
+	}, func(string, error) {})
+	sort.Strings(names)
+	return names
+}
+
+// walk calls run for each run folder below root, with its name, root itself being ".", and closed for each folder that
+// it cannot look into. A run has no runs in it.
+func walk(root string, run func(path, name string), closed func(path string, err error)) {
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
+			closed(path, err)
 			return fs.SkipDir
 		case !entry.IsDir() || !isRun(path):
 			return nil
 		}
-		if name, err := filepath.Rel(root, path); err == nil && name != "." {
-			names = append(names, filepath.ToSlash(name))
+		name, err := filepath.Rel(root, path)
+		if err != nil { // as if root was it
+			name = "."
 		}
+		run(path, filepath.ToSlash(name))
 		return fs.SkipDir
 	})
-	sort.Strings(names)
-	return names
 }
 
 // isRun reports whether dir holds any file of a run; one without a recipe counts, so that List can report it.

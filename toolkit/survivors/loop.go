@@ -180,10 +180,9 @@ func (l *loop) forwardBlock(g *Graph, v map[string]*Node) map[string]*Node {
 	}
 	h := relu(g, Add(f, shortcut))
 	next := map[string]*Node{
-		"k":       Add(v["k"], Const(g, int32(1))),
-		"h":       h,
-		"outputs": l.save(g, v["outputs"], h, Add(v["k"], Const(g, int32(1)))),
-
+		"k":          Add(v["k"], Const(g, int32(1))),
+		"h":          h,
+		"outputs":    l.save(g, v["outputs"], h, Add(v["k"], Const(g, int32(1)))),
 		"statistics": l.save(g, v["statistics"], Stack([]*Node{mean1, variance1, mean2, variance2}, 0), block),
 	}
 	if !l.recomputes() {

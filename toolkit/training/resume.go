@@ -156,7 +156,7 @@ func (s *session) resume() error {
 	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
 	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
 	s.minibatch = s.batches.At
-	if backend.Describe(s.backend).Kind == backend.CUDA { // a CPU has no time to spare meanwhile
+	if backend.KindOf(s.backend) == backend.CUDA { // a CPU has no time to spare meanwhile
 		s.minibatch = (&ahead{batches: s.batches, steps: s.steps}).At
 	}
 	s.batches.resident = s.model.resident != nil

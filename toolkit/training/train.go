@@ -65,7 +65,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if err := model.UseDevices(o.Devices); err != nil {
 		return nil, err
 	}
-	if o.Devices == 1 && backend.Describe(b).Kind == backend.CUDA { // a CPU has the images in its memory already
+	if o.Devices == 1 && backend.KindOf(b) == backend.CUDA { // a CPU has the images in its memory already
 		if err := model.KeepOnDevice(data.Train); err != nil {
 			return nil, err
 		}

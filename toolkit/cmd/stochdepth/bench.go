@@ -268,7 +268,7 @@ func peerEnvironment(dtype string) []string {
 	if dtype != "tf32" {
 		environment = append(environment, tf32+"0")
 	}
-	return append(environment, "GLIBC_TUNABLES=") // the peers tune the allocator themselves
+	return environment
 }
 
 func peerMeasurement(out []byte, framework, form, dtype string) (bench.Measurement, error) {
