@@ -15,16 +15,19 @@ const Groups = 3
 // BlocksPerGroup returns N for a network of 6N+2 layers: a first convolution, three groups of N
 // blocks of two convolutions each, and a linear layer. Other depths are refused, and the error names
 // the nearest that exist.
-func BlocksPerGroup(layers int) (int, error) {
-	n := (layers - 2) / (2 * Groups)
-	if n >= 1 && Layers(n) == layers {
+func BlocksPerGroup(layers int) (int, error) { return blocksPerGroup(layers, 2) }
+
+// blocksPerGroup returns N for a network of three groups of N blocks of so many convolutions each.
+func blocksPerGroup(layers, convolutions int) (int, error) {
+	step := Groups * convolutions
+	n := (layers - 2) / step
+	if n >= 1 && step*n+2 == layers {
 		return n, nil
 	}
-	below, above := Layers(n), Layers(n+1)
 	if n < 1 {
-		return 0, fmt.Errorf("depth %d is not 6N+2 layers: the nearest is %d", layers, Layers(1))
+		return 0, fmt.Errorf("depth %d is not %dN+2 layers: the nearest is %d", layers, step, step+2)
 	}
-	return 0, fmt.Errorf("depth %d is not 6N+2 layers: the nearest are %d and %d", layers, below, above)
+	return 0, fmt.Errorf("depth %d is not %dN+2 layers: the nearest are %d and %d", layers, step, step*n+2, step*(n+1)+2)
 }
 
 // Layers returns the depth 6N+2 of a network with n blocks in each group.
@@ -32,3 +35,28 @@ func Layers(n int) int { return 2*Groups*n + 2 }
 
 // Blocks returns L = 3N, the number of residual blocks of a network with n blocks in each group.
 func Blocks(n int) int { return Groups * n }
+
+// named are the kinds of blocks that come with the project, and how their layers are counted: the convolutions of a
+// block, or 0 where a network is as deep as it has blocks.
+var named = map[string]int{"basic": 2, "preactivation": 2, "bottleneck": 3, "transformer": 0}
+
+// Named lists the kinds of blocks that come with the project, the paper's first.
+func Named() []string { return []string{"basic", "preactivation", "bottleneck", "transformer"} }
+
+// BlocksOf returns L, the number of residual blocks of a network of so many layers with blocks of a kind: 3N of 6N+2
+// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for "bottleneck"; and for
+// "transformer" one each. Other depths are refused.
+func BlocksOf(block string, layers int) (int, error) {
+	convolutions, ok := named[block]
+	if !ok {
+		convolutions = 2
+	}
+	if convolutions == 0 {
+		if layers < 1 {
+			return 0, fmt.Errorf("depth %d: a transformer has one block at least", layers)
+		}
+		return layers, nil
+	}
+	n, err := blocksPerGroup(layers, convolutions)
+	return Blocks(n), err
+}

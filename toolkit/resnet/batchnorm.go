@@ -2,54 +2,81 @@ package resnet
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/residual"
 )
+
+// Epsilon is added to the variance in batch normalisation (torch/nn's default) and in layer normalisation.
+const Epsilon = 1e-5
+
+// batchNorm is what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
+func (s Shape) batchNorm(suffix string, channels int) []residual.Parameter {
+	return batchNorm(suffix, channels, s.Scale)
+}
+
+func batchNorm(suffix string, channels int, scale residual.Start) []residual.Parameter {
+	dims := []int{channels}
+	return []residual.Parameter{
+		{Name: "scale" + suffix, Dims: dims, Start: scale},
+		{Name: "offset" + suffix, Dims: dims, Start: residual.Constant(0)},
+		{Name: "mean" + suffix, Dims: dims, Start: residual.Constant(0), Average: true},
+		{Name: "variance" + suffix, Dims: dims, Start: residual.Constant(1), Average: true},
+	}
+}
+
+// BatchNorm is batch normalisation of x [batch, height, width, channels]: in training by the minibatch's mean and
+// variance, which it measures, at test by their running averages. As in Torch the minibatch is divided by the
+// deviation with the count in it, while the running variance is the unbiased one.
+func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
+	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
+	if !p.Training {
+		return Normalize(x, scale, offset, p.Value("mean"+suffix), p.Value("variance"+suffix))
+	}
+	mean, variance := moments(ConvertDType(x, scale.DType()), p.InLoop)
+	p.Measure("mean"+suffix, mean)
+	p.Measure("variance"+suffix, Unbiased(variance, x.Shape().Size()/variance.Shape().Size()))
+	return Normalize(x, scale, offset, mean, variance)
+}
+
+// moments are the mean and the variance of x [batch, height, width, channels] over all but the channels, [channels]; the
+// variance is divided by the count. In a loop XLA's CPU code adds up a row of pixels with its channels as one long axis
+// several times faster than pixels of a few channels.
+func moments(x *Node, inLoop bool) (mean, variance *Node) {
+	average := func(x *Node) *Node { return ReduceMean(x, 0, 1, 2) }
+	if inLoop {
+		average = averageByRow
+	}
+	mean = average(x)
+	return mean, average(Square(Sub(x, PerChannel(mean))))
+}
+
+func averageByRow(x *Node) *Node {
+	d := x.Shape().Dimensions
+	rows := ReduceMean(Reshape(x, d[0]*d[1], d[2]*d[3]), 0)
+	return ReduceMean(Reshape(rows, d[2], d[3]), 0)
+}
+
+// Unbiased is the variance [..., channels] of so many values with that number less one in its denominator.
+func Unbiased(variance *Node, values int) *Node {
+	return MulScalar(variance, float64(values)/float64(values-1))
+}
 
 // Normalize is batch normalisation by a given mean and variance,
 //
 //	y = scale (x - mean)/sqrt(variance + epsilon) + offset,
 //
 // of x [batch, height, width, channels]; the others are [channels]. It is computed in the parameters' type, and
-// y has the type of x. It may be used in closures.
+// y has the type of x.
 func Normalize(x, scale, offset, mean, variance *Node) *Node {
 	factor := Div(scale, Deviation(variance))
 	y := Add(Mul(ConvertDType(x, scale.DType()), PerChannel(factor)), PerChannel(Sub(offset, Mul(mean, factor))))
 	return ConvertDType(y, x.DType())
 }
 
-// Deviation is sqrt(variance + epsilon), of any shape. It may be used in closures.
+// Deviation is sqrt(variance + epsilon), of any shape.
 func Deviation(variance *Node) *Node {
 	return Sqrt(Add(variance, ConstAsDType(variance.Graph(), variance.DType(), Epsilon)))
 }
 
 // PerChannel makes [1, 1, 1, channels] of [channels].
 func PerChannel(v *Node) *Node { return Reshape(v, 1, 1, 1, v.Shape().Size()) }
-
-// batchNormTrain normalises x [batch, height, width, channels] by its own mean and variance [channels] over batch,
-// height and width, which it returns too, in the parameters' type; the variance is divided by the count.
-func batchNormTrain(x, scale, offset *Node) (y, mean, variance *Node) {
-	wide := ConvertDType(x, scale.DType())
-	mean = ReduceMean(wide, 0, 1, 2)
-	variance = ReduceMean(Square(Sub(wide, PerChannel(mean))), 0, 1, 2)
-	return Normalize(x, scale, offset, mean, variance), mean, variance
-}
-
-// UpdateAverages moves the running averages scope/mean<suffix> and scope/variance<suffix> a step
-// towards the batch's statistics. mean and variance have the variables' shape, [channels] or
-// [Count, channels]; count is the number of values behind each; gates [Count], or nil, says which
-// rows were computed: the averages of a closed block do not move. As in Torch the running variance is
-// the unbiased one.
-func UpdateAverages(scope *model.Scope, name, suffix string, mean, variance *Node, count int, gates *Node) {
-	g := mean.Graph()
-	update := func(kind string, batch *Node) {
-		v := Variable(scope, name+"/"+kind+suffix)
-		old := v.NodeValue(g)
-		step := MulScalar(Sub(batch, old), Momentum)
-		if gates != nil {
-			step = Mul(step, Reshape(ConvertDType(gates, old.DType()), old.Shape().Dimensions[0], 1))
-		}
-		v.SetNodeValue(StopGradient(Add(old, step)))
-	}
-	update("mean", mean)
-	update("variance", MulScalar(variance, float64(count)/float64(count-1)))
-}

@@ -4,147 +4,98 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/residual"
 )
 
-// Forward builds the whole network in training or test mode, as the scope says, and returns the
+// Form is a way to compute a network's stem and its stacks of blocks.
+type Form interface {
+	residual.Form
+	// Stem computes what [Network.Stem] does.
+	Stem(n *Network, scope *model.Scope, images *Node) *Node
+}
+
+// Textbook is the form that is there to be read.
+type Textbook struct{ residual.Textbook }
+
+// Stem implements Form.
+func (Textbook) Stem(n *Network, scope *model.Scope, images *Node) *Node {
+	return n.Stem(scope, images)
+}
+
+// Forward is ForwardIn the textbook form.
+func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
+	return n.ForwardIn(Textbook{}, scope, images, gates)
+}
+
+// ForwardIn builds the whole network in training or test mode, as the scope says, and returns the
 // logits [batch, classes] in the parameters' type.
 //
 // images is [batch, 32, 32, 3], normalised. gates, used in training only, is 1 for open and 0 for
 // closed: [L], one gate a block for the whole minibatch as in the paper, or [batch, L], one for each
-// sample.
+// sample, which the textbook form alone has.
 //
-// In training a block is H_l = ReLU(b_l f_l(H_{l-1}) + id(H_{l-1})) (Eq. 2); at test
-// H_l = ReLU(p_l f_l(H_{l-1}) + id(H_{l-1})) (Eq. 5).
-func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
-	h := n.Stem(scope, images)
+// In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
+// b_l is replaced by p_l (Eq. 5).
+func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) *Node {
+	g := images.Graph()
+	training := scope.IsTraining(g)
+	h := form.Stem(n, scope, images)
 	for _, s := range n.Stages() {
-		h = n.unrolled(scope, s, h, gates)
-	}
-	return n.Head(scope, h)
-}
-
-// unrolled builds the blocks of one stage one after the other: h [batch, side, side, in] becomes
-// [batch, s.Side, s.Side, s.Out].
-func (n *Network) unrolled(scope *model.Scope, s Stage, h, gates *Node) *Node {
-	training := scope.IsTraining(h.Graph())
-	var statistics [4][]*Node // mean1, variance1, mean2, variance2 of each block
-	for i := range s.Count {
-		var f *Node
-		if training {
-			var measured [4]*Node
-			f, measured = n.branchTrain(scope, s, i, h)
-			f = Mul(f, n.gate(scope, gates, s, i, f))
-			for k, v := range measured {
-				statistics[k] = append(statistics[k], v)
-			}
-		} else {
-			f = n.branchTest(scope, s, i, h)
-			f = Mul(f, ConvertDType(blockScale(n.TestScales(scope, h.Graph(), s), i), f.DType()))
+		if !training {
+			h = form.Test(scope, s.Stack, h, n.testScales(scope, g, s))
+			continue
 		}
-		h = Relu(Add(f, n.Shortcut(s, h)))
+		var scales *Node
+		if n.Inverted {
+			scales = n.trainScales(scope, g, s)
+		}
+		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
 	}
-	if training {
-		count := h.Shape().Size() / s.Out
-		open := openBlocks(gates, s)
-		UpdateAverages(scope, s.Name, "1", Stack(statistics[0], 0), Stack(statistics[1], 0), count, open)
-		UpdateAverages(scope, s.Name, "2", Stack(statistics[2], 0), Stack(statistics[3], 0), count, open)
-	}
-	return h
+	return n.linear(scope, n.kind.head(n).run(scope, h))
 }
 
-// branchTrain is f_l in training: Conv-BN-ReLU-Conv-BN with batch statistics, which it returns: mean1, variance1, mean2,
-// variance2.
-func (n *Network) branchTrain(scope *model.Scope, s Stage, i int, h *Node) (f *Node, statistics [4]*Node) {
-	p := func(name string) *Node { return blockOf(scope, h.Graph(), s, name, i) }
-	f, mean1, variance1 := batchNormTrain(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"))
-	f, mean2, variance2 := batchNormTrain(Convolve3x3(Relu(f), p("kernel2"), 1), p("scale2"), p("offset2"))
-	return f, [4]*Node{mean1, variance1, mean2, variance2}
-}
-
-// branchTest is f_l at test: Conv-BN-ReLU-Conv-BN with the running averages.
-func (n *Network) branchTest(scope *model.Scope, s Stage, i int, h *Node) *Node {
-	p := func(name string) *Node { return blockOf(scope, h.Graph(), s, name, i) }
-	f := Normalize(Convolve3x3(h, p("kernel1"), s.Stride), p("scale1"), p("offset1"), p("mean1"), p("variance1"))
-	return Normalize(Convolve3x3(Relu(f), p("kernel2"), 1), p("scale2"), p("offset2"), p("mean2"), p("variance2"))
-}
-
-// gate returns what an open or closed block's branch f is multiplied by in training: a scalar, or
-// [batch, 1, 1, 1] for gates per sample.
-func (n *Network) gate(scope *model.Scope, gates *Node, s Stage, i int, f *Node) *Node {
-	var b *Node
+// gatesOf returns the gates of a stage's blocks.
+func (n *Network) gatesOf(gates *Node, s Stage) *Node {
+	blocks := AxisRange(s.First, s.First+s.Count)
 	if gates.Rank() == 1 {
-		b = Reshape(Slice(gates, AxisElem(s.First+i)))
-	} else {
-		b = Reshape(Slice(gates, AxisRange(), AxisElem(s.First+i)), gates.Shape().Dimensions[0], 1, 1, 1)
+		gates.AssertDims(len(n.Survival))
+		return Slice(gates, blocks)
 	}
-	b = ConvertDType(b, f.DType())
-	if n.Inverted {
-		b = Mul(b, ConvertDType(blockScale(n.TrainScales(scope, f.Graph(), s), i), f.DType()))
-	}
-	return b
+	gates.AssertDims(-1, len(n.Survival))
+	return Slice(gates, AxisRange(), blocks)
 }
 
-// TrainScales is what the open branches of a stage are multiplied by in training when Inverted:
+// trainScales is what the open branches of a stage are multiplied by in training when Inverted:
 // 1/p_l [Count], in the parameters' type.
-func (n *Network) TrainScales(scope *model.Scope, g *Graph, s Stage) *Node {
+func (n *Network) trainScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	p := survivalOf(scope, g, s)
 	return Div(OnesLike(p), p)
 }
 
-// TestScales is what the branches of a stage are multiplied by at test: p_l (Eq. 5), or 1 when
-// Inverted; [Count], in the parameters' type.
-func (n *Network) TestScales(scope *model.Scope, g *Graph, s Stage) *Node {
+// testScales is what the branches of a stage are multiplied by at test: p_l (Eq. 5), or 1 when
+// Inverted; [Count], in the parameters' type. A block with p_l = 0 has been taken out, either way.
+func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	p := survivalOf(scope, g, s)
 	if n.Inverted {
-		return OnesLike(p)
+		return ConvertDType(GreaterThan(p, ZerosLike(p)), p.DType())
 	}
 	return p
 }
 
 // survivalOf returns the survival probabilities in force of a stage's blocks, [Count].
 func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
-	return Slice(value(scope, g, SurvivalVariable), AxisRange(s.First, s.First+s.Count))
+	return Slice(Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
 }
 
-// blockScale returns the scalar of block i of a stage.
-func blockScale(scales *Node, i int) *Node { return Reshape(Slice(scales, AxisElem(i))) }
-
-// Stem is the first layer: Conv-BN-ReLU, [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
+// Stem is what comes before the blocks: in the paper Conv-BN-ReLU, and [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
 func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
-	g := images.Graph()
 	images.AssertDims(-1, Side, Side, Channels)
-	p := func(name string) *Node { return value(scope, g, "stem/"+name) }
-	x := Convolve3x3(ConvertDType(images, n.DType), p("kernel"), 1)
-	if !scope.IsTraining(g) {
-		return Relu(Normalize(x, p("scale"), p("offset"), p("mean"), p("variance")))
-	}
-	y, mean, variance := batchNormTrain(x, p("scale"), p("offset"))
-	UpdateAverages(scope, "stem", "", mean, variance, x.Shape().Size()/Filters[0], nil)
-	return Relu(y)
+	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType))
 }
 
-// Head is the last layer: the average over the 8x8 pixels, then linear. h [batch, 8, 8, 64] becomes
-// the logits [batch, classes], in the parameters' type.
-func (n *Network) Head(scope *model.Scope, h *Node) *Node {
-	g := h.Graph()
-	h.AssertDims(-1, Side/4, Side/4, Filters[depth.Groups-1])
-	features := ReduceMean(ConvertDType(h, n.ParameterDType()), 1, 2)
-	logits := Dot(features, value(scope, g, "linear/weights")).Product()
-	return Add(logits, ExpandLeftToRank(value(scope, g, "linear/bias"), 2))
-}
-
-// blockOf returns the parameters of block i of a stage, without the leading axis.
-func blockOf(scope *model.Scope, g *Graph, s Stage, name string, i int) *Node {
-	stacked := value(scope, g, s.Name+"/"+name)
-	return Reshape(Slice(stacked, AxisRange(i, i+1)), stacked.Shape().Dimensions[1:]...)
-}
-
-// openBlocks returns the gates [Count] of a stage's blocks for its batch-norm averages. With gates
-// per sample a block is computed for the whole batch, so its averages always move: nil.
-func openBlocks(gates *Node, s Stage) *Node {
-	if gates.Rank() != 1 {
-		return nil
-	}
-	return Slice(gates, AxisRange(s.First, s.First+s.Count))
+// linear is the last layer: features [batch, features] become the logits [batch, classes], in the parameters' type.
+func (n *Network) linear(scope *model.Scope, features *Node) *Node {
+	g := features.Graph()
+	logits := Dot(features, Variable(scope, "linear/weights").NodeValue(g)).Product()
+	return Add(logits, ExpandLeftToRank(Variable(scope, "linear/bias").NodeValue(g), 2))
 }

@@ -18,10 +18,16 @@ import (
 )
 
 func network(t testing.TB, layers int, deathRate float64) *resnet.Network {
-	n, err := resnet.New(layers, 10, depth.Linear((layers-2)/2, deathRate))
+	n, err := resnet.New("basic", layers, 10, depth.Linear((layers-2)/2, deathRate))
 	require.NoError(t, err)
 	n.DType = dtypes.Float64
 	return n
+}
+
+// initialize creates the network's variables with scales of batch normalisation that start as asked.
+func initialize(n *resnet.Network, store *model.Store, seed int64, scale resnet.ScaleInit) error {
+	n.Scale = scale
+	return n.Initialize(store, seed)
 }
 
 // 1.73 million parameters at 110 layers, of which 1.7 million are the authors' (felixgwu's README);
@@ -30,7 +36,7 @@ func TestStagesAndParameters(t *testing.T) {
 	for layers, want := range map[int]int{8: 75290, 20: 269722, 110: 1727962} {
 		n := network(t, layers, 0.5)
 		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, 1, resnet.ScaleOne))
+		require.NoError(t, initialize(n, store, 1, resnet.ScaleOne))
 		var got, blocks int
 		for v := range store.IterVariables() {
 			if v.Trainable {
@@ -72,7 +78,7 @@ func TestInitialize(t *testing.T) {
 	n := network(t, 110, 0.5)
 	values := func(seed int64, scales resnet.ScaleInit, name string) []float64 {
 		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, seed, scales))
+		require.NoError(t, initialize(n, store, seed, scales))
 		value, err := resnet.Variable(store.RootScope(), name).Value()
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](value)
@@ -100,13 +106,12 @@ func TestInitialize(t *testing.T) {
 	require.InDelta(t, 0.002, deviation, 0.0003)
 	require.Equal(t, values(1, resnet.ScaleOne, "group1/kernel1"), values(1, resnet.ScaleOne, "group1/kernel1"))
 	require.NotEqual(t, values(1, resnet.ScaleOne, "group1/kernel1"), values(2, resnet.ScaleOne, "group1/kernel1"))
-	require.ErrorContains(t, n.Initialize(model.NewStore(), 1, "two"), `unknown start of the batch-norm scales "two"`)
+	require.ErrorContains(t, initialize(n, model.NewStore(), 1, "two"), `unknown start of the batch-norm scales "two"`)
 }
 
 // The shortcut between groups by hand: one image whose pixel (y, x) of channel c is 10y + x + 100c.
 func TestShortcut(t *testing.T) {
-	n := network(t, 8, 0.5)
-	s := resnet.Stage{In: 2, Out: 4, Stride: 2, Side: 2}
+	s := resnet.Shape{In: 2, Out: 4, Stride: 2, Side: 2}
 	image := make([]float64, 4*4*2)
 	for y := range 4 {
 		for x := range 4 {
@@ -116,13 +121,13 @@ func TestShortcut(t *testing.T) {
 		}
 	}
 	shortcut := func() []float64 {
-		out, err := CallOnce(backendtest.Open(t), func(x *Node) *Node { return n.Shortcut(s, x) },
+		out, err := CallOnce(backendtest.Open(t), func(x *Node) *Node { return s.Shortcut(x) },
 			tensors.FromFlatDataAndDimensions(image, 1, 4, 4, 2))
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](out)
 	}
 	require.Equal(t, []float64{5.5, 105.5, 0, 0, 7.5, 107.5, 0, 0, 25.5, 125.5, 0, 0, 27.5, 127.5, 0, 0}, shortcut())
-	n.Subsample = true
+	s.Subsample = true
 	require.Equal(t, []float64{0, 100, 0, 0, 2, 102, 0, 0, 20, 120, 0, 0, 22, 122, 0, 0}, shortcut())
 }
 
@@ -150,9 +155,9 @@ func TestGatesAndScales(t *testing.T) {
 	n := network(t, 8, 0.5)
 	logits := func(training bool, seed int64, gates ...float64) []float64 {
 		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, 7, resnet.ScaleOne))
+		require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 		other := model.NewStore()
-		require.NoError(t, n.Initialize(other, seed, resnet.ScaleOne))
+		require.NoError(t, initialize(n, other, seed, resnet.ScaleOne))
 		for _, s := range n.Stages() { // other weights in the blocks, the same stem and linear layer
 			for _, name := range []string{"/kernel1", "/kernel2"} {
 				value, err := resnet.Variable(other.RootScope(), s.Name+name).Value()
@@ -168,7 +173,7 @@ func TestGatesAndScales(t *testing.T) {
 	// Inverted scaling by 1/p in training is what dividing the last block's branch does at p = 1/2: the
 	// branch's batch norm has scale 1 and offset 0, so doubling both gives the same.
 	store := model.NewStore()
-	require.NoError(t, n.Initialize(store, 7, resnet.ScaleOne))
+	require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 	n.Inverted = true
 	inverted := forward(t, n, store, true, images(2), []float64{0, 0, 1}, 3)
 	n.Inverted = false
@@ -191,7 +196,7 @@ func TestGatesPerSample(t *testing.T) {
 	n := network(t, 8, 0.5)
 	run := func(gates []float64, dims ...int) []float64 {
 		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, 7, resnet.ScaleOne))
+		require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 		return forward(t, n, store, true, images(2), gates, dims...)
 	}
 	same := run([]float64{1, 0, 1}, 3)
@@ -206,7 +211,7 @@ func TestGatesPerSample(t *testing.T) {
 func TestAverages(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
-	require.NoError(t, n.Initialize(store, 7, resnet.ScaleOne))
+	require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 	forward(t, n, store, true, images(2), []float64{1, 0, 1}, 3)
 	variance := func(name string) []float64 {
 		value, err := resnet.Variable(store.RootScope(), name).Value()
@@ -236,7 +241,7 @@ func TestNormalize(t *testing.T) {
 func TestGradientByDifferences(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
-	require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
+	require.NoError(t, initialize(n, store, 7, resnet.ScaleUniform))
 	names := []string{"stem/kernel", "group1/kernel1", "group1/scale2", "group2/transition/kernel2", "group3/transition/offset1", "linear/bias"}
 	loss := func(scope *model.Scope, images *Node) *Node {
 		g := images.Graph()

@@ -1,15 +1,15 @@
 package resnet
 
-import "stochdepth/toolkit/depth"
+import "stochdepth/toolkit/residual"
 
 // Layer is a part of the network: the stem, a stage of equal blocks, or the head.
 type Layer struct {
 	Name         string
 	First        int   // index of its first block among all blocks, from 0
 	Blocks       int   // in it; 0 for stem and head, which are always computed
-	Output       []int // shape for one image: height, width and channels, or classes
+	Output       []int // shape for one image: height, width and channels, or tokens and their width, or classes
 	Parameters   int64 // that are trained, of all its blocks
-	MultiplyAdds int64 // forward, for one image: of its convolutions, or of the linear layer, as is usual
+	MultiplyAdds int64 // forward, for one image: of its convolutions and products, as is usual; 0 of a block that does not say
 }
 
 // Size is what a network's layers come to.
@@ -19,19 +19,25 @@ type Size struct {
 	MultiplyAdds int64 // forward, for one image, with all blocks open
 }
 
+// Counted is a block that knows its multiply-adds, forward, for one image.
+type Counted interface{ MultiplyAdds() int64 }
+
 // Size counts the network's parameters and multiply-adds, without making it.
 func (n *Network) Size() Size {
-	first, last := Filters[0], Filters[depth.Groups-1]
 	var s Size
-	s.add(Layer{Name: "stem", Output: []int{Side, Side, first},
-		Parameters: kernel(Channels, first) + normalization(first), MultiplyAdds: kernel(Channels, first) * Side * Side})
+	stem, head := n.kind.stem(n), n.kind.head(n)
+	s.add(Layer{Name: "stem", Output: stem.output, Parameters: trained(stem.parameters), MultiplyAdds: stem.multiplyAdds})
 	for _, stage := range n.Stages() {
-		kernels, count := kernel(stage.In, stage.Out)+kernel(stage.Out, stage.Out), int64(stage.Count)
-		s.add(Layer{Name: stage.Name, First: stage.First, Blocks: stage.Count, Output: []int{stage.Side, stage.Side, stage.Out},
-			Parameters: count * (kernels + 2*normalization(stage.Out)), MultiplyAdds: count * kernels * int64(stage.Side*stage.Side)})
+		var multiplyAdds int64
+		if block, ok := stage.Block.(Counted); ok {
+			multiplyAdds = block.MultiplyAdds()
+		}
+		s.add(Layer{Name: stage.Name, First: stage.First, Blocks: stage.Count, Output: stage.Output,
+			Parameters:   int64(stage.Count) * trained(stage.Block.Parameters()),
+			MultiplyAdds: int64(stage.Count) * multiplyAdds})
 	}
-	weights := int64(last * n.Classes)
-	s.add(Layer{Name: "head", Output: []int{n.Classes}, Parameters: weights + int64(n.Classes), MultiplyAdds: weights})
+	weights := int64(head.output[0] * n.Classes)
+	s.add(Layer{Name: "head", Output: []int{n.Classes}, Parameters: trained(head.parameters) + weights + int64(n.Classes), MultiplyAdds: weights})
 	return s
 }
 
@@ -41,8 +47,11 @@ func (s *Size) add(l Layer) {
 	s.MultiplyAdds += l.MultiplyAdds
 }
 
-// kernel is the number of weights of a 3x3 convolution, each of which is multiplied once a pixel of the output.
-func kernel(in, out int) int64 { return int64(9 * in * out) }
-
-// normalization is the number of a batch normalisation's scales and offsets.
-func normalization(channels int) int64 { return int64(2 * channels) }
+func trained(list []residual.Parameter) (n int64) {
+	for _, p := range list {
+		if !p.Average {
+			n += int64(p.Size())
+		}
+	}
+	return n
+}

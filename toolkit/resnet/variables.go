@@ -5,21 +5,15 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/residual"
 )
 
 // SurvivalVariable names the variable of the survival probabilities in force, [L]: what branches are
 // scaled by. Training changes it where the recipe has a schedule; it is saved with the weights.
 const SurvivalVariable = "survival"
-
-// Scope is where a network's variables live in the model store.
-const Scope = "network"
 
 // ScaleInit says how batch normalisation's scales start.
 type ScaleInit string
@@ -32,136 +26,84 @@ const (
 	ScaleNormal  ScaleInit = "normal"
 )
 
+// start draws the scales: at one if the way is not known, which Initialize refuses.
+func (s ScaleInit) start() residual.Start {
+	switch s {
+	case ScaleUniform:
+		return func(rng *rand.Rand) float64 { return rng.Float64() }
+	case ScaleNormal:
+		return func(rng *rand.Rand) float64 { return 1 + 0.002*rng.NormFloat64() }
+	}
+	return residual.Constant(1)
+}
+
 // Initialize creates the network's variables in the store, with the initial values of the authors'
 // code: convolutions Kaiming normal with fan-in, deviation sqrt(2/(9 in)); batch-norm scales as
-// asked, offsets zero; the linear layer uniform within 1/sqrt(64). The same seed gives the same
+// n.Scale says, offsets zero; the linear layer uniform within 1/sqrt(64). The same seed gives the same
 // weights on every device.
 //
 // The authors' convolutions also have biases. Each is followed by a batch normalisation, which
 // subtracts it again: it starts at zero, its gradient is zero, it stays zero. It is left out here.
 //
-// Variables, with a leading axis of Count for each stage (batch-norm averages are not trainable):
+// Variables, with a leading axis of Count for each stage (batch-norm averages are not trainable), here of the paper's
+// network:
 //
 //	stem/kernel [3, 3, 3, 16]; stem/{scale, offset, mean, variance} [16]
 //	<stage>/kernel1 [Count, 3, 3, In, Out]; <stage>/kernel2 [Count, 3, 3, Out, Out]
 //	<stage>/{scale, offset, mean, variance}{1, 2} [Count, Out]
 //	linear/weights [64, classes]; linear/bias [classes]
 //	survival [L]: the probabilities in force, n.Survival unless a schedule changes them; not trainable
-func (n *Network) Initialize(store *model.Store, seed int64, scales ScaleInit) error {
-	rng := depth.Rand(seed, depth.InitialWeights, 0)
-	scale, err := scaleSampler(scales, rng)
-	if err != nil {
-		return err
+func (n *Network) Initialize(store *model.Store, seed int64) error {
+	switch n.Scale {
+	case "", ScaleOne, ScaleUniform, ScaleNormal:
+	default:
+		return fmt.Errorf("unknown start of the batch-norm scales %q: use one, uniform or normal", n.Scale)
 	}
-	c := creator{store: store, dtype: n.ParameterDType()}
-	kaiming := func(in int) func() float64 {
-		deviation := math.Sqrt(2 / float64(9*in))
-		return func() float64 { return deviation * rng.NormFloat64() }
-	}
-	batchNorm := func(scope, suffix string, dims ...int) {
-		c.create(scope+"/scale"+suffix, scale, dims...)
-		c.create(scope+"/offset"+suffix, constant(0), dims...)
-		c.create(scope+"/mean"+suffix, constant(0), dims...).SetTrainable(false)
-		c.create(scope+"/variance"+suffix, constant(1), dims...).SetTrainable(false)
-	}
-	c.create("stem/kernel", kaiming(Channels), 3, 3, Channels, Filters[0])
-	batchNorm("stem", "", Filters[0])
-	for _, s := range n.Stages() {
-		c.create(s.Name+"/kernel1", kaiming(s.In), s.Count, 3, 3, s.In, s.Out)
-		batchNorm(s.Name, "1", s.Count, s.Out)
-		c.create(s.Name+"/kernel2", kaiming(s.Out), s.Count, 3, 3, s.Out, s.Out)
-		batchNorm(s.Name, "2", s.Count, s.Out)
-	}
-	last := Filters[depth.Groups-1]
-	bound := 1 / math.Sqrt(float64(last))
-	uniform := func() float64 { return bound * (2*rng.Float64() - 1) }
-	c.create("linear/weights", uniform, last, n.Classes)
-	c.create("linear/bias", uniform, n.Classes)
-	l := -1
-	c.create(SurvivalVariable, func() float64 { l++; return n.Survival[l] }, len(n.Survival)).SetTrainable(false)
-	return c.err
-}
-
-func constant(v float64) func() float64 { return func() float64 { return v } }
-
-func scaleSampler(init ScaleInit, rng *rand.Rand) (func() float64, error) {
-	switch init {
-	case ScaleOne, "":
-		return constant(1), nil
-	case ScaleUniform:
-		return rng.Float64, nil
-	case ScaleNormal:
-		return func() float64 { return 1 + 0.002*rng.NormFloat64() }, nil
-	}
-	return nil, fmt.Errorf("unknown start of the batch-norm scales %q: use one, uniform or normal", init)
-}
-
-// creator makes variables one after the other and keeps the first error.
-type creator struct {
-	store *model.Store
-	dtype dtypes.DType
-	err   error
-}
-
-func (c *creator) create(name string, sample func() float64, dims ...int) *model.Variable {
-	values := make([]float64, shapes.Make(c.dtype, dims...).Size())
-	for i := range values {
-		values[i] = sample()
-	}
-	var t *tensors.Tensor
-	if c.dtype == dtypes.Float64 {
-		t = tensors.FromFlatDataAndDimensions(values, dims...)
-	} else {
-		narrow := make([]float32, len(values))
-		for i, v := range values {
-			narrow[i] = float32(v)
+	c := &residual.Creator{Store: store, DType: n.ParameterDType(), Rand: depth.Rand(seed, depth.InitialWeights, 0)}
+	create := func(p part) {
+		for _, v := range p.parameters {
+			c.Create(p.name, v)
 		}
-		t = tensors.FromFlatDataAndDimensions(narrow, dims...)
 	}
-	v, err := c.store.CreateVariable(path(name), t)
-	if err != nil {
-		c.err = errorOf(c.err, err)
-		return &model.Variable{}
+	create(n.kind.stem(n))
+	for _, s := range n.Stages() {
+		c.Stack(s.Stack)
 	}
+	head := n.kind.head(n)
+	create(head)
+	features := head.output[0]
+	uniform := residual.Uniform(1 / math.Sqrt(float64(features)))
+	c.Create("linear", residual.Parameter{Name: "weights", Dims: []int{features, n.Classes}, Start: uniform})
+	c.Create("linear", residual.Parameter{Name: "bias", Dims: []int{n.Classes}, Start: uniform})
+	l := -1
+	inForce := func(*rand.Rand) float64 { l++; return n.Survival[l] }
+	c.Create("", residual.Parameter{Name: SurvivalVariable, Dims: []int{len(n.Survival)}, Start: inForce, Average: true})
+	return c.Err()
+}
+
+// Variable returns a variable of the network by its name. It panics if it is missing.
+func Variable(scope *model.Scope, name string) *model.Variable { return residual.Variable(scope, name) }
+
+// Names lists a network's variables from input to output, but for the survival probabilities. A stage's are stacked over
+// its blocks.
+type Names struct {
+	Stem, Head []string
+	Stages     [][]string // as Network.Stages
+}
+
+// Variables lists the names of the network's variables.
+func (n *Network) Variables() (v Names) {
+	names := func(scope string, list []residual.Parameter) (names []string) {
+		for _, p := range list {
+			names = append(names, scope+"/"+p.Name)
+		}
+		return names
+	}
+	stem, head := n.kind.stem(n), n.kind.head(n)
+	v.Stem = names(stem.name, stem.parameters)
+	for _, s := range n.Stages() {
+		v.Stages = append(v.Stages, names(s.Name, s.Block.Parameters()))
+	}
+	v.Head = append(names(head.name, head.parameters), "linear/weights", "linear/bias")
 	return v
 }
-
-func errorOf(first, next error) error {
-	if first != nil {
-		return first
-	}
-	return next
-}
-
-// Variable returns a variable of the network by its name within Scope. It panics if it is missing.
-func Variable(scope *model.Scope, name string) *model.Variable {
-	v := scope.Store().GetVariable(path(name))
-	if v == nil {
-		panic(fmt.Errorf("the model store has no variable %q: call Network.Initialize first", name))
-	}
-	return v
-}
-
-// value returns the node of a variable of the network.
-func value(scope *model.Scope, g *graph.Graph, name string) *graph.Node {
-	return Variable(scope, name).NodeValue(g)
-}
-
-// Parameters returns the nodes of a stage's trainable parameters, stacked over its blocks.
-func Parameters(scope *model.Scope, g *graph.Graph, s Stage) (nodes [6]*graph.Node) {
-	for i, name := range []string{"kernel1", "scale1", "offset1", "kernel2", "scale2", "offset2"} {
-		nodes[i] = value(scope, g, s.Name+"/"+name)
-	}
-	return nodes
-}
-
-// Averages returns the nodes of a stage's running averages: mean1, variance1, mean2, variance2, each
-// [Count, Out].
-func Averages(scope *model.Scope, g *graph.Graph, s Stage) (nodes [4]*graph.Node) {
-	for i, name := range []string{"mean1", "variance1", "mean2", "variance2"} {
-		nodes[i] = value(scope, g, s.Name+"/"+name)
-	}
-	return nodes
-}
-
-func path(name string) string { return model.JoinPath(model.ScopeSeparator+Scope, name) }

@@ -9,14 +9,14 @@ import (
 // What a recipe means stands here, and everybody asks: which survival probabilities it gives, whether its depth is
 // constant, and when two recipes describe one experiment.
 
-// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that is
-// not 6N+2, an unknown rule and probabilities outside (0, 1] are errors.
+// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that
+// networks of the recipe's blocks do not have, an unknown rule and probabilities outside (0, 1] are errors.
 func (r Recipe) Survival() (depth.Survival, error) {
-	n, err := depth.BlocksPerGroup(r.Depth)
+	blocks, err := depth.BlocksOf(r.Block, r.Depth)
 	if err != nil {
 		return nil, err
 	}
-	return depth.ByRule(r.Rule, depth.Blocks(n), r.DeathRate, r.SurvivalProbabilities)
+	return depth.ByRule(r.Rule, blocks, r.DeathRate, r.SurvivalProbabilities)
 }
 
 // Schedule says how the survival probabilities change over the training.

@@ -29,10 +29,11 @@ type Recipe struct {
 	Normalization    string `json:"normalization"`               // channel: a mean and deviation a channel; mean-image: a mean a pixel, one deviation
 	Augment          bool   `json:"augment"`                     // random flip and shift by up to 4 pixels
 
-	Depth                 int       `json:"depth"`                            // layers, 6N+2; N blocks in each of the three groups
+	Block                 string    `json:"block"`                            // basic (the paper's), preactivation, bottleneck, transformer, or one's own
+	Depth                 int       `json:"depth"`                            // layers: 6N+2, bottleneck 9N+2, N blocks in each of the three groups; transformer: blocks
 	Rule                  string    `json:"rule"`                             // linear (Eq. 4), uniform or list
 	DeathRate             float64   `json:"death_rate"`                       // 1 - p_L; 0 is constant depth
-	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one a block, 3N in all
+	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one a block
 	SurvivalSchedule      string    `json:"survival_schedule"`                // over the training: constant (the paper), ramp, early or late, see depth.Schedule
 	ScheduleFraction      float64   `json:"schedule_fraction"`                // of the training, in (0, 1]: up to where a ramp rises, early closes blocks, late closes none
 	Form                  string    `json:"form"`                             // survivors: computes open blocks only; resnet: the textbook form
@@ -62,6 +63,7 @@ type Recipe struct {
 func Default() Recipe {
 	return Recipe{
 		Normalization: "channel",
+		Block:         "basic",
 		Rule:          "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
 		Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",

@@ -62,7 +62,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		want string
 	}{
 		"depth":              {[][2]string{{"depth", "100"}}, "depth 100 is not 6N+2 layers: the nearest are 98 and 104"},
-		"depth too small":    {[][2]string{{"depth", "2"}}, "depth 2 is not 6N+2 layers: the smallest is 8"},
+		"depth too small":    {[][2]string{{"depth", "2"}}, "depth 2 is not 6N+2 layers: the nearest is 8"},
 		"death rate 1":       {[][2]string{{"death_rate", "1"}}, "death_rate 1 is outside [0, 1): it is 1 - p_L, and 0 means constant depth"},
 		"death rate NaN":     {[][2]string{{"death_rate", "NaN"}}, "death_rate NaN is outside [0, 1)"},
 		"data set":           {[][2]string{{"dataset", "cifar11"}}, `dataset "cifar11" is unknown (did you mean "cifar10"?): use shapes, cifar10, cifar100, svhn`},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,17 +61,17 @@ func (r Recipe) validateNetwork() error {
 	if r.Depth > MaxDepth {
 		return CheckRange("depth", r.Depth, 8, MaxDepth)
 	}
-	if r.Depth < 8 || r.Depth%6 != 2 {
-		if r.Depth < 8 {
-			return fmt.Errorf("depth %d is not 6N+2 layers: the smallest is 8", r.Depth)
-		}
-		below := (r.Depth-2)/6*6 + 2
-		return fmt.Errorf("depth %d is not 6N+2 layers: the nearest are %d and %d", r.Depth, below, below+6)
+	if !blockName.MatchString(r.Block) {
+		return fmt.Errorf("block %q is no name of a block%s: use %s, or the name of your own, in small letters, digits and hyphens", r.Block,
+			DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
+	}
+	blocks, err := depth.BlocksOf(r.Block, r.Depth)
+	if err != nil {
+		return err
 	}
 	if !(r.DeathRate >= 0 && r.DeathRate < 1) {
 		return fmt.Errorf("death_rate %v is outside [0, 1): it is 1 - p_L, and 0 means constant depth", r.DeathRate)
 	}
-	blocks := (r.Depth - 2) / 2
 	if !(r.ScheduleFraction > 0 && r.ScheduleFraction <= 1) {
 		return fmt.Errorf("schedule_fraction %v is outside (0, 1]: it is a part of the training, and 0.5 is its first half", r.ScheduleFraction)
 	}
@@ -157,5 +158,7 @@ func (r Recipe) validateData() error {
 	}
 	return nil
 }
+
+var blockName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }

@@ -44,7 +44,7 @@ func Of(recipe runs.Recipe) (Summary, error) {
 	if recipe.TrainImages > 0 {
 		images = recipe.TrainImages
 	}
-	network, err := resnet.New(recipe.Depth, classes, survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -69,7 +69,7 @@ func Of(recipe runs.Recipe) (Summary, error) {
 }
 
 // memory counts what training must hold: three numbers a parameter, and of each block, open or not, its output and
-// those of its two convolutions, which are computed again instead under Recompute.
+// those of its two convolutions, which are computed again instead under Recompute and in blocks of other kinds.
 func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
 	wide, narrow := int64(4), int64(4) // bytes of a parameter and of an activation
 	switch recipe.DType {
@@ -79,7 +79,7 @@ func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
 		narrow = 2
 	}
 	outputs := int64(3)
-	if recipe.Recompute {
+	if recipe.Recompute || recipe.Block != "basic" {
 		outputs = 1
 	}
 	for _, l := range size.Layers {

@@ -13,7 +13,7 @@ import (
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/survivors/byhand"
 )
 
 // BenchmarkStep times forward and backward of one minibatch of 128 against the number of open blocks:
@@ -26,10 +26,10 @@ func BenchmarkStep(b *testing.B) {
 		n := network(b, layers, dtypes.Float32)
 		blocks := len(n.Survival)
 		store := model.NewStore()
-		require.NoError(b, n.Initialize(store, 7, resnet.ScaleOne))
+		require.NoError(b, n.Initialize(store, 7))
 		exec := model.MustNewExec(engine, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 			scope.Store().SetTraining(images.Graph(), true)
-			mean := crossEntropy(forms["survivors"](n, scope, images, gates), labels)
+			mean := crossEntropy(n.ForwardIn(byhand.Form{}, scope, images, gates), labels)
 			return append(scope.BuildTrainableVariablesGradientsGraph(mean), mean)
 		})
 		images, labels := batch(n, 128)

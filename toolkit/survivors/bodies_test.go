@@ -20,6 +20,7 @@ import (
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/survivors/byhand"
 )
 
 var update = flag.Bool("update", false, "write the table of the bodies that package kernels replaces")
@@ -54,12 +55,11 @@ func programs(t *testing.T) (texts []string) {
 		{14, 128, false, false},
 	} {
 		n := network(t, c.layers, dtypes.Float32)
-		n.Recompute = c.recompute
 		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
+		require.NoError(t, n.Initialize(store, 7))
 		exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 			scope.Store().SetTraining(images.Graph(), c.training)
-			logits := forms["survivors"](n, scope, images, gates)
+			logits := n.ForwardIn(byhand.Form{Recompute: c.recompute}, scope, images, gates)
 			if !c.training {
 				return []*Node{logits}
 			}

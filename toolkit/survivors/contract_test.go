@@ -23,28 +23,21 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/resnet"
-	"stochdepth/toolkit/survivors"
+	"stochdepth/toolkit/survivors/byhand"
 )
-
-type forward func(n *resnet.Network, scope *model.Scope, images, gates *Node) *Node
-
-var forms = map[string]forward{
-	"resnet":    (*resnet.Network).Forward,
-	"survivors": survivors.Forward,
-}
 
 // outcome is everything the contract compares: the loss and, by variable, gradients and averages.
 type outcome map[string][]float64
 
 // step runs one training step's forward and backward pass without updating the weights.
-func step(t testing.TB, b compute.Backend, n *resnet.Network, form forward) func(images, gates, labels *tensors.Tensor) outcome {
+func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) func(images, gates, labels *tensors.Tensor) outcome {
 	store := model.NewStore()
-	require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
+	require.NoError(t, n.Initialize(store, 7))
 	var names []string
 	exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 		g := images.Graph()
 		scope.Store().SetTraining(g, true)
-		logits := form(n, scope, images, gates)
+		logits := n.ForwardIn(form, scope, images, gates)
 		mean := crossEntropy(logits, labels)
 		outputs := []*Node{mean}
 		names = []string{"loss"}
@@ -148,11 +141,46 @@ func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {
 }
 
 func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
-	blocks := (layers - 2) / 2
-	n, err := resnet.New(layers, 10, depth.Linear(blocks, 0.5))
+	return networkOf(t, "basic", layers, dtype)
+}
+
+// networkOf is a network of so many layers with blocks of a kind, and batch normalisation's scales from (0, 1).
+func networkOf(t testing.TB, block string, layers int, dtype dtypes.DType) *resnet.Network {
+	blocks, err := depth.BlocksOf(block, layers)
 	require.NoError(t, err)
-	n.DType = dtype
+	n, err := resnet.New(block, layers, 10, depth.Linear(blocks, 0.5))
+	require.NoError(t, err)
+	n.DType, n.Scale = dtype, resnet.ScaleUniform
 	return n
+}
+
+// gatePatterns are gates of all kinds: all open, all closed, one alone, drawn ones.
+func gatePatterns(survival depth.Survival) map[string]depth.Gates {
+	blocks := len(survival)
+	patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
+	for _, only := range []int{0, blocks / 3, blocks - 1} {
+		gates := make(depth.Gates, blocks)
+		gates[only] = true
+		patterns[fmt.Sprintf("block %d alone", only+1)] = gates
+	}
+	for i := range 6 {
+		patterns[fmt.Sprintf("drawn %d", i)] = survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
+	}
+	return patterns
+}
+
+// compare requires that the outcomes of two forms agree, and logs by how much they differ.
+func compare(t *testing.T, what string, gates depth.Gates, tolerance float64, want, got outcome) {
+	require.Len(t, got, len(want))
+	most := map[string]float64{}
+	for key, value := range want {
+		require.Len(t, got[key], len(value), key)
+		d := difference(value, got[key])
+		require.LessOrEqual(t, d, tolerance, "%s, %s", what, key)
+		most[key[:4]] = max(most[key[:4]], d)
+	}
+	t.Logf("%s %2d of %d open: loss %.12f, largest differences: loss %.1e, gradients %.1e, averages %.1e",
+		what, gates.Open(), len(gates), want["loss"][0], most["loss"], most["grad"], most["aver"])
 }
 
 // TestContract holds the engine to the textbook form in float64: the loss, every gradient and every
@@ -186,38 +214,20 @@ func TestContract(t *testing.T) {
 	} {
 		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, recompute %t, %d images, %s", c.dtype, c.layers, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
-			n.Inverted, n.Subsample, n.Recompute, n.Target = c.inverted, c.sub, c.recompute, c.target
-			blocks := len(n.Survival)
-			patterns := map[string]depth.Gates{"all open": depth.AllOpen(blocks), "all closed": make(depth.Gates, blocks)}
-			for _, only := range []int{0, blocks / 3, blocks - 1} {
-				gates := make(depth.Gates, blocks)
-				gates[only] = true
-				patterns[fmt.Sprintf("block %d alone", only+1)] = gates
-			}
-			for i := range 6 {
-				patterns[fmt.Sprintf("drawn %d", i)] = n.Survival.Draw(depth.Rand(3, depth.GateDraws, int64(i)))
-			}
+			n.Inverted, n.Subsample = c.inverted, c.sub
+			form := byhand.Form{Recompute: c.recompute, Target: c.target}
+			patterns := gatePatterns(n.Survival)
 			if c.batch > 5 { // what matters there are the sums
-				patterns = map[string]depth.Gates{"all open": depth.AllOpen(blocks), "drawn": patterns["drawn 0"]}
+				patterns = map[string]depth.Gates{"all open": patterns["all open"], "drawn": patterns["drawn 0"]}
 			}
 			images, labels := batch(n, c.batch)
 			exact := *n
 			exact.DType = dtypes.Float64
 			exactImages, _ := batch(&exact, c.batch)
-			textbook, engine := step(t, b, &exact, forms["resnet"]), step(t, b, n, forms["survivors"])
+			textbook, engine := step(t, b, &exact, resnet.Textbook{}), step(t, b, n, form)
 			for name, gates := range patterns {
-				want, got := textbook(exactImages, gatesOf(&exact, gates), labels), engine(images, gatesOf(n, gates), labels)
-				require.Len(t, got, len(want))
-				most := map[string]float64{}
-				for key, value := range want {
-					require.Len(t, got[key], len(value), key)
-					d := difference(value, got[key])
-					require.LessOrEqual(t, d, c.tolerance, "%s, %s", name, key)
-					kind := key[:4]
-					most[kind] = max(most[kind], d)
-				}
-				t.Logf("%2d layers, %s, inverted %-5t, %-14s %2d of %d open: loss %.12f, largest differences: loss %.1e, gradients %.1e, averages %.1e",
-					c.layers, c.dtype, c.inverted, name, gates.Open(), blocks, want["loss"][0], most["loss"], most["grad"], most["aver"])
+				compare(t, fmt.Sprintf("%2d layers, %s, inverted %-5t, %-14s", c.layers, c.dtype, c.inverted, name), gates, c.tolerance,
+					textbook(exactImages, gatesOf(&exact, gates), labels), engine(images, gatesOf(n, gates), labels))
 			}
 		})
 	}
@@ -240,29 +250,30 @@ func TestContractWithOtherKernels(t *testing.T) {
 	}
 }
 
-// TestContractAtTest compares the engine's logits in test mode, with running averages that have moved, to
-// the textbook form's in float64: every block scaled by its survival probability (Eq. 5).
-func TestContractAtTest(t *testing.T) {
+// logitsAtTest are a form's logits in test mode, with running averages that have moved.
+func logitsAtTest(t *testing.T, n *resnet.Network, form resnet.Form) []float64 {
 	b := backendtest.Open(t)
-	exact := network(t, 14, dtypes.Float64)
-	logits := func(n *resnet.Network, form forward) []float64 {
-		images, _ := batch(n, 3)
-		store := model.NewStore()
-		require.NoError(t, n.Initialize(store, 7, resnet.ScaleUniform))
-		run := func(training bool) *tensors.Tensor {
-			return model.MustNewExec(b, store, func(scope *model.Scope, images, gates *Node) *Node {
-				scope.Store().SetTraining(images.Graph(), training)
-				return form(n, scope, images, gates)
-			}).MustCall(images, gatesOf(n, depth.AllOpen(len(n.Survival))))[0]
-		}
-		run(true) // moves the averages
-		return flat(run(false))
+	images, _ := batch(n, 3)
+	store := model.NewStore()
+	require.NoError(t, n.Initialize(store, 7))
+	run := func(training bool) *tensors.Tensor {
+		return model.MustNewExec(b, store, func(scope *model.Scope, images, gates *Node) *Node {
+			scope.Store().SetTraining(images.Graph(), training)
+			return n.ForwardIn(form, scope, images, gates)
+		}).MustCall(images, gatesOf(n, depth.AllOpen(len(n.Survival))))[0]
 	}
-	want := logits(exact, forms["resnet"])
+	run(true) // moves the averages
+	return flat(run(false))
+}
+
+// TestContractAtTest compares the engine's logits in test mode to the textbook form's in float64: every block scaled by
+// its survival probability (Eq. 5).
+func TestContractAtTest(t *testing.T) {
+	want := logitsAtTest(t, network(t, 14, dtypes.Float64), resnet.Textbook{})
 	require.NotEqual(t, want[0], want[1])
 	for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
 		t.Run(dtype.String(), func(t *testing.T) {
-			got := logits(network(t, 14, dtype), forms["survivors"])
+			got := logitsAtTest(t, network(t, 14, dtype), byhand.Form{})
 			require.LessOrEqual(t, difference(want, got), tolerance)
 			t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
 		})

@@ -1,79 +1,220 @@
-// Package survivors is the engine: the network of package resnet, with the same variables, computing
-// open blocks only. A minibatch's cost follows its open blocks, and the compiled program has the same
-// size at 20 layers as at 1202.
+// Package survivors is the engine: it computes the open blocks of a residual network only, whatever its blocks compute. A
+// minibatch's cost follows its open blocks, and the compiled program has the same size at 20 layers as at 1202.
 //
 // Compilers of static graphs cannot leave out a block by a gate's value: masking it computes it all
-// the same. But the blocks of a stage have equal shapes and stacked parameters, so a loop can visit
+// the same. But the blocks of a stack have equal shapes and stacked parameters, so a loop can visit
 // just the open ones by their indices (Eq. 2 with b_l = 1; where b_l = 0 the block is the identity,
 // Eq. 3). Forward, the loop saves what backward needs; backward runs in reverse over the same
 // indices. The loop is one node of the graph whose gradient is registered with GoMLX, so trainers and
 // optimizers see an ordinary differentiable network.
+//
+// The gradient of a block is GoMLX's own, taken inside the body of the backward loop: the branch is computed again from
+// the block's saved input. Package byhand does without, for the paper's block.
 package survivors
 
 import (
+	"errors"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/residual"
+	"stochdepth/toolkit/survivors/internal/loops"
 )
 
-// Forward builds the whole network in training or test mode, as the scope says, and returns the
-// logits [batch, classes]. It equals n.Forward, gates, gradients and batch-norm averages included.
-//
-// images is [batch, 32, 32, 3], normalised. gates [L], used in training only, is 1 for open and 0 for
-// closed. Gates per sample leave no block out, so they exist in the textbook form only.
-func Forward(n *resnet.Network, scope *model.Scope, images, gates *Node) *Node {
-	var h *Node
-	if scope.IsTraining(images.Graph()) {
-		h = stem(n, scope, images)
-	} else {
-		h = n.Stem(scope, images)
-	}
-	for _, s := range n.Stages() {
-		if scope.IsTraining(images.Graph()) {
-			h = train(n, scope, s, h, gates)
-		} else {
-			h = test(n, scope, s, h)
-		}
-	}
-	return n.Head(scope, h)
-}
+// Form computes a stack of any blocks, the open ones only. It equals [residual.Textbook], gates, gradients and running
+// averages included. Gates per sample leave no block out, so it has none.
+type Form struct{}
 
-// train runs the open blocks of a stage: h [batch, side, side, in] becomes
-// [batch, s.Side, s.Side, s.Out].
-func train(n *resnet.Network, scope *model.Scope, s resnet.Stage, h, gates *Node) *Node {
+var _ residual.Form = Form{}
+
+// The names of the parameters of loops begin with what the loops do, in the text of a program.
+const (
+	forwardLoop  = "forward_residual_"
+	backwardLoop = "backward_residual_"
+	testLoop     = "test_residual_"
+)
+
+// Train implements residual.Form, for gates [Count].
+func (Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
+	gates.AssertDims(s.Count)
 	g := h.Graph()
-	gates.AssertDims(len(n.Survival))
-	open := Slice(gates, AxisRange(s.First, s.First+s.Count))
-	l := newLoop(g, n, s, h.Shape().Dimensions[0])
-	order, count := openFirst(open)
-	var scales *Node
-	if n.Inverted {
-		scales = n.TrainScales(scope, g, s)
-	}
-	out, statistics := l.run(n.Shortcut(s, h), h, order, count, scales, packed(resnet.Parameters(scope, g, s)))
-	values := out.Shape().Size() / s.Out
-	statistic := func(i int) *Node {
-		return Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, s.Out)
-	}
-	resnet.UpdateAverages(scope, s.Name, "1", statistic(0), statistic(1), values, open)
-	resnet.UpdateAverages(scope, s.Name, "2", statistic(2), statistic(3), values, open)
+	l := newLoop(s, h, scales != nil)
+	initial := l.parameters(scope, g)
+	initial["order"], initial["count"] = loops.OpenFirst(gates)
+	initial["scales"] = scales
+	out, measured := l.run(h, initial)
+	s.MoveAverages(scope, measured, gates)
 	return out
 }
 
-// openFirst turns the gates [count] of a stage, 1 or 0, into the indices of its open blocks, in order
-// and followed by zeros, and their number. Both are Int32.
-func openFirst(open *Node) (order, number *Node) {
-	g, count := open.Graph(), open.Shape().Dimensions[0]
-	open = ConvertDType(open, int32Type)
-	number = ReduceSum(open)
-	square := open.Shape().Clone()
-	square.Dimensions = []int{count, count}
-	row, column := Iota(g, square, 0), Iota(g, square, 1)
-	// position[i] is the number of open blocks before block i.
-	before := ConvertDType(LessThan(column, row), int32Type)
-	position := ReduceSum(Mul(before, Reshape(open, 1, count)), 1)
-	// order[k] is the i that is open and has position k.
-	chosen := Mul(ConvertDType(Equal(Reshape(position, 1, count), row), int32Type), Reshape(open, 1, count))
-	return ReduceSum(Mul(chosen, column), 1), number
+// loop builds the loops over a stack's open blocks.
+type loop struct {
+	stack    residual.Stack
+	trained  []residual.Parameter
+	averages []residual.Parameter
+	shortcut *Node // what the stack gives with all blocks closed
+	changes  bool  // the shortcut is not the input: a stack of one block
+	scaled   bool
+	input    shapes.Shape // [batch, ...], a block's
+	output   shapes.Shape // [batch, ...], a block's
+}
+
+func newLoop(s residual.Stack, h *Node, scaled bool) *loop {
+	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Block.Shortcut(h), scaled: scaled, input: h.Shape()}
+	l.output, l.changes = l.shortcut.Shape(), l.shortcut != h
+	if l.changes && s.Count > 1 {
+		panic(errors.New("a stack whose blocks have another shortcut than the identity must be of one block"))
+	}
+	return l
+}
+
+// parameters are the stacked parameters as the loops carry them.
+func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
+	values := make(loops.Values)
+	for _, p := range l.trained {
+		values[p.Name] = l.stack.Value(scope, g, p)
+	}
+	return values
+}
+
+// forwardState is what the forward loop carries, beside the parameters stacked over the blocks:
+//
+//	k, count, order   position among the open blocks, their number, their indices
+//	input, shortcut   of the stack, where they are not the same
+//	h                 the newest output
+//	scales            of each block's branch, if there are any
+//	inputs            of open block k in row k, where input is not
+//	measured_...      by block, zero for closed ones
+func (l *loop) forwardState(initial loops.Values) *loops.State {
+	st, count := &loops.State{}, l.stack.Count
+	st.Add("k", shapes.Make(loops.Int32))
+	st.Add("count", shapes.Make(loops.Int32))
+	st.Add("order", shapes.Make(loops.Int32, count))
+	if l.changes {
+		st.Add("input", l.input)
+		st.Add("shortcut", l.output)
+	} else {
+		st.Add("inputs", loops.Stacked(l.input, count))
+	}
+	st.Add("h", l.output)
+	for _, p := range l.trained {
+		st.Add(p.Name, initial[p.Name].Shape())
+	}
+	if l.scaled {
+		st.Add("scales", initial["scales"].Shape())
+	}
+	for _, p := range l.averages {
+		st.Add(measuredOf+p.Name, initial[measuredOf+p.Name].Shape())
+	}
+	return st
+}
+
+const measuredOf = "measured_"
+
+// run builds the forward loop and registers its gradient. It returns the stack's output and what its open blocks have
+// measured, by name, [Count, ...].
+func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[string]*Node) {
+	g := h.Graph()
+	for _, p := range l.averages {
+		dims := append([]int{l.stack.Count}, p.Dims...)
+		initial[measuredOf+p.Name] = Zeros(g, shapes.Make(l.parameterDType(initial), dims...))
+	}
+	st := l.forwardState(initial)
+	initial["k"], initial["h"] = Const(g, int32(0)), l.shortcut
+	initial["input"], initial["shortcut"] = h, l.shortcut
+	if !l.changes {
+		initial["inputs"] = Zeros(g, loops.Stacked(l.input, l.stack.Count))
+	}
+	results := st.While(g, forwardLoop, initial, func(v loops.Values) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	loops.Register(results, func(outputs []*Node) []*Node {
+		return l.backward(st, initial, results, outputs[st.Index["h"]])
+	})
+	measured = make(map[string]*Node, len(l.averages))
+	for _, p := range l.averages {
+		measured[p.Name] = StopGradient(results[st.Index[measuredOf+p.Name]])
+	}
+	return results[st.Index["h"]], measured
+}
+
+// parameterDType is the type of the stack's parameters. A block without any measures in the activations' type.
+func (l *loop) parameterDType(initial loops.Values) dtypes.DType {
+	if len(l.trained) > 0 {
+		return initial[l.trained[0].Name].DType()
+	}
+	return l.input.DType
+}
+
+// forwardBlock computes one open block (Eq. 2 with an open gate).
+func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
+	block := v.Block()
+	x, shortcut := v["h"], v["h"]
+	if l.changes {
+		x, shortcut = v["input"], v["shortcut"]
+	}
+	b := residual.NewBranch(true, true, l.rows(v, block))
+	next := loops.Values{"k": v.Next(), "h": l.join(b, v, block, x, shortcut)}
+	if !l.changes {
+		next["inputs"] = loops.Save(v["inputs"], x, v["k"])
+	}
+	for _, p := range l.averages {
+		stack := v[measuredOf+p.Name]
+		next[measuredOf+p.Name] = loops.Save(stack, ConvertDType(b.Measured(p.Name), stack.DType()), block)
+	}
+	return next
+}
+
+// join is the output of an open block: Join(scale f(x), shortcut).
+func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node) *Node {
+	f := l.stack.Block.Branch(b, x)
+	if l.scaled {
+		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
+	}
+	return l.stack.Block.Join(f, shortcut)
+}
+
+// rows are the parameters of one block.
+func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
+	rows := make(map[string]*Node, len(l.trained))
+	for _, p := range l.trained {
+		rows[p.Name] = loops.Row(v[p.Name], block)
+	}
+	return rows
+}
+
+// Test implements residual.Form.
+func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
+	g := h.Graph()
+	l, st := newLoop(s, h, true), &loops.State{}
+	initial := l.parameters(scope, g)
+	for _, p := range l.averages {
+		initial[p.Name] = s.Value(scope, g, p)
+	}
+	initial["k"], initial["input"], initial["h"], initial["scales"] = Const(g, int32(0)), h, l.shortcut, scales
+	names := []string{"k", "h", "scales"}
+	if l.changes {
+		names = append(names, "input")
+	}
+	for _, p := range s.Block.Parameters() {
+		names = append(names, p.Name)
+	}
+	for _, name := range names {
+		st.Add(name, initial[name].Shape())
+	}
+	results := st.While(g, testLoop, initial, func(v loops.Values) *Node {
+		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
+	}, func(g *Graph, v loops.Values) loops.Values {
+		x := v["h"]
+		if l.changes {
+			x = v["input"]
+		}
+		rows := make(map[string]*Node)
+		for _, p := range s.Block.Parameters() {
+			rows[p.Name] = loops.Row(v[p.Name], v["k"])
+		}
+		return loops.Values{"k": v.Next(), "h": l.join(residual.NewBranch(false, true, rows), v, v["k"], x, v["h"])}
+	})
+	return results[st.Index["h"]]
 }

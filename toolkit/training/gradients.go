@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// GradientMagnitudes returns the mean absolute gradient of each block's first convolution for a minibatch, with its
+// GradientMagnitudes returns the mean absolute gradient of each block's first weights, in the paper's network those of its first convolution, for a minibatch, with its
 // gates: the quantity of Fig. 7 for all L blocks, where Fig. 7 shows block 1. It is 0 for a closed block. Nothing of
 // the model changes. Weight decay is not part of it.
 func (m *Model) GradientMagnitudes(b *Batch) ([]float64, error) {
@@ -49,13 +49,14 @@ func (m *Model) gradientGraph(scope *model.Scope, inputs []*Node) *Node {
 		images = augment(images, inputs[3])
 	}
 	loss := ReduceAllMean(crossEntropy(m.forward(scope, images, inputs[2]), inputs[1]))
-	var kernels []*Node
+	var weights []*Node
 	for _, s := range m.Network.Stages() {
-		kernels = append(kernels, resnet.Variable(scope, s.Name+"/kernel1").NodeValue(g))
+		weights = append(weights, resnet.Variable(scope, s.Weights()).NodeValue(g))
 	}
 	var magnitudes []*Node
-	for _, gradient := range Gradient(loss, kernels...) {
-		magnitudes = append(magnitudes, ReduceMean(Abs(gradient), 1, 2, 3, 4))
+	for _, gradient := range Gradient(loss, weights...) {
+		perBlock := Reshape(Abs(gradient), gradient.Shape().Dimensions[0], -1)
+		magnitudes = append(magnitudes, ReduceMean(perBlock, 1))
 	}
 	for v, value := range before { // the averages of batch normalisation stay
 		v.SetNodeValue(value)

@@ -4,77 +4,27 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-
-	"github.com/gomlx/gomlx/core/tensors"
+	"slices"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/resnet"
 )
 
-// Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}). It sets the scale and
-// offset of a block's last batch normalisation to zero, so that f_l is zero; the other blocks stay as they are. The
-// returned function puts the blocks back.
+// Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}) at test. It sets what their
+// branches are multiplied by to zero; the other blocks stay as they are. The returned function puts the blocks back.
 func (m *Model) Remove(blocks ...int) (putBack func() error, err error) {
-	type value struct {
-		name string
-		was  *tensors.Tensor
+	part := m.survivalPart()
+	was, err := part.read()
+	if err != nil {
+		return nil, err
 	}
-	var changed []value
-	putBack = func() error {
-		for _, v := range changed {
-			if err := resnet.Variable(m.Store.RootScope(), v.name).SetValue(v.was); err != nil {
-				return err
-			}
-		}
-		changed = nil
-		return nil
-	}
-	out := make(map[int]bool)
+	now := slices.Clone(was)
 	for _, block := range blocks {
-		if block < 1 || block > len(m.Network.Survival) {
-			return nil, fmt.Errorf("there is no block %d to remove: they are 1 to %d", block, len(m.Network.Survival))
+		if block < 1 || block > len(now) {
+			return nil, fmt.Errorf("there is no block %d to remove: they are 1 to %d", block, len(now))
 		}
-		out[block] = true
+		now[block-1] = 0
 	}
-	for _, stage := range m.Network.Stages() {
-		for _, name := range []string{stage.Name + "/scale2", stage.Name + "/offset2"} {
-			v := resnet.Variable(m.Store.RootScope(), name)
-			current, err := v.Value()
-			if err != nil {
-				return nil, err
-			}
-			was, err := current.LocalClone()
-			if err != nil {
-				return nil, err
-			}
-			touched := false
-			err = current.MutableFlatData(func(flat any) {
-				for i := range stage.Count {
-					if out[stage.First+i+1] {
-						touched = true
-						zero(flat, i*stage.Out, stage.Out)
-					}
-				}
-			})
-			if err != nil {
-				return nil, err
-			}
-			if touched {
-				changed = append(changed, value{name, was})
-			}
-		}
-	}
-	return putBack, nil
-}
-
-// zero sets n values from first on to zero.
-func zero(flat any, first, n int) {
-	switch flat := flat.(type) {
-	case []float32:
-		clear(flat[first : first+n])
-	case []float64:
-		clear(flat[first : first+n])
-	}
+	return func() error { return part.write(was) }, part.write(now)
 }
 
 // Lesions is the lesion study of Veit et al. (2016, "Residual Networks Behave Like Ensembles of Relatively Shallow

@@ -20,15 +20,17 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/optimizer"
+	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/survivors"
+	"stochdepth/toolkit/survivors/byhand"
 )
 
 // Model is a network with its variables, ready to take training steps and to classify.
 type Model struct {
 	Recipe        runs.Recipe
 	Network       *resnet.Network
+	Form          resnet.Form // how it is computed
 	Store         *model.Store
 	Normalization dataset.Normalization
 
@@ -47,8 +49,8 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Store: model.NewStore(), Normalization: normalization, backend: b}
-	if err := network.Initialize(m.Store, recipe.Seed, resnet.ScaleInit(recipe.BatchNormScale)); err != nil {
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe), Store: model.NewStore(), Normalization: normalization, backend: b}
+	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
 	if m.stepExec, err = m.named(model.NewExec(b, m.Store, m.stepGraph)); err != nil {
@@ -75,29 +77,34 @@ func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	network, err := resnet.New(recipe.Depth, classes, survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
 	if err != nil {
 		return nil, err
 	}
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
-	network.Recompute = recipe.Recompute
+	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
 	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
 	return network, nil
 }
 
+// formOf is the recipe's form.
+func formOf(recipe runs.Recipe) resnet.Form {
+	if recipe.Form == "resnet" {
+		return resnet.Textbook{}
+	}
+	return byhand.Form{Recompute: recipe.Recompute}
+}
+
 // forward returns the logits [batch, classes] in the recipe's form.
 func (m *Model) forward(scope *model.Scope, images, gates *Node) *Node {
-	if m.Recipe.Form == "resnet" {
-		return m.Network.Forward(scope, images, gates)
-	}
-	return survivors.Forward(m.Network, scope, images, gates)
+	return m.Network.ForwardIn(m.Form, scope, images, gates)
 }
 
 // stepGraph is one training step. inputs are the pixels [batch, 32, 32, 3] and labels [batch], the
 // gates, and the draws of the augmentation [batch, 3] if the recipe asks for it. It returns a vector:
 // the mean cross-entropy, how many images were classified wrongly, and the mean absolute gradient of
-// the first convolution of block 1 (the quantity of Fig. 7).
+// the first weights of block 1 (in the paper's network those of its first convolution: the quantity of Fig. 7).
 func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	pixels, labels, gates := inputs[0], inputs[1], inputs[2]
 	g := pixels.Graph()
@@ -110,9 +117,10 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	meanLoss := ReduceAllMean(crossEntropy(logits, labels))
 
 	var magnitude *Node
+	first := resnet.Variable(scope, m.Network.Stages()[0].Weights())
 	sgd := &optimizer.SGD{Momentum: m.Recipe.Momentum, WeightDecay: m.Recipe.WeightDecay,
 		Observe: func(v *model.Variable, gradient *Node) {
-			if v == resnet.Variable(scope, "group1/kernel1") {
+			if v == first {
 				magnitude = ReduceAllMean(Abs(Slice(gradient, AxisElem(0))))
 			}
 		}}
@@ -127,7 +135,7 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 // a variable outside the blocks.
 func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 	for _, s := range m.Network.Stages() {
-		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+resnet.Scope+model.ScopeSeparator) == s.Name {
+		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
 			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
 			return expandAxes(open, v.Shape().Rank()-1)
 		}

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -27,6 +27,8 @@ import (
 //	fc.weight [classes, 64]; fc.bias [classes]
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
 //	survival [L]                                           p_l of each block, as in force
+//
+// and other kinds of blocks after the same rules (torchName).
 //
 // The metadata holds the run's recipe, and what [models.Info.Metadata] gives. All tensors are F32, or F64 for a network of that type.
 
@@ -159,7 +161,7 @@ func (m *Model) Import(path string) error {
 
 // survivalPart is the variable of the survival probabilities in force.
 func (m *Model) survivalPart() variablePart {
-	return variablePart{resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable), -1, []int{len(m.Network.Survival)}}
+	return variablePart{variable: resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable), row: -1, shape: []int{len(m.Network.Survival)}}
 }
 
 // variablePart is a variable of the network, or one block's row of a stacked one.
@@ -167,59 +169,86 @@ type variablePart struct {
 	variable *model.Variable
 	row      int   // of the leading axis, or -1 for the whole variable
 	shape    []int // without the leading axis
+	weights  bool  // of a convolution or a linear layer, whose axes PyTorch has in another order
 }
 
 // visit calls f for every part with the name it has in a file, from input to output.
 func (m *Model) visit(f func(name string, part variablePart) error) error {
-	scope := m.Store.RootScope()
-	batchNorm := [][2]string{{"scale", "weight"}, {"offset", "bias"}, {"mean", "running_mean"}, {"variance", "running_var"}}
-	whole := func(variable, name string) error {
-		v := resnet.Variable(scope, variable)
-		return f(name, variablePart{v, -1, v.Shape().Dimensions})
+	scope, variables := m.Store.RootScope(), m.Network.Variables()
+	whole := func(list []string) error {
+		for _, name := range list {
+			v := resnet.Variable(scope, name)
+			torch, weights := torchName(name, list)
+			if err := f(torch, variablePart{v, -1, v.Shape().Dimensions, weights}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	if err := whole("stem/kernel", "stem.conv.weight"); err != nil {
+	if err := whole(variables.Stem); err != nil {
 		return err
 	}
-	for _, names := range batchNorm {
-		if err := whole("stem/"+names[0], "stem.bn."+names[1]); err != nil {
-			return err
-		}
-	}
-	for _, s := range m.Network.Stages() {
-		for i := range s.Count {
-			block := "blocks." + strconv.Itoa(s.First+i) + "."
-			row := func(variable, name string) error {
-				v := resnet.Variable(scope, s.Name+"/"+variable)
-				return f(block+name, variablePart{v, i, v.Shape().Dimensions[1:]})
-			}
-			for _, k := range []string{"1", "2"} {
-				if err := row("kernel"+k, "conv"+k+".weight"); err != nil {
+	for i, s := range m.Network.Stages() {
+		for block := range s.Count {
+			for _, name := range variables.Stages[i] {
+				v := resnet.Variable(scope, name)
+				torch, weights := torchName(name, variables.Stages[i])
+				torch = fmt.Sprintf("blocks.%d.%s", s.First+block, strings.TrimPrefix(torch, strings.ReplaceAll(s.Name, "/", ".")+"."))
+				if err := f(torch, variablePart{v, block, v.Shape().Dimensions[1:], weights}); err != nil {
 					return err
 				}
-				for _, names := range batchNorm {
-					if err := row(names[0]+k, "bn"+k+"."+names[1]); err != nil {
-						return err
-					}
-				}
 			}
 		}
 	}
-	if err := whole("linear/weights", "fc.weight"); err != nil {
-		return err
+	return whole(variables.Head)
+}
+
+// torchParts are the names in PyTorch of what a normalisation has: conv and bn, or norm where no averages are.
+var torchParts = map[string]string{"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var"}
+
+// torchName is the name of a variable in PyTorch's way: of kernel2 "conv2.weight", of scale2 "bn2.weight", or
+// "norm2.weight" where no mean2 is in the list with it, of linear/weights "fc.weight", of qkv_bias "qkv.bias". weights
+// says whether PyTorch has its axes in another order.
+func torchName(name string, list []string) (torch string, weights bool) {
+	scope, own := "", name
+	if at := strings.LastIndex(name, "/"); at >= 0 {
+		scope, own = name[:at+1], name[at+1:]
 	}
-	return whole("linear/bias", "fc.bias")
+	kind := strings.TrimRight(own, "0123456789")
+	number := own[len(kind):]
+	switch part, isNorm := torchParts[kind]; {
+	case name == "linear/weights":
+		return "fc.weight", true
+	case name == "linear/bias":
+		return "fc.bias", false
+	case kind == "kernel":
+		own, weights = "conv"+number+".weight", true
+	case isNorm && slices.Contains(list, scope+"mean"+number):
+		own = "bn" + number + "." + part
+	case isNorm:
+		own = "norm" + number + "." + part
+	case strings.HasSuffix(own, "_weights"):
+		own, weights = strings.TrimSuffix(own, "_weights")+".weight", true
+	case strings.HasSuffix(own, "_bias"):
+		own = strings.TrimSuffix(own, "_bias") + ".bias"
+	}
+	return strings.ReplaceAll(scope, "/", ".") + own, weights
 }
 
 // permutation returns for each axis of PyTorch's layout the axis of ours: kernels are
 // [height, width, in, out] here and [out, in, height, width] there, matrices are transposed.
 func (p variablePart) permutation() []int {
-	switch len(p.shape) {
-	case 4:
+	switch {
+	case p.weights && len(p.shape) == 4:
 		return []int{3, 2, 0, 1}
-	case 2:
+	case p.weights && len(p.shape) == 2:
 		return []int{1, 0}
 	}
-	return []int{0}
+	same := make([]int, len(p.shape))
+	for i := range same {
+		same[i] = i
+	}
+	return same
 }
 
 func (p variablePart) torchShape() []int {

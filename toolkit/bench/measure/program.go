@@ -10,6 +10,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
+	"stochdepth/toolkit/survivors/byhand"
 )
 
 // Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
@@ -23,7 +24,10 @@ func Program(b compute.Backend, s Spec, target string, devices int, evaluation b
 	if err != nil {
 		return "", err
 	}
-	model.Network.Target = target
+	if form, ok := model.Form.(byhand.Form); ok {
+		form.Target = target
+		model.Form = form
+	}
 	if err := model.UseDevices(devices); err != nil {
 		return "", err
 	}

@@ -2,18 +2,21 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 )
 
 // keyFlags are the recipe's keys that have a flag of their own; --set takes all of them.
 var keyFlags = []struct{ flag, help string }{
 	{"dataset", "shapes, cifar10, cifar100 or svhn"},
-	{"depth", "layers, 6N+2"},
+	{"block", "kind of the blocks: basic (the paper's), preactivation, bottleneck or transformer"},
+	{"depth", "layers: 6N+2; bottleneck 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
 	{"rule", "survival rule: linear, uniform or list"},
 	{"epochs", "passes over the training images"},
@@ -60,7 +63,14 @@ func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
 			// The preset's description is of another run.
 			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", source, strings.Join(changes, "; "))
 		}
-		return recipe, recipe.Validate()
+		if err := recipe.Validate(); err != nil {
+			return recipe, err
+		}
+		if named := depth.Named(); !slices.Contains(named, recipe.Block) {
+			return recipe, fmt.Errorf("block %q is not one of this program's%s: %s (a block of your own runs in the program that registers it)",
+				recipe.Block, runs.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
+		}
+		return recipe, nil
 	}
 }
 

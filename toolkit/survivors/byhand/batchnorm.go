@@ -1,4 +1,4 @@
-package survivors
+package byhand
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
@@ -21,7 +21,7 @@ func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale
 	wideX, wideDY := ConvertDType(x, l.wide), ConvertDType(dy, l.wide)
 	dscale, doffset = l.sums.gradients(wideX, mean, variance, wideDY)
 
-	values := ConstAsDType(x.Graph(), l.wide, 1/float64(x.Shape().Size()/l.stage.Out))
+	values := ConstAsDType(x.Graph(), l.wide, 1/float64(x.Shape().Size()/l.block.Out))
 	deviation := resnet.Deviation(variance)
 	factor := Div(scale, deviation)
 	ofX := Neg(Div(Mul(Mul(factor, dscale), values), deviation))

@@ -1,4 +1,4 @@
-package survivors
+package byhand
 
 import (
 	"github.com/gomlx/compute/distributed"

@@ -1,0 +1,96 @@
+// Package residual says what a residual block is, whatever it computes:
+//
+//	H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1}))
+//
+// with a branch f, a shortcut id, and a gate b that stochastic depth opens or closes (Eq. 2 of Huang et al. 2016). A
+// [Block] says f in GoMLX's operations, and what it needs: parameters, and running averages of what it measures. A
+// [Stack] is a number of blocks of equal shape, and a [Form] computes it: [Textbook], here, one block after the other,
+// each times its gate, with GoMLX's own gradients; package survivors computes the open ones only. Both take the same
+// branch function and share the same variables, so they are the same network.
+//
+//	type mine struct {
+//		residual.Identity     // H = f(H) + H
+//		width int
+//	}
+//
+//	func (m mine) Parameters() []residual.Parameter {
+//		return []residual.Parameter{{Name: "weights", Dims: []int{m.width, m.width}, Start: residual.Normal(0.02)}}
+//	}
+//
+//	func (m mine) Branch(b *residual.Branch, x *graph.Node) *graph.Node { // x is [batch, width]
+//		return Tanh(Dot(x, b.Value("weights")).Product())
+//	}
+package residual
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// Block is a kind of residual block, of a given shape. All its methods but Parameters build graphs, and may panic as
+// GoMLX does.
+type Block interface {
+	// Parameters lists what each block has of its own: what is trained, and running averages.
+	Parameters() []Parameter
+	// Branch is f(x). What it needs it asks of b, and it must use nothing else of the graph than b's values and x, and
+	// draw no random numbers: an engine builds it inside a loop, and once more there for its gradient. x is in the type
+	// of activations, parameters are in their own, which is wider under bfloat16; the result has x's type.
+	Branch(b *Branch, x *graph.Node) *graph.Node
+	// Shortcut is id(x), without parameters: x itself, or, in a stack of one block, x brought to another shape.
+	Shortcut(x *graph.Node) *graph.Node
+	// Join makes the block's output of its branch, already times gate and scale, and its shortcut. A closed block must
+	// be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for all that blocks give.
+	Join(branch, shortcut *graph.Node) *graph.Node
+}
+
+// Sum gives a block that embeds it the join f + id.
+type Sum struct{}
+
+// Join returns branch + shortcut.
+func (Sum) Join(branch, shortcut *graph.Node) *graph.Node { return graph.Add(branch, shortcut) }
+
+// Identity gives a block that embeds it the shortcut x and the join f + x.
+type Identity struct{ Sum }
+
+// Shortcut returns x.
+func (Identity) Shortcut(x *graph.Node) *graph.Node { return x }
+
+// Branch gives a block's branch function what it needs of its block.
+type Branch struct {
+	// Training says whether batch statistics are to be used and measured, or running averages to be used.
+	Training bool
+	// InLoop says that the branch is built inside a loop, where some operations are better written in another way.
+	InLoop bool
+
+	values, measured map[string]*graph.Node
+}
+
+// NewBranch returns the Branch of a block with the given values, by the names of its parameters. It is for forms.
+func NewBranch(training, inLoop bool, values map[string]*graph.Node) *Branch {
+	return &Branch{Training: training, InLoop: inLoop, values: values, measured: make(map[string]*graph.Node)}
+}
+
+// Value returns this block's parameter, or at test its running average. It panics if the block has none of that name.
+func (b *Branch) Value(name string) *graph.Node {
+	v := b.values[name]
+	if v == nil {
+		panic(fmt.Errorf("the block's Parameters have no %s", name))
+	}
+	return v
+}
+
+// Measure says in training what the running average of this name moves towards; the shape is the average's. No gradient
+// flows through it.
+func (b *Branch) Measure(name string, value *graph.Node) {
+	b.measured[name] = graph.StopGradient(value)
+}
+
+// Measured returns what Branch has measured under a name, or panics if it has measured nothing. It is for forms.
+func (b *Branch) Measured(name string) *graph.Node {
+	v := b.measured[name]
+	if v == nil {
+		panic(fmt.Errorf("the block's Branch measures no %s for the running average of this name", name))
+	}
+	return v
+}

@@ -1,0 +1,84 @@
+package residual
+
+import (
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Form is a way to compute a stack.
+type Form interface {
+	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]; gates is 1 for
+	// open and 0 for closed, [Count], one gate a block for the whole minibatch as in the paper, or [batch, Count], one
+	// for each sample, which not every form can; branches are multiplied by scales [Count], or not if that is nil.
+	Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node
+	// Test computes the stack with all blocks open, each branch multiplied by its scale: by p_l [Count] in the paper
+	// (Eq. 5).
+	Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.Node
+}
+
+// Textbook is the form to be read, and the truth that others are tested against: the blocks one after the other, closed
+// ones computed too and multiplied by zero, gradients by GoMLX.
+type Textbook struct{}
+
+var _ Form = Textbook{}
+
+// Train implements Form.
+func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node {
+	g := h.Graph()
+	measured := make(map[string][]*graph.Node)
+	for i := range s.Count {
+		b := s.branch(scope, g, i, true)
+		f := s.Block.Branch(b, h)
+		gate := gateOf(gates, i, f)
+		if scales != nil {
+			gate = graph.Mul(gate, graph.ConvertDType(at(scales, i), f.DType()))
+		}
+		h = s.Block.Join(graph.Mul(f, gate), s.Block.Shortcut(h))
+		for _, p := range s.Averages() {
+			measured[p.Name] = append(measured[p.Name], b.Measured(p.Name))
+		}
+	}
+	stacked := make(map[string]*graph.Node, len(measured))
+	for name, values := range measured {
+		stacked[name] = graph.Stack(values, 0)
+	}
+	open := gates
+	if gates.Rank() != 1 {
+		open = nil // each block is computed for the whole minibatch
+	}
+	s.MoveAverages(scope, stacked, open)
+	return h
+}
+
+// Test implements Form.
+func (Textbook) Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.Node {
+	for i := range s.Count {
+		f := s.Block.Branch(s.branch(scope, h.Graph(), i, false), h)
+		f = graph.Mul(f, graph.ConvertDType(at(scales, i), f.DType()))
+		h = s.Block.Join(f, s.Block.Shortcut(h))
+	}
+	return h
+}
+
+// branch gives block i of the stack its values, without the leading axis.
+func (s Stack) branch(scope *model.Scope, g *graph.Graph, i int, training bool) *Branch {
+	values := make(map[string]*graph.Node)
+	for _, p := range s.Block.Parameters() {
+		values[p.Name] = graph.Reshape(graph.Slice(s.Value(scope, g, p), graph.AxisRange(i, i+1)), p.Dims...)
+	}
+	return NewBranch(training, false, values)
+}
+
+// gateOf is what the branch f of block i is multiplied by: a scalar, or [batch, 1, ...] for gates per sample.
+func gateOf(gates *graph.Node, i int, f *graph.Node) *graph.Node {
+	if gates.Rank() == 1 {
+		return graph.ConvertDType(at(gates, i), f.DType())
+	}
+	gate := graph.Reshape(graph.Slice(gates, graph.AxisRange(), graph.AxisElem(i)), gates.Shape().Dimensions[0])
+	return graph.ConvertDType(withAxes(gate, f.Rank()-1), f.DType())
+}
+
+// at returns the scalar i of a vector.
+func at(values *graph.Node, i int) *graph.Node {
+	return graph.Reshape(graph.Slice(values, graph.AxisElem(i)))
+}

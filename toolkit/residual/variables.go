@@ -1,0 +1,168 @@
+package residual
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// Scope is where a network's variables live in the model store.
+const Scope = "network"
+
+// Momentum is the share of the newest minibatch in running averages (torch/nn's default).
+const Momentum = 0.1
+
+// Parameter is one of a block's own values.
+type Parameter struct {
+	Name    string
+	Dims    []int // of one block; none for a scalar
+	Start   Start
+	Average bool // a running average of what the branch measures under this name, which is not trained
+}
+
+// Size is the number of values.
+func (p Parameter) Size() int {
+	size := 1
+	for _, d := range p.Dims {
+		size *= d
+	}
+	return size
+}
+
+// Start draws an initial value.
+type Start func(rng *rand.Rand) float64
+
+// Constant starts all values at v.
+func Constant(v float64) Start { return func(*rand.Rand) float64 { return v } }
+
+// Normal draws from a normal distribution with mean 0.
+func Normal(deviation float64) Start {
+	return func(rng *rand.Rand) float64 { return deviation * rng.NormFloat64() }
+}
+
+// Uniform draws from [-bound, bound).
+func Uniform(bound float64) Start {
+	return func(rng *rand.Rand) float64 { return bound * (2*rng.Float64() - 1) }
+}
+
+// Stack is a number of blocks of equal shape, one after the other.
+type Stack struct {
+	Name  string // scope of its variables, inside Scope
+	Count int    // blocks in it, at least 1
+	Block Block
+}
+
+// Trained lists the block's parameters, and Averages its running averages.
+func (s Stack) Trained() []Parameter  { return s.which(false) }
+func (s Stack) Averages() []Parameter { return s.which(true) } // see Trained
+
+func (s Stack) which(average bool) (list []Parameter) {
+	for _, p := range s.Block.Parameters() {
+		if p.Average == average {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// Value returns the node of a parameter or average of the stack, [Count, ...].
+func (s Stack) Value(scope *model.Scope, g *graph.Graph, p Parameter) *graph.Node {
+	return Variable(scope, s.Name+"/"+p.Name).NodeValue(g)
+}
+
+// MoveAverages moves the stack's running averages a step towards what its blocks have measured: by name, [Count, ...].
+// open [Count] is 1 for the blocks that were computed, whose averages alone move; nil stands for all.
+func (s Stack) MoveAverages(scope *model.Scope, measured map[string]*graph.Node, open *graph.Node) {
+	for _, p := range s.Averages() {
+		MoveAverage(scope, s.Name+"/"+p.Name, measured[p.Name], open)
+	}
+}
+
+// MoveAverage moves the running average of a name within Scope a step towards what was measured, of its shape. open is
+// 1 for those along its first axis that were measured, or nil if all were.
+func MoveAverage(scope *model.Scope, name string, measured, open *graph.Node) {
+	v := Variable(scope, name)
+	old := v.NodeValue(measured.Graph())
+	step := graph.MulScalar(graph.Sub(graph.ConvertDType(measured, old.DType()), old), Momentum)
+	if open != nil {
+		step = graph.Mul(step, withAxes(graph.ConvertDType(open, old.DType()), old.Rank()-1))
+	}
+	v.SetNodeValue(graph.StopGradient(graph.Add(old, step)))
+}
+
+// withAxes appends axes of length one to x.
+func withAxes(x *graph.Node, axes int) *graph.Node {
+	dims := append([]int{}, x.Shape().Dimensions...)
+	for range axes {
+		dims = append(dims, 1)
+	}
+	return graph.Reshape(x, dims...)
+}
+
+// Creator creates the variables of a network in a store, one after the other, with values drawn from Rand, and keeps the
+// first error. The same draws give the same values on every device.
+type Creator struct {
+	Store *model.Store
+	DType dtypes.DType // Float32 or Float64
+	Rand  *rand.Rand
+
+	err error
+}
+
+// Stack creates the variables of a stack: each parameter [Count, ...].
+func (c *Creator) Stack(s Stack) {
+	for _, p := range s.Block.Parameters() {
+		stacked := p
+		stacked.Dims = append([]int{s.Count}, p.Dims...)
+		c.Create(s.Name, stacked)
+	}
+}
+
+// Create creates the variable scope/p.Name, or p.Name if scope is empty.
+func (c *Creator) Create(scope string, p Parameter) {
+	if scope != "" {
+		p.Name = scope + "/" + p.Name
+	}
+	values := make([]float64, shapes.Make(c.DType, p.Dims...).Size())
+	for i := range values {
+		values[i] = p.Start(c.Rand)
+	}
+	v, err := c.Store.CreateVariable(path(p.Name), tensorOf(c.DType, values, p.Dims))
+	if err != nil {
+		if c.err == nil {
+			c.err = err
+		}
+		return
+	}
+	v.SetTrainable(!p.Average)
+}
+
+// Err returns the first error.
+func (c *Creator) Err() error { return c.err }
+
+func tensorOf(dtype dtypes.DType, values []float64, dims []int) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromFlatDataAndDimensions(values, dims...)
+	}
+	narrow := make([]float32, len(values))
+	for i, v := range values {
+		narrow[i] = float32(v)
+	}
+	return tensors.FromFlatDataAndDimensions(narrow, dims...)
+}
+
+// Variable returns a variable of the network by its name within Scope. It panics if it is missing.
+func Variable(scope *model.Scope, name string) *model.Variable {
+	v := scope.Store().GetVariable(path(name))
+	if v == nil {
+		panic(fmt.Errorf("the model store has no variable %q: initialize the network first", name))
+	}
+	return v
+}
+
+func path(name string) string { return model.JoinPath(model.ScopeSeparator+Scope, name) }

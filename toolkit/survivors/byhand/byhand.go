@@ -1,0 +1,81 @@
+// Package byhand is the paper's block in the engine of package survivors, with its gradient written by hand: it keeps
+// the outputs of a block's convolutions, or computes them again, and its loops are those that package kernels has faster
+// code for. All else, such as blocks of other kinds, it leaves to package survivors.
+//
+// Code in the loops' bodies decides what the text of a program is, which package kernels knows by its digest: where it
+// says Const, a constant of its own is meant, and sums are outputs of XLA's batch-norm operations, which are faster
+// there than reductions (sums.go).
+package byhand
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/residual"
+	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/survivors"
+	"stochdepth/toolkit/survivors/internal/loops"
+)
+
+// The names of the parameters of loops begin with what the loops do, in the text of a program: package kernels looks
+// for them. The rest of each name is that in the loop's state.
+const (
+	ForwardBlock  = "forward_block_"
+	BackwardBlock = "backward_block_"
+	TestBlock     = "test_block_"
+	ForwardStem   = "forward_stem_"
+	BackwardStem  = "backward_stem_"
+)
+
+// Form is the engine for networks of package resnet: it computes open blocks only, and equals [resnet.Textbook], gates,
+// gradients and batch-norm averages included. Gates per sample leave no block out, so it has none.
+type Form struct {
+	// Recompute computes the convolutions of the paper's block again for its gradient instead of keeping their outputs:
+	// a third of the memory for a third more time.
+	Recompute bool
+	// Target is the kind of device that the program is written for, backend.CPU or backend.CUDA. The zero value is that
+	// of the graph's backend.
+	Target string
+}
+
+var _ resnet.Form = Form{}
+
+// Stem implements resnet.Form.
+func (f Form) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
+	if n.Block != "basic" || !scope.IsTraining(images.Graph()) {
+		return n.Stem(scope, images)
+	}
+	return f.stem(n, scope, images)
+}
+
+// Train implements residual.Form.
+func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
+	block, ok := s.Block.(resnet.Basic)
+	if !ok {
+		return survivors.Form{}.Train(scope, s, h, gates, scales)
+	}
+	gates.AssertDims(s.Count)
+	parameters := packed(scope, h.Graph(), s)
+	l := f.newLoop(block, s.Count, h, parameters[0].DType())
+	l.inverted = scales != nil
+	order, count := loops.OpenFirst(gates)
+	out, statistics := l.run(block.Shortcut(h), h, order, count, scales, parameters)
+	measured, values := make(map[string]*Node), out.Shape().Size()/block.Out
+	for i, name := range []string{"mean1", "variance1", "mean2", "variance2"} {
+		measured[name] = Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, block.Out)
+		if i%2 == 1 {
+			measured[name] = resnet.Unbiased(measured[name], values)
+		}
+	}
+	s.MoveAverages(scope, measured, gates)
+	return out
+}
+
+// Test implements residual.Form.
+func (f Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
+	block, ok := s.Block.(resnet.Basic)
+	if !ok {
+		return survivors.Form{}.Test(scope, s, h, scales)
+	}
+	return f.test(scope, s, block, h, scales)
+}

@@ -1,0 +1,36 @@
+package loops
+
+import (
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered
+// for all loops, which asks the graph for the gradient that this loop's builder left there.
+
+// gradient computes the gradients of a loop's initial values, nil for what has none, from those of its last values.
+type gradient func(outputs []*Node) []*Node
+
+type gradientsKey struct{}
+
+func init() {
+	VJPRegistration[NodeTypeWhile] = func(node *Node, outputs []*Node, _ shapes.Shape) []*Node {
+		gradients, _ := node.Graph().State(gradientsKey{}).(map[*Node]gradient)
+		f := gradients[node]
+		if f == nil {
+			panic("survivors: a While that this package did not build has no gradient")
+		}
+		return f(outputs)
+	}
+}
+
+// Register leaves the gradient of the loop that gave results with the graph.
+func Register(results []*Node, f func(outputs []*Node) []*Node) {
+	g, node := results[0].Graph(), results[0].Inputs()[0]
+	gradients, _ := g.State(gradientsKey{}).(map[*Node]gradient)
+	if gradients == nil {
+		gradients = make(map[*Node]gradient)
+		g.AttachState(gradientsKey{}, gradients)
+	}
+	gradients[node] = f
+}
