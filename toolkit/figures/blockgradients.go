@@ -33,24 +33,30 @@ func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
 	}
 	const each = 1.9 * vg.Inch
 	s := sheet{headline: "Gradient magnitude by block", looks: []look{constantLook, stochasticLook}, about: about}
-	return s.figure(each*vg.Length(len(panels)), func(c draw.Canvas) {
+	return s.sized(func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }, func(c draw.Canvas) {
+		height := (c.Max.Y - c.Min.Y) / vg.Length(len(panels))
 		for i, panel := range panels {
-			top := each * vg.Length(i)
-			part := title(draw.Crop(c, 0, 0, c.Max.Y-c.Min.Y-top-each+6, -top), panel.Title)
-			p := newPlot()
-			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
-			p.Y.Min, p.Y.Max = low/1.3, high*1.3
-			p.Y.Label.Text = "mean |gradient|"
-			p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
-			for j, magnitudes := range [][]float64{panel.Constant, panel.Stochastic} {
-				var points plotter.XYs
-				for l, magnitude := range magnitudes {
-					points = append(points, plotter.XY{X: float64(l + 1), Y: magnitude})
-				}
-				addCurve(p, []look{constantLook, stochasticLook}[j], positive(points))
-			}
-			p.X.Min, p.X.Max = 0.5, float64(max(len(panel.Constant), len(panel.Stochastic)))+0.5
-			p.Draw(part)
+			at, left := vg.Length(i), vg.Length(len(panels)-1-i)
+			panel.draw(draw.Crop(c, 0, 0, left*height+6, -at*height), low, high)
 		}
 	}), nil
+}
+
+// draw draws a panel on an axis from low to high.
+func (b BlockGradients) draw(c draw.Canvas, low, high float64) {
+	c = title(c, b.Title)
+	p := newPlot()
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	p.Y.Min, p.Y.Max = low/1.3, high*1.3
+	p.Y.Label.Text = "mean |gradient|"
+	p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+	for i, magnitudes := range [][]float64{b.Constant, b.Stochastic} {
+		var points plotter.XYs
+		for l, magnitude := range magnitudes {
+			points = append(points, plotter.XY{X: float64(l + 1), Y: magnitude})
+		}
+		addCurve(p, []look{constantLook, stochasticLook}[i], positive(points))
+	}
+	p.X.Min, p.X.Max = 0.5, float64(max(len(b.Constant), len(b.Stochastic)))+0.5
+	p.Draw(c)
 }

@@ -35,7 +35,7 @@ func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
 		names = max(names, label.Width(class))
 	}
 	names += 8
-	return s.figure(20*n+names+24, func(c draw.Canvas) {
+	return s.sized(func(vg.Length) vg.Length { return 20*n + names + 24 }, func(c draw.Canvas) {
 		c = title(c, "Images of each class (rows) by what they are taken for (columns)")
 		width := min((c.Max.X-c.Min.X-names)/n, 44)
 		const height = 20
@@ -51,12 +51,12 @@ func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
 			c.FillText(side, vg.Point{X: left - 6, Y: y}, classes[i])
 			for j, n := range row {
 				x := left + width*(vg.Length(j)+0.5)
-				fill := ramp(math.Sqrt(float64(n) / float64(max(sum, 1))))
+				fill := shade(math.Sqrt(float64(n) / float64(max(sum, 1))))
 				box(c, x-width/2+0.6, y-height/2+0.6, x+width/2-0.6, y+height/2-0.6, fill, nil, nil)
 				if n == 0 {
 					continue
 				}
-				style := centered(text(sans(smallSize), readable(fill)))
+				style := centered(text(sans(smallSize), onShade(fill)))
 				if i == j {
 					style.Font = bold(smallSize)
 				}

@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ func addRuns(p *plot.Plot, l look, curves []plotter.XYs) error {
 		if err != nil {
 			return fmt.Errorf("cannot draw %s: %w", l.name, err)
 		}
-		line.LineStyle = draw.LineStyle{Color: tint(l.color, 0.55), Width: 0.6}
+		line.LineStyle = draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}
 		p.Add(line)
 	}
 	return addCurve(p, l, meanCurve(curves))
@@ -50,13 +49,6 @@ func meanCurve(curves []plotter.XYs) plotter.XYs {
 		}
 	}
 	return mean
-}
-
-// tint mixes a colour with so much white.
-func tint(c color.Color, white float64) color.Color {
-	r, g, b, _ := c.RGBA()
-	mix := func(x uint32) uint8 { return uint8(math.Round(float64(x>>8)*(1-white) + 255*white)) }
-	return color.NRGBA{mix(r), mix(g), mix(b), 0xff}
 }
 
 // drawErrors returns the area inside the axes, which the bars beside it share.
@@ -123,7 +115,8 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	return area
 }
 
-func (q quickstart) drawLoss(c draw.Canvas) {
+// drawLoss returns the area inside the axes.
+func (q quickstart) drawLoss(c draw.Canvas) draw.Canvas {
 	p := newPlot()
 	q.setEpochs(p)
 	sides, _ := q.sides()
@@ -139,7 +132,7 @@ func (q quickstart) drawLoss(c draw.Canvas) {
 	}
 	if low > high {
 		missing(c, "no training loss recorded")
-		return
+		return draw.Crop(c, 0, 0, 25, 0)
 	}
 	if high < 2*low { // a lone value, or nearly equal ones: show some of the axis around them
 		low, high = low/1.5, high*1.5
@@ -147,6 +140,7 @@ func (q quickstart) drawLoss(c draw.Canvas) {
 	p.Y.Min, p.Y.Max = low/1.05, high*1.05
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	p.Draw(c)
+	return p.DataCanvas(c)
 }
 
 // setEpochs gives a plot the epochs that all runs need.

@@ -68,8 +68,8 @@ func (t Table) Figure() (*Figure, error) {
 		}
 	}
 	const height = 15
-	s := sheet{headline: t.Title, about: t.About}
-	return s.figure(height*vg.Length(len(t.Rows)+1)+6, func(c draw.Canvas) {
+	s := sheet{headline: t.Title, about: t.About, least: t.least()}
+	return s.sized(func(vg.Length) vg.Length { return height*vg.Length(len(t.Rows)+1) + 6 }, func(c draw.Canvas) {
 		widths, size := t.widths(c.Max.X - c.Min.X)
 		row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
 			x := c.Min.X + 4
@@ -103,19 +103,15 @@ func (t Table) Figure() (*Figure, error) {
 	}), nil
 }
 
+// least is the width at which the cells fit in 8 points, or a figure's own width if that is less.
+func (t Table) least() vg.Length {
+	_, sum := t.natural()
+	return min(figureWidth, sum*smallSize/textSize+2*margin)
+}
+
 // widths shares out the width over the columns, and returns the size of text at which all cells fit.
 func (t Table) widths(width vg.Length) ([]vg.Length, vg.Length) {
-	style := text(bold(textSize), ink)
-	natural := make([]vg.Length, len(t.Columns))
-	var sum vg.Length
-	for i := range t.Columns {
-		natural[i] = style.Width(t.Columns[i])
-		for _, row := range t.Rows {
-			natural[i] = max(natural[i], style.Width(row.Cells[i]))
-		}
-		natural[i] += 14
-		sum += natural[i]
-	}
+	natural, sum := t.natural()
 	size := vg.Length(textSize)
 	if sum > width {
 		size = max(6, size*width/sum)
@@ -124,4 +120,19 @@ func (t Table) widths(width vg.Length) ([]vg.Length, vg.Length) {
 		natural[i] *= width / sum
 	}
 	return natural, size
+}
+
+// natural is the width that each column needs, and their sum.
+func (t Table) natural() (natural []vg.Length, sum vg.Length) {
+	style := text(bold(textSize), ink)
+	natural = make([]vg.Length, len(t.Columns))
+	for i := range t.Columns {
+		natural[i] = style.Width(t.Columns[i])
+		for _, row := range t.Rows {
+			natural[i] = max(natural[i], style.Width(row.Cells[i]))
+		}
+		natural[i] += 14
+		sum += natural[i]
+	}
+	return natural, sum
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/gallery"
 	"stochdepth/toolkit/runs"
 )
@@ -225,7 +226,7 @@ func TestSaveNamed(t *testing.T) {
 	var told []string
 	save := func(names []string, out string, of ...string) error {
 		told = nil
-		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, of, func(f string) { told = append(told, f) })
+		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, figures.Style{}, of, func(f string) { told = append(told, f) })
 	}
 	require.NoError(t, save([]string{"fig3"}, file, "quickstart-20-constant-s11", filepath.Join(data, "runs", "quickstart-20-linear-0.7-s11")))
 	require.Equal(t, []string{file}, told)

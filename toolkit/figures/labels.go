@@ -1,0 +1,114 @@
+package figures
+
+import (
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// callouts is a plotter of circles around points of curves, each with a label that stands where it covers neither a
+// curve nor another label; a thin line leads to a label that had to go further away. Add it after all else.
+type callouts struct {
+	marks  []callout
+	curves []plotter.XYs                                                 // on the plot's axes
+	others func(toX func(float64) vg.Length, c draw.Canvas) [][]vg.Point // on other axes; may be nil
+}
+
+// callout is one circle with its label.
+type callout struct {
+	at     plotter.XY
+	text   string
+	style  draw.TextStyle
+	above  bool      // where the label is wanted
+	radius vg.Length // of the circle; 0: none
+}
+
+// Plot draws the circles and labels: it implements plot.Plotter.
+func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	var lines [][]vg.Point
+	for _, curve := range l.curves {
+		points := make([]vg.Point, len(curve))
+		for i, xy := range curve {
+			points[i] = vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
+		}
+		lines = append(lines, points)
+	}
+	if l.others != nil {
+		lines = append(lines, l.others(toX, c)...)
+	}
+	var taken []vg.Rectangle
+	for _, m := range l.marks {
+		at := vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}
+		taken = append(taken, around(at, vg.Point{X: m.radius + 1, Y: m.radius + 1}))
+	}
+	for _, m := range l.marks {
+		at := vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}
+		place, distance := m.place(at, c.Rectangle, lines, taken)
+		taken = append(taken, place)
+		middle := vg.Point{X: (place.Min.X + place.Max.X) / 2, Y: (place.Min.Y + place.Max.Y) / 2}
+		if distance > 8 {
+			near := vg.Point{X: min(max(at.X, place.Min.X), place.Max.X), Y: min(max(at.Y, place.Min.Y), place.Max.Y)}
+			toward := vg.Length(math.Hypot(float64(near.X-at.X), float64(near.Y-at.Y)))
+			start := vg.Point{X: at.X + (near.X-at.X)/toward*m.radius, Y: at.Y + (near.Y-at.Y)/toward*m.radius}
+			c.StrokeLine2(draw.LineStyle{Color: m.style.Color, Width: 0.7}, start.X, start.Y, near.X, near.Y)
+		}
+		halo(c, m.style, middle, m.text)
+		if m.radius > 0 {
+			ring(c, m.style.Color, at, m.radius)
+		}
+	}
+}
+
+// place finds the free place that is nearest to the mark, in the direction that is wanted where there is a choice; where
+// all is full, the place on the fewest lines. It returns how far from the mark's circle that is.
+func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (place vg.Rectangle, distance vg.Length) {
+	half := vg.Point{X: m.style.Width(m.text)/2 + 1.5, Y: m.style.Font.Size/2 + 0.5}
+	up := 1.0
+	if !m.above {
+		up = -1
+	}
+	fewest := math.MaxInt
+	for distance = 4; distance < 160; distance += 4 {
+		// From the wanted side to both sides, and last the opposite one.
+		for _, turn := range []float64{0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6} {
+			sin, cos := math.Sincos(up * (math.Pi/2 - turn*math.Pi/6))
+			middle := vg.Point{
+				X: at.X + vg.Length(cos)*(m.radius+distance+half.X),
+				Y: at.Y + vg.Length(sin)*(m.radius+distance+half.Y),
+			}
+			if turn == 0 || turn == 6 { // straight above or below it may be moved aside, to stay inside
+				middle.X = min(max(middle.X, area.Min.X+half.X), area.Max.X-half.X)
+			}
+			r := around(middle, half)
+			if r.Min.X < area.Min.X-0.01 || r.Max.X > area.Max.X+0.01 || r.Min.Y < area.Min.Y+1 || r.Max.Y > area.Max.Y {
+				continue
+			}
+			crossed := 0
+			for _, other := range taken {
+				if r.Min.X < other.Max.X && other.Min.X < r.Max.X && r.Min.Y < other.Max.Y && other.Min.Y < r.Max.Y {
+					crossed += 1000
+				}
+			}
+			inside := draw.Canvas{Rectangle: r}
+			for _, line := range lines {
+				crossed += len(inside.ClipLinesXY(line))
+			}
+			if crossed < fewest {
+				fewest, place = crossed, r
+			}
+			if crossed == 0 {
+				return r, distance
+			}
+		}
+	}
+	return place, 0
+}
+
+// around is the rectangle about a point.
+func around(at, half vg.Point) vg.Rectangle {
+	return vg.Rectangle{Min: vg.Point{X: at.X - half.X, Y: at.Y - half.Y}, Max: vg.Point{X: at.X + half.X, Y: at.Y + half.Y}}
+}
