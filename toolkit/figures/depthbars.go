@@ -122,7 +122,7 @@ func (d depthBars) addTo(p *plot.Plot) error {
 		return err
 	}
 	chart.Color, chart.LineStyle.Width, chart.Offset = d.look.color, 0, d.shift()
-	p.Add(chart)
+	add(p, chart)
 	return nil
 }
 

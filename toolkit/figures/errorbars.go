@@ -35,7 +35,7 @@ func addErrorBars(p *plot.Plot, line color.Color, b bars) error {
 		return err
 	}
 	drawn.LineStyle, drawn.CapWidth = errorLine(line), 6
-	p.Add(drawn)
+	add(p, drawn)
 	return nil
 }
 

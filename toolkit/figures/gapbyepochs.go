@@ -185,7 +185,7 @@ func drawGaps(c draw.Canvas, gaps []Gap) {
 	}
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
 	p.Y.Min, p.Y.Max = low-room, high+room
-	p.Add(halves{})
+	p.Add(halves{}, newGrid()) // which the halves would cover
 	addCurve(p, look{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
 	addErrorBars(p, ink, spreads)
 	p.Add(gapLabels(gaps))

@@ -47,6 +47,12 @@ func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	for _, m := range l.marks {
 		at := vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}
+		if m.radius > 0 {
+			ring(c, m.style.Color, at, m.radius)
+		}
+		if m.text == "" {
+			continue
+		}
 		place, distance := m.place(at, c.Rectangle, lines, taken)
 		taken = append(taken, place)
 		middle := vg.Point{X: (place.Min.X + place.Max.X) / 2, Y: (place.Min.Y + place.Max.Y) / 2}
@@ -57,16 +63,13 @@ func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
 			c.StrokeLine2(draw.LineStyle{Color: m.style.Color, Width: 0.7}, start.X, start.Y, near.X, near.Y)
 		}
 		halo(c, m.style, middle, m.text)
-		if m.radius > 0 {
-			ring(c, m.style.Color, at, m.radius)
-		}
 	}
 }
 
 // place finds the free place that is nearest to the mark, in the direction that is wanted where there is a choice; where
 // all is full, the place on the fewest lines. It returns how far from the mark's circle that is.
 func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (place vg.Rectangle, distance vg.Length) {
-	half := vg.Point{X: m.style.Width(m.text)/2 + 1.5, Y: m.style.Font.Size/2 + 0.5}
+	half := vg.Point{X: m.style.Width(m.text)/2 + 1.5, Y: m.style.Font.Size/2 + 1.5}
 	up := 1.0
 	if !m.above {
 		up = -1

@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -82,17 +81,16 @@ func (l look) of(curves ...plotter.XYs) look {
 	return l
 }
 
-// noisy reports whether a curve goes up and down so much that dashes cannot be followed.
+// noisy reports whether a curve goes up and down so often, at a quarter of its points or more, that dashes cannot be
+// followed.
 func noisy(points plotter.XYs) bool {
-	if len(points) <= everyMarked {
-		return false
+	turns := 0
+	for i := 2; i < len(points); i++ {
+		if (points[i].Y-points[i-1].Y)*(points[i-1].Y-points[i-2].Y) < 0 {
+			turns++
+		}
 	}
-	low, high := spread(points)
-	way := 0.0
-	for i := range points[1:] {
-		way += math.Abs(points[i+1].Y - points[i].Y)
-	}
-	return way > 3*(high-low)
+	return len(points) > everyMarked && 4*turns >= len(points)
 }
 
 func (l look) line() draw.LineStyle {
@@ -118,7 +116,7 @@ func addCurve(p *plot.Plot, l look, points plotter.XYs) error {
 		return fmt.Errorf("cannot draw %s: %w", l.name, err)
 	}
 	line.LineStyle = l.line()
-	p.Add(line)
+	add(p, line)
 	if l.glyph == nil {
 		return nil
 	}
@@ -147,7 +145,7 @@ func addMarkers(p *plot.Plot, l look, radius vg.Length, points plotter.XYs) erro
 		return fmt.Errorf("cannot draw %s: %w", l.name, err)
 	}
 	markers.GlyphStyle = l.marker(radius)
-	p.Add(markers)
+	add(p, markers)
 	return nil
 }
 
@@ -167,7 +165,7 @@ func legend(c draw.Canvas, at vg.Point, looks ...look) {
 		default:
 			c.DrawGlyphNoClip(l.marker(2.6), vg.Point{X: at.X + 12, Y: at.Y})
 		}
-		c.FillText(label, vg.Point{X: at.X + 30, Y: at.Y}, l.name)
+		c.FillText(fit(label, l.name, c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, l.name)
 		at.X += 30 + label.Width(l.name) + 20
 	}
 }

@@ -131,7 +131,7 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		toX, _ := p.Transforms(&area)
 		if chart, err := plotter.NewBarChart(shares, (toX(1)-toX(0))*0.76); err == nil {
 			chart.Color, chart.LineStyle.Width, chart.XMin = observed.color, 0, float64(first)
-			p.Add(chart)
+			add(p, chart)
 		}
 		addCurve(p, ideal, points)
 		p.Draw(c)
@@ -176,7 +176,7 @@ func BlockSurvival(about About, g *Gates) (*Figure, error) {
 		slices.Reverse(lower)
 		if outline, err := plotter.NewPolygon(slices.Concat(upper, lower)); err == nil {
 			outline.Color, outline.LineStyle.Width = blush, 0
-			p.Add(outline)
+			add(p, outline)
 		}
 		addCurve(p, ideal, middle)
 		addMarkers(p, observed, 3, shares)

@@ -28,7 +28,7 @@ func addRuns(p *plot.Plot, l look, curves []plotter.XYs) error {
 			return fmt.Errorf("cannot draw %s: %w", l.name, err)
 		}
 		line.LineStyle = draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}
-		p.Add(line)
+		add(p, line)
 	}
 	return addCurve(p, l, meanCurve(curves))
 }

@@ -157,11 +157,14 @@ func drawOrigin(c draw.Canvas, origin string) vg.Length {
 	return width + 10
 }
 
+// together keeps "p_L = 0.5" and "16.0 ± 2.0 %" in one line.
+var together = strings.NewReplacer(" = ", "\u00a0=\u00a0", " ± ", "\u00a0±\u00a0", " %", "\u00a0%")
+
 // wrap breaks a text into lines no wider than width; a longer word has a line of its own.
 func wrap(sty draw.TextStyle, s string, width vg.Length) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Split(strings.ReplaceAll(s, " = ", "\u00a0=\u00a0"), " ") { // "p_L = 0.5" stays together
+	for _, word := range strings.Split(together.Replace(s), " ") {
 		if longer := strings.TrimSpace(line + " " + word); line == "" || sty.Width(longer) <= width {
 			line = longer
 			continue

@@ -127,9 +127,12 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
 		p.Add(band{errors.Constant, constant})
-		labels := callouts{curves: []plotter.XYs{{{X: p.X.Min, Y: errors.Constant.Mean}, {X: p.X.Max, Y: errors.Constant.Mean}}}}
-		if math.IsNaN(errors.Constant.Mean) {
-			labels.curves = nil
+		var labels callouts
+		if e := errors.Constant; !math.IsNaN(e.Mean) {
+			for _, part := range []float64{-1, -0.5, 0, 0.5, 1} { // the band is to be seen whole
+				y := e.Mean + part*e.Deviation
+				labels.curves = append(labels.curves, plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
+			}
 		}
 		for _, rule := range rules {
 			rule.addTo(p, errors.Constant, &labels)
@@ -146,6 +149,14 @@ type sweptRule struct {
 	above  bool // its labels are above it: linear decay is the lower one, mostly
 }
 
+// aside is how far a rule's spreads are moved, so that they do not hide those of the other one.
+func (r sweptRule) aside() float64 {
+	if r.above {
+		return 0.004
+	}
+	return -0.004
+}
+
 // addTo adds the curve with its spreads, the circle of the best point, and the speed-ups. At p_L = 1 each rule is
 // constant depth.
 func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
@@ -156,7 +167,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 	var spreads bars
 	for _, point := range r.points {
 		curve = append(curve, plotter.XY{X: point.Survival, Y: point.Error.Mean})
-		spreads.add(point.Survival, point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
+		spreads.add(point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
 	}
 	if !math.IsNaN(constant.Mean) {
 		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})

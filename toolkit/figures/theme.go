@@ -93,11 +93,7 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 func newPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
-	grid := plotter.NewGrid()
-	grid.Vertical.Width = 0
-	grid.Vertical.Color = nil
-	grid.Horizontal = draw.LineStyle{Color: thin, Width: 0.7}
-	p.Add(grid)
+	p.Add(newGrid())
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Padding = 0
 		axis.LineStyle = draw.LineStyle{Color: grey, Width: 0.7}
@@ -110,6 +106,19 @@ func newPlot() *plot.Plot {
 	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
 	return p
 }
+
+// newGrid is a grid of horizontal lines.
+func newGrid() *plotter.Grid {
+	grid := plotter.NewGrid()
+	grid.Vertical.Width = 0
+	grid.Vertical.Color = nil
+	grid.Horizontal = draw.LineStyle{Color: thin, Width: 0.7}
+	return grid
+}
+
+// add adds a plotter that leaves the plot's ranges and its room for glyphs as they are: a figure sets its ranges itself,
+// and may cut a curve.
+func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plotter}) }
 
 // niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, whole numbers only if so asked.
 type niceTicks struct{ whole bool }
