@@ -185,21 +185,29 @@ func drawGaps(c draw.Canvas, gaps []Gap) {
 	}
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
 	p.Y.Min, p.Y.Max = low-room, high+room
-	p.Add(halves{}, newGrid()) // which the halves would cover
+	p.Add(halves{}, newGrid(), sides{}) // the halves cover the grid of the plot
 	addCurve(p, look{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
 	addErrorBars(p, ink, spreads)
 	p.Add(gapLabels(gaps))
 	p.Draw(c)
 }
 
-// halves is a plotter of the two sides of zero, with the names of what is better there.
+// halves is a plotter of the grounds above and below zero.
 type halves struct{}
 
-// Plot draws the sides and their names: it implements plot.Plotter.
+// Plot draws the grounds: it implements plot.Plotter.
 func (halves) Plot(c draw.Canvas, p *plot.Plot) {
 	_, toY := p.Transforms(&c)
 	box(c, c.Min.X, toY(0), c.Max.X, c.Max.Y, blush, nil, nil)
 	box(c, c.Min.X, c.Min.Y, c.Max.X, toY(0), pale, nil, nil)
+}
+
+// sides is a plotter of the line at zero, and of the names of what is better above and below it.
+type sides struct{}
+
+// Plot draws the line and the names: it implements plot.Plotter.
+func (sides) Plot(c draw.Canvas, p *plot.Plot) {
+	_, toY := p.Transforms(&c)
 	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, c.Min.X, toY(0), c.Max.X, toY(0))
 	side := func(y vg.Length, look look, words string) {
 		sty := text(bold(smallSize), look.color)

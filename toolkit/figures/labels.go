@@ -53,29 +53,26 @@ func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
 		if m.text == "" {
 			continue
 		}
-		place, distance := m.place(at, c.Rectangle, lines, taken)
+		place, leader := m.place(at, c.Rectangle, lines, taken)
 		taken = append(taken, place)
-		middle := vg.Point{X: (place.Min.X + place.Max.X) / 2, Y: (place.Min.Y + place.Max.Y) / 2}
-		if distance > 8 {
-			near := vg.Point{X: min(max(at.X, place.Min.X), place.Max.X), Y: min(max(at.Y, place.Min.Y), place.Max.Y)}
-			toward := vg.Length(math.Hypot(float64(near.X-at.X), float64(near.Y-at.Y)))
-			start := vg.Point{X: at.X + (near.X-at.X)/toward*m.radius, Y: at.Y + (near.Y-at.Y)/toward*m.radius}
-			c.StrokeLine2(draw.LineStyle{Color: m.style.Color, Width: 0.7}, start.X, start.Y, near.X, near.Y)
+		if leader != nil {
+			c.StrokeLine2(draw.LineStyle{Color: m.style.Color, Width: 0.7}, leader[0].X, leader[0].Y, leader[1].X, leader[1].Y)
 		}
-		halo(c, m.style, middle, m.text)
+		halo(c, m.style, vg.Point{X: (place.Min.X + place.Max.X) / 2, Y: (place.Min.Y + place.Max.Y) / 2}, m.text)
 	}
 }
 
-// place finds the free place that is nearest to the mark, in the direction that is wanted where there is a choice; where
-// all is full, the place on the fewest lines. It returns how far from the mark's circle that is.
-func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (place vg.Rectangle, distance vg.Length) {
+// place finds the nearest place for the label that is on no line and no other label, in the direction that is wanted
+// where there is a choice; where all is full, the place on the fewest lines. The leader is from the circle to a label
+// that is not beside it; one that crosses lines counts as so much further away.
+func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (place vg.Rectangle, leader []vg.Point) {
 	half := vg.Point{X: m.style.Width(m.text)/2 + 1.5, Y: m.style.Font.Size/2 + 1.5}
 	up := 1.0
 	if !m.above {
 		up = -1
 	}
-	fewest := math.MaxInt
-	for distance = 4; distance < 160; distance += 4 {
+	lowest := math.Inf(1)
+	for distance := vg.Length(4); distance < 160 && float64(distance) < lowest; distance += 4 {
 		// From the wanted side to both sides, and last the opposite one.
 		for _, turn := range []float64{0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6} {
 			sin, cos := math.Sincos(up * (math.Pi/2 - turn*math.Pi/6))
@@ -90,25 +87,61 @@ func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken
 			if r.Min.X < area.Min.X-0.01 || r.Max.X > area.Max.X+0.01 || r.Min.Y < area.Min.Y+1 || r.Max.Y > area.Max.Y {
 				continue
 			}
-			crossed := 0
+			to := m.leader(at, r, distance)
+			cost := float64(distance)
+			for _, line := range lines {
+				cost += 1000*float64(parts(r, line)) + 20*float64(min(2, crossings(to, line)))
+			}
 			for _, other := range taken {
 				if r.Min.X < other.Max.X && other.Min.X < r.Max.X && r.Min.Y < other.Max.Y && other.Min.Y < r.Max.Y {
-					crossed += 1000
+					cost += 1e6
+				}
+				if to != nil && parts(other, to) > 0 && !contains(other, at) {
+					cost += 100
 				}
 			}
-			inside := draw.Canvas{Rectangle: r}
-			for _, line := range lines {
-				crossed += len(inside.ClipLinesXY(line))
-			}
-			if crossed < fewest {
-				fewest, place = crossed, r
-			}
-			if crossed == 0 {
-				return r, distance
+			if cost < lowest {
+				lowest, place, leader = cost, r, to
 			}
 		}
 	}
-	return place, 0
+	return place, leader
+}
+
+// leader is a line from the mark's circle to a label that is further than beside it, or nil.
+func (m callout) leader(at vg.Point, label vg.Rectangle, distance vg.Length) []vg.Point {
+	if distance <= 8 {
+		return nil
+	}
+	near := vg.Point{X: min(max(at.X, label.Min.X), label.Max.X), Y: min(max(at.Y, label.Min.Y), label.Max.Y)}
+	way := vg.Length(math.Hypot(float64(near.X-at.X), float64(near.Y-at.Y)))
+	start := vg.Point{X: at.X + (near.X-at.X)/way*m.radius, Y: at.Y + (near.Y-at.Y)/way*m.radius}
+	return []vg.Point{start, near}
+}
+
+func contains(r vg.Rectangle, p vg.Point) bool {
+	return r.Min.X <= p.X && p.X <= r.Max.X && r.Min.Y <= p.Y && p.Y <= r.Max.Y
+}
+
+// parts is how many pieces of a line are within a rectangle.
+func parts(r vg.Rectangle, line []vg.Point) int {
+	within := draw.Canvas{Rectangle: r}
+	return len(within.ClipLinesXY(line))
+}
+
+// crossings is how often a line crosses a leader, which may be nil.
+func crossings(leader, line []vg.Point) int {
+	if leader == nil {
+		return 0
+	}
+	side := func(a, b, p vg.Point) bool { return (b.X-a.X)*(p.Y-a.Y) > (b.Y-a.Y)*(p.X-a.X) }
+	a, b, n := leader[0], leader[1], 0
+	for i := 1; i < len(line); i++ {
+		if p, q := line[i-1], line[i]; side(a, b, p) != side(a, b, q) && side(p, q, a) != side(p, q, b) {
+			n++
+		}
+	}
+	return n
 }
 
 // around is the rectangle about a point.

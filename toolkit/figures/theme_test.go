@@ -204,9 +204,9 @@ func TestLabelsCoverNoCurve(t *testing.T) {
 	area := vg.Rectangle{Max: vg.Point{X: 300, Y: 200}}
 	mark := callout{text: "1.80 %", style: text(bold(textSize), red), above: true, radius: 5}
 	at := vg.Point{X: 100, Y: 100}
-	place, distance := mark.place(at, area, nil, nil)
-	require.EqualValues(t, 4, distance)
-	require.Greater(t, place.Min.Y, at.Y+5)
+	place, leader := mark.place(at, area, nil, nil)
+	require.Nil(t, leader)
+	require.InDelta(t, float64(at.Y+9), float64(place.Min.Y), 0.01)
 
 	above := []vg.Point{{X: 0, Y: 112}, {X: 300, Y: 112}} // a line across where the label would be
 	place, _ = mark.place(at, area, [][]vg.Point{above}, nil)
@@ -216,13 +216,22 @@ func TestLabelsCoverNoCurve(t *testing.T) {
 	for x := vg.Length(0); x <= 300; x += 4 {
 		comb = append(comb, vg.Point{X: x, Y: 0}, vg.Point{X: x + 2, Y: 150})
 	}
-	place, distance = mark.place(at, area, [][]vg.Point{comb}, nil)
+	place, leader = mark.place(at, area, [][]vg.Point{comb}, nil)
 	require.GreaterOrEqual(t, float64(place.Min.Y), 150.0)
-	require.Greater(t, float64(distance), 8.0, "with a line that leads to it")
+	require.Len(t, leader, 2)
+	require.InDelta(t, 5, math.Hypot(float64(leader[0].X-at.X), float64(leader[0].Y-at.Y)), 1e-9, "it begins at the circle")
+	require.InDelta(t, float64(place.Min.Y), float64(leader[1].Y), 1e-9, "and ends at the label")
 
 	first, _ := mark.place(at, area, nil, nil)
 	second, _ := mark.place(at, area, nil, []vg.Rectangle{first})
 	require.True(t, second.Min.X >= first.Max.X || second.Max.X <= first.Min.X || second.Min.Y >= first.Max.Y || second.Max.Y <= first.Min.Y)
+}
+
+func TestCrossings(t *testing.T) {
+	leader := []vg.Point{{X: 0, Y: 0}, {X: 10, Y: 10}}
+	require.Equal(t, 2, crossings(leader, []vg.Point{{X: 0, Y: 5}, {X: 9, Y: 5}, {X: 9, Y: 7}, {X: 0, Y: 7}}))
+	require.Zero(t, crossings(leader, []vg.Point{{X: 20, Y: 0}, {X: 12, Y: 20}}))
+	require.Zero(t, crossings(nil, leader))
 }
 
 // Dashes break up a noisy curve and are for smooth or sparse ones.
