@@ -110,20 +110,14 @@ func (d depthBars) of(i int) Estimate {
 func (d depthBars) shift() vg.Length { return vg.Length(2*d.kind-1) * (d.width/2 + 2) }
 
 // addTo adds the bars; a depth without a network has none.
-func (d depthBars) addTo(p *plot.Plot) error {
+func (d depthBars) addTo(p *plot.Plot) {
 	heights := make(plotter.Values, len(d.depths))
 	for i := range heights {
 		if e := d.of(i); !math.IsNaN(e.Mean) {
 			heights[i] = e.Mean
 		}
 	}
-	chart, err := plotter.NewBarChart(heights, d.width)
-	if err != nil {
-		return err
-	}
-	chart.Color, chart.LineStyle.Width, chart.Offset = d.look.color, 0, d.shift()
-	add(p, chart)
-	return nil
+	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.look.color, Offset: d.shift()})
 }
 
 // Plot writes each error above its bar, with its spread, and the change from the depth before into the bar's head.

@@ -26,17 +26,8 @@ func (b *bars) add(x, y, low, high float64) {
 }
 
 // addErrorBars draws the spreads.
-func addErrorBars(p *plot.Plot, line color.Color, b bars) error {
-	if len(b.XYs) == 0 {
-		return nil
-	}
-	drawn, err := plotter.NewYErrorBars(b)
-	if err != nil {
-		return err
-	}
-	drawn.LineStyle, drawn.CapWidth = errorLine(line), 6
-	add(p, drawn)
-	return nil
+func addErrorBars(p *plot.Plot, line color.Color, b bars) {
+	add(p, &plotter.YErrorBars{XYs: b.XYs, YErrors: b.YErrors, LineStyle: errorLine(line), CapWidth: 6})
 }
 
 func errorLine(line color.Color) draw.LineStyle { return draw.LineStyle{Color: line, Width: 0.9} }

@@ -1,8 +1,6 @@
 package figures
 
 import (
-	"fmt"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -105,22 +103,16 @@ func (l look) marker(radius vg.Length) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: l.color, Radius: radius, Shape: l.glyph}
 }
 
-// addCurve draws points as a line, with a marker at each while there are few of them.
-func addCurve(p *plot.Plot, l look, points plotter.XYs) error {
+// addCurve draws points, which must be finite, as a line, with a marker at each while there are few of them.
+func addCurve(p *plot.Plot, l look, points plotter.XYs) {
 	if len(points) == 0 {
-		return nil
+		return
 	}
 	l = l.of(points)
-	line, err := plotter.NewLine(points)
-	if err != nil {
-		return fmt.Errorf("cannot draw %s: %w", l.name, err)
+	add(p, &plotter.Line{XYs: points, LineStyle: l.line()})
+	if l.glyph != nil {
+		addMarkers(p, l, 2.4, l.marked(points))
 	}
-	line.LineStyle = l.line()
-	add(p, line)
-	if l.glyph == nil {
-		return nil
-	}
-	return addMarkers(p, l, 2.4, l.marked(points))
 }
 
 // marked are the points of a curve that have markers.
@@ -136,17 +128,8 @@ func (l look) marked(points plotter.XYs) plotter.XYs {
 }
 
 // addMarkers draws a marker at each point.
-func addMarkers(p *plot.Plot, l look, radius vg.Length, points plotter.XYs) error {
-	if len(points) == 0 {
-		return nil
-	}
-	markers, err := plotter.NewScatter(points)
-	if err != nil {
-		return fmt.Errorf("cannot draw %s: %w", l.name, err)
-	}
-	markers.GlyphStyle = l.marker(radius)
-	add(p, markers)
-	return nil
+func addMarkers(p *plot.Plot, l look, radius vg.Length, points plotter.XYs) {
+	add(p, &plotter.Scatter{XYs: points, GlyphStyle: l.marker(radius)})
 }
 
 // legend draws the looks in a row from x to the right.

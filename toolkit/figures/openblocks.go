@@ -102,10 +102,6 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
 	expected := g.Expected()
-	observed := look{name: "minibatches of the run", color: blue, kind: aBar}
-	ideal := look{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}
-	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
-		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	first, last := len(expected), 0
 	high := 0.0
 	for k, p := range expected {
@@ -115,24 +111,25 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		}
 		high = max(high, p, share)
 	}
+	var shares plotter.Values
+	var points plotter.XYs
+	for k := first; k <= last; k++ {
+		shares = append(shares, 100*float64(g.Counts[k])/float64(g.Steps))
+		points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
+	}
+	observed := look{name: "minibatches of the run", color: blue, kind: aBar}
+	ideal := look{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
+	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
 		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
 		p.Y.Min, p.Y.Max = 0, 100*high*1.08
-		var shares plotter.Values
-		var points plotter.XYs
-		for k := first; k <= last; k++ {
-			shares = append(shares, 100*float64(g.Counts[k])/float64(g.Steps))
-			points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
-		}
 		area := p.DataCanvas(c)
 		toX, _ := p.Transforms(&area)
-		if chart, err := plotter.NewBarChart(shares, (toX(1)-toX(0))*0.76); err == nil {
-			chart.Color, chart.LineStyle.Width, chart.XMin = observed.color, 0, float64(first)
-			add(p, chart)
-		}
+		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.color, XMin: float64(first)})
 		addCurve(p, ideal, points)
 		p.Draw(c)
 	}), nil
@@ -144,40 +141,33 @@ func BlockSurvival(about About, g *Gates) (*Figure, error) {
 	if g.Steps == 0 {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
-	observed := look{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
-	ideal := look{name: "survival probability, and the band of 95 %", color: red, dashes: []vg.Length{4, 2}}
-	s := sheet{headline: "Each block survives as often as it should", looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	var upper, lower, middle, shares plotter.XYs
 	within := 0
 	low := 1.0
-	band := make([]float64, len(g.Survival)) // half its width
 	for i, p := range g.Survival {
-		share := float64(g.Open[i]) / float64(g.Steps)
-		band[i] = 1.96 * math.Sqrt(p*(1-p)/float64(g.Steps))
-		if math.Abs(share-p) <= band[i] {
+		block, share := float64(i+1), float64(g.Open[i])/float64(g.Steps)
+		half := 1.96 * math.Sqrt(p*(1-p)/float64(g.Steps)) // of the band
+		if math.Abs(share-p) <= half {
 			within++
 		}
-		low = min(low, share, p-band[i])
+		low = min(low, share, p-half)
+		middle = append(middle, plotter.XY{X: block, Y: p})
+		upper = append(upper, plotter.XY{X: block, Y: min(p+half, 1)})
+		lower = append(lower, plotter.XY{X: block, Y: p - half})
+		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
-	s.headline = fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival))
+	slices.Reverse(lower)
+	observed := look{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
+	ideal := look{name: "survival probability, and the band of 95 %", color: red, dashes: []vg.Length{4, 2}}.of(middle)
+	s := sheet{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival)),
+		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches in which the block was open")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
 		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
-		var upper, lower, middle, shares plotter.XYs
-		for i, v := range g.Survival {
-			block := float64(i + 1)
-			middle = append(middle, plotter.XY{X: block, Y: v})
-			upper = append(upper, plotter.XY{X: block, Y: min(v+band[i], 1)})
-			lower = append(lower, plotter.XY{X: block, Y: v - band[i]})
-			shares = append(shares, plotter.XY{X: block, Y: float64(g.Open[i]) / float64(g.Steps)})
-		}
-		slices.Reverse(lower)
-		if outline, err := plotter.NewPolygon(slices.Concat(upper, lower)); err == nil {
-			outline.Color, outline.LineStyle.Width = blush, 0
-			add(p, outline)
-		}
+		add(p, &plotter.Polygon{XYs: []plotter.XYs{slices.Concat(upper, lower)}, Color: blush})
 		addCurve(p, ideal, middle)
 		addMarkers(p, observed, 3, shares)
 		p.Draw(c)

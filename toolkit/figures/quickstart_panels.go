@@ -14,23 +14,16 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// addRuns adds a curve of each run, thin ones with their bold mean where there are several, and returns all points.
-func addRuns(p *plot.Plot, l look, curves []plotter.XYs) error {
+// addRuns adds a curve of each run, thin ones with their bold mean where there are several.
+func addRuns(p *plot.Plot, l look, curves []plotter.XYs) {
 	if len(curves) == 1 {
-		return addCurve(p, l, curves[0])
+		addCurve(p, l, curves[0])
+		return
 	}
 	for _, points := range curves {
-		if len(points) == 0 {
-			continue
-		}
-		line, err := plotter.NewLine(points)
-		if err != nil {
-			return fmt.Errorf("cannot draw %s: %w", l.name, err)
-		}
-		line.LineStyle = draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}
-		add(p, line)
+		add(p, &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}})
 	}
-	return addCurve(p, l, meanCurve(curves))
+	addCurve(p, l, meanCurve(curves))
 }
 
 // meanCurve is the mean of curves where all of them have a point.
