@@ -32,32 +32,32 @@ func ErrorCurves(about About, name string, from float64, constant, stochastic Er
 	}
 	s := sheet{headline: name + " by epoch", looks: looks[:], about: about}
 	return s.panels(2, 2.5*vg.Inch, func(panel int, c draw.Canvas) {
-		shown := [2]plotter.XYs{constant.Points, stochastic.Points}
-		first, room := 0.0, 0.03
 		if panel == 0 {
-			c = title(c, name+" (%)")
-		} else {
-			c = title(c, fmt.Sprintf("From epoch %g on, enlarged (%%)", from))
-			shown, first, room = ends, from, 0.25 // for the labels
+			drawErrorCurves(title(c, name+" (%)"), looks, [2]plotter.XYs{constant.Points, stochastic.Points}, [2]plotter.XYs{}, 0, 0.03)
+		} else { // with room for the labels
+			drawErrorCurves(title(c, fmt.Sprintf("From epoch %g on, enlarged (%%)", from)), looks, ends, [2]plotter.XYs{constant.Printed, stochastic.Printed}, from, 0.25)
 		}
-		p := newPlot()
-		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
-		low, high := spread(shown[:]...)
-		p.Y.Min, p.Y.Max = low-(high-low)*room, high+(high-low)*room
-		last := math.Inf(-1)
-		printed := callouts{curves: shown[:]}
-		for i, points := range shown {
-			last = max(last, points[len(points)-1].X)
-			addCurve(p, looks[i], points)
-			if panel == 1 {
-				for j, xy := range curves[i].Printed {
-					above := j >= len(curves[1-i].Printed) || xy.Y > curves[1-i].Printed[j].Y
-					printed.marks = append(printed.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), looks[i].color), above, 4})
-				}
-			}
-		}
-		p.X.Min, p.X.Max = first, last+(last-first)*0.02 // for a circle at the last epoch
-		p.Add(printed)
-		p.Draw(c)
 	}), nil
+}
+
+// drawErrorCurves draws curves from an epoch on, with circles at the printed errors, and so much room above and below as
+// a part of their range.
+func drawErrorCurves(c draw.Canvas, looks [2]look, curves, printed [2]plotter.XYs, from, room float64) {
+	p := newPlot()
+	p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
+	low, high := spread(curves[:]...)
+	p.Y.Min, p.Y.Max = low-(high-low)*room, high+(high-low)*room
+	last := math.Inf(-1)
+	circles := callouts{curves: curves[:]}
+	for i, points := range curves {
+		last = max(last, points[len(points)-1].X)
+		addCurve(p, looks[i], points)
+		for j, xy := range printed[i] {
+			above := j >= len(printed[1-i]) || xy.Y > printed[1-i][j].Y
+			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), looks[i].color), above, 4})
+		}
+	}
+	p.X.Min, p.X.Max = from, last+(last-from)*0.02 // for a circle at the last epoch
+	p.Add(circles)
+	p.Draw(c)
 }

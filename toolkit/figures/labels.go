@@ -72,6 +72,7 @@ func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken
 		up = -1
 	}
 	lowest := math.Inf(1)
+	area.Min.X, area.Max.X = area.Min.X+1, area.Max.X-1 // not on an axis
 	for distance := vg.Length(4); distance < 160 && float64(distance) < lowest; distance += 4 {
 		// From the wanted side to both sides, and last the opposite one.
 		for _, turn := range []float64{0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6} {

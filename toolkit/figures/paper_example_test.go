@@ -50,6 +50,20 @@ func ExampleTrainingCurves() {
 	save("training-curves.png", figure, err)
 }
 
+// For a column of a dark page, whose own words are the title and the caption.
+func ExampleFigure_In() {
+	panels, err := figures.PanelsOf([]*runs.Run{exampleRun(0, 40), exampleRun(0.5, 40)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.TrainingCurves(made, panels[0], panels[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err = figure.In(figures.Style{Width: 8 * vg.Centimeter, NoTitle: true, NoCaption: true, Theme: figures.Dark})
+	save("column.png", figure, err)
+}
+
 // PanelsOf pairs the runs; OfRuns writes the caption.
 func ExamplePanelsOf() {
 	list := []*runs.Run{exampleRun(0, 500), exampleRun(0.5, 500)}

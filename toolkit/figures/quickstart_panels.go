@@ -67,7 +67,15 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	p.Y.Min, p.Y.Max = 0, max(min(high*1.05, selected*above), 1)
 	p.Draw(c)
 	area := p.DataCanvas(c)
+	q.drawSelected(c, p, area)
+	return area
+}
+
+// drawSelected draws a ring at each run's selected epoch, and beside the curves the errors in numbers, with the mean and
+// its spread where there are several runs.
+func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) {
 	toX, toY := p.Transforms(&area)
+	sides, errors := q.sides()
 	order := []int{0, 1} // from the lower error to the higher
 	if errors[1].Mean < errors[0].Mean {
 		order = []int{1, 0}
@@ -95,7 +103,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		if !q.single() { // the mean and its spread, beside the curves
 			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(errors[i].Mean)}
 			errorBar(c, at.X, toY(max(0, errors[i].Mean-errors[i].Deviation)), toY(errors[i].Mean+errors[i].Deviation), q.looks[i].color)
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: q.looks[i].color, Radius: 2.4, Shape: q.looks[i].glyph}, at)
+			c.DrawGlyphNoClip(q.looks[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}
 	}
@@ -105,7 +113,6 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		c.StrokeLines(leader, []vg.Point{starts[i], {X: edge - 5, Y: starts[i].Y}, {X: edge, Y: tags[n].y}})
 		c.FillText(tags[n].style, vg.Point{X: edge + 2, Y: tags[n].y}, tags[n].text)
 	}
-	return area
 }
 
 // drawLoss returns the area inside the axes.

@@ -67,40 +67,44 @@ func (t Table) Figure() (*Figure, error) {
 			return nil, fmt.Errorf("a row of the table %q has %d cells for %d columns", t.Title, len(row.Cells), len(t.Columns))
 		}
 	}
-	const height = 15
 	s := sheet{headline: t.Title, about: t.About, least: t.least()}
-	return s.sized(func(vg.Length) vg.Length { return height*vg.Length(len(t.Rows)+1) + 6 }, func(c draw.Canvas) {
-		widths, size := t.widths(c.Max.X - c.Min.X)
-		row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
-			x := c.Min.X + 4
-			for i, cell := range cells {
-				style := styleOf(i)
-				style.Font.Size, style.YAlign = size, draw.YCenter
-				prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
-				x += widths[i]
+	return s.sized(func(vg.Length) vg.Length { return tableRow*vg.Length(len(t.Rows)+1) + 6 }, t.draw), nil
+}
+
+const tableRow = 15 // points
+
+// draw draws the columns' names and the rows over the width of a canvas, from its top.
+func (t Table) draw(c draw.Canvas) {
+	widths, size := t.widths(c.Max.X - c.Min.X)
+	row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
+		x := c.Min.X + 4
+		for i, cell := range cells {
+			style := styleOf(i)
+			style.Font.Size, style.YAlign = size, draw.YCenter
+			prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
+			x += widths[i]
+		}
+	}
+	line := func(y, width vg.Length) {
+		c.StrokeLine2(draw.LineStyle{Color: grey, Width: width}, c.Min.X, y, c.Max.X, y)
+	}
+	y := c.Max.Y - 8
+	line(y+7, 0.9)
+	row(y, t.Columns, func(int) draw.TextStyle { return text(bold(smallSize), grey) })
+	line(y-8, 0.6)
+	for i, r := range t.Rows {
+		y -= tableRow
+		if r.Rule && i > 0 {
+			line(y+7, 0.4)
+		}
+		row(y, r.Cells, func(column int) draw.TextStyle {
+			if r.bold(column) {
+				return text(bold(textSize), ink)
 			}
-		}
-		line := func(y, width vg.Length) {
-			c.StrokeLine2(draw.LineStyle{Color: grey, Width: width}, c.Min.X, y, c.Max.X, y)
-		}
-		y := c.Max.Y - 8
-		line(y+7, 0.9)
-		row(y, t.Columns, func(int) draw.TextStyle { return text(bold(smallSize), grey) })
-		line(y-8, 0.6)
-		for i, r := range t.Rows {
-			y -= height
-			if r.Rule && i > 0 {
-				line(y+7, 0.4)
-			}
-			row(y, r.Cells, func(column int) draw.TextStyle {
-				if r.bold(column) {
-					return text(bold(textSize), ink)
-				}
-				return text(sans(textSize), ink)
-			})
-		}
-		line(y-8, 0.9)
-	}), nil
+			return text(sans(textSize), ink)
+		})
+	}
+	line(y-8, 0.9)
 }
 
 // least is the width at which the cells fit in 8 points, or a figure's own width if that is less.
