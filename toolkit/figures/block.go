@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 
 	"gonum.org/v1/plot/vg"
@@ -23,74 +22,103 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 	}
 	s := sheet{headline: "A residual block with its gate"}
 	p := survival[l-1]
-	return s.figure(188, func(c draw.Canvas) {
-		drawResidual(c, l)
-		foot := c.Min.Y
-		rich(c, text(sans(textSize), grey), vg.Point{X: margin, Y: foot + 56},
-			fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l, decimal(math.Round(p*1000)/1000)))
-		cases := []struct {
-			name, formula string
-			line          look
-		}{
-			{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p), fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), look{color: blue}},
-			{fmt.Sprintf("training, gate closed: %.1f %%", 100*(1-p)), fmt.Sprintf("H_{%d} = H_{%d}", l, l-1), look{color: grey, dashes: []vg.Length{2.5, 2}}},
-			{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, decimal(math.Round(p*1000)/1000), l, l-1, l-1), look{color: ink}},
+	cases := []blockCase{
+		{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p), fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), blue, nil},
+		{fmt.Sprintf("training, gate closed: %.1f %%", 100*(1-p)), fmt.Sprintf("H_{%d} = H_{%d}", l, l-1), grey, []vg.Length{2.5, 2}},
+		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
+	}
+	const each, gap = 46, 6
+	return s.sized(func(width vg.Length) vg.Length {
+		if width < narrow {
+			return 142 + vg.Length(len(cases))*(each+gap) - gap
 		}
-		width := (c.Max.X - c.Min.X + 10) / 3
+		return 142 + each
+	}, func(c draw.Canvas) {
+		drawResidual(c, l)
+		sentence := fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l, decimal(math.Round(p*1000)/1000))
+		rich(c, fit(text(sans(textSize), grey), sentence, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 132}, sentence)
 		for i, k := range cases {
-			left := c.Min.X + width*vg.Length(i)
-			box(c, left, foot, left+width-10, foot+46, nil, k.line.color, k.line.dashes)
-			c.FillText(fit(text(sans(smallSize), grey), k.name, width-26), vg.Point{X: left + 8, Y: foot + 30}, k.name)
-			rich(c, text(bold(smallSize), k.line.color), vg.Point{X: left + 8, Y: foot + 12}, k.formula)
+			at := vg.Length(i)
+			if c.Max.X-c.Min.X < narrow {
+				k.draw(draw.Crop(c, 0, 0, (vg.Length(len(cases))-1-at)*(each+gap), -142-at*(each+gap)))
+			} else {
+				width := (c.Max.X - c.Min.X + 10) / 3
+				k.draw(draw.Crop(c, width*at, width*(at+1)-10-(c.Max.X-c.Min.X), 0, -142))
+			}
 		}
 	}), nil
 }
 
+// blockCase is what a block computes in one case.
+type blockCase struct {
+	name, formula string
+	color         role
+	dashes        []vg.Length // of its frame
+}
+
+func (k blockCase) draw(c draw.Canvas) {
+	box(c, c.Min.X, c.Min.Y, c.Max.X, c.Max.Y, nil, k.color, k.dashes)
+	c.FillText(fit(text(sans(smallSize), grey), k.name, c.Max.X-c.Min.X-16), vg.Point{X: c.Min.X + 8, Y: c.Min.Y + 30}, k.name)
+	rich(c, text(bold(smallSize), k.color), vg.Point{X: c.Min.X + 8, Y: c.Min.Y + 12}, k.formula)
+}
+
+// residualLayout is where the parts of a block stand, from the wire's left end.
+type residualLayout struct {
+	ends           vg.Length   // room for H on both sides
+	fork           vg.Length   // where the identity leaves
+	boxes          []vg.Length // the middles of the boxes of f
+	names          [][]string  // what is written in them, line by line
+	half, height   vg.Length   // half a box's width and height
+	gate, gateHalf vg.Length
+	sum, reluHalf  vg.Length
+}
+
+// In a column there is no room for a box each.
+var (
+	wideResidual = residualLayout{ends: 36, fork: 16, boxes: []vg.Length{52, 112, 172, 232, 292},
+		names: [][]string{{"conv 3×3"}, {"batch norm"}, {"ReLU"}, {"conv 3×3"}, {"batch norm"}}, half: 26, height: 14, gate: 348, gateHalf: 15, sum: 388, reluHalf: 20}
+	narrowResidual = residualLayout{ends: 26, fork: 8, boxes: []vg.Length{64},
+		names: [][]string{{"conv 3×3, batch norm,", "ReLU,", "conv 3×3, batch norm"}}, half: 46, height: 18, gate: 135, gateHalf: 11, sum: 160, reluHalf: 16}
+)
+
 // drawResidual draws the block as a row of boxes on a wire, with the identity path above.
 func drawResidual(c draw.Canvas, l int) {
+	at := wideResidual
+	if c.Max.X-c.Min.X < narrow {
+		at = narrowResidual
+	}
 	wire := draw.LineStyle{Color: blue, Width: 1.8}
 	y, identity := c.Max.Y-74, c.Max.Y-24
-	left, right := c.Min.X+36, c.Max.X-36
+	left, right := c.Min.X+at.ends, c.Max.X-at.ends
 	c.StrokeLine2(wire, left, y, right-4, y)
 	arrow(c, vg.Point{X: right, Y: y})
-	rich(c, centered(text(bold(textSize+1), ink)), vg.Point{X: left - 20, Y: y}, fmt.Sprintf("H_{%d}", l-1))
-	rich(c, centered(text(bold(textSize+1), ink)), vg.Point{X: right + 18, Y: y}, fmt.Sprintf("H_{%d}", l))
+	rich(c, centered(text(bold(textSize+1), ink)), vg.Point{X: left - at.ends*0.55, Y: y}, fmt.Sprintf("H_{%d}", l-1))
+	rich(c, centered(text(bold(textSize+1), ink)), vg.Point{X: right + at.ends/2, Y: y}, fmt.Sprintf("H_{%d}", l))
 
-	names := []string{"conv 3×3", "batch norm", "ReLU", "conv 3×3", "batch norm"}
-	const half, pitch = 26, 60
-	first := left + 52
-	fork := left + 16
-	frame := draw.LineStyle{Color: grey, Width: 0.7, Dashes: []vg.Length{2, 2}}
-	c.StrokeLines(frame, []vg.Point{{X: first - half - 7, Y: y - 24}, {X: first + pitch*4 + half + 7, Y: y - 24},
-		{X: first + pitch*4 + half + 7, Y: y + 24}, {X: first - half - 7, Y: y + 24}, {X: first - half - 7, Y: y - 24}})
-	rich(c, centered(text(bold(textSize), grey)), vg.Point{X: first + pitch*2, Y: y - 33}, fmt.Sprintf("f_{%d}: two convolutions of 3×3", l))
-	for i, name := range names {
-		x := first + pitch*vg.Length(i)
-		box(c, x-half, y-14, x+half, y+14, blue, blue, nil)
-		c.FillText(centered(fit(text(bold(smallSize), pale), name, 2*half-4)), vg.Point{X: x, Y: y}, name)
+	first, last := left+at.boxes[0]-at.half-7, left+at.boxes[len(at.boxes)-1]+at.half+7
+	box(c, first, y-at.height-10, last, y+at.height+10, nil, grey, []vg.Length{2, 2})
+	rich(c, centered(text(bold(smallSize), grey)), vg.Point{X: (first + last) / 2, Y: y - at.height - 19}, fmt.Sprintf("f_{%d}: two convolutions", l))
+	for i, names := range at.names {
+		x := left + at.boxes[i]
+		box(c, x-at.half, y-at.height, x+at.half, y+at.height, blue, blue, nil)
+		for j, name := range names {
+			line := y + 10*(vg.Length(len(names)-1)/2-vg.Length(j))
+			c.FillText(centered(fit(text(bold(smallSize), pale), name, 2*at.half-4)), vg.Point{X: x, Y: line}, name)
+		}
 	}
 
 	// The gate is a switch in the wire: drawn open, as current flows when the block takes part.
-	gate := first + pitch*4 + half + 30
-	box(c, gate-15, y-12, gate+15, y+12, color.White, red, nil)
+	gate := left + at.gate
+	box(c, gate-at.gateHalf, y-12, gate+at.gateHalf, y+12, paper, red, nil)
 	rich(c, centered(text(bold(textSize+1), red)), vg.Point{X: gate, Y: y}, fmt.Sprintf("b_{%d}", l))
-	c.FillText(centered(text(sans(smallSize), red)), vg.Point{X: gate, Y: y - 33}, "gate: 1 or 0")
-	sum := gate + 40
+	c.FillText(centered(text(sans(smallSize), red)), vg.Point{X: gate + at.gateHalf/2, Y: y - at.height - 19}, "gate: 1 or 0")
 
-	bend := vg.Length(9)
-	var path vg.Path
-	path.Move(vg.Point{X: fork, Y: y})
-	path.Line(vg.Point{X: fork, Y: identity - bend})
-	path.Arc(vg.Point{X: fork + bend, Y: identity - bend}, bend, math.Pi, -math.Pi/2)
-	path.Line(vg.Point{X: sum - bend, Y: identity})
-	path.Arc(vg.Point{X: sum - bend, Y: identity - bend}, bend, math.Pi/2, -math.Pi/2)
-	path.Line(vg.Point{X: sum, Y: y})
-	c.SetLineStyle(wire)
-	c.Stroke(path)
+	fork, sum := left+at.fork, left+at.sum
+	bridge(c, wire, vg.Point{X: fork, Y: y}, sum, identity, 9)
 	c.FillText(centered(text(sans(textSize), blue)), vg.Point{X: (fork + sum) / 2, Y: identity + 9}, "identity")
 	plus(c, vg.Point{X: sum, Y: y})
 
 	relu := (sum + right) / 2
-	box(c, relu-20, y-14, relu+20, y+14, blue, blue, nil)
+	box(c, relu-at.reluHalf, y-14, relu+at.reluHalf, y+14, blue, blue, nil)
 	c.FillText(centered(text(bold(smallSize), pale)), vg.Point{X: relu, Y: y}, "ReLU")
 }

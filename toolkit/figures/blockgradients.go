@@ -31,26 +31,45 @@ func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
 	if low > high {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
+	looks := [2]look{constantLook, stochasticLook}
+	for _, panel := range panels {
+		for i, points := range panel.curves() {
+			looks[i] = looks[i].of(logarithms(points))
+		}
+	}
 	const each = 1.9 * vg.Inch
-	s := sheet{headline: "Gradient magnitude by block", looks: []look{constantLook, stochasticLook}, about: about}
-	return s.figure(each*vg.Length(len(panels)), func(c draw.Canvas) {
+	s := sheet{headline: "Gradient magnitude by block", looks: looks[:], about: about}
+	return s.sized(func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }, func(c draw.Canvas) {
+		height := (c.Max.Y - c.Min.Y) / vg.Length(len(panels))
 		for i, panel := range panels {
-			top := each * vg.Length(i)
-			part := title(draw.Crop(c, 0, 0, c.Max.Y-c.Min.Y-top-each+6, -top), panel.Title)
-			p := newPlot()
-			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
-			p.Y.Min, p.Y.Max = low/1.3, high*1.3
-			p.Y.Label.Text = "mean |gradient|"
-			p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
-			for j, magnitudes := range [][]float64{panel.Constant, panel.Stochastic} {
-				var points plotter.XYs
-				for l, magnitude := range magnitudes {
-					points = append(points, plotter.XY{X: float64(l + 1), Y: magnitude})
-				}
-				addCurve(p, []look{constantLook, stochasticLook}[j], positive(points))
-			}
-			p.X.Min, p.X.Max = 0.5, float64(max(len(panel.Constant), len(panel.Stochastic)))+0.5
-			p.Draw(part)
+			at, left := vg.Length(i), vg.Length(len(panels)-1-i)
+			panel.draw(draw.Crop(c, 0, 0, left*height+6, -at*height), looks, low, high)
 		}
 	}), nil
+}
+
+// curves are the magnitudes of constant and of stochastic depth by block, those that a logarithmic axis can show.
+func (b BlockGradients) curves() (curves [2]plotter.XYs) {
+	for i, magnitudes := range [][]float64{b.Constant, b.Stochastic} {
+		for l, magnitude := range magnitudes {
+			curves[i] = append(curves[i], plotter.XY{X: float64(l + 1), Y: magnitude})
+		}
+		curves[i] = positive(curves[i])
+	}
+	return curves
+}
+
+// draw draws a panel on an axis from low to high.
+func (b BlockGradients) draw(c draw.Canvas, looks [2]look, low, high float64) {
+	c = title(c, b.Title)
+	p := newPlot()
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	p.Y.Min, p.Y.Max = low/1.3, high*1.3
+	p.Y.Label.Text = "mean |gradient|"
+	p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+	for i, points := range b.curves() {
+		addCurve(p, looks[i], points)
+	}
+	p.X.Min, p.X.Max = 0.5, float64(max(len(b.Constant), len(b.Stochastic)))+0.5
+	p.Draw(c)
 }

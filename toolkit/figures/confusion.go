@@ -28,45 +28,58 @@ func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
 		return nil, fmt.Errorf("there are no images in the confusion matrix")
 	}
 	s := sheet{headline: fmt.Sprintf("%d of %d images are taken for what they are", right, all), about: about}
-	n := vg.Length(len(classes))
-	label := text(sans(smallSize), ink)
-	var names vg.Length
-	for _, class := range classes {
-		names = max(names, label.Width(class))
-	}
-	names += 8
-	return s.figure(20*n+names+24, func(c draw.Canvas) {
-		c = title(c, "Images of each class (rows) by what they are taken for (columns)")
-		width := min((c.Max.X-c.Min.X-names)/n, 44)
-		const height = 20
-		left, head := c.Min.X+names, c.Max.Y
-		for i, row := range counts {
-			sum := 0
-			for _, n := range row {
-				sum += n
-			}
-			y := head - height*(vg.Length(i)+0.5)
-			side := label
-			side.XAlign, side.YAlign = draw.XRight, draw.YCenter
-			c.FillText(side, vg.Point{X: left - 6, Y: y}, classes[i])
-			for j, n := range row {
-				x := left + width*(vg.Length(j)+0.5)
-				fill := ramp(math.Sqrt(float64(n) / float64(max(sum, 1))))
-				box(c, x-width/2+0.6, y-height/2+0.6, x+width/2-0.6, y+height/2-0.6, fill, nil, nil)
-				if n == 0 {
-					continue
-				}
-				style := centered(text(sans(smallSize), readable(fill)))
-				if i == j {
-					style.Font = bold(smallSize)
-				}
-				c.FillText(fit(style, fmt.Sprint(n), width-3), vg.Point{X: x, Y: y}, fmt.Sprint(n))
-			}
-		}
-		for j, class := range classes {
-			turned := label
-			turned.Rotation, turned.XAlign, turned.YAlign = math.Pi/2, draw.XRight, draw.YCenter
-			c.FillText(turned, vg.Point{X: left + width*(vg.Length(j)+0.5), Y: head - height*n - 6}, class)
-		}
+	m := matrix{classes, counts}
+	return s.sized(func(vg.Length) vg.Length { return matrixRow*vg.Length(len(classes)) + m.names() + 24 }, func(c draw.Canvas) {
+		m.draw(title(c, "Images of each class (rows) by what they are taken for (columns)"))
 	}), nil
+}
+
+// matrix is a confusion matrix as a table of shades.
+type matrix struct {
+	classes []string
+	counts  [][]int
+}
+
+const matrixRow = 20 // points
+
+// names is the room that the longest name needs.
+func (m matrix) names() vg.Length {
+	var longest vg.Length
+	for _, class := range m.classes {
+		longest = max(longest, text(sans(smallSize), ink).Width(class))
+	}
+	return longest + 8
+}
+
+// draw draws the table into a canvas, the names of the classes at its left and below it.
+func (m matrix) draw(c draw.Canvas) {
+	left, head := c.Min.X+m.names(), c.Max.Y
+	width := min((c.Max.X-left)/vg.Length(len(m.classes)), 44)
+	side, below := text(sans(smallSize), ink), text(sans(smallSize), ink)
+	side.XAlign, side.YAlign = draw.XRight, draw.YCenter
+	below.Rotation, below.XAlign, below.YAlign = math.Pi/2, draw.XRight, draw.YCenter
+	for i, row := range m.counts {
+		y := head - matrixRow*(vg.Length(i)+0.5)
+		x := left + width*(vg.Length(i)+0.5)
+		c.FillText(side, vg.Point{X: left - 6, Y: y}, m.classes[i])
+		c.FillText(below, vg.Point{X: x, Y: head - matrixRow*vg.Length(len(m.classes)) - 6}, m.classes[i])
+		sum := 0
+		for _, n := range row {
+			sum += n
+		}
+		for j, n := range row {
+			middle := vg.Point{X: left + width*(vg.Length(j)+0.5), Y: y}
+			fill := shade(math.Sqrt(float64(n) / float64(max(sum, 1))))
+			r := around(middle, vg.Point{X: width/2 - 0.6, Y: matrixRow/2 - 0.6})
+			box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, fill, nil, nil)
+			if n == 0 {
+				continue
+			}
+			style := centered(text(sans(smallSize), onShade(fill)))
+			if i == j {
+				style.Font = bold(smallSize)
+			}
+			c.FillText(fit(style, fmt.Sprint(n), width-3), middle, fmt.Sprint(n))
+		}
+	}
 }

@@ -2,10 +2,11 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"sort"
 
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -68,42 +69,74 @@ func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
 	if high == 0 {
 		return nil, fmt.Errorf("there is no test error to draw")
 	}
-	s := sheet{headline: "Test error by depth", looks: []look{constantLook, stochasticLook}, about: about}
+	looks := []look{constantLook.as(aBar), stochasticLook.as(aBar)}
+	s := sheet{headline: "Test error by depth", looks: looks, about: about}
 	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.Y.Min, p.Y.Max = 0, high*1.15
-		p.X.Min, p.X.Max = 0, 1
+		p.X.Min, p.X.Max = -0.5, float64(len(bars))-0.5
 		p.X.Tick.Marker, p.X.Tick.Length = noTicks{}, 0
 		frame := draw.Crop(c, 0, 0, 16, 0)
-		p.Draw(frame)
 		area := p.DataCanvas(frame)
-		_, toY := p.Transforms(&area)
-		width := (area.Max.X - area.Min.X) / vg.Length(len(bars))
-		half := min(width*0.17, 34)
+		width := min((area.Max.X-area.Min.X)/vg.Length(len(bars))*0.34, 68)
+		for i, l := range looks {
+			kind := depthBars{depths: bars, kind: i, look: l, width: width}
+			kind.addTo(p)
+			p.Add(kind)
+		}
+		p.Draw(frame)
+		toX, _ := p.Transforms(&area)
 		for i, bar := range bars {
-			middle := area.Min.X + width*(vg.Length(i)+0.5)
-			for j, e := range []Estimate{bar.Constant, bar.Stochastic} {
-				x := middle + vg.Length(2*j-1)*(half+2)
-				l := []look{constantLook, stochasticLook}[j]
-				style := text(bold(textSize), l.color)
-				if math.IsNaN(e.Mean) {
-					c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: area.Min.Y + 7}, "no run")
-					continue
-				}
-				top := toY(e.Mean)
-				box(c, x-half, area.Min.Y, x+half, top, l.color, nil, nil)
-				errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
-				label := fmt.Sprintf("%.2f %%", e.Mean)
-				c.FillText(centered(fit(style, label, 2*half+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8}, label)
-				if i > 0 {
-					before := []Estimate{bars[i-1].Constant, bars[i-1].Stochastic}[j]
-					change(c, vg.Point{X: x, Y: top - 12}, e.Mean-before.Mean)
-				}
-			}
-			c.FillText(centered(text(sans(textSize), ink)), vg.Point{X: middle, Y: area.Min.Y - 10}, fmt.Sprintf("%d layers", bar.Layers))
+			c.FillText(centered(text(sans(textSize), ink)), vg.Point{X: toX(float64(i)), Y: area.Min.Y - 10}, fmt.Sprintf("%d layers", bar.Layers))
 		}
 	}), nil
+}
+
+// depthBars is a plotter of what is written at the bars of one kind, constant (0) or stochastic (1), which are gonum's.
+type depthBars struct {
+	depths []DepthBar
+	kind   int
+	look   look
+	width  vg.Length // of a bar
+}
+
+// of is the error of the i-th depth.
+func (d depthBars) of(i int) Estimate {
+	return []Estimate{d.depths[i].Constant, d.depths[i].Stochastic}[d.kind]
+}
+
+// shift is from the middle of a depth to its bar's.
+func (d depthBars) shift() vg.Length { return vg.Length(2*d.kind-1) * (d.width/2 + 2) }
+
+// addTo adds the bars; a depth without a network has none.
+func (d depthBars) addTo(p *plot.Plot) {
+	heights := make(plotter.Values, len(d.depths))
+	for i := range heights {
+		if e := d.of(i); !math.IsNaN(e.Mean) {
+			heights[i] = e.Mean
+		}
+	}
+	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.look.color, Offset: d.shift()})
+}
+
+// Plot writes each error above its bar, with its spread, and the change from the depth before into the bar's head.
+// The spreads are no gonum YErrorBars, which stand at places of the axis: the bars are beside these, at a distance in points.
+func (d depthBars) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	for i := range d.depths {
+		x, e := toX(float64(i))+d.shift(), d.of(i)
+		if math.IsNaN(e.Mean) {
+			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: c.Min.Y + 7}, "no run")
+			continue
+		}
+		errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
+		label := fmt.Sprintf("%.2f %%", e.Mean)
+		c.FillText(centered(fit(text(bold(textSize), d.look.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8}, label)
+		if i > 0 && toY(e.Mean)-c.Min.Y > 20 {
+			change(c, vg.Point{X: x, Y: toY(e.Mean) - 12}, e.Mean-d.of(i-1).Mean)
+		}
+	}
 }
 
 // change writes by how much an error has changed from the depth before, with an arrow, into the head of a bar.
@@ -115,16 +148,5 @@ func change(c draw.Canvas, at vg.Point, by float64) {
 	if by < 0 {
 		arrow = "↓"
 	}
-	c.FillText(centered(text(bold(smallSize), color.White)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(by)))
-}
-
-// errorBar is a spread from low to high; none where they are equal.
-func errorBar(c draw.Canvas, x, low, high vg.Length, line color.Color) {
-	if high <= low {
-		return
-	}
-	style := draw.LineStyle{Color: line, Width: 0.9}
-	c.StrokeLine2(style, x, low, x, high)
-	c.StrokeLine2(style, x-3, low, x+3, low)
-	c.StrokeLine2(style, x-3, high, x+3, high)
+	c.FillText(centered(text(bold(smallSize), onFill)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(by)))
 }

@@ -1,25 +1,23 @@
 // Package figures draws the project's figures, one exported function each: it takes runs or numbers and returns a
 // Figure, which Save writes as PNG (300 dpi), SVG or PDF. The same data give the same bytes.
 //
-// All figures share one theme (theme.go): constant depth is red, stochastic depth is blue, as in the paper, and they
-// differ in marker and line style too, so that no reader depends on the colours.
+// All figures share one look (theme.go): constant depth is red, stochastic depth is blue, as in the paper, and they
+// differ in marker or line style too, so that no reader depends on the colours. In draws a figure in another style: at
+// the width of a column, without its title, or in a dark theme.
 package figures
 
 import (
 	"bytes"
 	"fmt"
 	"image"
-	"image/color"
-	"io"
+	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"stochdepth/toolkit/runs"
@@ -27,17 +25,6 @@ import (
 
 // DPI is the resolution of the PNGs.
 const DPI = 300
-
-// Figure is a drawing of a fixed size. Figures are 8 inches wide, made to be read at 800 pixels.
-type Figure struct {
-	Width, Height vg.Length
-	draw          func(c draw.Canvas)
-}
-
-const figureWidth = 8 * vg.Inch
-
-// Draw draws the figure on a canvas of its size.
-func (f *Figure) Draw(c draw.Canvas) { f.draw(c) }
 
 // Save writes the figure to path, whole or not at all, in the format that its extension names: .png, .svg or .pdf.
 // Missing folders are made.
@@ -57,43 +44,38 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 	if format == "png" {
 		return f.PNG(DPI)
 	}
-	var canvas vg.CanvasSizer
+	var canvas vg.CanvasWriterTo
 	switch format {
 	case "svg":
 		canvas = vgsvg.New(f.Width, f.Height)
 	case "pdf":
-		canvas = vgpdf.New(f.Width, f.Height)
+		canvas = newPDF(f.Width, f.Height)
 	default:
 		return nil, fmt.Errorf("unknown format %q: use png, svg or pdf", format)
 	}
+	f.Draw(draw.New(canvas))
 	var buffer bytes.Buffer
-	if format == "pdf" {
-		f.draw(draw.New(outlined{canvas}))
-	} else {
-		f.draw(draw.New(canvas))
-	}
-	if _, err := canvas.(io.WriterTo).WriteTo(&buffer); err != nil {
+	if _, err := canvas.WriteTo(&buffer); err != nil {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
-	switch format {
-	case "svg": // readers without the font get one of the same widths
+	if format == "svg" { // readers without the font get one of the same widths
 		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
-	case "pdf":
-		return pdfDates.ReplaceAll(buffer.Bytes(), []byte("(D:20160330000000)")), nil
 	}
 	return buffer.Bytes(), nil
 }
 
 // PNG returns the figure as a PNG of so many dots per inch: fewer than DPI for a screen.
 func (f *Figure) PNG(dpi int) ([]byte, error) {
-	canvas := vgimg.NewWith(vgimg.UseWH(f.Width, f.Height), vgimg.UseDPI(dpi), vgimg.UseBackgroundColor(color.White))
+	// The layout is drawn with fewer dots instead of scaled, which keeps letters sharp.
+	dots := int(math.Round(float64(dpi) * f.scale))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots), vgimg.UseBackgroundColor(paper.in(f.style.Theme)))
 	f.draw(draw.New(canvas))
 	var buffer bytes.Buffer
 	if err := writePNG(&buffer, canvas.Image().(*image.RGBA)); err != nil {
 		return nil, fmt.Errorf("cannot make a PNG of the figure: %w", err)
 	}
-	return buffer.Bytes(), nil
+	if f.style.Width == 0 {
+		return buffer.Bytes(), nil
+	}
+	return withDPI(buffer.Bytes(), dpi), nil
 }
-
-// pdfDates are the times of drawing, which would make every PDF different; the paper's date has the same length.
-var pdfDates = regexp.MustCompile(`\(D:\d{14}\)`)

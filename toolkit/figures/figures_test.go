@@ -116,7 +116,19 @@ func cases(t *testing.T) map[string]*figures.Figure {
 
 // The figures are recorded instead of drawn, and the box of each text is held against all others and the edges.
 func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
+	styles := map[string]figures.Style{"": {}, " in a column": {Width: 8 * vg.Centimeter}, " without title": {Width: 12 * vg.Centimeter, NoTitle: true, NoCaption: true}}
+	all := map[string]*figures.Figure{}
 	for name, figure := range cases(t) {
+		for word, style := range styles {
+			styled, err := figure.In(style)
+			if err != nil { // a table of many columns
+				require.ErrorContains(t, err, "cannot be read at a width of")
+				continue
+			}
+			all[name+word] = styled
+		}
+	}
+	for name, figure := range all {
 		t.Run(name, func(t *testing.T) {
 			type placed struct {
 				text string
@@ -125,9 +137,11 @@ func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
 			var texts []placed
 			var canvas recorder.Canvas
 			figure.Draw(draw.NewCanvas(&canvas, figure.Width, figure.Height))
-			rotated := false
+			rotated, scale := false, vg.Length(1)
 			for _, action := range canvas.Actions {
 				switch a := action.(type) {
+				case *recorder.Scale:
+					scale = vg.Length(a.X)
 				case *recorder.Rotate:
 					rotated = true
 				case *recorder.Pop:
@@ -139,7 +153,7 @@ func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
 					face := font.DefaultCache.Lookup(a.Font, a.Size)
 					// Capitals and digits reach about 0.7 of the size above the baseline.
 					box := vg.Rectangle{Min: a.Point, Max: vg.Point{X: a.Point.X + face.Width(a.String), Y: a.Point.Y + a.Size*0.7}}
-					require.True(t, box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X <= figure.Width && box.Max.Y <= figure.Height,
+					require.True(t, box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X*scale <= figure.Width+0.01 && box.Max.Y*scale <= figure.Height,
 						"%q leaves the figure", a.String)
 					for _, other := range texts {
 						apart := box.Max.X <= other.box.Min.X || other.box.Max.X <= box.Min.X || box.Max.Y <= other.box.Min.Y || other.box.Max.Y <= box.Min.Y

@@ -93,10 +93,12 @@ func GapByEpochs(about About, gaps ...Gap) (*Figure, error) {
 	}
 	s := sheet{headline: gapHeadline(gaps), looks: []look{constantLook, stochasticLook},
 		about: about.With("Left: mean of the differences over seeds, bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error, bars: ± standard deviation.")}
-	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
-		middle := (c.Max.X - c.Min.X) / 2
-		drawGaps(title(draw.Crop(c, 0, -middle-10, 0, 0), "Stochastic minus constant depth (points)"), gaps)
-		drawGapErrors(title(draw.Crop(c, middle+10, 0, 0, 0), "Test error (%)"), gaps)
+	return s.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
+		if i == 0 {
+			drawGaps(title(c, "Stochastic minus constant depth (points)"), gaps)
+		} else {
+			drawGapErrors(title(c, "Test error (%)"), gaps)
+		}
 	}), nil
 }
 
@@ -165,73 +167,97 @@ func setLengths(p *plot.Plot, gaps []Gap) {
 	p.X.Min, p.X.Max = float64(gaps[0].Epochs)/1.4, float64(gaps[len(gaps)-1].Epochs)*1.4
 }
 
+// drawGaps draws the differences, over two halves that say which side is better.
 func drawGaps(c draw.Canvas, gaps []Gap) {
 	p := newPlot()
 	setLengths(p, gaps)
 	low, high := 0.0, 0.0
 	var points plotter.XYs
-	errors := make([]float64, len(gaps))
-	for i, g := range gaps {
-		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
-		if !math.IsNaN(g.StandardError) {
-			errors[i] = g.StandardError
+	var spreads bars
+	for _, g := range gaps {
+		e := g.StandardError
+		if math.IsNaN(e) {
+			e = 0
 		}
-		low, high = min(low, g.Difference-errors[i]), max(high, g.Difference+errors[i])
+		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
+		spreads.add(float64(g.Epochs), g.Difference, e, e)
+		low, high = min(low, g.Difference-e), max(high, g.Difference+e)
 	}
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
 	p.Y.Min, p.Y.Max = low-room, high+room
-	area := p.DataCanvas(c)
-	_, toY := p.Transforms(&area)
-	box(c, area.Min.X, toY(0), area.Max.X, area.Max.Y, blush, nil, nil)
-	box(c, area.Min.X, area.Min.Y, area.Max.X, toY(0), pale, nil, nil)
-	black := look{"difference", ink, draw.CircleGlyph{}, nil}
-	addCurve(p, black, points)
+	p.Add(halves{}, newGrid(), sides{}) // the halves cover the grid of the plot
+	addCurve(p, look{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
+	addErrorBars(p, ink, spreads)
+	p.Add(gapLabels(gaps))
 	p.Draw(c)
-	toX, toY := p.Transforms(&area)
-	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, area.Min.X, toY(0), area.Max.X, toY(0))
+}
+
+// halves is a plotter of the grounds above and below zero.
+type halves struct{}
+
+// Plot draws the grounds: it implements plot.Plotter.
+func (halves) Plot(c draw.Canvas, p *plot.Plot) {
+	_, toY := p.Transforms(&c)
+	box(c, c.Min.X, toY(0), c.Max.X, c.Max.Y, blush, nil, nil)
+	box(c, c.Min.X, c.Min.Y, c.Max.X, toY(0), pale, nil, nil)
+}
+
+// sides is a plotter of the line at zero, and of the names of what is better above and below it.
+type sides struct{}
+
+// Plot draws the line and the names: it implements plot.Plotter.
+func (sides) Plot(c draw.Canvas, p *plot.Plot) {
+	_, toY := p.Transforms(&c)
+	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, c.Min.X, toY(0), c.Max.X, toY(0))
 	side := func(y vg.Length, look look, words string) {
 		sty := text(bold(smallSize), look.color)
 		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter
-		c.FillText(fit(sty, words, area.Max.X-area.Min.X-8), vg.Point{X: area.Max.X - 4, Y: y}, words)
+		c.FillText(fit(sty, words, c.Max.X-c.Min.X-8), vg.Point{X: c.Max.X - 4, Y: y}, words)
 	}
-	side(area.Max.Y-7, constantLook, "above zero: constant depth is better")
-	side(area.Min.Y+7, stochasticLook, "below zero: stochastic depth is better")
-	digits := digitsOf(gaps[0].ConstantRuns[0].Recipe)
-	for i, g := range gaps {
-		x := toX(float64(g.Epochs))
-		errorBar(c, x, toY(g.Difference-errors[i]), toY(g.Difference+errors[i]), ink)
-		label := centered(fit(text(bold(smallSize), ink), "−10.00", (area.Max.X-area.Min.X)/vg.Length(len(gaps))-2))
-		y := toY(g.Difference+errors[i]) + 8
-		if g.Difference < 0 {
-			y = toY(g.Difference-errors[i]) - 8
+	side(c.Max.Y-7, constantLook, "above zero: constant depth is better")
+	side(c.Min.Y+7, stochasticLook, "below zero: stochastic depth is better")
+}
+
+// gapLabels is a plotter of the differences in numbers, on the far side of zero.
+type gapLabels []Gap
+
+// Plot writes the numbers: it implements plot.Plotter.
+func (g gapLabels) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	label := centered(fit(text(bold(smallSize), ink), "−10.00", (c.Max.X-c.Min.X)/vg.Length(len(g))-2))
+	for _, gap := range g {
+		e := gap.StandardError
+		if math.IsNaN(e) {
+			e = 0
 		}
-		c.FillText(label, vg.Point{X: x, Y: y}, signed(g.Difference, digits))
+		y := toY(gap.Difference+e) + 8
+		if gap.Difference < 0 {
+			y = toY(gap.Difference-e) - 8
+		}
+		c.FillText(label, vg.Point{X: toX(float64(gap.Epochs)), Y: y}, signed(gap.Difference, digitsOf(gap.ConstantRuns[0].Recipe)))
 	}
 }
 
+// drawGapErrors draws the errors of both kinds.
 func drawGapErrors(c draw.Canvas, gaps []Gap) {
 	p := newPlot()
 	setLengths(p, gaps)
 	high := 0.0
 	var curves [2]plotter.XYs
+	var spreads [2]bars
 	for _, g := range gaps {
 		for i, e := range []Estimate{g.Constant, g.Stochastic} {
-			curves[i] = append(curves[i], plotter.XY{X: float64(g.Epochs), Y: e.Mean})
+			epochs := float64(g.Epochs)
+			curves[i] = append(curves[i], plotter.XY{X: epochs, Y: e.Mean})
+			aside := 1 + 0.02*float64(2*i-1) // side by side where they overlap
+			spreads[i].add(epochs*aside, e.Mean, min(e.Mean, e.Deviation), e.Deviation)
 			high = max(high, e.Mean+e.Deviation)
 		}
 	}
 	p.Y.Min, p.Y.Max = 0, max(high*1.05, 1)
-	looks := []look{constantLook, stochasticLook}
-	for i, l := range looks {
+	for i, l := range []look{constantLook, stochasticLook} {
 		addCurve(p, l, curves[i])
+		addErrorBars(p, l.color, spreads[i])
 	}
 	p.Draw(c)
-	area := p.DataCanvas(c)
-	toX, toY := p.Transforms(&area)
-	for _, g := range gaps {
-		for i, e := range []Estimate{g.Constant, g.Stochastic} {
-			x := toX(float64(g.Epochs)) + 2*vg.Length(2*i-1) // side by side where they overlap
-			errorBar(c, x, toY(max(0, e.Mean-e.Deviation)), toY(e.Mean+e.Deviation), looks[i].color)
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -32,13 +33,15 @@ func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (
 	if low > high {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
-	var looks []look
-	for i, points := range []plotter.XYs{constant, stochastic} {
+	curves, looks := []plotter.XYs{constant, stochastic}, []look{constantLook, stochasticLook}
+	var shown []look
+	for i, points := range curves {
+		looks[i] = looks[i].of(points)
 		if len(points) > 0 {
-			looks = append(looks, []look{constantLook, stochasticLook}[i])
+			shown = append(shown, looks[i])
 		}
 	}
-	s := sheet{headline: "Gradient magnitude in the first block", looks: looks, about: about}
+	s := sheet{headline: "Gradient magnitude in the first block", looks: shown, about: about}
 	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		power := math.Floor(math.Log10(max(high, 1e-30)))
 		scale := math.Pow(10, power)
@@ -47,25 +50,32 @@ func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (
 		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0, 1
 		p.Y.Min, p.Y.Max = 0, high/scale*1.2
-		for i, points := range []plotter.XYs{constant, stochastic} {
+		for i, points := range curves {
 			scaled := make(plotter.XYs, len(points))
 			for j, xy := range points {
 				scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
 				p.X.Max = max(p.X.Max, xy.X)
 			}
-			addCurve(p, []look{constantLook, stochasticLook}[i], scaled)
+			addCurve(p, looks[i], scaled)
 		}
+		p.Add(rateDrops(drops))
 		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, _ := p.Transforms(&area)
-		for _, drop := range drops {
-			if drop > p.X.Min && drop < p.X.Max {
-				x := toX(drop)
-				c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.8, Dashes: []vg.Length{3, 3}}, x, area.Min.Y, x, area.Max.Y)
-				halo(c, text(sans(smallSize), ink), vg.Point{X: x, Y: area.Max.Y - 6}, "rate ÷ 10")
-			}
-		}
 	}), nil
+}
+
+// rateDrops is a plotter of the epochs after which the learning rate was divided by 10: a dashed line each.
+type rateDrops []float64
+
+// Plot draws the lines: it implements plot.Plotter.
+func (r rateDrops) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	for _, drop := range r {
+		if drop > p.X.Min && drop < p.X.Max {
+			x := toX(drop)
+			c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.8, Dashes: []vg.Length{3, 3}}, x, c.Min.Y, x, c.Max.Y)
+			halo(c, text(sans(smallSize), ink), vg.Point{X: x, Y: c.Max.Y - 6}, "rate ÷ 10")
+		}
+	}
 }
 
 // powerTitle is title with a power of ten and a closing bracket at its end.

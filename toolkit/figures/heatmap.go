@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
 
@@ -90,37 +89,23 @@ func HeatMap(about About, g Grid) (*Figure, error) {
 	if several {
 		name = "Test error (%), mean ± standard deviation over seeds"
 	}
-	return s.figure(min(60+rows*30, 4*vg.Inch), func(c draw.Canvas) {
+	return s.sized(func(vg.Length) vg.Length { return min(60+rows*30, 4*vg.Inch) }, func(c draw.Canvas) {
 		c = title(c, name)
-		area := draw.Crop(c, 52, -86, 32, 0)
+		left, right := vg.Length(52), vg.Length(86)
+		if c.Max.X-c.Min.X < narrow {
+			left, right = 40, 66
+		}
+		area := draw.Crop(c, left, -right, 32, 0)
 		width := min((area.Max.X-area.Min.X)/vg.Length(len(g.Layers)), 110)
 		area.Max.X = area.Min.X + width*vg.Length(len(g.Layers))
 		height := (area.Max.Y - area.Min.Y) / rows
-		shade := func(v float64) float64 { return (v - low) / max(high-low, 1e-9) }
 		label := centered(text(sans(smallSize), grey))
 		for i, survival := range g.Survival {
 			y := area.Max.Y - height*(vg.Length(i)+0.5)
 			c.FillText(label, vg.Point{X: area.Min.X - 16, Y: y}, fmt.Sprintf("%.1f", survival))
-			for j, e := range g.Errors[i] {
-				x := area.Min.X + width*(vg.Length(j)+0.5)
-				left, right, foot, head := x-width/2+0.7, x+width/2-0.7, y-height/2+0.7, y+height/2-0.7
-				if math.IsNaN(e.Mean) {
-					box(c, left, foot, right, head, nil, thin, []vg.Length{2, 2})
-					c.FillText(label, vg.Point{X: x, Y: y}, "no run")
-					continue
-				}
-				fill := ramp(shade(e.Mean))
-				box(c, left, foot, right, head, fill, nil, nil)
-				style := text(sans(textSize), readable(fill))
-				if g.best(i, j) {
-					style.Font = bold(textSize)
-					c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.4}, []vg.Point{{X: left, Y: foot}, {X: right, Y: foot}, {X: right, Y: head}, {X: left, Y: head}, {X: left, Y: foot - 0.7}})
-				}
-				value := fmt.Sprintf("%.2f", e.Mean)
-				if e.N > 1 {
-					value += fmt.Sprintf(" ± %.2f", e.Deviation)
-				}
-				c.FillText(centered(fit(style, value, width-6)), vg.Point{X: x, Y: y}, value)
+			for j := range g.Layers {
+				middle := vg.Point{X: area.Min.X + width*(vg.Length(j)+0.5), Y: y}
+				g.drawCell(c, i, j, around(middle, vg.Point{X: width/2 - 0.7, Y: height/2 - 0.7}), low, high)
 			}
 		}
 		for j, layers := range g.Layers {
@@ -130,8 +115,39 @@ func HeatMap(about About, g Grid) (*Figure, error) {
 		axis := label
 		axis.Rotation = math.Pi / 2
 		c.FillText(axis, vg.Point{X: c.Min.X + 8, Y: (area.Min.Y + area.Max.Y) / 2}, "survival probability")
-		colorBar(draw.Crop(c, area.Max.X+24-c.Min.X, area.Max.X+46-c.Max.X, 32, 0), low, high)
+		colorBar(draw.Crop(c, area.Max.X+14-c.Min.X, area.Max.X+34-c.Max.X, 32, 0), low, high)
 	}), nil
+}
+
+// drawCell draws a cell in a rectangle: its shade, its number, and a frame around the best of its depth.
+func (g Grid) drawCell(c draw.Canvas, i, j int, r vg.Rectangle, low, high float64) {
+	e := g.Errors[i][j]
+	middle := vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2}
+	width, height := r.Size().X, r.Size().Y
+	if math.IsNaN(e.Mean) {
+		box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, nil, thin, []vg.Length{2, 2})
+		style := centered(text(sans(smallSize), grey))
+		c.FillText(fit(style, "no run", width-3), middle, "no run")
+		return
+	}
+	fill := shade((e.Mean - low) / max(high-low, 1e-9))
+	box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, fill, nil, nil)
+	style := centered(text(sans(textSize), onShade(fill)))
+	if g.best(i, j) {
+		style.Font = bold(textSize)
+		c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.4}, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, {X: r.Min.X, Y: r.Min.Y - 0.7}})
+	}
+	value, spread := fmt.Sprintf("%.2f", e.Mean), fmt.Sprintf(" ± %.2f", e.Deviation)
+	switch {
+	case e.N <= 1:
+		c.FillText(fit(style, value, width-4), middle, value)
+	case style.Width(value+spread) <= 1.3*width || height < 22:
+		c.FillText(fit(style, value+spread, width-4), middle, value+spread)
+	default: // in two lines
+		c.FillText(fit(style, value, width-3), vg.Point{X: middle.X, Y: middle.Y + 5}, value)
+		style.Font.Size = smallSize
+		c.FillText(fit(style, spread[1:], width-3), vg.Point{X: middle.X, Y: middle.Y - 5}, spread[1:])
+	}
 }
 
 // best reports whether a cell is the lowest of its column, which has others.
@@ -148,13 +164,14 @@ func (g Grid) best(i, j int) bool {
 	return others > 1
 }
 
-// colorBar draws the scale of colours over the whole canvas, with its ticks at the right.
+// colorBar draws the scale of colours over the whole canvas, with its ticks at the right. gonum's plotter.ColorBar paints
+// a bitmap, which has no theme and is blurred where a vector format is enlarged.
 func colorBar(c draw.Canvas, low, high float64) {
 	const steps = 128
 	height := (c.Max.Y - c.Min.Y) / steps
 	for i := range steps {
 		foot := c.Min.Y + height*vg.Length(i)
-		box(c, c.Min.X, foot, c.Max.X, min(foot+2*height, c.Max.Y), ramp((float64(i)+0.5)/steps), nil, nil)
+		box(c, c.Min.X, foot, c.Max.X, min(foot+2*height, c.Max.Y), shade((float64(i)+0.5)/steps), nil, nil)
 	}
 	if high-low < 1e-9 {
 		high = low + 1e-9
@@ -166,23 +183,4 @@ func colorBar(c draw.Canvas, low, high float64) {
 		c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7}, c.Max.X, y, c.Max.X+3, y)
 		c.FillText(label, vg.Point{X: c.Max.X + 6, Y: y}, tick.Label)
 	}
-}
-
-// ramp goes from a pale yellow (low error) by green to a dark blue (high error); its lightness falls all the way, so
-// that it reads in grey too.
-func ramp(t float64) color.NRGBA {
-	stops := []color.NRGBA{{0xff, 0xf7, 0xd6, 0xff}, {0xb8, 0xdf, 0xb0, 0xff}, {0x4f, 0xab, 0xb0, 0xff}, {0x1f, 0x6b, 0xa5, 0xff}, {0x12, 0x2f, 0x66, 0xff}}
-	at := min(max(t, 0), 1) * float64(len(stops)-1)
-	i := min(int(at), len(stops)-2)
-	a, b, f := stops[i], stops[i+1], at-float64(i)
-	mix := func(x, y uint8) uint8 { return uint8(math.Round(float64(x) + (float64(y)-float64(x))*f)) }
-	return color.NRGBA{mix(a.R, b.R), mix(a.G, b.G), mix(a.B, b.B), 0xff}
-}
-
-// readable is dark or pale text, whichever stands out from the fill.
-func readable(fill color.NRGBA) color.Color {
-	if 0.299*float64(fill.R)+0.587*float64(fill.G)+0.114*float64(fill.B) > 140 {
-		return ink
-	}
-	return color.White
 }

@@ -34,15 +34,17 @@ func ImageSheet(about About, headline string, columns int, pictures ...Picture) 
 		captions = captions || p.Caption != ""
 	}
 	const gap = 6
-	size := (inside - gap*vg.Length(columns-1)) / vg.Length(columns)
-	size = min(size, 96)
+	sizeAt := func(width vg.Length) vg.Length {
+		return min((width-gap*vg.Length(columns-1))/vg.Length(columns), 96)
+	}
 	below := vg.Length(gap)
 	if captions {
 		below += lineHeight + 2
 	}
 	rows := (len(pictures) + columns - 1) / columns
 	s := sheet{headline: headline, about: about}
-	return s.figure((size+below)*vg.Length(rows), func(c draw.Canvas) {
+	return s.sized(func(width vg.Length) vg.Length { return (sizeAt(width) + below) * vg.Length(rows) }, func(c draw.Canvas) {
+		size := sizeAt(c.Max.X - c.Min.X)
 		for i, p := range pictures {
 			left := c.Min.X + (size+gap)*vg.Length(i%columns)
 			head := c.Max.Y - (size+below)*vg.Length(i/columns)

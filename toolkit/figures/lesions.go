@@ -2,9 +2,9 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
-	"math"
+	"slices"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -59,32 +59,21 @@ func Lesions(about About, lesions ...Lesion) (*Figure, error) {
 		p.X.Min, p.X.Max = -0.2, most+0.2
 		p.Y.Min, p.Y.Max = 0, min(high*1.05, 100)
 		for i, lesion := range lesions {
-			var points plotter.XYs
-			for j, errors := range lesion.Errors {
-				points = append(points, plotter.XY{X: float64(lesion.Removed[j]), Y: Average(errors...).Mean})
-			}
-			addCurve(p, looks[i], points)
+			lesion.addTo(p, looks[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges are not to hide each other
 		}
 		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
-		for i, lesion := range lesions {
-			shift := 2.5 * (vg.Length(i) - vg.Length(len(lesions)-1)/2) // so that bars do not hide each other
-			for j, errors := range lesion.Errors {
-				low, high := math.Inf(1), math.Inf(-1)
-				for _, e := range errors {
-					low, high = min(low, e), max(high, e)
-				}
-				x := toX(float64(lesion.Removed[j])) + shift
-				c.StrokeLine2(draw.LineStyle{Color: faint(looks[i].color), Width: 1.2}, x, toY(low), x, toY(high))
-			}
-		}
 	}), nil
 }
 
-// faint is a colour half way to white.
-func faint(c color.Color) color.Color {
-	r, g, b, _ := c.RGBA()
-	half := func(v uint32) uint8 { return uint8((v>>8 + 255) / 2) }
-	return color.NRGBA{half(r), half(g), half(b), 0xff}
+// addTo adds the mean errors and, so far aside, their ranges.
+func (l Lesion) addTo(p *plot.Plot, look look, aside float64) {
+	var points plotter.XYs
+	var ranges bars
+	for i, errors := range l.Errors {
+		removed, mean := float64(l.Removed[i]), Average(errors...).Mean
+		points = append(points, plotter.XY{X: removed, Y: mean})
+		ranges.add(removed+aside, mean, mean-slices.Min(errors), slices.Max(errors)-mean)
+	}
+	addErrorBars(p, blend{look.color, 0.5}, ranges)
+	addCurve(p, look, points)
 }

@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"sort"
 
@@ -20,13 +19,17 @@ func LiveCurve(list ...*runs.Run) (*Figure, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("no run to draw: name one at least")
 	}
-	return &Figure{460, 190, func(c draw.Canvas) { drawLive(c, list) }}, nil
+	layout := func(width vg.Length, style Style) (vg.Length, func(c draw.Canvas)) {
+		return 190 * width / liveWidth, func(c draw.Canvas) { drawLive(c, list) }
+	}
+	return design{width: liveWidth, layout: layout}.figure(), nil
 }
 
+// liveWidth is less than that of other figures.
+const liveWidth = 460
+
 // more are the colours of further runs, after the first constant and the first stochastic one.
-var more = []color.Color{
-	green, magenta, color.NRGBA{0xc2, 0x84, 0x00, 0xff}, ink,
-}
+var more = []role{green, magenta, amber, ink}
 
 // looksOf gives each run a look of its own, as far as there are colours.
 func looksOf(list []*runs.Run) []look {

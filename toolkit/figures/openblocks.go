@@ -3,6 +3,7 @@ package figures
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -101,10 +102,6 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
 	expected := g.Expected()
-	observed := look{"minibatches of the run", blue, draw.BoxGlyph{}, nil}
-	ideal := look{"expected from the survival probabilities", red, draw.CircleGlyph{}, []vg.Length{2, 2}}
-	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
-		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	first, last := len(expected), 0
 	high := 0.0
 	for k, p := range expected {
@@ -114,31 +111,27 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		}
 		high = max(high, p, share)
 	}
+	var shares plotter.Values
+	var points plotter.XYs
+	for k := first; k <= last; k++ {
+		shares = append(shares, 100*float64(g.Counts[k])/float64(g.Steps))
+		points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
+	}
+	observed := look{name: "minibatches of the run", color: blue, kind: aBar}
+	ideal := look{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
+	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
 		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
 		p.Y.Min, p.Y.Max = 0, 100*high*1.08
-		p.Draw(c)
 		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
-		half := (toX(1) - toX(0)) * 0.38
-		var points plotter.XYs
-		for k := first; k <= last; k++ {
-			if share := 100 * float64(g.Counts[k]) / float64(g.Steps); share > 0 {
-				box(c, toX(float64(k))-half, area.Min.Y, toX(float64(k))+half, toY(share), blue, nil, nil)
-			}
-			points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
-		}
-		curve := make([]vg.Point, len(points))
-		for i, xy := range points {
-			curve[i] = vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
-		}
-		c.StrokeLines(ideal.line(), curve)
-		for _, at := range curve {
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: red, Radius: 2.4, Shape: ideal.glyph}, at)
-		}
+		toX, _ := p.Transforms(&area)
+		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.color, XMin: float64(first)})
+		addCurve(p, ideal, points)
+		p.Draw(c)
 	}), nil
 }
 
@@ -148,46 +141,35 @@ func BlockSurvival(about About, g *Gates) (*Figure, error) {
 	if g.Steps == 0 {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
-	observed := look{"share of minibatches in which the block was open", blue, draw.PyramidGlyph{}, nil}
-	ideal := look{"survival probability, and the band of 95 %", red, nil, []vg.Length{4, 2}}
-	s := sheet{headline: "Each block survives as often as it should", looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	var upper, lower, middle, shares plotter.XYs
 	within := 0
 	low := 1.0
-	band := make([]float64, len(g.Survival)) // half its width
 	for i, p := range g.Survival {
-		share := float64(g.Open[i]) / float64(g.Steps)
-		band[i] = 1.96 * math.Sqrt(p*(1-p)/float64(g.Steps))
-		if math.Abs(share-p) <= band[i] {
+		block, share := float64(i+1), float64(g.Open[i])/float64(g.Steps)
+		half := 1.96 * math.Sqrt(p*(1-p)/float64(g.Steps)) // of the band
+		if math.Abs(share-p) <= half {
 			within++
 		}
-		low = min(low, share, p-band[i])
+		low = min(low, share, p-half)
+		middle = append(middle, plotter.XY{X: block, Y: p})
+		upper = append(upper, plotter.XY{X: block, Y: min(p+half, 1)})
+		lower = append(lower, plotter.XY{X: block, Y: p - half})
+		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
-	s.headline = fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival))
+	slices.Reverse(lower)
+	observed := look{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
+	ideal := look{name: "survival probability, and the band of 95 %", color: red, dashes: []vg.Length{4, 2}}.of(middle)
+	s := sheet{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival)),
+		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches in which the block was open")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
 		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
+		add(p, &plotter.Polygon{XYs: []plotter.XYs{slices.Concat(upper, lower)}, Color: blush})
+		addCurve(p, ideal, middle)
+		addMarkers(p, observed, 3, shares)
 		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
-		var upper, lower, middle []vg.Point
-		for i, v := range g.Survival {
-			x := toX(float64(i + 1))
-			middle = append(middle, vg.Point{X: x, Y: toY(v)})
-			upper = append(upper, vg.Point{X: x, Y: toY(min(v+band[i], 1))})
-			lower = append(lower, vg.Point{X: x, Y: toY(v - band[i])})
-		}
-		outline := append([]vg.Point{}, upper...)
-		for i := len(lower) - 1; i >= 0; i-- {
-			outline = append(outline, lower[i])
-		}
-		c.FillPolygon(blush, outline)
-		c.StrokeLines(ideal.line(), middle)
-		for i := range g.Survival {
-			at := vg.Point{X: toX(float64(i + 1)), Y: toY(float64(g.Open[i]) / float64(g.Steps))}
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: blue, Radius: 3, Shape: observed.glyph}, at)
-		}
 	}), nil
 }

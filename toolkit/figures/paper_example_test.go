@@ -50,6 +50,20 @@ func ExampleTrainingCurves() {
 	save("training-curves.png", figure, err)
 }
 
+// For a column of a dark page, whose own words are the title and the caption.
+func ExampleFigure_In() {
+	panels, err := figures.PanelsOf([]*runs.Run{exampleRun(0, 40), exampleRun(0.5, 40)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.TrainingCurves(made, panels[0], panels[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err = figure.In(figures.Style{Width: 8 * vg.Centimeter, NoTitle: true, NoCaption: true, Theme: figures.Dark})
+	save("column.png", figure, err)
+}
+
 // PanelsOf pairs the runs; OfRuns writes the caption.
 func ExamplePanelsOf() {
 	list := []*runs.Run{exampleRun(0, 500), exampleRun(0.5, 500)}
@@ -68,10 +82,16 @@ func ExampleDepthBars() {
 	save("depth-bars.png", figure, err)
 }
 
-func ExampleFinalErrors() {
-	figure, err := figures.FinalErrors(made, "Validation error",
-		plotter.XYs{{X: 90, Y: 23.1}, {X: 120, Y: 21.8}}, plotter.XYs{{X: 90, Y: 23.4}, {X: 120, Y: 22}})
-	save("final-errors.png", figure, err)
+func ExampleErrorCurves() {
+	curve := func(end float64) (c figures.ErrorCurve) {
+		for epoch := 1.0; epoch <= 60; epoch++ {
+			c.Points = append(c.Points, plotter.XY{X: epoch, Y: end + 40*math.Exp(-epoch/8) + math.Sin(9*epoch)*2/epoch})
+		}
+		c.Printed = plotter.XYs{c.Points[44], c.Points[59]}
+		return c
+	}
+	figure, err := figures.ErrorCurves(made, "Validation error", 40, curve(21.8), curve(22.2))
+	save("error-curves.png", figure, err)
 }
 
 func ExampleGradients() {

@@ -19,7 +19,7 @@ import (
 func TestPaperFiguresLookAsBefore(t *testing.T) {
 	for file, example := range map[string]func(){
 		"block.png": ExampleBlock, "training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
-		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "final-errors.png": ExampleFinalErrors,
+		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "error-curves.png": ExampleErrorCurves, "column.png": ExampleFigure_In,
 		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,

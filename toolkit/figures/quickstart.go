@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -79,22 +80,54 @@ func (q quickstart) sides() ([2][]*runs.Run, [2]Estimate) {
 func (q quickstart) single() bool { return len(q.ConstantRuns) == 1 && len(q.StochasticRuns) == 1 }
 
 func (q quickstart) figure(about About, below string) *Figure {
+	var shown, losses [2][]plotter.XYs
+	sides, _ := q.sides()
+	for i, group := range sides {
+		for _, run := range group {
+			shown[i] = append(shown[i], q.shown.points(run.Rows))
+			losses[i] = append(losses[i], logarithms(trainLoss.points(run.Rows)))
+		}
+		q.looks[i] = q.looks[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
+	}
 	s := sheet{headline: q.headline(), looks: q.looks[:], about: about.With(q.caption()...)}
 	if below != "" {
 		s.below = []string{below}
 	}
-	return s.figure(2.55*vg.Inch, func(c draw.Canvas) {
-		panel := func(left, right vg.Length, name string) draw.Canvas {
-			return title(draw.Crop(c, left-c.Min.X, right-c.Max.X, 0, 0), name)
+	const high, gap = 2.55 * vg.Inch, 14
+	return s.sized(func(width vg.Length) vg.Length {
+		if width < narrow {
+			return 2*inProportion(high, width) + gap
 		}
-		right := vg.Length(262)
-		if !q.single() {
-			right = 208 // for the spreads beside the curves
+		return inProportion(high, width)
+	}, func(c draw.Canvas) {
+		name := strings.ToUpper(q.shown.name[:1]) + q.shown.name[1:] + " (%)"
+		spreads := vg.Length(54) // room beside the curves
+		if q.single() {
+			spreads = 0
 		}
-		area := q.drawErrors(panel(margin, right, strings.ToUpper(q.shown.name[:1])+q.shown.name[1:]+" (%)"))
-		q.drawLoss(panel(304, 446, "Training loss"))
-		q.drawTimes(panel(462, figureWidth-margin, "Training time"), area)
+		width := c.Max.X - c.Min.X
+		panel := func(c draw.Canvas, left, right vg.Length, name string) draw.Canvas {
+			return title(draw.Crop(c, left, right-(c.Max.X-c.Min.X), 0, 0), name)
+		}
+		if width < narrow { // the errors above the two others
+			parts := split(c, 2, gap)
+			q.drawErrors(panel(parts[0], 0, width-46-spreads, name))
+			area := q.drawLoss(panel(parts[1], 0, width*0.54, "Training loss"))
+			q.drawTimes(panel(parts[1], width*0.58, width, "Training time"), area)
+			return
+		}
+		area := q.drawErrors(panel(c, 0, width*244/inside-spreads, name))
+		q.drawLoss(panel(c, width*286/inside, width*428/inside, "Training loss"))
+		q.drawTimes(panel(c, width*444/inside, width, "Training time"), area)
 	})
+}
+
+// drawnCurves are the curves of runs in a look of their own: the one run, or the mean of several.
+func drawnCurves(curves []plotter.XYs) []plotter.XYs {
+	if len(curves) == 1 {
+		return curves
+	}
+	return []plotter.XYs{meanCurve(curves)}
 }
 
 // headline says what came out, in numbers.

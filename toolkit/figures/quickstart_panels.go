@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
 	"strings"
@@ -15,23 +14,16 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// addRuns adds a curve of each run, thin ones with their bold mean where there are several, and returns all points.
-func addRuns(p *plot.Plot, l look, curves []plotter.XYs) error {
+// addRuns adds a curve of each run, thin ones with their bold mean where there are several.
+func addRuns(p *plot.Plot, l look, curves []plotter.XYs) {
 	if len(curves) == 1 {
-		return addCurve(p, l, curves[0])
+		addCurve(p, l, curves[0])
+		return
 	}
 	for _, points := range curves {
-		if len(points) == 0 {
-			continue
-		}
-		line, err := plotter.NewLine(points)
-		if err != nil {
-			return fmt.Errorf("cannot draw %s: %w", l.name, err)
-		}
-		line.LineStyle = draw.LineStyle{Color: tint(l.color, 0.55), Width: 0.6}
-		p.Add(line)
+		add(p, &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}})
 	}
-	return addCurve(p, l, meanCurve(curves))
+	addCurve(p, l, meanCurve(curves))
 }
 
 // meanCurve is the mean of curves where all of them have a point.
@@ -50,13 +42,6 @@ func meanCurve(curves []plotter.XYs) plotter.XYs {
 		}
 	}
 	return mean
-}
-
-// tint mixes a colour with so much white.
-func tint(c color.Color, white float64) color.Color {
-	r, g, b, _ := c.RGBA()
-	mix := func(x uint32) uint8 { return uint8(math.Round(float64(x>>8)*(1-white) + 255*white)) }
-	return color.NRGBA{mix(r), mix(g), mix(b), 0xff}
 }
 
 // drawErrors returns the area inside the axes, which the bars beside it share.
@@ -82,7 +67,15 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	p.Y.Min, p.Y.Max = 0, max(min(high*1.05, selected*above), 1)
 	p.Draw(c)
 	area := p.DataCanvas(c)
+	q.drawSelected(c, p, area)
+	return area
+}
+
+// drawSelected draws a ring at each run's selected epoch, and beside the curves the errors in numbers, with the mean and
+// its spread where there are several runs.
+func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) {
 	toX, toY := p.Transforms(&area)
+	sides, errors := q.sides()
 	order := []int{0, 1} // from the lower error to the higher
 	if errors[1].Mean < errors[0].Mean {
 		order = []int{1, 0}
@@ -110,7 +103,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		if !q.single() { // the mean and its spread, beside the curves
 			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(errors[i].Mean)}
 			errorBar(c, at.X, toY(max(0, errors[i].Mean-errors[i].Deviation)), toY(errors[i].Mean+errors[i].Deviation), q.looks[i].color)
-			c.DrawGlyphNoClip(draw.GlyphStyle{Color: q.looks[i].color, Radius: 2.4, Shape: q.looks[i].glyph}, at)
+			c.DrawGlyphNoClip(q.looks[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}
 	}
@@ -120,10 +113,10 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		c.StrokeLines(leader, []vg.Point{starts[i], {X: edge - 5, Y: starts[i].Y}, {X: edge, Y: tags[n].y}})
 		c.FillText(tags[n].style, vg.Point{X: edge + 2, Y: tags[n].y}, tags[n].text)
 	}
-	return area
 }
 
-func (q quickstart) drawLoss(c draw.Canvas) {
+// drawLoss returns the area inside the axes.
+func (q quickstart) drawLoss(c draw.Canvas) draw.Canvas {
 	p := newPlot()
 	q.setEpochs(p)
 	sides, _ := q.sides()
@@ -139,7 +132,7 @@ func (q quickstart) drawLoss(c draw.Canvas) {
 	}
 	if low > high {
 		missing(c, "no training loss recorded")
-		return
+		return draw.Crop(c, 0, 0, 25, 0)
 	}
 	if high < 2*low { // a lone value, or nearly equal ones: show some of the axis around them
 		low, high = low/1.5, high*1.5
@@ -147,6 +140,7 @@ func (q quickstart) drawLoss(c draw.Canvas) {
 	p.Y.Min, p.Y.Max = low/1.05, high*1.05
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	p.Draw(c)
+	return p.DataCanvas(c)
 }
 
 // setEpochs gives a plot the epochs that all runs need.

@@ -57,12 +57,8 @@ func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
 func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
 	toY := func(y float64) vg.Length { return c.Y(a.Scale.Normalize(a.Min, a.Max, y)) }
-	for _, line := range a.lines {
-		points := make([]vg.Point, len(line.points))
-		for i, xy := range line.points {
-			points[i] = vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
-		}
-		c.StrokeLines(line.style, c.ClipLinesXY(points)...)
+	for i, path := range a.paths(toX, c) {
+		c.StrokeLines(a.lines[i].style, c.ClipLinesXY(path)...)
 	}
 	x := c.Max.X
 	c.StrokeLine2(a.LineStyle, x, c.Min.Y, x, c.Max.Y)
@@ -75,6 +71,17 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	label.XAlign, label.YAlign = draw.XRight, draw.YBottom
 	c.FillText(label, vg.Point{X: x + a.room(), Y: c.Max.Y + 6}, a.Label)
+}
+
+// paths are the lines on a canvas, which they may leave.
+func (a *RightAxis) paths(toX func(float64) vg.Length, c draw.Canvas) [][]vg.Point {
+	paths := make([][]vg.Point, len(a.lines))
+	for i, line := range a.lines {
+		for _, xy := range line.points {
+			paths[i] = append(paths[i], vg.Point{X: toX(xy.X), Y: c.Y(a.Scale.Normalize(a.Min, a.Max, xy.Y))})
+		}
+	}
+	return paths
 }
 
 // GlyphBoxes asks the plot for the room that the tick labels need: it implements plot.GlyphBoxer.

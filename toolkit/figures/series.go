@@ -1,10 +1,8 @@
 package figures
 
 import (
-	"fmt"
 	"math"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -46,30 +44,6 @@ func positive(points plotter.XYs) plotter.XYs {
 	return kept
 }
 
-// addCurve draws points as a line, with a marker at each while there are few of them.
-func addCurve(p *plot.Plot, l look, points plotter.XYs) error {
-	if len(points) == 0 {
-		return nil
-	}
-	line, markers, err := plotter.NewLinePoints(points)
-	if err != nil {
-		return fmt.Errorf("cannot draw %s: %w", l.name, err)
-	}
-	line.LineStyle = l.line()
-	if len(points) > 60 { // a noisy curve: finer, and with dashes long enough to follow
-		line.Width = 1
-		if l.dashes != nil {
-			line.Dashes = []vg.Length{9, 1.5}
-		}
-	}
-	p.Add(line)
-	if len(points) <= 25 {
-		markers.GlyphStyle = draw.GlyphStyle{Color: l.color, Radius: 2.4, Shape: l.glyph}
-		p.Add(markers)
-	}
-	return nil
-}
-
 // spread returns the lowest and highest value of all points.
 func spread(lists ...plotter.XYs) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
@@ -104,17 +78,5 @@ func spreadTags(tags []tag, gap, low, high vg.Length) {
 			ceiling = tags[i+1].y - gap
 		}
 		tags[i].y = min(tags[i].y, ceiling)
-	}
-}
-
-// legend draws the looks in a row from x to the right.
-func legend(c draw.Canvas, at vg.Point, looks ...look) {
-	label := text(sans(textSize), ink)
-	label.YAlign = draw.YCenter
-	for _, l := range looks {
-		c.StrokeLine2(l.line(), at.X, at.Y, at.X+24, at.Y)
-		c.DrawGlyphNoClip(draw.GlyphStyle{Color: l.color, Radius: 2.6, Shape: l.glyph}, vg.Point{X: at.X + 12, Y: at.Y})
-		c.FillText(label, vg.Point{X: at.X + 30, Y: at.Y}, l.name)
-		at.X += 30 + label.Width(l.name) + 20
 	}
 }

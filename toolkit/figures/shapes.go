@@ -21,14 +21,18 @@ func box(c draw.Canvas, x0, y0, x1, y1 vg.Length, fill, line color.Color, dashes
 
 // shortcut is the identity's path over a block: up from the wire, across with round corners, and down again.
 func shortcut(c draw.Canvas, style draw.LineStyle, x, fork vg.Length) {
-	r := min(fork*0.6, 7)
+	bridge(c, style, vg.Point{X: x - fork, Y: c.Min.Y + wireY}, x+fork, c.Min.Y+shortcutY, min(fork*0.6, 7))
+}
+
+// bridge is a path from a point up to a height, across with round corners, and down again at x.
+func bridge(c draw.Canvas, style draw.LineStyle, from vg.Point, x, height, r vg.Length) {
 	var path vg.Path
-	path.Move(vg.Point{X: x - fork, Y: wireY})
-	path.Line(vg.Point{X: x - fork, Y: shortcutY - r})
-	path.Arc(vg.Point{X: x - fork + r, Y: shortcutY - r}, r, math.Pi, -math.Pi/2)
-	path.Line(vg.Point{X: x + fork - r, Y: shortcutY})
-	path.Arc(vg.Point{X: x + fork - r, Y: shortcutY - r}, r, math.Pi/2, -math.Pi/2)
-	path.Line(vg.Point{X: x + fork, Y: wireY})
+	path.Move(from)
+	path.Line(vg.Point{X: from.X, Y: height - r})
+	path.Arc(vg.Point{X: from.X + r, Y: height - r}, r, math.Pi, -math.Pi/2)
+	path.Line(vg.Point{X: x - r, Y: height})
+	path.Arc(vg.Point{X: x - r, Y: height - r}, r, math.Pi/2, -math.Pi/2)
+	path.Line(vg.Point{X: x, Y: from.Y})
 	c.SetLineStyle(style)
 	c.Stroke(path)
 }
@@ -36,7 +40,7 @@ func shortcut(c draw.Canvas, style draw.LineStyle, x, fork vg.Length) {
 // plus is the addition at the end of an open block.
 func plus(c draw.Canvas, at vg.Point) {
 	const r = 4
-	c.DrawGlyphNoClip(draw.GlyphStyle{Color: color.White, Radius: r, Shape: draw.CircleGlyph{}}, at)
+	c.DrawGlyphNoClip(draw.GlyphStyle{Color: paper, Radius: r, Shape: draw.CircleGlyph{}}, at)
 	ring(c, blue, at, r)
 	style := draw.LineStyle{Color: blue, Width: 0.9}
 	c.StrokeLine2(style, at.X-r*0.55, at.Y, at.X+r*0.55, at.Y)

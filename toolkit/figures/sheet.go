@@ -2,7 +2,6 @@ package figures
 
 import (
 	"fmt"
-	"image/color"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -14,16 +13,17 @@ import (
 type About struct {
 	Origin  string // a word or two for the corner: "published", "our runs", "measured"
 	Caption string // what a reader must know to judge the numbers
+	Figure  string // the figure of the paper that is redrawn, for the title: "Fig. 3, Huang et al. 2016"
 }
 
 // Published is the About of the paper's numbers, redrawn.
-func Published(caption string) About { return About{"published", caption} }
+func Published(caption string) About { return About{Origin: "published", Caption: caption} }
 
 // ReadOff is the About of what was read off the paper's drawings.
-func ReadOff(caption string) About { return About{"published, read off", caption} }
+func ReadOff(caption string) About { return About{Origin: "published, read off", Caption: caption} }
 
 // Recorded is the About of this project's records. OfRuns writes the caption of runs.
-func Recorded(caption string) About { return About{"our runs", caption} }
+func Recorded(caption string) About { return About{Origin: "our runs", Caption: caption} }
 
 // With adds sentences to the caption.
 func (a About) With(sentences ...string) About {
@@ -31,61 +31,106 @@ func (a About) With(sentences ...string) About {
 	return a
 }
 
+// Of says which figure or table of the paper is redrawn, "Fig. 3": the title begins with it.
+func (a About) Of(figure string) About {
+	a.Figure = figure + ", Huang et al. 2016"
+	return a
+}
+
+// titled is a headline after the name of the paper's figure, if it is one: "Fig. 3, Huang et al. 2016: test error".
+func (a About) titled(headline string) string {
+	if a.Figure == "" {
+		return headline
+	}
+	return a.Figure + ": " + strings.ToLower(headline[:1]) + headline[1:]
+}
+
 // sheet is what all figures share: a headline with the origin beside it, a legend, the drawing, a caption.
 type sheet struct {
 	headline string
 	looks    []look
 	about    About
-	below    []string // sentences under the headline, a line each or more
+	below    []string  // sentences under the headline, a line each or more
+	least    vg.Length // the least width at which it can be read; 0: that of all figures
 }
 
 const (
 	margin     = 18
 	lineHeight = 11
-	inside     = figureWidth - 2*margin
+	inside     = figureWidth - 2*margin // at a figure's own width
 )
 
-// figure returns a figure with so high a drawing; paint gets the drawing's canvas, inside the margins.
+// figure returns a figure with so high a drawing at its own width; paint gets the drawing's canvas, inside the margins.
 func (s sheet) figure(height vg.Length, paint func(c draw.Canvas)) *Figure {
-	rows := legendRows(s.looks, inside)
-	large, plain := text(bold(headlineSize), ink), text(sans(titleSize), ink)
-	headline := wrap(large, s.headline, inside-originWidth(s.about.Origin))
-	var below []string
-	for _, sentence := range s.below {
-		below = append(below, wrap(plain, sentence, inside)...)
-	}
-	texts := 16*vg.Length(len(headline)-1) + 14*vg.Length(len(below))
-	head := 38 + texts + 15*vg.Length(len(rows))
-	style := text(sans(smallSize), grey)
-	caption := wrap(style, s.about.Caption, inside)
-	foot := 12 + lineHeight*vg.Length(len(caption))
-	full := head + height + foot
-	return &Figure{figureWidth, full, func(c draw.Canvas) {
-		room := inside - drawOrigin(c, full, s.about.Origin)
-		y := full - 27
-		for i, line := range headline {
-			c.FillText(fit(large, line, room), vg.Point{X: margin, Y: y - 16*vg.Length(i)}, line)
-		}
-		y -= 16 * vg.Length(len(headline)-1)
-		for i, line := range below {
-			prose(c, plain, vg.Point{X: margin, Y: y - 14*vg.Length(i+1) - 1}, line)
-		}
-		for i, row := range rows {
-			legend(c, vg.Point{X: margin, Y: full - 42 - texts - 15*vg.Length(i)}, row...)
-		}
-		for i, line := range caption {
-			prose(c, style, vg.Point{X: margin, Y: foot - lineHeight*vg.Length(i+1) - 1}, line)
-		}
-		paint(draw.Crop(c, margin, -margin, foot, -head))
-	}}
+	return s.sized(func(width vg.Length) vg.Length { return inProportion(height, width) }, paint)
 }
 
-// Marked returns the figure with an origin in its upper right corner, for a schematic that shows the paper's example.
-func (f *Figure) Marked(about About) *Figure {
-	return &Figure{f.Width, f.Height, func(c draw.Canvas) {
-		f.draw(c)
-		drawOrigin(c, f.Height, about.Origin)
-	}}
+// panels is figure for n panels, which stand below each other where the figure is narrow.
+func (s sheet) panels(n int, height vg.Length, paint func(i int, c draw.Canvas)) *Figure {
+	const gap = 14
+	return s.sized(func(width vg.Length) vg.Length {
+		if n > 1 && width < narrow {
+			return vg.Length(n)*inProportion(height, width) + gap*vg.Length(n-1)
+		}
+		return inProportion(height, width)
+	}, func(c draw.Canvas) {
+		for i, panel := range split(c, n, gap) {
+			paint(i, panel)
+		}
+	})
+}
+
+// sized is figure for a drawing whose height is known for every width.
+func (s sheet) sized(heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) *Figure {
+	return design{figureWidth, s.least, func(width vg.Length, style Style) (vg.Length, func(c draw.Canvas)) {
+		return s.layout(width, style, heightOf, paint)
+	}}.figure()
+}
+
+func (s sheet) layout(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (vg.Length, func(c draw.Canvas)) {
+	inside := width - 2*margin
+	rows := legendRows(s.looks, inside)
+	large, plain, small := text(bold(headlineSize), ink), text(sans(titleSize), ink), text(sans(smallSize), grey)
+	var headline, below, caption []string
+	var head, foot vg.Length = 9, 10
+	if !style.NoTitle {
+		headline = wrap(large, s.about.titled(s.headline), inside-originWidth(s.about.Origin))
+		for _, sentence := range s.below {
+			below = append(below, wrap(plain, sentence, inside)...)
+		}
+		head = 22 + 16*vg.Length(len(headline)) + 14*vg.Length(len(below))
+	}
+	if !style.NoCaption {
+		words := s.about.Caption
+		if origin := s.about.Origin; style.NoTitle && origin != "" { // which the title's corner says otherwise
+			words = strings.TrimSpace(strings.ToUpper(origin[:1]) + origin[1:] + ". " + words)
+		}
+		caption = wrap(small, words, inside)
+		foot = 12 + lineHeight*vg.Length(len(caption))
+	}
+	legendY := head + 4
+	head += 15 * vg.Length(len(rows))
+	full := head + heightOf(inside) + foot
+	return full, func(c draw.Canvas) {
+		if !style.NoTitle {
+			room := inside - drawOrigin(c, s.about.Origin)
+			y := full - 27
+			for i, line := range headline {
+				c.FillText(fit(large, line, room), vg.Point{X: margin, Y: y - 16*vg.Length(i)}, line)
+			}
+			y -= 16 * vg.Length(len(headline)-1)
+			for i, line := range below {
+				prose(c, plain, vg.Point{X: margin, Y: y - 14*vg.Length(i+1) - 1}, line)
+			}
+		}
+		for i, row := range rows {
+			legend(c, vg.Point{X: margin, Y: full - legendY - 15*vg.Length(i)}, row...)
+		}
+		for i, line := range caption {
+			prose(c, small, vg.Point{X: margin, Y: foot - lineHeight*vg.Length(i+1) - 1}, line)
+		}
+		paint(draw.Crop(c, margin, -margin, foot, -head))
+	}
 }
 
 // originWidth is what drawOrigin takes of the figure's width.
@@ -97,7 +142,7 @@ func originWidth(origin string) vg.Length {
 }
 
 // drawOrigin writes the origin into the upper right corner, in a frame, and returns the width that it takes.
-func drawOrigin(c draw.Canvas, full vg.Length, origin string) vg.Length {
+func drawOrigin(c draw.Canvas, origin string) vg.Length {
 	if origin == "" {
 		return 0
 	}
@@ -106,33 +151,20 @@ func drawOrigin(c draw.Canvas, full vg.Length, origin string) vg.Length {
 		style.Color = grey
 	}
 	width := originWidth(origin) - 10
-	right := vg.Length(figureWidth - margin)
-	box(c, right-width, full-30, right, full-15, nil, style.Color, nil)
-	c.FillText(style, vg.Point{X: right - width/2, Y: full - 22.5}, origin)
+	right, head := c.Max.X-margin, c.Max.Y
+	box(c, right-width, head-30, right, head-15, nil, style.Color, nil)
+	c.FillText(style, vg.Point{X: right - width/2, Y: head - 22.5}, origin)
 	return width + 10
 }
 
-// legendRows breaks a legend into rows no wider than width.
-func legendRows(looks []look, width vg.Length) [][]look {
-	var rows [][]look
-	var used vg.Length
-	label := text(sans(textSize), ink)
-	for _, l := range looks {
-		w := 50 + label.Width(l.name)
-		if len(rows) == 0 || used+w-20 > width {
-			rows, used = append(rows, nil), 0
-		}
-		rows[len(rows)-1] = append(rows[len(rows)-1], l)
-		used += w
-	}
-	return rows
-}
+// together keeps "p_L = 0.5" and "16.0 ± 2.0 %" in one line.
+var together = strings.NewReplacer(" = ", "\u00a0=\u00a0", " ± ", "\u00a0±\u00a0", " %", "\u00a0%")
 
 // wrap breaks a text into lines no wider than width; a longer word has a line of its own.
 func wrap(sty draw.TextStyle, s string, width vg.Length) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Split(strings.ReplaceAll(s, " = ", "\u00a0=\u00a0"), " ") { // "p_L = 0.5" stays together
+	for _, word := range strings.Split(together.Replace(s), " ") {
 		if longer := strings.TrimSpace(line + " " + word); line == "" || sty.Width(longer) <= width {
 			line = longer
 			continue
@@ -150,7 +182,7 @@ func wrap(sty draw.TextStyle, s string, width vg.Length) []string {
 
 // prose draws a line in which p_L, p_ℓ and the like have their index below, and other underscores are themselves.
 func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
-	sty = fit(sty, line, inside)
+	sty = fit(sty, line, c.Max.X-c.Min.X-2*margin)
 	for line != "" {
 		i := strings.Index(line, "p_")
 		if i < 0 || i > 0 && line[i-1] != ' ' && line[i-1] != '(' {
@@ -174,24 +206,10 @@ func title(c draw.Canvas, s string) draw.Canvas {
 	return draw.Crop(c, 0, 0, 0, -16)
 }
 
-// circle marks a point of a curve and writes a label above or below it, or to its left where there is no room below.
-func circle(c, area draw.Canvas, at vg.Point, style draw.TextStyle, label string, above bool) {
-	half := style.Width(label)/2 + 3
-	place := vg.Point{X: min(max(at.X, area.Min.X+half), area.Max.X-half), Y: at.Y + 13}
-	if !above {
-		place.Y = at.Y - 13
-		if place.Y < area.Min.Y+7 {
-			place = vg.Point{X: at.X - half - 7, Y: at.Y + 1}
-		}
-	}
-	halo(c, style, place, label)
-	ring(c, style.Color, at, 5)
-}
-
-// halo is text on a white ground, for labels within a plot.
+// halo is text on the ground's colour, for labels within a plot: no grid line goes through them.
 func halo(c draw.Canvas, sty draw.TextStyle, at vg.Point, s string) {
 	w, h := sty.Width(s)/2+1.5, sty.Font.Size/2
-	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, color.White, nil, nil)
+	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, paper, nil, nil)
 	c.FillText(centered(sty), at, s)
 }
 

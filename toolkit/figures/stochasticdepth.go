@@ -13,10 +13,11 @@ import (
 // maxBlocks is as many as can be told apart in the width of a figure, maxDrawn as can be drawn with their shortcuts.
 const maxBlocks, maxDrawn = 1000, 100
 
-// StochasticDepth draws the idea (the paper's Fig. 2): the survival probabilities p_1 to p_L as bars, and below them
-// the network in one minibatch. Open blocks are computed; a closed block leaves its identity shortcut only. It takes
-// one probability and one gate a block, for 1 to 1000 blocks; of more than 100 it draws stripes, without shortcuts.
-func StochasticDepth(survival depth.Survival, gates depth.Gates) (*Figure, error) {
+// StochasticDepth draws the idea (the paper's Fig. 2): the survival probabilities p_0 = 1 (of the stem) to p_L as bars,
+// and below them the network in one minibatch. Open blocks are computed; a closed block leaves its identity shortcut
+// only. It takes one probability and one gate a block, for 1 to 1000 blocks; of more than 100 it draws stripes, without
+// shortcuts. Where the picture shows the paper's example, about says so.
+func StochasticDepth(survival depth.Survival, gates depth.Gates, about ...About) (*Figure, error) {
 	if len(survival) != len(gates) {
 		return nil, fmt.Errorf("%d survival probabilities and %d gates: a block has one of each", len(survival), len(gates))
 	}
@@ -26,34 +27,52 @@ func StochasticDepth(survival depth.Survival, gates depth.Gates) (*Figure, error
 	if err := survival.Validate(); err != nil {
 		return nil, err
 	}
-	s := schematic{survival: survival, gates: gates, left: 46, right: figureWidth - 18}
-	s.end = max(40, (s.right-s.left)/vg.Length(len(gates)+2))
-	s.pitch = (s.right - s.left - 2*s.end) / vg.Length(len(gates))
-	s.half = min(s.pitch*0.29, 20)
-	if s.striped = len(gates) > maxDrawn; s.striped {
-		s.half = s.pitch / 2
+	s := sheet{
+		headline: "Every minibatch trains a different, shallower network",
+		below:    []string{"Block ℓ is open with survival probability p_ℓ. A closed block is not computed: only its identity shortcut remains."},
+		looks:    []look{{name: "open: block and shortcut are added", color: blue, kind: aBar}, {name: "closed: the shortcut alone", color: grey, kind: aFrame}},
 	}
-	s.detailed = len(gates) <= 16
-	return &Figure{figureWidth, 3.6 * vg.Inch, s.draw}, nil
+	if len(about) > 0 {
+		s.about = about[0]
+	}
+	return s.sized(func(vg.Length) vg.Length { return schematicHeight }, func(c draw.Canvas) {
+		newSchematic(c, survival, gates).draw(c)
+	}), nil
 }
 
-// schematic is the layout of the picture. Lengths are in points from its lower left corner.
+// schematic is the layout of the picture.
 type schematic struct {
 	survival    depth.Survival
 	gates       depth.Gates
 	left, right vg.Length // of the row of places
 	end         vg.Length // width of the stem's place, and of the classifier's
 	pitch, half vg.Length // from block to block, and half a block's width
-	detailed    bool      // few enough blocks to write in them
+	detailed    bool      // few and wide enough blocks to write in them
 	striped     bool      // too many to draw their shortcuts
 }
 
+// Heights in points above the drawing's lower edge.
 const (
-	barsFoot, barsHead = 136, 204 // p = 0 and p = 1
-	wireY              = 70       // the row of blocks
-	blockHalf          = 15       // half the height of a block
+	countY             = 6
+	wireY              = 54 // the row of blocks
+	blockHalf          = 15 // half the height of a block
 	shortcutY          = wireY + 30
+	barsFoot, barsHead = 116, 184 // p = 0 and p = 1
+	schematicHeight    = 204
 )
+
+// newSchematic lays the picture out over a canvas.
+func newSchematic(c draw.Canvas, survival depth.Survival, gates depth.Gates) schematic {
+	s := schematic{survival: survival, gates: gates, left: c.Min.X + 28, right: c.Max.X}
+	s.end = max(40, (s.right-s.left)/vg.Length(len(gates)+2))
+	s.pitch = (s.right - s.left - 2*s.end) / vg.Length(len(gates))
+	s.half = min(s.pitch*0.29, 20)
+	if s.striped = len(gates) > maxDrawn || s.pitch < 4; s.striped {
+		s.half = s.pitch / 2
+	}
+	s.detailed = len(gates) <= 16 && s.pitch >= 24
+	return s
+}
 
 // x is the middle of block l = 1..L, of the stem at 0 and of the classifier at L+1.
 func (s schematic) x(l int) vg.Length {
@@ -70,16 +89,17 @@ func (s schematic) x(l int) vg.Length {
 func (s schematic) endHalf() vg.Length { return min(s.end*0.29, 20) }
 
 func (s schematic) draw(c draw.Canvas) {
-	c.FillText(text(bold(headlineSize), ink), vg.Point{X: 18, Y: 238}, "Every minibatch trains a different, shallower network")
-	rich(c, text(sans(textSize), grey), vg.Point{X: 18, Y: 221},
-		"Block ℓ is open with survival probability p_ℓ. A closed block is not computed: only its identity shortcut remains.")
 	s.drawBars(c)
 	s.drawNetwork(c)
-	s.drawLegend(c)
+	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates), decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
+	right := text(bold(textSize), blue)
+	right.XAlign, right.YAlign = draw.XRight, draw.YCenter
+	c.FillText(right, vg.Point{X: s.right, Y: c.Min.Y + countY}, count)
 }
 
+// drawBars draws the survival probabilities above their blocks, that of the stem, which is always open, among them.
 func (s schematic) drawBars(c draw.Canvas) {
-	height := func(p float64) vg.Length { return barsFoot + vg.Length(p)*(barsHead-barsFoot) }
+	height := func(p float64) vg.Length { return c.Min.Y + barsFoot + vg.Length(p)*(barsHead-barsFoot) }
 	for _, p := range []float64{0, 0.5, 1} {
 		style := draw.LineStyle{Color: thin, Width: 0.7}
 		if p == 0 {
@@ -92,32 +112,43 @@ func (s schematic) drawBars(c draw.Canvas) {
 	}
 	title := centered(text(sans(smallSize), grey))
 	title.Rotation = math.Pi / 2
-	c.FillText(title, vg.Point{X: 17, Y: (barsFoot + barsHead) / 2}, "survival probability")
+	c.FillText(fit(title, "survival probability", barsHead-barsFoot+30), vg.Point{X: c.Min.X - 1, Y: (height(0) + height(1)) / 2}, "survival probability")
+	half := min(s.endHalf(), max(s.half, 8))
+	s.drawBar(c, 0, half, 1, height, thin, grey, grey)
 	for i, p := range s.survival {
-		x := s.x(i + 1)
-		label := centered(text(sans(smallSize), pale))
-		fill := blue
+		fill, line, label := blue, blue, pale
 		if !s.gates[i] {
-			fill, label.Color = pale, blue
+			fill, label = pale, blue
 		}
-		if s.striped {
-			box(c, x-s.half, barsFoot, x+s.half, height(p), fill, nil, nil)
-		} else {
-			box(c, x-s.half, barsFoot, x+s.half, height(p), fill, blue, nil)
-		}
-		last := i == 0 || i == len(s.survival)-1
-		switch value := fmt.Sprintf("%.2f", p); {
-		case s.detailed && p > 0.2:
-			c.FillText(fit(label, value, 2*s.half-2), vg.Point{X: x, Y: height(p) - 8}, value)
-		case s.detailed || last: // of many bars the ends say enough
-			label.Color = ink
-			c.FillText(label, vg.Point{X: x, Y: height(p) + 7}, value)
-		}
+		s.drawBar(c, i+1, s.half, p, height, fill, line, label)
+	}
+}
+
+// drawBar draws the bar of block l, or of the stem (0), with its number where there is room, or at an end of the row.
+func (s schematic) drawBar(c draw.Canvas, l int, half vg.Length, p float64, height func(float64) vg.Length, fill, line, within role) {
+	x := s.x(l)
+	foot := height(0)
+	if s.striped && l > 0 {
+		box(c, x-half, foot, x+half, height(p), fill, nil, nil)
+	} else {
+		box(c, x-half, foot, x+half, height(p), fill, line, nil)
+	}
+	label := centered(text(sans(smallSize), within))
+	value := fmt.Sprintf("%.2f", p)
+	switch {
+	case s.detailed && p > 0.2:
+		c.FillText(fit(label, value, 2*half-2), vg.Point{X: x, Y: height(p) - 8}, value)
+	case s.detailed || l <= 1 && (l == 1 || s.x(1)-s.x(0) > 20) || l == len(s.survival): // of many bars the ends say enough
+		label.Color = ink
+		c.FillText(label, vg.Point{X: x, Y: height(p) + 7}, value)
+	}
+	if s.detailed {
+		rich(c, centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: foot - 8}, fmt.Sprintf("p_{%d}", l))
 	}
 }
 
 func (s schematic) drawNetwork(c draw.Canvas) {
-	blocks := len(s.gates)
+	blocks, wireY := len(s.gates), c.Min.Y+wireY
 	wire := draw.LineStyle{Color: blue, Width: 1.8}
 	if s.striped {
 		s.drawStripes(c, wire)
@@ -156,13 +187,13 @@ func (s schematic) drawNetwork(c draw.Canvas) {
 
 // drawStripes draws each block as a stripe: filled where it is open, a line in the middle where the shortcut remains.
 func (s schematic) drawStripes(c draw.Canvas, wire draw.LineStyle) {
-	blocks := len(s.gates)
+	blocks, wireY := len(s.gates), c.Min.Y+wireY
 	c.StrokeLine2(wire, s.x(0), wireY, s.x(blocks+1)-s.endHalf()-1, wireY)
 	for l := 1; l <= blocks; l++ {
 		if x := s.x(l); s.gates[l-1] {
 			box(c, x-s.half, wireY-blockHalf, x+s.half, wireY+blockHalf, blue, nil, nil)
 		}
-		if l == 1 || l%100 == 0 && s.x(blocks)-s.x(l) > 20 {
+		if l == 1 || l%s.every(blocks) == 0 && s.x(blocks)-s.x(l) > 20 {
 			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: s.x(l), Y: wireY - blockHalf - 9}, fmt.Sprint(l))
 		}
 	}
@@ -170,13 +201,24 @@ func (s schematic) drawStripes(c draw.Canvas, wire draw.LineStyle) {
 	s.drawEnds(c)
 }
 
+// every is how many stripes there are from number to number.
+func (s schematic) every(blocks int) int {
+	if blocks <= maxDrawn {
+		return 10
+	}
+	if s.pitch < 0.25 {
+		return 200
+	}
+	return 100
+}
+
 // labelBlock writes the block's function into it and its gate below, or every tenth number where there is no room.
 func (s schematic) labelBlock(c draw.Canvas, l int) {
-	x := s.x(l)
+	x, wireY := s.x(l), c.Min.Y+wireY
 	below := vg.Point{X: x, Y: wireY - blockHalf - 9}
 	label := centered(text(sans(smallSize), grey))
 	if !s.detailed {
-		if l == 1 || l%10 == 0 {
+		if l == 1 || l%10 == 0 || s.pitch >= 12 {
 			c.FillText(label, below, fmt.Sprint(l))
 		}
 		return
@@ -195,34 +237,10 @@ func (s schematic) labelBlock(c draw.Canvas, l int) {
 
 // drawEnds draws the stem before the blocks and the classifier after them, which are always open.
 func (s schematic) drawEnds(c draw.Canvas) {
-	half := s.endHalf()
+	half, wireY := s.endHalf(), c.Min.Y+wireY
 	for i, name := range []string{"stem", "classify"} {
 		x := s.x(i * (len(s.gates) + 1))
 		box(c, x-half, wireY-blockHalf, x+half, wireY+blockHalf, thin, grey, nil)
 		c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: wireY - blockHalf - 9}, name)
 	}
-}
-
-func (s schematic) drawLegend(c draw.Canvas) {
-	const y = 18
-	label := text(sans(textSize), ink)
-	label.YAlign = draw.YCenter
-	x := vg.Length(18)
-	for _, item := range []struct {
-		open bool
-		name string
-	}{{true, "open: block and shortcut are added"}, {false, "closed: the shortcut alone"}} {
-		if item.open {
-			box(c, x, y-5, x+14, y+5, blue, blue, nil)
-		} else {
-			box(c, x, y-5, x+14, y+5, nil, grey, []vg.Length{2.5, 2})
-		}
-		c.FillText(label, vg.Point{X: x + 20, Y: y}, item.name)
-		x += 20 + label.Width(item.name) + 22
-	}
-	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates),
-		decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
-	right := text(bold(textSize), blue)
-	right.XAlign, right.YAlign = draw.XRight, draw.YCenter
-	c.FillText(right, vg.Point{X: s.right, Y: y}, count)
 }

@@ -83,47 +83,36 @@ func best(points []SurvivalError) int {
 	return slices.Index(points, slices.MinFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) }))
 }
 
-// SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at
-// the best point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
+// SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
+// point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
 // speed-ups beside their points.
 func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 	all := errors.all()
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no network with stochastic depth to draw")
 	}
-	looks := map[string]look{"linear": stochasticLook.named("linear decay"), "uniform": uniformLook}
-	dashed := look{"constant depth", red, nil, []vg.Length{4, 3}}
-	if !math.IsNaN(errors.Constant.Mean) {
-		dashed.name += ": " + percent(errors.Constant, errors.Digits)
-	}
-	readOff := false
-	for _, point := range all {
-		readOff = readOff || point.Error.ReadOff
-	}
-	if readOff {
-		for rule := range looks {
-			looks[rule] = looks[rule].readOff().named(looks[rule].name + " (read off)")
-		}
-	}
-	var shown []look
+	rules := []sweptRule{{errors.Linear, stochasticLook.named("linear decay"), false}, {errors.Uniform, uniformLook, true}}
+	readOff := slices.ContainsFunc(all, func(e SurvivalError) bool { return e.Error.ReadOff })
 	low, high := math.Inf(1), math.Inf(-1)
 	include := func(e Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
-	for _, point := range all {
-		include(point.Error)
+	var shown []look
+	for i, rule := range rules {
+		if readOff {
+			rules[i].look = rule.look.readOff().named(rule.look.name + " (read off)")
+		}
+		for _, point := range rule.points {
+			include(point.Error)
+		}
+		if len(rule.points) > 0 {
+			p := rule.points[best(rule.points)]
+			shown = append(shown, rules[i].look.named(fmt.Sprintf("%s: best %s at %s", rules[i].look.name, percent(p.Error, errors.Digits), decimal(p.Survival))))
+		}
 	}
-	withBest := func(l look, points []SurvivalError) look {
-		p := points[best(points)]
-		return l.named(fmt.Sprintf("%s: best %s at %s", l.name, percent(p.Error, errors.Digits), decimal(p.Survival)))
-	}
-	if len(errors.Linear) > 0 {
-		shown = append(shown, withBest(looks["linear"], errors.Linear))
-	}
-	if len(errors.Uniform) > 0 {
-		shown = append(shown, withBest(looks["uniform"], errors.Uniform))
-	}
+	constant := look{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
 	if !math.IsNaN(errors.Constant.Mean) {
+		constant.name += ": " + percent(errors.Constant, errors.Digits)
 		include(errors.Constant)
-		shown = append(shown, dashed)
+		shown = append(shown, constant)
 	}
 	s := sheet{headline: "Test error by survival probability", looks: shown, about: about}
 	return s.figure(2.9*vg.Inch, func(c draw.Canvas) {
@@ -132,54 +121,95 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		p.X.Min, p.X.Max = 0.05, 1.05
 		p.X.Tick.Marker = plot.ConstantTicks(tenths())
 		p.X.Label.Text = "survival probability of the last block (linear decay) or of all blocks (uniform rule)"
+		if c.Max.X-c.Min.X < narrow {
+			p.X.Label.Text = "survival probability: last block (linear), all (uniform)"
+		}
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
-		if e := errors.Constant; e.Deviation > 0 { // behind all else
-			area := p.DataCanvas(c)
-			_, toY := p.Transforms(&area)
-			box(c, area.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), area.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
-		}
-		for _, rule := range []string{"linear", "uniform"} {
-			points := map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform}[rule]
-			var xys plotter.XYs
-			for _, point := range points {
-				xys = append(xys, plotter.XY{X: point.Survival, Y: point.Error.Mean})
+		p.Add(band{errors.Constant, constant})
+		var labels callouts
+		if e := errors.Constant; !math.IsNaN(e.Mean) {
+			for _, part := range []float64{-1, -0.5, 0, 0.5, 1} { // the band is to be seen whole
+				y := e.Mean + part*e.Deviation
+				labels.curves = append(labels.curves, plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
 			}
-			if len(xys) > 0 && !math.IsNaN(errors.Constant.Mean) { // at p_L = 1 each rule is constant depth
-				xys = append(xys, plotter.XY{X: 1, Y: errors.Constant.Mean})
-			}
-			addCurve(p, looks[rule], xys)
 		}
+		for _, rule := range rules {
+			rule.addTo(p, errors.Constant, &labels)
+		}
+		p.Add(labels)
 		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
-		if y := toY(errors.Constant.Mean); !math.IsNaN(errors.Constant.Mean) {
-			c.StrokeLine2(dashed.line(), area.Min.X, y, area.Max.X, y)
-			errorBar(c, toX(1), toY(errors.Constant.Mean-errors.Constant.Deviation), toY(errors.Constant.Mean+errors.Constant.Deviation), red)
-		}
-		for _, rule := range []string{"linear", "uniform"} {
-			points := map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform}[rule]
-			for i, point := range points {
-				e, x := point.Error, toX(point.Survival)
-				errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), looks[rule].color)
-				if i == best(points) {
-					ring(c, looks[rule].color, vg.Point{X: x, Y: toY(e.Mean)}, 5)
-				}
-				if point.SpeedUp > 0 {
-					shift, end := vg.Length(-13), e.Mean-e.Deviation // linear decay is the lower one, mostly
-					if rule == "uniform" {
-						shift, end = 13, e.Mean+e.Deviation
-					}
-					label := fmt.Sprintf("%s× speed-up", decimal(math.Round(point.SpeedUp*100)/100))
-					y := toY(end) + shift
-					if constant := toY(errors.Constant.Mean); max(y-constant, constant-y) < 8 { // not on the dashed line
-						y = constant + shift*0.7
-					}
-					halo(c, text(sans(smallSize), looks[rule].color), vg.Point{X: max(x, area.Min.X+32), Y: y}, label)
-				}
-			}
-		}
 	}), nil
+}
+
+// sweptRule is one rule's errors with its look.
+type sweptRule struct {
+	points []SurvivalError
+	look   look
+	above  bool // its labels are above it: linear decay is the lower one, mostly
+}
+
+// aside is how far a rule's spreads are moved, so that they do not hide those of the other one.
+func (r sweptRule) aside() float64 {
+	if r.above {
+		return 0.004
+	}
+	return -0.004
+}
+
+// addTo adds the curve with its spreads, the circle of the best point, and the speed-ups. At p_L = 1 each rule is
+// constant depth.
+func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
+	if len(r.points) == 0 {
+		return
+	}
+	var curve plotter.XYs
+	var spreads bars
+	for _, point := range r.points {
+		curve = append(curve, plotter.XY{X: point.Survival, Y: point.Error.Mean})
+		spreads.add(point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
+	}
+	if !math.IsNaN(constant.Mean) {
+		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})
+	}
+	addCurve(p, r.look, curve)
+	addErrorBars(p, r.look.color, spreads)
+	labels.curves = append(labels.curves, curve)
+	for i := range spreads.XYs { // which labels are not to cover either
+		at, e := spreads.XYs[i], spreads.YErrors[i]
+		labels.curves = append(labels.curves, plotter.XYs{{X: at.X, Y: at.Y - e.Low}, {X: at.X, Y: at.Y + e.High}})
+	}
+	for i, point := range r.points {
+		mark := callout{at: curve[i], style: text(sans(smallSize), r.look.color), above: r.above}
+		if i == best(r.points) {
+			mark.radius = 5
+		}
+		if point.SpeedUp > 0 {
+			mark.text = fmt.Sprintf("%s× speed-up", decimal(math.Round(point.SpeedUp*100)/100))
+		}
+		if mark.radius > 0 || mark.text != "" {
+			labels.marks = append(labels.marks, mark)
+		}
+	}
+}
+
+// band is a plotter of an estimate as a line over the whole width, in the band of its standard deviation.
+type band struct {
+	estimate Estimate
+	look     look
+}
+
+// Plot draws the band and the line: it implements plot.Plotter.
+func (b band) Plot(c draw.Canvas, p *plot.Plot) {
+	e := b.estimate
+	if math.IsNaN(e.Mean) {
+		return
+	}
+	_, toY := p.Transforms(&c)
+	if e.Deviation > 0 {
+		box(c, c.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), c.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
+	}
+	c.StrokeLine2(b.look.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
 }
 
 // tenths are the ticks 0.1 to 1.

@@ -67,55 +67,55 @@ func (t Table) Figure() (*Figure, error) {
 			return nil, fmt.Errorf("a row of the table %q has %d cells for %d columns", t.Title, len(row.Cells), len(t.Columns))
 		}
 	}
-	const height = 15
-	s := sheet{headline: t.Title, about: t.About}
-	return s.figure(height*vg.Length(len(t.Rows)+1)+6, func(c draw.Canvas) {
-		widths, size := t.widths(c.Max.X - c.Min.X)
-		row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
-			x := c.Min.X + 4
-			for i, cell := range cells {
-				style := styleOf(i)
-				style.Font.Size, style.YAlign = size, draw.YCenter
-				prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
-				x += widths[i]
+	s := sheet{headline: t.Title, about: t.About, least: t.least()}
+	return s.sized(func(vg.Length) vg.Length { return tableRow*vg.Length(len(t.Rows)+1) + 6 }, t.draw), nil
+}
+
+const tableRow = 15 // points
+
+// draw draws the columns' names and the rows over the width of a canvas, from its top.
+func (t Table) draw(c draw.Canvas) {
+	widths, size := t.widths(c.Max.X - c.Min.X)
+	row := func(y vg.Length, cells []string, styleOf func(column int) draw.TextStyle) {
+		x := c.Min.X + 4
+		for i, cell := range cells {
+			style := styleOf(i)
+			style.Font.Size, style.YAlign = size, draw.YCenter
+			prose(c, fit(style, cell, widths[i]-6), vg.Point{X: x, Y: y}, cell)
+			x += widths[i]
+		}
+	}
+	line := func(y, width vg.Length) {
+		c.StrokeLine2(draw.LineStyle{Color: grey, Width: width}, c.Min.X, y, c.Max.X, y)
+	}
+	y := c.Max.Y - 8
+	line(y+7, 0.9)
+	row(y, t.Columns, func(int) draw.TextStyle { return text(bold(smallSize), grey) })
+	line(y-8, 0.6)
+	for i, r := range t.Rows {
+		y -= tableRow
+		if r.Rule && i > 0 {
+			line(y+7, 0.4)
+		}
+		row(y, r.Cells, func(column int) draw.TextStyle {
+			if r.bold(column) {
+				return text(bold(textSize), ink)
 			}
-		}
-		line := func(y, width vg.Length) {
-			c.StrokeLine2(draw.LineStyle{Color: grey, Width: width}, c.Min.X, y, c.Max.X, y)
-		}
-		y := c.Max.Y - 8
-		line(y+7, 0.9)
-		row(y, t.Columns, func(int) draw.TextStyle { return text(bold(smallSize), grey) })
-		line(y-8, 0.6)
-		for i, r := range t.Rows {
-			y -= height
-			if r.Rule && i > 0 {
-				line(y+7, 0.4)
-			}
-			row(y, r.Cells, func(column int) draw.TextStyle {
-				if r.bold(column) {
-					return text(bold(textSize), ink)
-				}
-				return text(sans(textSize), ink)
-			})
-		}
-		line(y-8, 0.9)
-	}), nil
+			return text(sans(textSize), ink)
+		})
+	}
+	line(y-8, 0.9)
+}
+
+// least is the width at which the cells fit in 8 points, or a figure's own width if that is less.
+func (t Table) least() vg.Length {
+	_, sum := t.natural()
+	return min(figureWidth, sum*smallSize/textSize+2*margin)
 }
 
 // widths shares out the width over the columns, and returns the size of text at which all cells fit.
 func (t Table) widths(width vg.Length) ([]vg.Length, vg.Length) {
-	style := text(bold(textSize), ink)
-	natural := make([]vg.Length, len(t.Columns))
-	var sum vg.Length
-	for i := range t.Columns {
-		natural[i] = style.Width(t.Columns[i])
-		for _, row := range t.Rows {
-			natural[i] = max(natural[i], style.Width(row.Cells[i]))
-		}
-		natural[i] += 14
-		sum += natural[i]
-	}
+	natural, sum := t.natural()
 	size := vg.Length(textSize)
 	if sum > width {
 		size = max(6, size*width/sum)
@@ -124,4 +124,19 @@ func (t Table) widths(width vg.Length) ([]vg.Length, vg.Length) {
 		natural[i] *= width / sum
 	}
 	return natural, size
+}
+
+// natural is the width that each column needs, and their sum.
+func (t Table) natural() (natural []vg.Length, sum vg.Length) {
+	style := text(bold(textSize), ink)
+	natural = make([]vg.Length, len(t.Columns))
+	for i := range t.Columns {
+		natural[i] = style.Width(t.Columns[i])
+		for _, row := range t.Rows {
+			natural[i] = max(natural[i], style.Width(row.Cells[i]))
+		}
+		natural[i] += 14
+		sum += natural[i]
+	}
+	return natural, sum
 }

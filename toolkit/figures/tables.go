@@ -15,7 +15,7 @@ var paperDatasets = []string{"CIFAR-10+", "CIFAR-100+", "SVHN", "ImageNet"}
 
 // PublishedTable1 is the paper's Table 1, with the results without augmentation and what the paper contradicts itself in.
 func PublishedTable1(paper *published.Paper) (Table, error) {
-	t := Table{Title: "Table 1: test error (%)", Columns: append([]string{"Method"}, paperDatasets...)}
+	t := Table{Title: "Table 1, Huang et al. 2016: test error (%)", Columns: append([]string{"Method"}, paperDatasets...)}
 	var methods []string
 	for _, n := range paper.Find("Table 1", published.Key{}) {
 		if n.Method != published.Network && !slices.Contains(methods, n.Method) {
@@ -141,7 +141,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 
 // PublishedTable2 is the paper's Table 2 with the time saved, which follows from it.
 func PublishedTable2(paper *published.Paper) (Table, error) {
-	t := Table{Title: "Table 2: training time", Columns: append([]string{""}, paperDatasets[:3]...)}
+	t := Table{Title: "Table 2, Huang et al. 2016: training time", Columns: append([]string{""}, paperDatasets[:3]...)}
 	rows := [][]string{{"Constant depth"}, {"Stochastic depth"}, {"Saved (computed)"}}
 	for _, dataset := range paperDatasets[:3] {
 		constant, stochastic, err := publishedTimes(paper, dataset)

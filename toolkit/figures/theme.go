@@ -15,21 +15,6 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Colours, from the palette of Okabe and Ito, which colour-blind readers can tell apart.
-var (
-	ink  = color.NRGBA{0x22, 0x26, 0x2b, 0xff} // text
-	grey = color.NRGBA{0x6a, 0x70, 0x78, 0xff} // secondary text, axes
-	thin = color.NRGBA{0xe4, 0xe6, 0xe9, 0xff} // grid
-
-	red   = color.NRGBA{0xc8, 0x41, 0x1b, 0xff} // constant depth
-	blue  = color.NRGBA{0x00, 0x6b, 0xb0, 0xff} // stochastic depth
-	pale  = color.NRGBA{0xd9, 0xe9, 0xf5, 0xff} // a tint of blue
-	blush = color.NRGBA{0xf8, 0xdf, 0xd6, 0xff} // a tint of red
-
-	magenta = color.NRGBA{0xb8, 0x5c, 0x92, 0xff} // training loss of constant depth
-	green   = color.NRGBA{0x00, 0x8a, 0x66, 0xff} // training loss of stochastic depth
-)
-
 // Sizes of text. At 800 pixels for 8 inches, 9 points are 12.5 pixels.
 const (
 	headlineSize = 13
@@ -37,42 +22,6 @@ const (
 	textSize     = 9
 	smallSize    = 8
 )
-
-// look is how one kind of run is drawn everywhere.
-type look struct {
-	name   string
-	color  color.Color
-	glyph  draw.GlyphDrawer
-	dashes []vg.Length
-}
-
-var (
-	constantLook   = look{"constant depth", red, draw.CircleGlyph{}, nil}
-	stochasticLook = look{"stochastic depth", blue, draw.PyramidGlyph{}, []vg.Length{5, 2}}
-	uniformLook    = look{"uniform rule", green, draw.BoxGlyph{}, []vg.Length{2, 2}}
-)
-
-func (l look) named(name string) look {
-	l.name = name
-	return l
-}
-
-// readOff is the look of values read off a drawing: hollow markers.
-func (l look) readOff() look {
-	switch l.glyph.(type) {
-	case draw.CircleGlyph:
-		l.glyph = draw.RingGlyph{}
-	case draw.PyramidGlyph:
-		l.glyph = draw.TriangleGlyph{}
-	case draw.BoxGlyph:
-		l.glyph = draw.SquareGlyph{}
-	}
-	return l
-}
-
-func (l look) line() draw.LineStyle {
-	return draw.LineStyle{Color: l.color, Width: 1.6, Dashes: l.dashes}
-}
 
 func sans(size vg.Length) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
@@ -144,11 +93,7 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 func newPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
-	grid := plotter.NewGrid()
-	grid.Vertical.Width = 0
-	grid.Vertical.Color = nil
-	grid.Horizontal = draw.LineStyle{Color: thin, Width: 0.7}
-	p.Add(grid)
+	p.Add(newGrid())
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Padding = 0
 		axis.LineStyle = draw.LineStyle{Color: grey, Width: 0.7}
@@ -161,6 +106,19 @@ func newPlot() *plot.Plot {
 	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
 	return p
 }
+
+// newGrid is a grid of horizontal lines.
+func newGrid() *plotter.Grid {
+	grid := plotter.NewGrid()
+	grid.Vertical.Width = 0
+	grid.Vertical.Color = nil
+	grid.Horizontal = draw.LineStyle{Color: thin, Width: 0.7}
+	return grid
+}
+
+// add adds a plotter that leaves the plot's ranges and its room for glyphs as they are: a figure sets its ranges itself,
+// and may cut a curve.
+func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plotter}) }
 
 // niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, whole numbers only if so asked.
 type niceTicks struct{ whole bool }
@@ -234,3 +192,16 @@ func duration(seconds float64) string {
 type noTicks struct{}
 
 func (noTicks) Ticks(float64, float64) []plot.Tick { return nil }
+
+// atPoints ticks the points' own places.
+type atPoints plotter.XYs
+
+func (a atPoints) Ticks(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	for _, xy := range a {
+		if xy.X >= low && xy.X <= high && !math.IsNaN(xy.X) {
+			ticks = append(ticks, plot.Tick{Value: xy.X, Label: decimal(xy.X)})
+		}
+	}
+	return ticks
+}

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"image/color"
 	"math"
 	"strings"
 	"testing"
@@ -175,4 +176,77 @@ func TestGapHeadline(t *testing.T) {
 func TestBestOfARule(t *testing.T) {
 	points := []SurvivalError{{Survival: 0.1, Error: Average(7)}, {Survival: 0.5, Error: Average(5, 6)}, {Survival: 0.9, Error: Average(6)}}
 	require.Equal(t, 1, best(points))
+}
+
+// WCAG asks for 4.5 for text, and 3 for lines.
+func TestContrast(t *testing.T) {
+	require.InDelta(t, 21, contrastRatio(color.NRGBA{A: 0xff}, color.NRGBA{0xff, 0xff, 0xff, 0xff}), 1e-9)
+	for theme, colours := range palettes {
+		for _, text := range []role{ink, grey, red, blue} {
+			require.GreaterOrEqual(t, contrastRatio(colours[text], colours[paper]), 4.5, "%s, text %d", theme, text)
+		}
+		for _, line := range []role{green, magenta, amber} {
+			require.GreaterOrEqual(t, contrastRatio(colours[line], colours[paper]), 3.0, "%s, line %d", theme, line)
+		}
+		for _, fill := range []role{red, blue} {
+			require.GreaterOrEqual(t, contrastRatio(colours[onFill], colours[fill]), 4.5, "%s, text on %d", theme, fill)
+		}
+		require.GreaterOrEqual(t, contrastRatio(colours[pale], colours[blue]), 4.5, theme)
+		require.GreaterOrEqual(t, contrastRatio(colours[ink], colours[blush]), 4.5, theme)
+		for v := 0.0; v <= 1; v += 0.01 {
+			require.GreaterOrEqual(t, contrastRatio(shade(v).in(theme), onShade(v).in(theme)), 3.9, "%s, shade %g", theme, v)
+		}
+	}
+}
+
+// A label goes where it covers no line; where a line is all around it, a little further away.
+func TestLabelsCoverNoCurve(t *testing.T) {
+	area := vg.Rectangle{Max: vg.Point{X: 300, Y: 200}}
+	mark := callout{text: "1.80 %", style: text(bold(textSize), red), above: true, radius: 5}
+	at := vg.Point{X: 100, Y: 100}
+	place, leader := mark.place(at, area, nil, nil)
+	require.Nil(t, leader)
+	require.InDelta(t, float64(at.Y+9), float64(place.Min.Y), 0.01)
+
+	above := []vg.Point{{X: 0, Y: 112}, {X: 300, Y: 112}} // a line across where the label would be
+	place, _ = mark.place(at, area, [][]vg.Point{above}, nil)
+	require.True(t, place.Min.Y > 112 || place.Max.Y < 112)
+
+	var comb []vg.Point // dense up to a height of 150
+	for x := vg.Length(0); x <= 300; x += 4 {
+		comb = append(comb, vg.Point{X: x, Y: 0}, vg.Point{X: x + 2, Y: 150})
+	}
+	place, leader = mark.place(at, area, [][]vg.Point{comb}, nil)
+	require.GreaterOrEqual(t, float64(place.Min.Y), 150.0)
+	require.Len(t, leader, 2)
+	require.InDelta(t, 5, math.Hypot(float64(leader[0].X-at.X), float64(leader[0].Y-at.Y)), 1e-9, "it begins at the circle")
+	require.InDelta(t, float64(place.Min.Y), float64(leader[1].Y), 1e-9, "and ends at the label")
+
+	first, _ := mark.place(at, area, nil, nil)
+	second, _ := mark.place(at, area, nil, []vg.Rectangle{first})
+	require.True(t, second.Min.X >= first.Max.X || second.Max.X <= first.Min.X || second.Min.Y >= first.Max.Y || second.Max.Y <= first.Min.Y)
+}
+
+func TestCrossings(t *testing.T) {
+	leader := []vg.Point{{X: 0, Y: 0}, {X: 10, Y: 10}}
+	require.Equal(t, 2, crossings(leader, []vg.Point{{X: 0, Y: 5}, {X: 9, Y: 5}, {X: 9, Y: 7}, {X: 0, Y: 7}}))
+	require.Zero(t, crossings(leader, []vg.Point{{X: 20, Y: 0}, {X: 12, Y: 20}}))
+	require.Zero(t, crossings(nil, leader))
+}
+
+// Dashes break up a noisy curve and are for smooth or sparse ones.
+func TestDashesAreOfSmoothCurves(t *testing.T) {
+	var smooth, rough plotter.XYs
+	for i := range 100 {
+		x := float64(i)
+		smooth = append(smooth, plotter.XY{X: x, Y: math.Exp(-x / 30)})
+		rough = append(rough, plotter.XY{X: x, Y: math.Exp(-x/30) + 0.2*math.Sin(2*x)})
+	}
+	require.NotEmpty(t, stochasticLook.of(smooth).dashes)
+	require.Empty(t, stochasticLook.of(rough).dashes)
+	require.NotEmpty(t, stochasticLook.of(rough[:20]).dashes)
+	require.Empty(t, stochasticLook.of(smooth, rough).dashes)
+	require.Len(t, stochasticLook.marked(rough), fewMarkers)
+	require.NotEqual(t, constantLook.marked(rough)[0], stochasticLook.marked(rough)[0], "markers do not hide each other")
+	require.Len(t, stochasticLook.marked(rough[:20]), 20)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -49,7 +50,8 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 			}
 		}
 	}
-	s := sheet{headline: "Test error against training time", looks: []look{constantLook, stochasticLook}, about: about.With("Circles: the epoch of the lowest validation error.")}
+	looks := []look{constantLook.of(curves[0]), stochasticLook.of(curves[1])}
+	s := sheet{headline: "Test error against training time", looks: looks, about: about.With("Circles: the epoch of the lowest validation error.")}
 	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
@@ -57,18 +59,15 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 		_, high := spread(curves[:]...)
 		p.X.Min, p.X.Max = 0, longest/unit*1.02
 		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
-		for i, l := range []look{constantLook, stochasticLook} {
+		selected := callouts{curves: curves[:]}
+		for i, l := range looks {
 			addCurve(p, l, curves[i])
-		}
-		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
-		for i, l := range []look{constantLook, stochasticLook} {
-			at := vg.Point{X: toX(best[i].Seconds / unit), Y: toY(best[i].TestError)}
 			label := fmt.Sprintf("%.*f %% at %s", digitsOf(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
-			circle(c, area, at, text(bold(textSize), l.color), label, above)
+			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label, text(bold(textSize), l.color), above, 5})
 		}
+		p.Add(selected)
+		p.Draw(c)
 	}), nil
 }
 
@@ -113,7 +112,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	if record.Commit != "" {
 		made = fmt.Sprintf("; commit %s, %s", shortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
-	about := About{"measured", fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
+	about := About{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}
 	s := sheet{headline: "The cost of a step follows the open blocks", looks: looks, about: about}
 	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
@@ -128,19 +127,10 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		}
 		p.Y.Max *= 1.2 // a single slow step may be cut
 		p.X.Max *= 1.01
-		p.Draw(c)
-		area := p.DataCanvas(c)
-		toX, toY := p.Transforms(&area)
 		for _, l := range lines {
-			style := l.look.line()
-			style.Width = 1
-			last := float64(l.key.Blocks)
-			c.StrokeLines(style, c.ClipLinesXY([]vg.Point{{X: toX(0), Y: toY(l.base)}, {X: toX(last), Y: toY(l.base + l.slope*last)}})...)
-			for _, m := range l.points {
-				errorBar(c, toX(m.Open), toY(m.LowMS), toY(min(m.HighMS, p.Y.Max)), l.look.color)
-				c.DrawGlyphNoClip(draw.GlyphStyle{Color: l.look.color, Radius: 3, Shape: l.look.glyph}, vg.Point{X: toX(m.Open), Y: toY(m.StepMS)})
-			}
+			l.addTo(p)
 		}
+		p.Draw(c)
 	}), nil
 }
 
@@ -150,6 +140,24 @@ type stepLine struct {
 	points      []bench.Measurement
 	base, slope float64 // ms, and ms a block
 	look        look
+}
+
+// addTo adds the line, and the measurements with their spreads.
+func (l stepLine) addTo(p *plot.Plot) {
+	last := float64(l.key.Blocks)
+	straight := l.look
+	straight.glyph, straight.width = nil, 1
+	addCurve(p, straight, plotter.XYs{{X: 0, Y: l.base}, {X: last, Y: l.base + l.slope*last}})
+	var spreads bars
+	var points plotter.XYs
+	for _, m := range l.points {
+		points = append(points, plotter.XY{X: m.Open, Y: m.StepMS})
+		if m.LowMS > 0 {
+			spreads.add(m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
+		}
+	}
+	addErrorBars(p, l.look.color, spreads)
+	addMarkers(p, l.look, 3, points)
 }
 
 // fit finds the line of least squares.

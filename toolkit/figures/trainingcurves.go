@@ -79,8 +79,8 @@ func digitsOf(r runs.Recipe) int {
 
 // Looks of the training losses; the paper's are magenta and green too.
 var (
-	constantLossLook   = look{"training loss, constant", magenta, nil, []vg.Length{1.5, 1.5}}
-	stochasticLossLook = look{"training loss, stochastic", green, nil, []vg.Length{7, 1.5, 1.5, 1.5}}
+	constantLossLook   = look{name: "training loss, constant", color: magenta, dashes: []vg.Length{1.5, 1.5}, width: 0.9}
+	stochasticLossLook = look{name: "training loss, stochastic", color: green, dashes: []vg.Length{7, 1.5, 1.5, 1.5}, width: 0.9}
 )
 
 // TrainingCurves draws one or two panels like those of Fig. 3 and 4: the test error (left axis, linear) and the training
@@ -89,90 +89,101 @@ func TrainingCurves(about About, panels ...Panel) (*Figure, error) {
 	if len(panels) < 1 || len(panels) > 2 {
 		return nil, fmt.Errorf("a figure of %d panels cannot be read: draw one or two", len(panels))
 	}
+	var looks trainingLooks
+	for i, kind := range []func(Panel) *Training{constantOf, stochasticOf} {
+		var errors, losses []plotter.XYs
+		for _, p := range panels {
+			if t := kind(p); t != nil {
+				errors, losses = append(errors, t.Error), append(losses, logarithms(t.Loss))
+			}
+		}
+		looks.errors[i] = []look{constantLook.named("test error, constant"), stochasticLook.named("test error, stochastic")}[i].of(errors...)
+		looks.losses[i] = []look{constantLossLook, stochasticLossLook}[i]
+		if slices.ContainsFunc(losses, noisy) {
+			looks.losses[i].dashes = nil
+		}
+		looks.shown[i] = len(errors) > 0
+	}
 	for _, p := range panels {
-		if len(p.points()) == 0 {
+		if !slices.ContainsFunc(p.trainings(), func(t *Training) bool { return t != nil && len(t.Error) > 0 }) {
 			return nil, fmt.Errorf("there is no test error to draw for %s", p.Title)
 		}
 	}
-	s := sheet{headline: "Test error and training loss", looks: looksOfPanels(panels), about: about}
-	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
-		width, gap := (c.Max.X-c.Min.X)/vg.Length(len(panels)), vg.Length(14)
-		for i, p := range panels {
-			left, right := width*vg.Length(i), width*vg.Length(i+1)-width*vg.Length(len(panels))
-			if i > 0 {
-				left += gap / 2
+	s := sheet{headline: "Test error and training loss", looks: looks.legend(), about: about}
+	return s.panels(len(panels), 2.7*vg.Inch, func(i int, c draw.Canvas) { panels[i].draw(c, looks) }), nil
+}
+
+func constantOf(p Panel) *Training   { return p.Constant }
+func stochasticOf(p Panel) *Training { return p.Stochastic }
+
+// trainings are the networks of constant and of stochastic depth; nil where one is missing.
+func (p Panel) trainings() []*Training { return []*Training{p.Constant, p.Stochastic} }
+
+// trainingLooks are those of all panels, of constant and of stochastic depth.
+type trainingLooks struct {
+	errors, losses [2]look
+	shown          [2]bool
+}
+
+// legend are the looks of the curves that some panel has: test errors first.
+func (l trainingLooks) legend() []look {
+	var looks []look
+	for _, kind := range [][2]look{l.errors, l.losses} {
+		for i, l2 := range kind {
+			if l.shown[i] {
+				looks = append(looks, l2)
 			}
-			if i < len(panels)-1 {
-				right -= gap / 2
-			}
-			p.draw(draw.Crop(c, left, right, 0, 0))
-		}
-	}), nil
-}
-
-// looksOfPanels are those of the curves that some panel has: test errors first.
-func looksOfPanels(panels []Panel) []look {
-	var errors, losses []look
-	if slices.ContainsFunc(panels, func(p Panel) bool { return p.Constant != nil }) {
-		errors, losses = append(errors, constantLook.named("test error, constant")), append(losses, constantLossLook)
-	}
-	if slices.ContainsFunc(panels, func(p Panel) bool { return p.Stochastic != nil }) {
-		errors, losses = append(errors, stochasticLook.named("test error, stochastic")), append(losses, stochasticLossLook)
-	}
-	return append(errors, losses...)
-}
-
-// trainings are the panel's networks with their looks, those that exist.
-func (p Panel) trainings() (list []*Training, errors, losses []look) {
-	if p.Constant != nil {
-		list, errors, losses = append(list, p.Constant), append(errors, constantLook), append(losses, constantLossLook)
-	}
-	if p.Stochastic != nil {
-		list, errors, losses = append(list, p.Stochastic), append(errors, stochasticLook), append(losses, stochasticLossLook)
-	}
-	return list, errors, losses
-}
-
-// points are the error curves that have points.
-func (p Panel) points() []plotter.XYs {
-	var curves []plotter.XYs
-	list, _, _ := p.trainings()
-	for _, t := range list {
-		if len(t.Error) > 0 {
-			curves = append(curves, t.Error)
 		}
 	}
-	return curves
+	return looks
 }
 
-func (p Panel) draw(c draw.Canvas) {
+// logarithms are a curve as a logarithmic axis shows it.
+func logarithms(points plotter.XYs) plotter.XYs {
+	shown := positive(points)
+	for i := range shown {
+		shown[i].Y = math.Log(shown[i].Y)
+	}
+	return shown
+}
+
+func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
 	c = title(c, p.Title)
-	list, errors, losses := p.trainings()
 	c.FillText(text(sans(smallSize), grey), vg.Point{X: c.Min.X, Y: c.Max.Y - 8}, "test error (%)")
 	c = draw.Crop(c, 0, 0, 0, -14)
 
 	plt := newPlot()
 	plt.X.Label.Text = "epoch"
+	var list []*Training // those that exist
+	var errors, losses []look
+	for i, t := range p.trainings() {
+		if t != nil {
+			list, errors, losses = append(list, t), append(errors, looks.errors[i]), append(losses, looks.losses[i])
+		}
+	}
 	setRanges(plt, list)
 	lowest, highest := math.Inf(1), math.Inf(-1) // of the losses that a logarithmic axis can show
 	for _, t := range list {
 		l, h := spread(positive(t.Loss))
 		lowest, highest = min(lowest, l), max(highest, h)
 	}
+	selected := callouts{}
 	if lowest <= highest {
 		axis := NewLogRightAxis("training loss", lowest, highest)
 		for i, t := range list {
-			style := losses[i].line()
-			style.Width = 0.9
-			axis.Add(t.Loss, style)
+			axis.Add(t.Loss, losses[i].line())
 		}
 		plt.Add(axis)
+		selected.others = axis.paths
 	}
 	for i, t := range list {
 		addCurve(plt, errors[i], t.Error)
+		above := len(list) == 1 || t.Selected.Y > list[1-i].Selected.Y || t.Selected.Y == list[1-i].Selected.Y && i == 0
+		selected.curves = append(selected.curves, t.Error)
+		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errors[i].color), above, 5})
 	}
+	plt.Add(selected)
 	plt.Draw(c)
-	p.mark(c, plt, list, errors)
 }
 
 // setRanges lets the frame cut the errors of the first epochs, as the paper's does: they would press the rest flat.
@@ -202,16 +213,5 @@ func setRanges(plt *plot.Plot, list []*Training) {
 	plt.Y.Min, plt.Y.Max = max(0, low-room), max(high+(high-low)*0.03, selected+room)
 	if low < room {
 		plt.Y.Min = 0
-	}
-}
-
-// mark circles the selected epochs: the higher error is written above its circle, the lower one below.
-func (p Panel) mark(c draw.Canvas, plt *plot.Plot, list []*Training, looks []look) {
-	area := plt.DataCanvas(c)
-	toX, toY := plt.Transforms(&area)
-	for i, t := range list {
-		at := vg.Point{X: toX(t.Selected.X), Y: toY(t.Selected.Y)}
-		above := len(list) == 1 || t.Selected.Y > list[1-i].Selected.Y || t.Selected.Y == list[1-i].Selected.Y && i == 0
-		circle(c, area, at, text(bold(textSize), looks[i].color), fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), above)
 	}
 }

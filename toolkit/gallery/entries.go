@@ -39,7 +39,7 @@ func Entries() []Entry {
 		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns, settings: settings{"110 and 1202 layers, 500 and 300 epochs", []int{110, 1202}, 300}, draw: drawFig5,
 			Shows: "Test error by depth of our runs."},
 		{Name: "paper/fig6", Heading: "Fig. 6: ImageNet", inputs: paper, draw: drawPaperFig6,
-			Shows: "Validation error of 152 layers on ImageNet after 90 and 120 epochs: printed values only. We have no such run."},
+			Shows: "Validation error of 152 layers on ImageNet by epoch, read off the paper's drawing, and its end enlarged; the errors after 90 and 120 epochs are printed in the text. We have no such run."},
 		{Name: "paper/fig7", Heading: "Fig. 7: gradients", inputs: paper, draw: drawPaperFig7,
 			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, read off the paper's drawing."},
 		{Name: "fig7", Heading: "Fig. 7: gradients", inputs: ofRuns, settings: cifar, draw: drawFig7,

@@ -253,9 +253,10 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 	return nil
 }
 
-// SaveNamed draws the entries of those names into the folder out; or one, to the file out if that has the extension of a
-// format. Names of runs replace the entry's own. What cannot be drawn is reported in the error, and the rest is drawn.
-func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, of []string, told func(file string)) error {
+// SaveNamed draws the entries of those names, in a style, into the folder out; or one, to the file out if that has the
+// extension of a format. Names of runs replace the entry's own. What cannot be drawn is reported in the error, and the
+// rest is drawn.
+func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, of []string, told func(file string)) error {
 	file := ""
 	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
 		if len(names) > 1 {
@@ -275,6 +276,11 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 			path = filepath.Join(out, filepath.FromSlash(e.Name))
 		}
 		drawn, err := s.Draw(e, network, of...)
+		if err == nil {
+			if drawn.Figure, err = drawn.Figure.In(style); err != nil {
+				err = fmt.Errorf("%s: %w", e.Name, err)
+			}
+		}
 		if err == nil {
 			var files []string
 			files, err = drawn.Save(path, formats...)

@@ -10,8 +10,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot/vg"
 
 	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/gallery"
 	"stochdepth/toolkit/runs"
 )
@@ -223,15 +225,24 @@ func TestSaveNamed(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "mine.svg")
 	var told []string
+	var style figures.Style
 	save := func(names []string, out string, of ...string) error {
 		told = nil
-		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, of, func(f string) { told = append(told, f) })
+		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, style, of, func(f string) { told = append(told, f) })
 	}
 	require.NoError(t, save([]string{"fig3"}, file, "quickstart-20-constant-s11", filepath.Join(data, "runs", "quickstart-20-linear-0.7-s11")))
 	require.Equal(t, []string{file}, told)
 	svg, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Contains(t, string(svg), "shapes (500 images), 20 layers")
+
+	style = figures.Style{Width: 8 * vg.Centimeter}
+	require.NoError(t, save([]string{"fig2"}, file))
+	svg, err = os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(svg), `<svg width="226.77`)
+	require.ErrorContains(t, save([]string{"results"}, file), "results: the figure cannot be read at a width of 8 cm: ask for ")
+	style = figures.Style{}
 
 	require.EqualError(t, save([]string{"fig3", "fig5"}, file), "2 figures do not fit into the file "+file+": name a folder")
 	err = save([]string{"fig9", "fig2"}, folder)

@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"fmt"
+	"strings"
 
 	"gonum.org/v1/plot/plotter"
 
@@ -24,11 +25,7 @@ func network(constant bool, quantity string) published.Key {
 
 // drawPaperFig2 has the paper's closed blocks, 3 and 5.
 func drawPaperFig2(drawing) (output, error) {
-	f, err := figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false})
-	if err != nil {
-		return output{}, err
-	}
-	return output{figure: f.Marked(figures.Published(""))}, nil
+	return figure(figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false}, figures.Published("").Of("Fig. 2")))
 }
 
 func drawPaperCurves(sources ...string) func(drawing) (output, error) {
@@ -70,7 +67,8 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 		if sources[0] != "Fig. 3 left" {
 			about = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
 		}
-		return figure(figures.TrainingCurves(about, panels...))
+		name, _, _ := strings.Cut(sources[0], " left")
+		return figure(figures.TrainingCurves(about.Of(name), panels...))
 	}
 }
 
@@ -101,24 +99,28 @@ func drawPaperFig5(d drawing) (output, error) {
 		}
 		bars = append(bars, bar)
 	}
-	return figure(figures.DepthBars(figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers."), bars...))
+	return figure(figures.DepthBars(figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers.").Of("Fig. 5"), bars...))
 }
 
 func drawPaperFig6(d drawing) (output, error) {
-	var curves [2]plotter.XYs
+	var curves [2]figures.ErrorCurve
 	for i, constant := range []bool{true, false} {
-		for _, epoch := range []float64{90, 120} {
-			k := network(constant, published.ValidationError)
-			k.Epoch = epoch
+		k := network(constant, published.ValidationError)
+		curve, err := d.Paper.Curve("Fig. 6", k)
+		if err != nil {
+			return output{}, err
+		}
+		curves[i].Points = xys(curve)
+		for _, k.Epoch = range []float64{90, 120} {
 			n, err := d.Paper.Number("text", k)
 			if err != nil {
 				return output{}, err
 			}
-			curves[i] = append(curves[i], plotter.XY{X: epoch, Y: n.Value})
+			curves[i].Printed = append(curves[i].Printed, plotter.XY{X: k.Epoch, Y: n.Value})
 		}
 	}
-	return figure(figures.FinalErrors(figures.Published("ImageNet, 152 layers; linear decay, p_L = 0.5. Only the values printed in the text, after 90 and 120 epochs; the lines join them and are no curves. This project has no run on ImageNet, which is out of its reach, so there is no figure of ours."),
-		"Validation error on ImageNet", curves[0], curves[1]))
+	return figure(figures.ErrorCurves(figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing; the errors beside the circles, after 90 and 120 epochs, are printed in the text. This project has no run on ImageNet, which is out of its reach, so there is no figure of ours.").Of("Fig. 6"),
+		"Validation error on ImageNet", 85, curves[0], curves[1]))
 }
 
 func drawPaperFig7(d drawing) (output, error) {
@@ -130,7 +132,7 @@ func drawPaperFig7(d drawing) (output, error) {
 		}
 		curves[i] = xys(curve)
 	}
-	return figure(figures.Gradients(figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing."),
+	return figure(figures.Gradients(figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing.").Of("Fig. 7"),
 		curves[0], curves[1], []float64{250, 375}))
 }
 
@@ -153,7 +155,7 @@ func drawPaperFig8Left(d drawing) (output, error) {
 		return output{}, err
 	}
 	errors.Constant, errors.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
-	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks."), errors))
+	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), errors))
 }
 
 func drawPaperFig8Right(d drawing) (output, error) {
@@ -169,7 +171,7 @@ func drawPaperFig8Right(d drawing) (output, error) {
 		}
 		g.Errors = append(g.Errors, row)
 	}
-	return figure(figures.HeatMap(figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. All numbers are printed in the paper's figure."), g))
+	return figure(figures.HeatMap(figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. All numbers are printed in the paper's figure.").Of("Fig. 8 right"), g))
 }
 
 func drawPaperTable(of func(*published.Paper) (figures.Table, error)) func(drawing) (output, error) {

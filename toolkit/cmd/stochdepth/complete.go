@@ -38,6 +38,7 @@ var flagChoices = map[string]choices{
 	"format":         func(*cobra.Command) []string { return runs.TableFormats },
 	"bench format":   fixed("table", "json"),
 	"figures format": fixed("png", "svg", "pdf"),
+	"figures theme":  fixed("light", "dark"),
 	"checkpoint":     fixed(training.Best, training.Last),
 	"dataset":        func(*cobra.Command) []string { return dataset.Names() },
 	"rule":           keyValues("rule"), "form": keyValues("form"), "dtype": keyValues("dtype"), "augment": keyValues("augment"),
