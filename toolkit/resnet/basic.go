@@ -1,6 +1,8 @@
 package resnet
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/residual"
@@ -18,9 +20,9 @@ func NewBasic(s Shape) residual.Block { return Basic{s} }
 
 // Parameters lists kernel1 [3, 3, In, Out], kernel2 [3, 3, Out, Out], and those of two batch normalisations.
 func (b Basic) Parameters() []residual.Parameter {
-	return parameters(
-		kernel("kernel1", 3, b.In, b.Out), b.batchNorm("1", b.Out),
-		kernel("kernel2", 3, b.Out, b.Out), b.batchNorm("2", b.Out))
+	return slices.Concat(
+		ConvolutionParameters("kernel1", 3, b.In, b.Out), b.BatchNormParameters("1", b.Out),
+		ConvolutionParameters("kernel2", 3, b.Out, b.Out), b.BatchNormParameters("2", b.Out))
 }
 
 // Branch implements residual.Block.

@@ -10,11 +10,12 @@ import (
 const Epsilon = 1e-5
 
 // batchNorm is what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
-func (s Shape) batchNorm(suffix string, channels int) []residual.Parameter {
-	return batchNorm(suffix, channels, s.Scale)
+func (s Shape) BatchNormParameters(suffix string, channels int) []residual.Parameter {
+	return BatchNormParameters(suffix, channels, s.Scale)
 }
 
-func batchNorm(suffix string, channels int, scale residual.Start) []residual.Parameter {
+// BatchNormParameters is Shape.BatchNormParameters for scales that start in a given way.
+func BatchNormParameters(suffix string, channels int, scale residual.Start) []residual.Parameter {
 	dims := []int{channels}
 	return []residual.Parameter{
 		{Name: "scale" + suffix, Dims: dims, Start: scale},

@@ -1,6 +1,8 @@
 package resnet
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/residual"
@@ -28,10 +30,10 @@ const expansion = 4
 // kernel3 [1, 1, Out/4, Out].
 func (b Bottleneck) Parameters() []residual.Parameter {
 	middle := b.Out / expansion
-	return parameters(
-		b.batchNorm("1", b.In), kernel("kernel1", 1, b.In, middle),
-		b.batchNorm("2", middle), kernel("kernel2", 3, middle, middle),
-		b.batchNorm("3", middle), kernel("kernel3", 1, middle, b.Out))
+	return slices.Concat(
+		b.BatchNormParameters("1", b.In), ConvolutionParameters("kernel1", 1, b.In, middle),
+		b.BatchNormParameters("2", middle), ConvolutionParameters("kernel2", 3, middle, middle),
+		b.BatchNormParameters("3", middle), ConvolutionParameters("kernel3", 1, middle, b.Out))
 }
 
 // Branch implements residual.Block.

@@ -36,14 +36,14 @@ func (p part) run(scope *model.Scope, x *Node) *Node {
 // stem is Conv-BN-ReLU in the paper; [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
 func (c convolutional) stem(n *Network) part {
 	out := Filters[0]
-	p := part{name: "stem", parameters: kernel("kernel", 3, Channels, out), output: []int{Side, Side, out},
+	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, Channels, out), output: []int{Side, Side, out},
 		multiplyAdds: 9 * Channels * int64(out) * Side * Side}
 	convolve := func(b *residual.Branch, x *Node) *Node { return Convolution(b, x, b.Value("kernel"), 1) }
 	if c.preactivated {
 		p.build = convolve
 		return p
 	}
-	p.parameters = append(p.parameters, batchNorm("", out, n.Scale.start())...)
+	p.parameters = append(p.parameters, BatchNormParameters("", out, n.Scale.start())...)
 	p.build = func(b *residual.Branch, x *Node) *Node { return Relu(BatchNorm(b, "", convolve(b, x))) }
 	return p
 }
@@ -55,7 +55,7 @@ func (c convolutional) head(n *Network) part {
 	average := func(x *Node) *Node { return ReduceMean(ConvertDType(x, n.ParameterDType()), 1, 2) }
 	p := part{name: "head", output: []int{channels}, build: func(_ *residual.Branch, x *Node) *Node { return average(x) }}
 	if c.preactivated {
-		p.parameters = batchNorm("", channels, n.Scale.start())
+		p.parameters = BatchNormParameters("", channels, n.Scale.start())
 		p.build = func(b *residual.Branch, x *Node) *Node { return average(Relu(BatchNorm(b, "", x))) }
 	}
 	return p
@@ -72,7 +72,7 @@ const (
 func (e encoder) stem(*Network) part {
 	const values = patch * patch * Channels
 	return part{name: "stem", output: []int{tokens, e.width}, multiplyAdds: tokens * values * int64(e.width),
-		parameters: append(linear("patches", values, e.width),
+		parameters: append(LinearParameters("patches", values, e.width),
 			residual.Parameter{Name: "positions", Dims: []int{tokens, e.width}, Start: residual.Normal(0.02)}),
 		build: func(b *residual.Branch, x *Node) *Node {
 			batch := x.Shape().Dimensions[0]
@@ -84,7 +84,7 @@ func (e encoder) stem(*Network) part {
 
 // head is the average over the tokens after layer normalisation: [batch, tokens, width] becomes [batch, width].
 func (e encoder) head(n *Network) part {
-	return part{name: "head", output: []int{e.width}, parameters: layerNorm("", e.width),
+	return part{name: "head", output: []int{e.width}, parameters: LayerNormParameters("", e.width),
 		build: func(b *residual.Branch, x *Node) *Node {
 			return ReduceMean(ConvertDType(LayerNorm(b, "", x), n.ParameterDType()), 1)
 		}}

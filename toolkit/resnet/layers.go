@@ -10,16 +10,8 @@ import (
 
 // The layers that blocks are made of, and the lists of what these need of a block's parameters.
 
-// parameters joins lists of parameters.
-func parameters(lists ...[]residual.Parameter) (all []residual.Parameter) {
-	for _, list := range lists {
-		all = append(all, list...)
-	}
-	return all
-}
-
-// kernel is that of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation sqrt(2/(size^2 in)).
-func kernel(name string, size, in, out int) []residual.Parameter {
+// ConvolutionParameters lists the kernel of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation sqrt(2/(size^2 in)).
+func ConvolutionParameters(name string, size, in, out int) []residual.Parameter {
 	return []residual.Parameter{{Name: name, Dims: []int{size, size, in, out}, Start: residual.Normal(math.Sqrt(2 / float64(size*size*in)))}}
 }
 
@@ -54,8 +46,8 @@ func pointwise(x, kernel *Node, stride int) *Node {
 // Relu is max(x, 0) of any shape.
 func Relu(x *Node) *Node { return Max(x, ScalarZero(x.Graph(), x.DType())) }
 
-// linear is what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases of zero.
-func linear(name string, in, out int) []residual.Parameter {
+// LinearParameters lists what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases of zero.
+func LinearParameters(name string, in, out int) []residual.Parameter {
 	return []residual.Parameter{
 		{Name: name + "_weights", Dims: []int{in, out}, Start: residual.Normal(0.02)},
 		{Name: name + "_bias", Dims: []int{out}, Start: residual.Constant(0)},
@@ -72,8 +64,8 @@ func Linear(p *residual.Branch, name string, x *Node) *Node {
 	return Reshape(Add(y, Reshape(bias, 1, out)), dims...)
 }
 
-// layerNorm is what [LayerNorm] needs: scales of one and offsets of zero [width].
-func layerNorm(suffix string, width int) []residual.Parameter {
+// LayerNormParameters lists what [LayerNorm] needs: scales of one and offsets of zero [width].
+func LayerNormParameters(suffix string, width int) []residual.Parameter {
 	return []residual.Parameter{
 		{Name: "scale" + suffix, Dims: []int{width}, Start: residual.Constant(1)},
 		{Name: "offset" + suffix, Dims: []int{width}, Start: residual.Constant(0)},

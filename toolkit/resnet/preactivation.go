@@ -1,6 +1,8 @@
 package resnet
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/residual"
@@ -22,9 +24,9 @@ func NewPreactivation(s Shape) residual.Block { return Preactivation{Shape: s} }
 
 // Parameters lists those of two batch normalisations, kernel1 [3, 3, In, Out] and kernel2 [3, 3, Out, Out].
 func (b Preactivation) Parameters() []residual.Parameter {
-	return parameters(
-		b.batchNorm("1", b.In), kernel("kernel1", 3, b.In, b.Out),
-		b.batchNorm("2", b.Out), kernel("kernel2", 3, b.Out, b.Out))
+	return slices.Concat(
+		b.BatchNormParameters("1", b.In), ConvolutionParameters("kernel1", 3, b.In, b.Out),
+		b.BatchNormParameters("2", b.Out), ConvolutionParameters("kernel2", 3, b.Out, b.Out))
 }
 
 // Branch implements residual.Block.

@@ -2,6 +2,7 @@ package resnet
 
 import (
 	"math"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -25,9 +26,9 @@ type Transformer struct {
 // Parameters lists the weights, in x out, and biases of the attention's queries, keys and values together (qkv), of its
 // output (projection) and of the MLP's two layers, and scales and offsets of two layer normalisations.
 func (t Transformer) Parameters() []residual.Parameter {
-	return parameters(
-		layerNorm("1", t.Width), linear("qkv", t.Width, 3*t.Width), linear("projection", t.Width, t.Width),
-		layerNorm("2", t.Width), linear("mlp1", t.Width, t.Hidden), linear("mlp2", t.Hidden, t.Width))
+	return slices.Concat(
+		LayerNormParameters("1", t.Width), LinearParameters("qkv", t.Width, 3*t.Width), LinearParameters("projection", t.Width, t.Width),
+		LayerNormParameters("2", t.Width), LinearParameters("mlp1", t.Width, t.Hidden), LinearParameters("mlp2", t.Hidden, t.Width))
 }
 
 // Branch implements residual.Block.

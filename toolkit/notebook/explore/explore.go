@@ -19,8 +19,8 @@ import (
 // opened is the backend that the networks of a cell share.
 var opened compute.Backend
 
-// Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
-func Open(name string) (*training.Opened, error) {
+// shared returns that backend.
+func shared() (compute.Backend, error) {
 	if opened == nil {
 		b, err := backend.Open()
 		if err != nil {
@@ -28,7 +28,16 @@ func Open(name string) (*training.Opened, error) {
 		}
 		opened = b
 	}
-	network, err := training.OpenNetwork(opened, notebook.ModelPath(name), "")
+	return opened, nil
+}
+
+// Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
+func Open(name string) (*training.Opened, error) {
+	b, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	network, err := training.OpenNetwork(b, notebook.ModelPath(name), "")
 	if err == nil && notebook.Tiny() {
 		network.Data.Test = network.Data.Test.First(100)
 	}

@@ -1,0 +1,85 @@
+package explore
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/resnet"
+	"stochdepth/toolkit/survivors/byhand"
+)
+
+// Agreement compares the textbook form and the engine in one training step of a network with blocks of a kind, such as
+// one's own, random weights and two random images, in float64: the largest difference of the logits, and that of the
+// gradients of all weights.
+func Agreement(block string, layers int, gates depth.Gates) (logits, gradients float64, err error) {
+	textbook, err := outcome(block, layers, gates, resnet.Textbook{})
+	if err != nil {
+		return 0, 0, err
+	}
+	engine, err := outcome(block, layers, gates, byhand.Form{})
+	if err != nil {
+		return 0, 0, err
+	}
+	for i := range textbook {
+		most := &gradients
+		if i == 0 {
+			most = &logits
+		}
+		for j, v := range textbook[i] {
+			*most = max(*most, math.Abs(v-engine[i][j]))
+		}
+	}
+	return logits, gradients, nil
+}
+
+// outcome is the logits, and the gradients of their mean square by all weights, of one form.
+func outcome(block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
+	const images, classes = 2, 10
+	b, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	network, err := resnet.New(block, layers, classes, depth.Linear(len(gates), 0.5))
+	if err != nil {
+		return nil, err
+	}
+	network.DType = dtypes.Float64
+	store := model.NewStore()
+	if err := network.Initialize(store, 1); err != nil {
+		return nil, err
+	}
+	exec, err := model.NewExec(b, store, func(scope *model.Scope, images, gates *graph.Node) []*graph.Node {
+		scope.Store().SetTraining(images.Graph(), true)
+		logits := network.ForwardIn(form, scope, images, gates)
+		loss := graph.ReduceAllMean(graph.Square(logits))
+		return append([]*graph.Node{logits}, scope.BuildTrainableVariablesGradientsGraph(loss)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	pixels, open := make([]float64, images*resnet.Side*resnet.Side*resnet.Channels), make([]float64, len(gates))
+	for i := range pixels {
+		pixels[i] = rng.NormFloat64()
+	}
+	for i, g := range gates {
+		if g {
+			open[i] = 1
+		}
+	}
+	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, images, resnet.Side, resnet.Side, resnet.Channels), open)
+	if err != nil {
+		return nil, err
+	}
+	values := make([][]float64, len(outputs))
+	for i, output := range outputs {
+		values[i] = tensors.MustCopyFlatData[float64](output)
+	}
+	return values, nil
+}
