@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"stochdepth/toolkit/internal/splitmix"
 )
 
 // Data is a loaded set with its three parts.
@@ -118,15 +120,7 @@ const (
 )
 
 func newRand(seed int64, stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(mix(uint64(seed)^mix(stream)), mix(stream)))
-}
-
-// mix is the finalizer of SplitMix64: neighbouring seeds give unrelated states.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^splitmix.Mix(stream)), splitmix.Mix(stream)))
 }
 
 // grouped writes n with commas: 73,257.

@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
+
+	"stochdepth/toolkit/internal/splitmix"
 )
 
 // Default numbers of images of shapes.
@@ -57,7 +59,7 @@ func drawShapes(seed int64, stream uint64, n int) *Images {
 
 // newSource is the random source of one image.
 func newSource(seed int64, stream uint64, image int) *rand.PCG {
-	return rand.NewPCG(mix(uint64(seed)^mix(stream)), mix(uint64(image)))
+	return rand.NewPCG(splitmix.Mix(uint64(seed)^splitmix.Mix(stream)), splitmix.Mix(uint64(image)))
 }
 
 // difficulty of shapes, in percent: it scales noise, clutter, textures and distortion, and lowers the

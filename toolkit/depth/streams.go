@@ -1,6 +1,10 @@
 package depth
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"stochdepth/toolkit/internal/splitmix"
+)
 
 // Stream names one use of randomness in a run. A run has one seed; every stream is derived from it
 // and independent of the others, so that a constant-depth and a stochastic run with the same seed
@@ -19,13 +23,5 @@ const (
 // Augmentation and GateDraws. It depends on nothing else, so a resumed run goes on in each stream
 // without any stored state.
 func Rand(seed int64, stream Stream, position int64) *rand.Rand {
-	return rand.New(rand.NewPCG(mix(uint64(seed)^uint64(stream)<<56), mix(uint64(position)+uint64(stream)*0x9e3779b97f4a7c15)))
-}
-
-// mix is the finaliser of SplitMix64: nearby seeds and positions become unrelated numbers.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^uint64(stream)<<56), splitmix.Mix(uint64(position)+uint64(stream)*0x9e3779b97f4a7c15)))
 }

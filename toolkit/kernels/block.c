@@ -1,7 +1,7 @@
 //go:build linux && amd64 && cgo && !nokernels
 
 // One open block, forward and backward, on images [batch, height, width, channels] in float32: what the
-// loops of package survivors compute, in as few passes over the memory as the batch statistics allow.
+// loops of package byhand compute, in as few passes over the memory as the batch statistics allow.
 // Sums over the minibatch are taken by image or by part, then in order, so that they do not depend on the
 // number of threads.
 

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// The C code computes what package survivors wrote when the table was made. A body of any other text stays
-// XLA's, so that an edit there always takes effect. The test of survivors' bodies then fails; once the C code
+// The C code computes what package byhand wrote when the table was made. A body of any other text stays
+// XLA's, so that an edit there always takes effect. The test of these bodies then fails; once the C code
 // computes the same again, it writes the new table:
 //
 //	go test ./toolkit/survivors -run Bodies -update
@@ -33,7 +33,7 @@ func parseTable(table string) map[string]string {
 	return digests
 }
 
-// Body is what one turn of a loop of package survivors computes, in a program to be compiled.
+// Body is what one turn of a loop of package byhand computes, in a program to be compiled.
 type Body struct {
 	What       string // "forward_block stride 1 recompute false"
 	Digest     string // of its text, but for sizes

@@ -5,7 +5,7 @@
 //
 // XLA's CPU plugin still compiles and runs the whole program. This package stands between it and go-xla:
 // in the program to be compiled it replaces what it recognises (the bodies of the loops of package
-// survivors, by digests of their text, and 3x3 convolutions elsewhere) by calls of its own C functions, which are registered with
+// byhand, by digests of their text, and 3x3 convolutions elsewhere) by calls of its own C functions, which are registered with
 // XLA as foreign functions and run on XLA's threads. It takes float32 with stride 1 or 2 and channels in
 // multiples of 16; all else stays XLA's, and so does everything on processors without AVX2, on GPUs, under
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps

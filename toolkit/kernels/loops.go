@@ -8,7 +8,7 @@ import (
 )
 
 // The names that the parameters of a loop's functions begin with say what one turn of it computes; the
-// rest of each name says what the parameter is. See package survivors for the states of its loops.
+// rest of each name says what the parameter is. See package byhand for the states of its loops.
 const (
 	ForwardBlock  = "forward_block_"
 	BackwardBlock = "backward_block_"
@@ -72,7 +72,7 @@ func leaveUnset(program string) string {
 	return program
 }
 
-// loopText is a loop of package survivors in the text of a program.
+// loopText is a loop of package byhand in the text of a program.
 type loopText struct {
 	kind                          string
 	values                        []value // its parameters

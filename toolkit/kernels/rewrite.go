@@ -62,7 +62,7 @@ var (
 	convPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.convolution"\((?P<x>%\S+), (?P<w>%[^)\s]+)\) \{(?P<attributes>[^{}]*)\} : ` +
 		`\(tensor<(?P<in>\d+x\d+x\d+x\d+xf32)>, tensor<(?P<kernel>\d+x\d+x\d+x\d+xf32)>\) -> tensor<(?P<out>\d+x\d+x\d+x\d+xf32)>`)
 
-	// What package survivors does with a convolution that gives the gradient of a kernel.
+	// What packages byhand and resnet do with a convolution that gives the gradient of a kernel.
 	resultPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.transpose"\((?P<of>%[^)\s]+)\) \{ permutation = array<i64: 1, 2, 0, 3> \} : ` +
 		`\(tensor<[^>]*>\) -> tensor<(?P<shape>3x3x\d+x\d+xf32)>`)
 )
