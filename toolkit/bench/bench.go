@@ -14,7 +14,7 @@ import (
 	"slices"
 	"sort"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // Record is one session of measuring: all its measurements come from one machine and commit, and so may be
@@ -62,9 +62,9 @@ func (r *Record) Write(path string) error {
 		return fmt.Errorf("cannot write the measurements %s: %w", path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return runs.WriteError(path, err)
+		return files.WriteError(path, err)
 	}
-	return runs.WriteFileAtomic(path, append(data, '\n'))
+	return files.Write(path, append(data, '\n'))
 }
 
 // Read reads the record at path.

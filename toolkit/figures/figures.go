@@ -20,7 +20,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // DPI is the resolution of the PNGs.
@@ -34,9 +34,9 @@ func Save(path string, f *Figure) error {
 		return fmt.Errorf("cannot save the figure %s: %w", path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return runs.WriteError(path, err)
+		return files.WriteError(path, err)
 	}
-	return runs.WriteFileAtomic(path, data)
+	return files.Write(path, data)
 }
 
 // Bytes returns the figure as a file of the format "png", "svg" or "pdf".

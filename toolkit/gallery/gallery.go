@@ -12,6 +12,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
 
@@ -176,21 +177,21 @@ func (s settings) smaller(list []*runs.Run) string {
 }
 
 // Save writes a drawing to path, without its extension, in the formats png, svg or pdf; a table also as .md.
-func (d *Drawing) Save(path string, formats ...string) (files []string, err error) {
+func (d *Drawing) Save(path string, formats ...string) (paths []string, err error) {
 	for _, format := range formats {
 		file := path + "." + format
 		if err := figures.Save(file, d.Figure); err != nil {
-			return files, err
+			return paths, err
 		}
-		files = append(files, file)
+		paths = append(paths, file)
 	}
 	if d.Markdown != "" {
-		if err := runs.WriteFileAtomic(path+".md", []byte(d.Markdown)); err != nil {
-			return files, err
+		if err := files.Write(path+".md", []byte(d.Markdown)); err != nil {
+			return paths, err
 		}
-		files = append(files, path+".md")
+		paths = append(paths, path+".md")
 	}
-	return files, nil
+	return paths, nil
 }
 
 // SaveAll draws every available entry into a folder, and the gallery's README.md beside them. The README.md beside the
@@ -239,9 +240,9 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 	}
 	readme := filepath.Join(folder, "README.md")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return runs.WriteError(readme, err)
+		return files.WriteError(readme, err)
 	}
-	if err := runs.WriteFileAtomic(readme, []byte(Readme(s.Paper, drawings))); err != nil {
+	if err := files.Write(readme, []byte(Readme(s.Paper, drawings))); err != nil {
 		return err
 	}
 	told(readme)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // The results in the project's README.md are the Markdown of one entry, which stands between two comments. SaveAll
@@ -59,5 +59,5 @@ func saveResults(folder string, drawings []*Drawing) (string, error) {
 	if !there {
 		return "", nil
 	}
-	return file, runs.WriteFileAtomic(file, []byte(changed))
+	return file, files.Write(file, []byte(changed))
 }

@@ -21,7 +21,7 @@ import (
 	"time"
 	"unsafe"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // What XLA compiled is kept in a folder, an executable a file, so that the next start of the same program
@@ -149,7 +149,7 @@ func keep(file string, executable []byte) error {
 	}
 	prune(folder, keptMost-1)
 	digest := sha256.Sum256(executable)
-	return runs.WriteFileAtomic(file, append(digest[:], executable...))
+	return files.Write(file, append(digest[:], executable...))
 }
 
 // prune removes the files that were used longest ago, until there are so many.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
 
@@ -171,5 +172,5 @@ func UpdateReadme(folder string) (changed bool, err error) {
 	if next == string(page) {
 		return false, nil
 	}
-	return true, runs.WriteFileAtomic(path, []byte(next))
+	return true, files.Write(path, []byte(next))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
 )
 
 const (
@@ -58,12 +59,12 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 	data = append(data, '\n')
 	file, err := disk.CreateTemp(dir, temporaryClaim)
 	if err != nil {
-		return claim{}, WriteError(filepath.Join(dir, lockFile), err)
+		return claim{}, files.WriteError(filepath.Join(dir, lockFile), err)
 	}
 	defer disk.Remove(file.Name())
 	if err = errors.Join(disk.Write(file, data), file.Sync(), file.Chmod(0o644)); err != nil {
 		file.Close()
-		return claim{}, WriteError(file.Name(), err)
+		return claim{}, files.WriteError(file.Name(), err)
 	}
 	now := modified(file, time.Now())
 	file.Close()
@@ -81,7 +82,7 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return claim{}, ErrLocked{Dir: dir, Holder: newestClaim(dir).who()}
 	} else if err != nil {
-		return claim{}, WriteError(mine.path(), err)
+		return claim{}, files.WriteError(mine.path(), err)
 	}
 	if err := mine.check(); err != nil {
 		disk.Remove(mine.path())
@@ -106,7 +107,7 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 // isOf reports whether a temporary claim is of a process of this machine. Without the machine's lock it has ended.
 func isOf(me holder, path string) bool {
 	var other holder
-	data, err := ReadFile(path, 1<<10)
+	data, err := files.Read(path, 1<<10)
 	return err == nil && json.Unmarshal(data, &other) == nil && other.sameMachine(me)
 }
 
@@ -133,7 +134,7 @@ func newestClaim(dir string) claim {
 		if info, err := os.Lstat(newest.path()); err == nil && !info.Mode().IsRegular() {
 			return newest // no claim of ours, and free
 		}
-		file, err := openRegular(newest.path())
+		file, err := files.OpenRegular(newest.path())
 		if err != nil { // replaced by a newer one just now
 			newest.holder, newest.beaten = holder{PID: -1}, time.Now()
 			continue

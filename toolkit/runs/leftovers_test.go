@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // What a killed writer left is removed by the next; what may be a living process's, or is not ours, is not.
@@ -52,7 +54,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	write(t, dir, rows[0])
 	require.NoFileExists(t, here)
 	require.FileExists(t, elsewhere)
-	require.NoError(t, WriteFileAtomic(filepath.Join(dir, "net.safetensors"), []byte("x")))
+	require.NoError(t, files.Write(filepath.Join(dir, "net.safetensors"), []byte("x")))
 }
 
 // Pipes, links to nothing and folders in a run's place are refused; nothing waits for them or is locked by them.
@@ -114,8 +116,8 @@ func TestOutputsThatAreNoFiles(t *testing.T) {
 	} {
 		before, err := os.Lstat(path)
 		require.NoError(t, err)
-		require.EqualError(t, WriteFileAtomic(path, []byte("x")), want)
-		require.EqualError(t, WriteError("elsewhere", CheckFile(path)), want, "said once")
+		require.EqualError(t, files.Write(path, []byte("x")), want)
+		require.EqualError(t, files.WriteError("elsewhere", files.Check(path)), want, "said once")
 		after, err := os.Lstat(path)
 		require.NoError(t, err)
 		require.Equal(t, before.Mode(), after.Mode())
@@ -124,7 +126,7 @@ func TestOutputsThatAreNoFiles(t *testing.T) {
 	// A link to a file stays one.
 	require.NoError(t, os.WriteFile(in("file"), []byte("old"), 0o644))
 	require.NoError(t, os.Symlink("file", in("link")))
-	require.NoError(t, WriteFileAtomic(in("link"), []byte("new")))
+	require.NoError(t, files.Write(in("link"), []byte("new")))
 	data, err := os.ReadFile(in("file"))
 	require.NoError(t, err)
 	require.Equal(t, "new", string(data))
@@ -135,8 +137,8 @@ func TestOutputsThatAreNoFiles(t *testing.T) {
 
 // A full disk is said once, whoever hands the error on.
 func TestWriteErrorIsSaidOnce(t *testing.T) {
-	inner := WriteError("work/position.json", &os.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC})
-	outer := WriteError("checkpoint/last", inner)
+	inner := files.WriteError("work/position.json", &os.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC})
+	outer := files.WriteError("checkpoint/last", inner)
 	require.EqualError(t, outer, "no space left on device while writing checkpoint/last: free some space and start the same command again")
 	require.ErrorIs(t, outer, syscall.ENOSPC)
 	w := &Writer{dir: "run"}
@@ -147,11 +149,11 @@ func TestWriteErrorIsSaidOnce(t *testing.T) {
 func TestReadFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(path, []byte("12345"), 0o644))
-	data, err := ReadFile(path, 5)
+	data, err := files.Read(path, 5)
 	require.NoError(t, err)
 	require.Equal(t, "12345", string(data))
-	_, err = ReadFile(path, 4)
+	_, err = files.Read(path, 4)
 	require.EqualError(t, err, path+" has more than 4 bytes, the most that such a file may have")
-	_, err = ReadFile("/dev/zero", 4)
+	_, err = files.Read("/dev/zero", 4)
 	require.EqualError(t, err, "/dev/zero is no regular file")
 }

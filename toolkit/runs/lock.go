@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // ErrLocked says that another process writes the run.
@@ -44,7 +46,7 @@ func takeLock(dir string) (*lock, error) {
 	case ok:
 	case isWithoutLocks(err): // then claims alone must do
 	case err != nil && ctx.Err() == nil:
-		return nil, WriteError(path, err)
+		return nil, files.WriteError(path, err)
 	default:
 		return nil, ErrLocked{Dir: dir, Holder: newestClaim(dir).who()}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/files"
 )
 
 // Recipe is everything that defines a run. Two runs with equal recipes on the same device give the same numbers.
@@ -103,7 +104,7 @@ func PresetNames() []string {
 // ReadRecipe reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
 // one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
 func ReadRecipe(path string) (Recipe, error) {
-	data, err := ReadFile(path, LargestText)
+	data, err := files.Read(path, files.LargestText)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return Recipe{}, fmt.Errorf("no recipe file %s: %w", path, fs.ErrNotExist)
@@ -123,7 +124,7 @@ func (r Recipe) Write(path string) error {
 	if err != nil { // a NaN or an infinity
 		return fmt.Errorf("cannot write the recipe %s: %w", path, err)
 	}
-	return WriteFileAtomic(path, append(data, '\n'))
+	return files.Write(path, append(data, '\n'))
 }
 
 // ParseRecipe is ReadRecipe for the content of a file.

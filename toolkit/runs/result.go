@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"math"
 	"time"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // Result is what came out of a run, result.json. Numbers that are not finite (a diverged run) are null in the file
@@ -93,7 +95,7 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 
 // readResult returns nil for a run that has not ended yet.
 func readResult(path string) (*Result, error) {
-	data, err := ReadFile(path, LargestText)
+	data, err := files.Read(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

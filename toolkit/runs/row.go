@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // Row is one evaluation, one line of epochs.tsv. Values that a run does not measure are NaN.
@@ -69,10 +71,12 @@ func parseRow(line string) (Row, error) {
 	return row, nil
 }
 
+const largestLog = 256 << 20 // bytes: two million rows
+
 // readRows reads an epochs.tsv; a missing one has no rows. Rows grow by whole lines, so only the last can be torn by
 // a crash: it is dropped and torn is true. Damage anywhere else is an error.
 func readRows(path string) (rows []Row, torn bool, err error) {
-	data, err := ReadFile(path, largestLog)
+	data, err := files.Read(path, largestLog)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // TestMain lets a test start this binary again as another process that writes a run.
@@ -325,8 +327,8 @@ func TestWriteFileAtomicOnAFullDisk(t *testing.T) {
 	}
 	defer syscall.Unmount(dir, 0)
 	path := filepath.Join(dir, "file")
-	require.NoError(t, WriteFileAtomic(path, []byte("old")))
-	err := WriteFileAtomic(path, make([]byte, 1<<20))
+	require.NoError(t, files.Write(path, []byte("old")))
+	err := files.Write(path, make([]byte, 1<<20))
 	require.EqualError(t, err, "no space left on device while writing "+path+": free some space and start the same command again")
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -339,8 +341,8 @@ func TestWriteFileAtomicOnAFullDisk(t *testing.T) {
 func TestWriteFileAtomicReplacesWholeOrNotAtAll(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
-	require.NoError(t, WriteFileAtomic(path, []byte("old")))
-	require.NoError(t, WriteFileAtomic(path, []byte("new")))
+	require.NoError(t, files.Write(path, []byte("old")))
+	require.NoError(t, files.Write(path, []byte("new")))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
@@ -348,10 +350,10 @@ func TestWriteFileAtomicReplacesWholeOrNotAtAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "new", string(data))
 
-	err = WriteFileAtomic(filepath.Join(dir, "no", "file"), nil)
+	err = files.Write(filepath.Join(dir, "no", "file"), nil)
 	require.EqualError(t, err, "cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
-	require.NoError(t, WriteError(path, nil))
-	require.True(t, errors.Is(WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
+	require.NoError(t, files.WriteError(path, nil))
+	require.True(t, errors.Is(files.WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
 }
 
 func TestTable(t *testing.T) {

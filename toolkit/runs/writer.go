@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
 )
 
 // Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
@@ -34,7 +35,7 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 		return nil, err
 	}
 	if err := disk.MkdirAll(dir); err != nil {
-		return nil, WriteError(dir, err)
+		return nil, files.WriteError(dir, err)
 	}
 	w := &Writer{dir: dir}
 	if w.lock, err = takeLock(dir); err != nil {
@@ -171,7 +172,7 @@ func (w *Writer) WriteResult(result Result) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the result of %s: %w", w.dir, err)
 	}
-	return w.explain(resultFile, WriteFileAtomic(w.path(resultFile), append(data, '\n')))
+	return w.explain(resultFile, files.Write(w.path(resultFile), append(data, '\n')))
 }
 
 // Close releases the folder for the next writer.
@@ -190,7 +191,7 @@ func (w *Writer) rewrite(rows []Row) error {
 	for _, row := range rows {
 		text.WriteString(row.line())
 	}
-	if err := WriteFileAtomic(w.path(rowsFile), []byte(text.String())); err != nil {
+	if err := files.Write(w.path(rowsFile), []byte(text.String())); err != nil {
 		return w.explain(rowsFile, err)
 	}
 	w.rows, w.torn = rows, false
@@ -214,11 +215,11 @@ func (w *Writer) openLog() error {
 	}
 	var err error
 	if w.log, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
-		return WriteError(path, err)
+		return files.WriteError(path, err)
 	}
 	info, err := w.log.Stat()
 	if err != nil {
-		return WriteError(path, err)
+		return files.WriteError(path, err)
 	}
 	w.size = info.Size()
 	return nil
@@ -233,7 +234,7 @@ func (w *Writer) lastStep() int64 {
 
 // explain adds to a full disk's error what the user most wants to know: that the run is safe.
 func (w *Writer) explain(name string, err error) error {
-	err = WriteError(w.path(name), err)
+	err = files.WriteError(w.path(name), err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w; the run is intact up to step %d", err, w.lastStep())
 	}

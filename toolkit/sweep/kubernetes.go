@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -8,9 +9,7 @@ import (
 	"strings"
 	"text/template"
 
-	_ "embed"
-
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // KubernetesOptions say what a pod gets. Quantities are Kubernetes' own: "4", "8Gi".
@@ -52,7 +51,7 @@ func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
 
 // selfContained is the sweep file with its recipe in it, where that is a file of its own.
 func (s *Sweep) selfContained() (string, error) {
-	data, err := runs.ReadFile(s.Path, runs.LargestText)
+	data, err := files.Read(s.Path, files.LargestText)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +64,7 @@ func (s *Sweep) selfContained() (string, error) {
 		if !filepath.IsAbs(recipe) {
 			recipe = filepath.Join(filepath.Dir(s.Path), recipe)
 		}
-		if keys["recipe"], err = runs.ReadFile(recipe, runs.LargestText); err != nil {
+		if keys["recipe"], err = files.Read(recipe, files.LargestText); err != nil {
 			return "", fmt.Errorf("cannot read the sweep's recipe: %w", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
 
@@ -167,9 +168,9 @@ func writeFailure(dir, message string) error {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return runs.WriteError(dir, err)
+		return files.WriteError(dir, err)
 	}
-	return runs.WriteFileAtomic(filepath.Join(dir, failureFile), append(data, '\n'))
+	return files.Write(filepath.Join(dir, failureFile), append(data, '\n'))
 }
 
 // readFailure returns why the run failed, or "".

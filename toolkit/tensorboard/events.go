@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
 
@@ -51,7 +52,7 @@ func Save(folder string, run *runs.Run) (string, error) {
 	if err := Write(&data, run); err != nil {
 		return "", err
 	}
-	return path, runs.WriteFileAtomic(path, data.Bytes())
+	return path, files.Write(path, data.Bytes())
 }
 
 // scalars are what TensorBoard shows, grouped by what stands before the slash.

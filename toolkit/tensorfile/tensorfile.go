@@ -15,7 +15,7 @@ import (
 
 	"github.com/nlpodyssey/safetensors"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // largestFile is how large a file may be that is read: a hundred times the weights of 1202 layers.
@@ -44,7 +44,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 		}
 		views[t.Name] = v
 	}
-	return runs.WriteAtomic(path, func(w io.Writer) error {
+	return files.WriteFrom(path, func(w io.Writer) error {
 		return safetensors.SerializeToWriter(views, metadata, w)
 	})
 }
@@ -52,7 +52,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 // Read reads a file of tensors with its metadata (nil if it has none), in the file's order. The data slices share one
 // buffer. A file whose header, offsets and length do not agree in every byte is refused.
 func Read(path string) ([]Tensor, map[string]string, error) {
-	data, err := runs.ReadFile(path, largestFile)
+	data, err := files.Read(path, largestFile)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("no tensor file %s: %w", path, fs.ErrNotExist)

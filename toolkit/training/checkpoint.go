@@ -14,8 +14,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
 	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/resnet"
-	"stochdepth/toolkit/runs"
 )
 
 // The checkpoints of a run: the newest, and that of the epoch with the lowest validation error.
@@ -55,7 +55,7 @@ func (c *checkpoints) prepare(m *Model, p position, best bool) (err error) {
 	defer func() {
 		if err != nil {
 			c.discard()
-			err = runs.WriteError(c.path(Last), err)
+			err = files.WriteError(c.path(Last), err)
 		}
 	}()
 	if c.handler == nil {
@@ -82,7 +82,7 @@ func (c *checkpoints) prepare(m *Model, p position, best bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := runs.WriteFileAtomic(filepath.Join(work, positionFile), data); err != nil {
+	if err := files.Write(filepath.Join(work, positionFile), data); err != nil {
 		return err
 	}
 	if best {
@@ -123,10 +123,10 @@ func (c *checkpoints) share(dir string) error {
 // the best one.
 func (c *checkpoints) publish(best bool) error {
 	if err := c.replace(Last, c.path(work)); err != nil {
-		return runs.WriteError(c.path(Last), err)
+		return files.WriteError(c.path(Last), err)
 	}
 	if best {
-		return runs.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
+		return files.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
 	}
 	return nil
 }
@@ -134,9 +134,9 @@ func (c *checkpoints) publish(best bool) error {
 // keepBest makes the newest checkpoint also that of the best epoch.
 func (c *checkpoints) keepBest() error {
 	if err := c.share(c.path(Last)); err != nil {
-		return runs.WriteError(c.path(Best), err)
+		return files.WriteError(c.path(Best), err)
 	}
-	return runs.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
+	return files.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
 }
 
 // replace puts the folder work in the place of a checkpoint. At any time the old one or the new one is there, under its
@@ -176,14 +176,14 @@ func (c *checkpoints) tidy() error {
 			return err
 		} else if dir == old {
 			if err := disk.RemoveAll(path); err != nil {
-				return runs.WriteError(path, err)
+				return files.WriteError(path, err)
 			}
 			if err := disk.Rename(old, path); err != nil {
-				return runs.WriteError(path, err)
+				return files.WriteError(path, err)
 			}
 		}
 		if err := disk.RemoveAll(old); err != nil {
-			return runs.WriteError(old, err)
+			return files.WriteError(old, err)
 		}
 	}
 	return nil

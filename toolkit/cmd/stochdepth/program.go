@@ -7,7 +7,7 @@ import (
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/bench/measure"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 func programCommand() *cobra.Command {
@@ -33,7 +33,7 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 		if *target != backend.CPU && *target != backend.CUDA {
 			return fmt.Errorf("--target %q is unknown: use cpu or cuda", *target)
 		}
-		if err := runs.CheckFile(args[0]); err != nil {
+		if err := files.Check(args[0]); err != nil {
 			return err
 		}
 		b, err := backend.Open()
@@ -44,7 +44,7 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 		if err != nil {
 			return err
 		}
-		return runs.WriteFileAtomic(args[0], []byte(text))
+		return files.Write(args[0], []byte(text))
 	}
 	return cmd
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/sweep"
 )
 
@@ -112,9 +112,9 @@ times does not stop the others.`,
 
 func writeOut(cmd *cobra.Command, path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return runs.WriteError(path, err)
+		return files.WriteError(path, err)
 	}
-	if err := runs.WriteFileAtomic(path, []byte(text)); err != nil {
+	if err := files.Write(path, []byte(text)); err != nil {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)

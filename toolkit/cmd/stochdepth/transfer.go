@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorboard"
@@ -40,7 +41,7 @@ trains is written as far as it is; do it again later.`,
 		if len(args) > 1 {
 			return fmt.Errorf("%d runs cannot be one network: name one, or write their logs with --tensorboard FOLDER", len(args))
 		}
-		if err := runs.CheckFile(*out); err != nil {
+		if err := files.Check(*out); err != nil {
 			return err
 		}
 		r, err := restore(args[0])

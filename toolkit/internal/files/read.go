@@ -1,4 +1,4 @@
-package runs
+package files
 
 import (
 	"bytes"
@@ -8,15 +8,13 @@ import (
 	"syscall"
 )
 
-// The largest files that are read as a whole; what is longer is not a file of this project.
-const (
-	LargestText = 16 << 20  // of JSON, bytes
-	largestLog  = 256 << 20 // two million rows
-)
+// LargestText is the size of the largest text that is read as a whole, in bytes, but for the logs of runs; what is longer
+// is not a file of this project.
+const LargestText = 16 << 20
 
-// ReadFile reads a file of at most so many bytes. Folders, devices and pipes are refused, and nothing waits for them.
-func ReadFile(path string, most int64) ([]byte, error) {
-	file, err := openRegular(path)
+// Read reads a file of at most so many bytes. Folders, devices and pipes are refused, and nothing waits for them.
+func Read(path string, most int64) ([]byte, error) {
+	file, err := OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +34,8 @@ func ReadFile(path string, most int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// openRegular opens a file for reading if it is a regular one, or a link to one.
-func openRegular(path string) (*os.File, error) {
+// OpenRegular opens a file for reading if it is a regular one, or a link to one.
+func OpenRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // else a pipe waits for its writer
 	if err != nil {
 		return nil, err
@@ -53,9 +51,9 @@ func openRegular(path string) (*os.File, error) {
 	return file, nil
 }
 
-// CheckFile says in one sentence why path cannot be written as a file: it is there and is a folder, a device or a pipe,
+// Check says in one sentence why path cannot be written as a file: it is there and is a folder, a device or a pipe,
 // or a link to one or to nothing. A regular file may be replaced.
-func CheckFile(path string) error {
+func Check(path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil // writing it will tell
 	}

@@ -1,4 +1,6 @@
-package runs
+// Package files writes files so that they are there whole or not at all, reads those that are what they should be, and
+// says in one sentence what to do where that fails.
+package files
 
 import (
 	"bytes"
@@ -13,20 +15,20 @@ import (
 	"stochdepth/toolkit/internal/disk"
 )
 
-// WriteFileAtomic writes data to path so that the file is there whole or, after a failure or a crash, as it was
+// Write writes data to path so that the file is there whole or, after a failure or a crash, as it was
 // before. The folder must exist. A full disk gives a sentence that says so.
-func WriteFileAtomic(path string, data []byte) error {
-	return WriteAtomic(path, func(w io.Writer) error {
+func Write(path string, data []byte) error {
+	return WriteFrom(path, func(w io.Writer) error {
 		_, err := io.Copy(w, bytes.NewReader(data))
 		return err
 	})
 }
 
-// WriteAtomic is WriteFileAtomic for what is better written piece by piece: write gets the temporary file, which
+// WriteFrom is Write for what is better written piece by piece: write gets the temporary file, which
 // takes its final name only after write and the flush to disk have succeeded. What is there and no regular file is
-// refused, see CheckFile; a link to a file stays one, and the file is replaced.
-func WriteAtomic(path string, write func(io.Writer) error) (err error) {
-	if err := CheckFile(path); err != nil {
+// refused, see Check; a link to a file stays one, and the file is replaced.
+func WriteFrom(path string, write func(io.Writer) error) (err error) {
+	if err := Check(path); err != nil {
 		return err
 	}
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // a link to a file
@@ -35,12 +37,12 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 		}
 	}
 	dir := filepath.Dir(path)
-	file, err := disk.CreateTemp(dir, temporary(filepath.Base(path)))
+	file, err := disk.CreateTemp(dir, Temporary(filepath.Base(path)))
 	if err != nil {
 		return WriteError(path, err)
 	}
 	if info, err := file.Stat(); err == nil {
-		removeLeft(dir, temporary(filepath.Base(path)), leftLong, info.ModTime())
+		RemoveLeft(dir, Temporary(filepath.Base(path)), leftLong, info.ModTime())
 	}
 	defer func() {
 		if err != nil {
@@ -76,7 +78,7 @@ func WriteError(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &before) && before.cause == nil: // of CheckFile, which says it all
+	case errors.As(err, &before) && before.cause == nil: // of Check, which says it all
 		return err
 	case errors.As(err, &before):
 		err = before.cause
