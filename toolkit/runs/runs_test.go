@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -18,8 +17,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"stochdepth/toolkit/internal/files"
 )
 
 // TestMain lets a test start this binary again as another process that writes a run.
@@ -317,43 +314,6 @@ func TestFullDisk(t *testing.T) {
 	run, err := Open(dir)
 	require.NoError(t, err)
 	requireRows(t, rows[:2], run.Rows)
-}
-
-// A file system of 64 KiB: what is there stays, whole, and no temporary file is left.
-func TestWriteFileAtomicOnAFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("mounting a small file system is not allowed here: %v", err)
-	}
-	defer syscall.Unmount(dir, 0)
-	path := filepath.Join(dir, "file")
-	require.NoError(t, files.Write(path, []byte("old")))
-	err := files.Write(path, make([]byte, 1<<20))
-	require.EqualError(t, err, "no space left on device while writing "+path+": free some space and start the same command again")
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "old", string(data))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-}
-
-func TestWriteFileAtomicReplacesWholeOrNotAtAll(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "file")
-	require.NoError(t, files.Write(path, []byte("old")))
-	require.NoError(t, files.Write(path, []byte("new")))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "new", string(data))
-
-	err = files.Write(filepath.Join(dir, "no", "file"), nil)
-	require.EqualError(t, err, "cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
-	require.NoError(t, files.WriteError(path, nil))
-	require.True(t, errors.Is(files.WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
 }
 
 func TestTable(t *testing.T) {

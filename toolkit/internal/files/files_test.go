@@ -1,0 +1,106 @@
+package files_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/files"
+)
+
+// A file system of 64 KiB: what is there stays, whole, and no temporary file is left.
+func TestWriteOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mounting a small file system is not allowed here: %v", err)
+	}
+	defer syscall.Unmount(dir, 0)
+	path := filepath.Join(dir, "file")
+	require.NoError(t, files.Write(path, []byte("old")))
+	err := files.Write(path, make([]byte, 1<<20))
+	require.EqualError(t, err, "no space left on device while writing "+path+": free some space and start the same command again")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(data))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}
+
+func TestWriteReplacesWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	require.NoError(t, files.Write(path, []byte("old")))
+	require.NoError(t, files.Write(path, []byte("new")))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(data))
+
+	err = files.Write(filepath.Join(dir, "no", "file"), nil)
+	require.EqualError(t, err, "cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
+	require.NoError(t, files.WriteError(path, nil))
+	require.True(t, errors.Is(files.WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
+}
+
+func TestOutputsThatAreNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.Symlink("/dev/null", in("device")))
+	require.NoError(t, os.Symlink("nothing", in("dangling")))
+	require.NoError(t, os.Mkdir(in("folder"), 0o755))
+	require.NoError(t, syscall.Mkfifo(in("pipe"), 0o644))
+	for path, want := range map[string]string{
+		"/dev/full":    "/dev/full is no regular file and is left as it is: write to another one",
+		in("device"):   in("device") + " is no regular file and is left as it is: write to another one",
+		in("pipe"):     in("pipe") + " is no regular file and is left as it is: write to another one",
+		in("folder"):   in("folder") + " is a folder: name a file in it",
+		in("dangling"): in("dangling") + " is a link to what is not there: remove it, or write to another file",
+	} {
+		before, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.EqualError(t, files.Write(path, []byte("x")), want)
+		require.EqualError(t, files.WriteError("elsewhere", files.Check(path)), want, "said once")
+		after, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.Equal(t, before.Mode(), after.Mode())
+	}
+
+	// A link to a file stays one.
+	require.NoError(t, os.WriteFile(in("file"), []byte("old"), 0o644))
+	require.NoError(t, os.Symlink("file", in("link")))
+	require.NoError(t, files.Write(in("link"), []byte("new")))
+	data, err := os.ReadFile(in("file"))
+	require.NoError(t, err)
+	require.Equal(t, "new", string(data))
+	info, err := os.Lstat(in("link"))
+	require.NoError(t, err)
+	require.Equal(t, os.ModeSymlink, info.Mode().Type())
+}
+
+// A full disk is said once, whoever hands the error on.
+func TestWriteErrorIsSaidOnce(t *testing.T) {
+	inner := files.WriteError("work/position.json", &os.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC})
+	outer := files.WriteError("checkpoint/last", inner)
+	require.EqualError(t, outer, "no space left on device while writing checkpoint/last: free some space and start the same command again")
+	require.ErrorIs(t, outer, syscall.ENOSPC)
+}
+
+func TestRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte("12345"), 0o644))
+	data, err := files.Read(path, 5)
+	require.NoError(t, err)
+	require.Equal(t, "12345", string(data))
+	_, err = files.Read(path, 4)
+	require.EqualError(t, err, path+" has more than 4 bytes, the most that such a file may have")
+	_, err = files.Read("/dev/zero", 4)
+	require.EqualError(t, err, "/dev/zero is no regular file")
+}
