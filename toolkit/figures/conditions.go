@@ -30,6 +30,9 @@ func OfRuns(list []*runs.Run) About {
 	}
 	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
 		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
+	if blocks := each(func(r *runs.Run) string { return r.Recipe.Block }); len(blocks) > 1 || len(blocks) == 1 && blocks[0] != runs.Default().Block {
+		sentence += ", " + many(blocks) + " blocks"
+	}
 	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r); return rule }) {
 		sentence += "; " + rule
 		survivals := each(func(r *runs.Run) string {
