@@ -87,7 +87,7 @@ static void second_convolution(void *data, int n, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->two;
 	float *padded = scratch, *y = b->second + n * output_size(b);
-	image->padded_relu(c->height, c->width, c->in, b->first + n * output_size(b), b->factor1, b->rest1, padded);
+	image->padded_relu(c->height, c->width, c->in, b->first + n * output_size(b), b->slope1, b->shift1, padded);
 	image->convolve(c, padded, b->packed2, y, padded + padded_size(c));
 	if (b->sums)
 		image->moments(y, pixels(b), c->out, b->sums + (size_t)n * c->out, b->products + (size_t)n * c->out);
@@ -96,7 +96,7 @@ static void second_convolution(void *data, int n, float *scratch) {
 static void add_shortcut(void *data, int n, float *scratch) {
 	block *b = data;
 	size_t at = n * output_size(b);
-	image->shortcut_relu(pixels(b), b->one.out, b->second + at, b->factor, b->rest, b->shortcut + at, b->output + at, b->last ? b->last + at : NULL);
+	image->shortcut_relu(pixels(b), b->one.out, b->second + at, b->slope, b->shift, b->shortcut + at, b->output + at, b->last ? b->last + at : NULL);
 }
 
 // statistics joins the images' moments: the minibatch's mean and (biased) variance.
@@ -118,11 +118,11 @@ static void statistics(const block *b, float *mean, float *variance) {
 	}
 }
 
-// normalization is y = factor x + rest.
-static void normalization(const block *b, const float *scale, const float *offset, const float *mean, const float *variance, float *factor, float *rest) {
+// normalization is y = slope x + shift.
+static void normalization(const block *b, const float *scale, const float *offset, const float *mean, const float *variance, float *slope, float *shift) {
 	for (int c = 0; c < b->one.out; c++) {
-		factor[c] = scale[c] / sqrtf(variance[c] + epsilon);
-		rest[c] = offset[c] - mean[c] * factor[c];
+		slope[c] = scale[c] / sqrtf(variance[c] + epsilon);
+		shift[c] = offset[c] - mean[c] * slope[c];
 	}
 }
 
@@ -142,7 +142,7 @@ static int convolutions(ffi_call *call, block *b, int has_statistics) {
 	int missed = stochdepth_parallel(call, b->batch, convolution_scratch(&b->one), first_convolution, b);
 	if (!has_statistics)
 		statistics(b, b->mean1, b->variance1);
-	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->slope1, b->shift1);
 	missed |= stochdepth_parallel(call, b->batch, convolution_scratch(&b->two), second_convolution, b);
 	if (!has_statistics)
 		statistics(b, b->mean2, b->variance2);
@@ -153,7 +153,7 @@ static int convolutions(ffi_call *call, block *b, int has_statistics) {
 int stochdepth_forward(ffi_call *call, block *b) {
 	if (convolutions(call, b, 0))
 		return 1;
-	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
+	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->slope, b->shift);
 	return stochdepth_parallel(call, b->batch, 0, add_shortcut, b);
 }
 
@@ -168,7 +168,7 @@ static void output_gradient_sums(void *data, int n, float *scratch) {
 }
 
 // normalization_gradient sums up dscale and doffset and sets the coefficients of
-// dx = factor (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation, as a sum of dy, x and 1.
+// dx = slope (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation, as a sum of dy, x and 1.
 static void normalization_gradient(block *b, const float *scale, const float *mean, const float *variance, float *dscale, float *doffset) {
 	int channels = b->one.out;
 	double values = (double)b->batch * pixels(b);
@@ -178,12 +178,12 @@ static void normalization_gradient(block *b, const float *scale, const float *me
 			sum += b->sums[(size_t)n * channels + c];
 			product += b->products[(size_t)n * channels + c];
 		}
-		double ds = (product - mean[c] * sum) / deviation, factor = scale[c] / deviation, of_x = -factor * ds / values / deviation;
+		double ds = (product - mean[c] * sum) / deviation, slope = scale[c] / deviation, x_slope = -slope * ds / values / deviation;
 		dscale[c] = ds;
 		doffset[c] = sum;
-		b->factor[c] = factor;
-		b->of_x[c] = of_x;
-		b->rest[c] = -factor * sum / values - mean[c] * of_x;
+		b->slope[c] = slope;
+		b->x_slope[c] = x_slope;
+		b->shift[c] = -slope * sum / values - mean[c] * x_slope;
 	}
 }
 
@@ -204,8 +204,8 @@ static void second_gradient(void *data, int part, float *scratch) {
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		float *dy = b->dy + at;
-		image->padded_relu(c->height, c->width, c->in, b->first + at, b->factor1, b->rest1, activation);
-		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->second + at, b->factor, b->of_x, b->rest, gradient);
+		image->padded_relu(c->height, c->width, c->in, b->first + at, b->slope1, b->shift1, activation);
+		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->second + at, b->slope, b->x_slope, b->shift, gradient);
 		image->kernel_gradient(c, activation, gradient + row + c->out, row, dw);
 		image->convolve(c, gradient, b->packed2, dy, gradient + padded_size(c));
 		image->masked(c->height, c->width, c->in, activation, dy);
@@ -236,7 +236,7 @@ static void first_gradient(void *data, int part, float *scratch) {
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), x);
-		image->padded_gradient(c->height, c->width, c->out, NULL, b->dy + at, b->first + at, b->factor, b->of_x, b->rest, gradient);
+		image->padded_gradient(c->height, c->width, c->out, NULL, b->dy + at, b->first + at, b->slope, b->x_slope, b->shift, gradient);
 		image->kernel_gradient(c, x, gradient + row + c->out, row, dw);
 		if (c->stride > 1)
 			image->dilate(c->height, c->width, c->out, c->stride, gradient + row + c->out, row, dilated);
@@ -284,7 +284,7 @@ int stochdepth_backward(ffi_call *call, block *b, int recompute) {
 	image->pack(&back1, flipped, b->packed1);
 	flip(&b->two, b->kernel2, flipped);
 	image->pack(&back2, flipped, b->packed2);
-	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->slope1, b->shift1);
 
 	int missed = stochdepth_parallel(call, b->batch, 0, output_gradient_sums, b);
 	normalization_gradient(b, b->scale2, b->mean2, b->variance2, b->dscale2, b->doffset2);
@@ -305,7 +305,7 @@ enum { WIDE = 16 }; // as many channels as kernel_gradient can take
 static void stem_relu(void *data, int n, float *scratch) {
 	block *b = data;
 	size_t at = n * output_size(b);
-	image->shortcut_relu(pixels(b), b->one.out, b->first + at, b->factor1, b->rest1, NULL, b->output + at, NULL);
+	image->shortcut_relu(pixels(b), b->one.out, b->first + at, b->slope1, b->shift1, NULL, b->output + at, NULL);
 }
 
 int stochdepth_stem(ffi_call *call, block *b) {
@@ -318,7 +318,7 @@ int stochdepth_stem(ffi_call *call, block *b) {
 	image->pack(&b->one, b->kernel1, b->packed1);
 	int missed = stochdepth_parallel(call, b->batch, convolution_scratch(&b->one), first_convolution, b);
 	statistics(b, b->mean1, b->variance1);
-	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->slope1, b->shift1);
 	missed |= stochdepth_parallel(call, b->batch, 0, stem_relu, b);
 	put_back(b->sums, &kept_sums);
 	return missed;
@@ -340,7 +340,7 @@ static void stem_kernel_gradient(void *data, int part, float *scratch) {
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		image->widen(c->height, c->width, c->in, WIDE, b->x + n * input_size(b), x);
-		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->first + at, b->factor, b->of_x, b->rest, gradient);
+		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->first + at, b->slope, b->x_slope, b->shift, gradient);
 		image->kernel_gradient(&wide, x, gradient + row + c->out, row, dw);
 	}
 }
@@ -378,17 +378,17 @@ static void test_image(void *data, int n, float *scratch) {
 	float *padded = scratch, *f = padded + test_padded_size(b), *work = f + output_size(b), *h = b->output + n * output_size(b);
 	image->pad(c->height * b->one.stride, c->width * b->one.stride, b->one.in, b->x + n * input_size(b), padded);
 	image->convolve(&b->one, padded, b->packed1, f, work);
-	image->padded_relu(c->height, c->width, c->in, f, b->factor1, b->rest1, padded);
+	image->padded_relu(c->height, c->width, c->in, f, b->slope1, b->shift1, padded);
 	image->convolve(c, padded, b->packed2, f, work);
-	image->shortcut_relu(pixels(b), c->out, f, b->factor, b->rest, h, h, NULL);
+	image->shortcut_relu(pixels(b), c->out, f, b->slope, b->shift, h, h, NULL);
 }
 
 int stochdepth_test(ffi_call *call, block *b, float survival) {
-	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->factor1, b->rest1);
-	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->factor, b->rest);
+	normalization(b, b->scale1, b->offset1, b->mean1, b->variance1, b->slope1, b->shift1);
+	normalization(b, b->scale2, b->offset2, b->mean2, b->variance2, b->slope, b->shift);
 	for (int c = 0; c < b->one.out; c++) {
-		b->factor[c] *= survival;
-		b->rest[c] *= survival;
+		b->slope[c] *= survival;
+		b->shift[c] *= survival;
 	}
 	b->packed1 = take(image->packed_size(&b->one) + image->packed_size(&b->two), &kept_sums);
 	if (!b->packed1)

@@ -30,8 +30,8 @@ typedef struct {
 
 	float *packed1, *packed2; // kernels as image.h wants them, backward those of the gradients of the inputs
 	float *sums, *products;   // [batch, channels]
-	float factor1[MOST_CHANNELS], rest1[MOST_CHANNELS];           // first normalisation
-	float factor[MOST_CHANNELS], of_x[MOST_CHANNELS], rest[MOST_CHANNELS]; // second normalisation, or a gradient
+	float slope1[MOST_CHANNELS], shift1[MOST_CHANNELS];           // first normalisation
+	float slope[MOST_CHANNELS], x_slope[MOST_CHANNELS], shift[MOST_CHANNELS]; // second normalisation, or a gradient
 } block;
 
 // These return 0, or 1 where memory is short: then what they write is of no use.

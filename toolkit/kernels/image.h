@@ -152,14 +152,14 @@ static void moments(const float *x, int pixels, int channels, float *mean, float
 	}
 }
 
-// padded_relu writes relu(factor x + rest) into a padded image's interior.
-static void padded_relu(int height, int width, int channels, const float *x, const float *factor, const float *rest, float *padded) {
+// padded_relu writes relu(slope x + shift) into a padded image's interior.
+static void padded_relu(int height, int width, int channels, const float *x, const float *slope, const float *shift, float *padded) {
 	frame(height, width, channels, padded);
 	for (int h = 0; h < height; h++) {
 		float *to = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
 		for (int j = 0; j < width; j++)
 			for (int c = 0; c < channels; c += LANES, x += LANES, to += LANES)
-				store(to, relu(load(x) * load(factor + c) + load(rest + c)));
+				store(to, relu(load(x) * load(slope + c) + load(shift + c)));
 	}
 }
 
@@ -171,11 +171,11 @@ static void widen(int height, int width, int channels, int wide, const float *x,
 			memcpy(padded + ((long)(h + 1) * (width + 2) + j + 1) * wide, x, channels * sizeof(float));
 }
 
-// shortcut_relu is relu(factor x + rest + shortcut); y2 is a second copy. Both may be NULL.
-static void shortcut_relu(int pixels, int channels, const float *x, const float *factor, const float *rest, const float *shortcut, float *y, float *y2) {
+// shortcut_relu is relu(slope x + shift + shortcut); y2 is a second copy. Both may be NULL.
+static void shortcut_relu(int pixels, int channels, const float *x, const float *slope, const float *shift, const float *shortcut, float *y, float *y2) {
 	for (int i = 0; i < pixels; i++)
 		for (int c = 0; c < channels; c += LANES, x += LANES, y += LANES) {
-			vector v = load(x) * load(factor + c) + load(rest + c);
+			vector v = load(x) * load(slope + c) + load(shift + c);
 			if (shortcut) {
 				v += load(shortcut);
 				shortcut += LANES;
@@ -205,9 +205,9 @@ static void gradient_sums(int pixels, int channels, const float *y, const float 
 	}
 }
 
-// padded_gradient writes factor dy + of_x x + rest into a padded image's interior.
+// padded_gradient writes slope dy + x_slope x + shift into a padded image's interior.
 static void padded_gradient(int height, int width, int channels, const float *y, const float *dy, const float *x,
-	const float *factor, const float *of_x, const float *rest, float *padded) {
+	const float *slope, const float *x_slope, const float *shift, float *padded) {
 	frame(height, width, channels, padded);
 	for (int h = 0; h < height; h++) {
 		float *to = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
@@ -218,7 +218,7 @@ static void padded_gradient(int height, int width, int channels, const float *y,
 					d = where_positive(load(y), d);
 					y += LANES;
 				}
-				store(to, d * load(factor + c) + load(x) * load(of_x + c) + load(rest + c));
+				store(to, d * load(slope + c) + load(x) * load(x_slope + c) + load(shift + c));
 			}
 	}
 }

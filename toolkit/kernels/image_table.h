@@ -19,11 +19,11 @@ typedef struct {
 	void (*widen)(int height, int width, int channels, int wide, const float *x, float *padded);
 	void (*dilate)(int height, int width, int channels, int stride, const float *x, long xrow, float *padded);
 	void (*moments)(const float *x, int pixels, int channels, float *mean, float *squares);
-	void (*padded_relu)(int height, int width, int channels, const float *x, const float *factor, const float *rest, float *padded);
-	void (*shortcut_relu)(int pixels, int channels, const float *x, const float *factor, const float *rest, const float *shortcut, float *y, float *y2);
+	void (*padded_relu)(int height, int width, int channels, const float *x, const float *slope, const float *shift, float *padded);
+	void (*shortcut_relu)(int pixels, int channels, const float *x, const float *slope, const float *shift, const float *shortcut, float *y, float *y2);
 	void (*gradient_sums)(int pixels, int channels, const float *y, const float *dy, const float *x, float *sum, float *product);
 	void (*padded_gradient)(int height, int width, int channels, const float *y, const float *dy, const float *x,
-		const float *factor, const float *of_x, const float *rest, float *padded);
+		const float *slope, const float *x_slope, const float *shift, float *padded);
 	void (*masked)(int height, int width, int channels, const float *padded, float *dy);
 	void (*shortcut_gradient)(int pixels, int channels, const float *y, const float *dx, float *dh);
 } image_table;

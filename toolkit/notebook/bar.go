@@ -12,6 +12,9 @@ import (
 // as one output that changes in a notebook, as one line that changes on a
 // terminal, and as a line now and then where standard error is neither. Its
 // methods may be called as often as one likes, from several goroutines.
+//
+// Libraries of progress bars know terminals only, and GoMLX's leaves hundreds of
+// outputs in a notebook that is executed without a browser.
 type Bar struct {
 	mu     sync.Mutex
 	state  progress

@@ -69,8 +69,8 @@ func Unbiased(variance *Node, values int) *Node {
 // of x [batch, height, width, channels]; the others are [channels]. It is computed in the parameters' type, and
 // y has the type of x.
 func Normalize(x, scale, offset, mean, variance *Node) *Node {
-	factor := Div(scale, Deviation(variance))
-	y := Add(Mul(ConvertDType(x, scale.DType()), PerChannel(factor)), PerChannel(Sub(offset, Mul(mean, factor))))
+	slope := Div(scale, Deviation(variance))
+	y := Add(Mul(ConvertDType(x, scale.DType()), PerChannel(slope)), PerChannel(Sub(offset, Mul(mean, slope))))
 	return ConvertDType(y, x.DType())
 }
 

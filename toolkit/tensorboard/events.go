@@ -1,5 +1,6 @@
 // Package tensorboard writes the log of a run as an event file of TensorBoard: records as TFRecord frames them, each an
-// Event in protobuf's encoding (tensorflow/core/util/event.proto), of which a scalar needs a handful of fields.
+// Event in protobuf's encoding (tensorflow/core/util/event.proto), of which a scalar needs a handful of fields: no library for
+// Go that writes event files is kept up.
 package tensorboard
 
 import (

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// The colours of words that one looks for.
+// The colours of words that one looks for, which are too few for a library.
 const (
 	red   = "\x1b[31m"
 	green = "\x1b[32m"

@@ -14,7 +14,7 @@ func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
 
 // normalizeGradient is the gradient of normalize: of x, as x, and of scale and offset [channels].
 //
-//	dx = factor (dy - sum(dy)/M - x' sum(dy x')/M),  x' = (x - mean)/deviation,  factor = scale/deviation
+//	dx = slope (dy - sum(dy)/M - x' sum(dy x')/M),  x' = (x - mean)/deviation,  slope = scale/deviation
 //
 // is linear in dy and x, with coefficients a channel.
 func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale, doffset *Node) {
@@ -23,9 +23,9 @@ func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale
 
 	values := ConstAsDType(x.Graph(), l.wide, 1/float64(x.Shape().Size()/l.block.Out))
 	deviation := resnet.Deviation(variance)
-	factor := Div(scale, deviation)
-	ofX := Neg(Div(Mul(Mul(factor, dscale), values), deviation))
-	shift := Sub(Neg(Mul(Mul(factor, doffset), values)), Mul(mean, ofX))
-	dx = Add(Add(Mul(wideDY, resnet.PerChannel(factor)), Mul(wideX, resnet.PerChannel(ofX))), resnet.PerChannel(shift))
+	slope := Div(scale, deviation)
+	xSlope := Neg(Div(Mul(Mul(slope, dscale), values), deviation))
+	shift := Sub(Neg(Mul(Mul(slope, doffset), values)), Mul(mean, xSlope))
+	dx = Add(Add(Mul(wideDY, resnet.PerChannel(slope)), Mul(wideX, resnet.PerChannel(xSlope))), resnet.PerChannel(shift))
 	return ConvertDType(dx, x.DType()), dscale, doffset
 }
