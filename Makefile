@@ -75,7 +75,7 @@ IP ?= 127.0.0.1
 .PHONY: lab
 lab: setup
 	@notebooks/jupyter/copy.sh notebooks lab
-	echo "JupyterLab starts; open the address with the token that it prints. Ctrl-C twice ends it. Your notebooks are in lab/."
+	echo "JupyterLab starts on this machine only; open the address with the token that it prints. Ctrl-C twice ends it."
 	root=$$([ "$$(id -u)" != 0 ] || echo --allow-root) # in a container, as a rule
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
@@ -237,11 +237,12 @@ $(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(require
 	printf %s "$$PWD" > .venv/place
 	touch $@
 
-$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json | $(jupyter_stamp)
+$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json notebooks/jupyter/custom.css | $(jupyter_stamp)
 	@echo "Building the notebooks' Go kernel and its tools into .bin (a minute or two the first time) ..."
 	go -C notebooks/kernel install tool
-	mkdir -p .venv/share/jupyter/kernels/gonb
+	mkdir -p .venv/share/jupyter/kernels/gonb .venv/etc/jupyter/custom
 	cp notebooks/kernel/kernel.json .venv/share/jupyter/kernels/gonb/
+	cp notebooks/jupyter/custom.css .venv/etc/jupyter/custom/
 	touch $@
 
 .PHONY: tools

@@ -5,14 +5,14 @@
 set -euo pipefail
 from=$1 to=$2
 mkdir -p "$to/.original"
-put() { cp "$1" "$2.new" && mv "$2.new" "$2"; } # whole or not at all
+put() { cmp -s "$1" "$2" || { cp "$1" "$2.new" && mv "$2.new" "$2"; }; } # whole or not at all
 for notebook in "$from"/*.ipynb "$from/README.md"; do
 	name=$(basename "$notebook")
 	copy=$to/$name original=$to/.original/$name
-	if [ ! -e "$copy" ] || cmp -s "$copy" "$original"; then
-		cmp -s "$notebook" "$copy" || put "$notebook" "$copy"
-		cmp -s "$notebook" "$original" || put "$notebook" "$original"
+	if [ ! -e "$copy" ] || cmp -s "$copy" "$original" || cmp -s "$copy" "$notebook"; then
+		put "$notebook" "$copy"
+		put "$notebook" "$original"
 	elif ! cmp -s "$notebook" "$original"; then
-		cmp -s "$notebook" "$copy" || echo "$copy has your changes and stays; $notebook is newer."
+		echo "$copy has your changes and stays; $notebook is newer."
 	fi
 done

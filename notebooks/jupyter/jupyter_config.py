@@ -1,16 +1,14 @@
 """What the notebooks need of Jupyter's own programs, read by JupyterLab and nbconvert (JUPYTER_CONFIG_PATH).
 
 Pages that are exported show their formulas without a network, as MathML, which every browser draws itself: nbconvert
-else loads MathJax from the web when the page is opened. And JupyterLab takes custom/custom.css.
+else loads MathJax from the web when the page is opened. And JupyterLab takes custom.css, which `make setup` puts
+where it looks for it.
 """
-
-import pathlib
 
 from jinja2 import pass_context
 
 c = get_config()  # noqa: F821, of traitlets
 c.LabApp.custom_css = True
-c.ServerApp.static_custom_path = [str(pathlib.Path(__file__).parent / "custom")]
 
 
 @pass_context

@@ -110,7 +110,7 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 	case <-s.late(ctx, asked):
 		said := "stopped while compiling, before a step was made"
 		if s.stepped.Load() {
-			said = "interrupted before it was saved, the last checkpoint is kept"
+			said = "interrupted before it could be saved, the last checkpoint is kept"
 		}
 		endCell(said)
 	}
