@@ -50,12 +50,12 @@ func TestPanelSeesThatThePageIsGone(t *testing.T) {
 	require.Zero(t, asked.Load())
 	require.Eventually(t, func() bool { return ended(p) }, 20*time.Second, every)
 
-	p, asked, answered := testPanel()
+	p, asked, _ = testPanel()
 	go p.watch(every, patience)
 	require.Eventually(t, func() bool { return ended(p) }, 20*time.Second, every)
 	require.EqualValues(t, 1, asked.Load())
 
-	p, _, answered = testPanel()
+	p, _, answered := testPanel()
 	close(p.closed)
 	p.watch(every, patience)
 	p.receive("0 beat 0")
