@@ -71,7 +71,7 @@ run: setup
 	echo "and open the notebooks with: make lab"
 
 # The reader's own copies: what is changed there stays, and git sees nothing of it. IP=0.0.0.0 is for a container.
-IP ?= 127.0.0.1
+IP = 127.0.0.1
 .PHONY: lab
 lab: setup
 	@notebooks/jupyter/copy.sh notebooks lab
