@@ -71,7 +71,8 @@ def jupyterlab():
     environment = {k: v for k, v in os.environ.items() if k not in ("STOCHDEPTH_TINY", "STOCHDEPTH_HEADLESS")}
     command = [str(ROOT / ".venv/bin/python"), "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=WARN",
                "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--IdentityProvider.token={token}",
-               f"--ServerApp.root_dir={PAGES}", "--LabApp.expose_app_in_browser=True"]
+               f"--ServerApp.root_dir={PAGES}", "--LabApp.expose_app_in_browser=True",
+               f"--LabApp.user_settings_dir={OUT / 'settings'}", f"--LabApp.workspaces_dir={OUT / 'workspaces'}"]
     with open(OUT / "jupyterlab.log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
@@ -211,7 +212,7 @@ def stop(browser, address):
     until(browser, "the cell says that it compiles", lambda: "compiling" in output(browser))
     photograph(browser, "compiling")
     button = until(browser, "the Stop button appears", lambda: visible(browser, "button[data-control=stop]"))
-    until(browser, "training begins", lambda: "loss" in output(browser))
+    until(browser, "training begins", lambda: ", training, loss" in output(browser))
     photograph(browser, "training")
     button.click()
     until(browser, "the cell says that it stopped", lambda: "stopped and saved" in output(browser))
@@ -268,7 +269,7 @@ def dark(browser, address):
     until(browser, "the cell ends", lambda: "the cell has ended" in output(browser))
     open_page(browser, address("stop.ipynb"))
     run_all(browser)
-    until(browser, "training goes on", lambda: "loss" in output(browser))
+    until(browser, "training goes on", lambda: ", training, loss" in output(browser))
     photograph(browser, "training-dark")
     browser.execute_script("window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
     until(browser, "the interrupted training stops", lambda: "stopped and saved" in output(browser))

@@ -108,7 +108,7 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 	select {
 	case <-done:
 	case <-s.late(ctx, asked):
-		said := "stopped while compiling, before a step was made"
+		said := "stopped while compiling"
 		if s.stepped.Load() {
 			said = "interrupted before it could be saved, the last checkpoint is kept"
 		}
