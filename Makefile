@@ -19,6 +19,7 @@ export STOCHDEPTH_ROOT      := $(CURDIR)
 export JUPYTER_DATA_DIR     := $(CURDIR)/.venv/share/jupyter
 export JUPYTER_RUNTIME_DIR  := $(CURDIR)/.venv/share/jupyter/runtime
 export JUPYTER_CONFIG_DIR   := $(CURDIR)/.venv/etc/jupyter
+export JUPYTER_CONFIG_PATH  := $(CURDIR)/notebooks/jupyter
 export IPYTHONDIR           := $(CURDIR)/.venv/etc/ipython
 export STATICCHECK_CACHE    := $(CURDIR)/.bin/cache
 export GOBIN                := $(CURDIR)/.bin
@@ -40,7 +41,7 @@ execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbcon
 help:
 	@cat <<'END'
 	make run     set up, execute the quickstart notebook, write its figure to .out
-	make lab     set up, open the notebooks in JupyterLab on this machine
+	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
 	make test    all checks, tests and notebooks (small)
 	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
@@ -69,12 +70,15 @@ run: setup
 	echo "  data/runs/notebook-quickstart-*      the recorded runs"
 	echo "and open the notebooks with: make lab"
 
+# The reader's own copies: what is changed there stays, and git sees nothing of it. IP=0.0.0.0 is for a container.
+IP = 127.0.0.1
 .PHONY: lab
 lab: setup
-	@echo "JupyterLab starts on this machine only; open the address with the token that it prints. Ctrl-C twice ends it."
+	@notebooks/jupyter/copy.sh notebooks lab
+	echo "JupyterLab starts on this machine only; open the address with the token that it prints. Ctrl-C twice ends it."
 	root=$$([ "$$(id -u)" != 0 ] || echo --allow-root) # in a container, as a rule
-	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip=127.0.0.1 --ServerApp.port='$(PORT)' \
-		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/$(quickstart)
+	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \
+		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
 # Packages that start goroutines and do without XLA, whose own threads the race detector would misjudge.
 raced := $(addprefix ./toolkit/,dataset gallery notebook runs sweep)
@@ -233,11 +237,12 @@ $(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(require
 	printf %s "$$PWD" > .venv/place
 	touch $@
 
-$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json | $(jupyter_stamp)
+$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json notebooks/jupyter/custom.css | $(jupyter_stamp)
 	@echo "Building the notebooks' Go kernel and its tools into .bin (a minute or two the first time) ..."
 	go -C notebooks/kernel install tool
-	mkdir -p .venv/share/jupyter/kernels/gonb
+	mkdir -p .venv/share/jupyter/kernels/gonb .venv/etc/jupyter/custom
 	cp notebooks/kernel/kernel.json .venv/share/jupyter/kernels/gonb/
+	cp notebooks/jupyter/custom.css .venv/etc/jupyter/custom/
 	touch $@
 
 .PHONY: tools

@@ -1,9 +1,11 @@
 """The notebooks in a real browser: `make browser-test`.
 
 It starts JupyterLab with the installed kernel, opens copies of notebooks in
-Chromium, moves a slider of 01_the_idea and sees the picture change, presses Stop
-in a training cell and finds the checkpoint. Pictures of the page, and what went
-wrong if something did, are left in .out/browser/.
+Chromium, which reaches nothing but this machine, and does what readers do: moves
+a slider, loads the page anew, stops and interrupts trainings, restarts the
+kernel, turns to the dark theme, completes a name, exports a page. Pictures of
+the pages, and what went wrong if something did, are left in .out/browser/.
+Names of tests as arguments run those alone.
 """
 
 import contextlib
@@ -16,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
@@ -26,31 +29,41 @@ from selenium.webdriver.support.ui import WebDriverWait
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / ".out" / "browser"
 PAGES = OUT / "notebooks"  # the server's folder: copies, which it may save
-RUN = OUT / "run"
 GONE = (NoSuchElementException, StaleElementReferenceException)  # the page is being drawn anew
 PATIENCE = 240  # seconds, for a machine that is busy
+SOON = 30  # seconds in which a kernel must be free again
 
 TRAINING = """%%
-recipe := notebook.Must(notebook.Preset("quickstart", "epochs=500"))
+recipe := notebook.Must(notebook.Preset("quickstart", "epochs=500", "depth=DEPTH"))
 notebook.Must(watch.Train(notebook.Context(), "RUN", recipe))"""
+SLIDER = """%%
+p := notebook.Slider("p_L", 0.1, 1, 0.05, 0.5)
+notebook.Check(notebook.Interact(func() (*figures.Figure, error) {
+    survival := depth.Linear(9, p.Number())
+    return figures.StochasticDepth(survival, survival.Draw(depth.Rand(1, depth.GateDraws, 0)))
+}, p))
+fmt.Println("the cell has ended")"""
 
 
 def prepare():
     shutil.rmtree(OUT, ignore_errors=True)
     PAGES.mkdir(parents=True)
     idea = json.loads((ROOT / "notebooks" / "01_the_idea.ipynb").read_text())
+    (PAGES / "export.ipynb").write_text(json.dumps(idea))
     for cell in idea["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"] = []  # what is seen is made now
     (PAGES / "01_the_idea.ipynb").write_text(json.dumps(idea))
-    stop = {"cell_type": "code", "id": "train", "metadata": {}, "execution_count": None, "outputs": [],
-            "source": TRAINING.replace("RUN", str(RUN))}
-    (PAGES / "stop.ipynb").write_text(json.dumps({**idea, "cells": [stop]}))
+    for name, source in {"stop": TRAINING.replace("DEPTH", "20"), "interrupt": TRAINING.replace("DEPTH", "110"),
+                         "slider": SLIDER, "restart": SLIDER, "dark": SLIDER, "complete": '%%\nfmt.Println("warm")'}.items():
+        cell = {"cell_type": "code", "id": name, "metadata": {}, "execution_count": None, "outputs": [],
+                "source": source.replace("RUN", str(OUT / name))}
+        (PAGES / f"{name}.ipynb").write_text(json.dumps({**idea, "cells": [cell]}))
 
 
 @contextlib.contextmanager
 def jupyterlab():
-    """The server, and its address with the token."""
+    """The server, as a function of a page that gives its address with the token."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -58,7 +71,8 @@ def jupyterlab():
     environment = {k: v for k, v in os.environ.items() if k not in ("STOCHDEPTH_TINY", "STOCHDEPTH_HEADLESS")}
     command = [str(ROOT / ".venv/bin/python"), "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=WARN",
                "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--IdentityProvider.token={token}",
-               f"--ServerApp.root_dir={PAGES}", "--LabApp.expose_app_in_browser=True"]
+               f"--ServerApp.root_dir={PAGES}", "--LabApp.expose_app_in_browser=True",
+               f"--LabApp.user_settings_dir={OUT / 'settings'}", f"--LabApp.workspaces_dir={OUT / 'workspaces'}"]
     with open(OUT / "jupyterlab.log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
@@ -68,7 +82,7 @@ def jupyterlab():
                 if server.poll() is not None:
                     sys.exit(f"JupyterLab did not start: see {OUT / 'jupyterlab.log'}")
                 time.sleep(1)
-            yield lambda page: f"http://127.0.0.1:{port}/lab/tree/{page}?token={token}&reset"
+            yield lambda page, folder="lab/tree": f"http://127.0.0.1:{port}/{folder}/{page}?token={token}&reset"
         finally:
             server.terminate()
             server.wait(30)
@@ -77,11 +91,14 @@ def jupyterlab():
 @contextlib.contextmanager
 def chromium():
     options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,1400"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,1400",
+                     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"):
         options.add_argument(argument)
     options.binary_location = shutil.which("chromium") or sys.exit("chromium is missing: apt install chromium")
     driver = shutil.which("chromedriver") or sys.exit("chromedriver is missing: apt install chromium-driver")
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    browser.set_page_load_timeout(PATIENCE)
+    browser.set_script_timeout(PATIENCE)
     try:
         yield browser
     except BaseException:
@@ -91,28 +108,55 @@ def chromium():
         browser.quit()
 
 
-def until(browser, what, condition):
+def until(browser, what, condition, patience=PATIENCE):
     """The first true value of condition."""
     try:
-        return WebDriverWait(browser, PATIENCE, poll_frequency=0.5, ignored_exceptions=GONE).until(lambda b: condition())
+        return WebDriverWait(browser, patience, poll_frequency=0.2, ignored_exceptions=GONE).until(lambda b: condition())
     except TimeoutException as e:
-        raise SystemExit(f"FAILED: {what} did not happen in {PATIENCE} s; the page is in {OUT}/failure.png") from e
+        raise SystemExit(f"FAILED: {what}: not in {patience} s; the page is in {OUT}/failure.png") from e
 
 
-def open_and_run(browser, address):
-    """Opens a notebook and runs all of its cells."""
+def photograph(browser, name):
+    time.sleep(1)  # until the page is drawn
+    browser.save_screenshot(str(OUT / f"{name}.png"))
+
+
+def kernel(browser, what="status"):
+    return browser.execute_script(f"return window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.{what}")
+
+
+def open_page(browser, address):
     browser.get(address)
-    until(browser, "the notebook opened with its kernel", lambda: browser.execute_script("""
-        const panel = window.jupyterapp?.shell?.currentWidget;
-        return panel?.sessionContext?.session?.kernel?.connectionStatus === "connected" && panel.content.widgets.length > 0"""))
+    until(browser, "the notebook opens with its kernel", lambda: kernel(browser, "connectionStatus") == "connected")
+    until(browser, "the cells are there", lambda: browser.execute_script("return window.jupyterapp.shell.currentWidget.content.widgets.length"))
+
+
+def run_all(browser):
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
 
 
+def output(browser):
+    """The text of the page's outputs."""
+    return "\n".join(area.text for area in browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea"))
+
+
+def controls(browser):
+    """The controls that a reader sees."""
+    return [c for c in browser.find_elements(By.CSS_SELECTOR, "[data-control]") if c.is_displayed()]
+
+
+def no_error(browser):
+    """Nothing red: the cell ended as one that is done."""
+    errors = browser.find_elements(By.CSS_SELECTOR, "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']")
+    assert not [e.text for e in errors if e.text], [e.text for e in errors]
+    assert "exit status" not in output(browser)
+
+
 def visible(browser, selector):
-    """The first element, scrolled into view, or None."""
+    """The first element that is shown, scrolled into view, or None."""
     for element in browser.find_elements(By.CSS_SELECTOR, selector):
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        return element
+        return element if element.is_displayed() else None
 
 
 def picture(browser):
@@ -121,44 +165,167 @@ def picture(browser):
         ?.closest('.jp-Cell').querySelector('img')?.src""")
 
 
-def move_slider(browser, address):
-    open_and_run(browser, address("01_the_idea.ipynb"))
-    until(browser, "the slider appeared", lambda: visible(browser, "input[type=range][data-control]"))
-    before = until(browser, "the picture appeared", lambda: picture(browser))
-    visible(browser, "input[type=range][data-control]")
-    time.sleep(1)
-    browser.save_screenshot(str(OUT / "slider-before.png"))
+def slider(browser, address):
+    """A slider moves, and the picture changes with it."""
+    open_page(browser, address("01_the_idea.ipynb"))
+    run_all(browser)
+    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
+    before = until(browser, "the picture appears", lambda: picture(browser))
+    photograph(browser, "slider-before")
     visible(browser, "input[type=range][data-control]").send_keys(Keys.ARROW_LEFT * 4)
-    until(browser, "the picture changed with the slider", lambda: picture(browser) not in (None, before))
+    until(browser, "the picture changes with the slider", lambda: picture(browser) not in (None, before))
     value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
     assert value == "0.3", f"the slider shows {value}"
-    time.sleep(1)
-    browser.save_screenshot(str(OUT / "slider-after.png"))
+    photograph(browser, "slider-after")
     visible(browser, "button[data-control=done]").click()
-    until(browser, "the controls went away with Done", lambda: not browser.find_elements(By.CSS_SELECTOR, "input[data-control]"))
-    print("ok: a slider moved, the picture changed")
+    until(browser, "the controls go with Done", lambda: not controls(browser))
 
 
-def stop_training(browser, address):
-    open_and_run(browser, address("stop.ipynb"))
-    button = until(browser, "the Stop button appeared", lambda: visible(browser, "button[data-control=stop]"))
-    until(browser, "training began", lambda: "loss" in browser.find_element(By.CSS_SELECTOR, ".jp-OutputArea").text)
-    browser.save_screenshot(str(OUT / "training.png"))
+def reload(browser, address):
+    """A page that is loaded anew leaves no cell that waits for it."""
+    open_page(browser, address("slider.ipynb"))
+    run_all(browser)
+    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
+    time.sleep(15)  # longer than a page may be silent: this one is not
+    assert kernel(browser) == "busy" and controls(browser), "a page that is there was taken for gone"
+    browser.execute_script("return window.jupyterapp.commands.execute('docmanager:save')")
+    left = time.monotonic()
+    open_page(browser, address("slider.ipynb"))
+    assert not controls(browser), "controls that were saved do nothing"
+    until(browser, "the kernel is free again", lambda: kernel(browser) == "idle", SOON)
+    return f"free {time.monotonic() - left:.0f} s after the page was left"
+
+
+def restart(browser, address):
+    """A kernel that is restarted leaves no controls that do nothing."""
+    open_page(browser, address("restart.ipynb"))
+    run_all(browser)
+    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
+    browser.execute_script("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    until(browser, "the controls go", lambda: not controls(browser), SOON)
+
+
+def stop(browser, address):
+    """A training says at once what it does, and Stop and save ends it in a sentence."""
+    open_page(browser, address("stop.ipynb"))
+    run_all(browser)
+    until(browser, "the cell says that it compiles", lambda: "compiling" in output(browser))
+    photograph(browser, "compiling")
+    button = until(browser, "the Stop button appears", lambda: visible(browser, "button[data-control=stop]"))
+    until(browser, "training begins", lambda: ", training, loss" in output(browser))
+    photograph(browser, "training")
     button.click()
-    until(browser, "the cell said that it stopped", lambda: "stopped and saved at step" in browser.find_element(By.CSS_SELECTOR, ".jp-Notebook").text)
-    browser.save_screenshot(str(OUT / "stopped.png"))
-    checkpoints = list((RUN / "checkpoint").glob("*/position.json"))
-    assert checkpoints, "there is no checkpoint"
-    result = json.loads((RUN / "result.json").read_text())
+    until(browser, "the cell says that it stopped", lambda: "stopped and saved" in output(browser))
+    until(browser, "the kernel is free", lambda: kernel(browser) == "idle", SOON)
+    photograph(browser, "stopped")
+    no_error(browser)
+    assert not controls(browser)
+    assert list((OUT / "stop" / "checkpoint").glob("*/position.json")), "there is no checkpoint"
+    result = json.loads((OUT / "stop" / "result.json").read_text())
     assert result["status"] == "stopped" and result["steps"] > 0, result
-    print(f"ok: training stopped at step {result['steps']}, its checkpoint is there")
+    return f"at step {result['steps']}"
+
+
+def interrupt(browser, address):
+    """An interrupted cell ends in a sentence too, while XLA compiles, and its controls go."""
+    open_page(browser, address("interrupt.ipynb"))
+    run_all(browser)
+    until(browser, "the Stop button appears", lambda: visible(browser, "button[data-control=stop]"))
+    until(browser, "XLA compiles", lambda: "epoch 1 of 500, compiling" in output(browser))
+    asked = time.monotonic()
+    browser.execute_script("window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    until(browser, "the cell says that it stopped", lambda: "stopped while compiling" in output(browser), SOON)
+    until(browser, "the kernel is free", lambda: kernel(browser) == "idle", SOON)
+    took = time.monotonic() - asked
+    photograph(browser, "interrupted")
+    no_error(browser)
+    assert not controls(browser)
+    return f"after {took:.0f} s"
+
+
+def dark(browser, address):
+    """In the dark theme pictures have a margin and controls are dark."""
+    open_page(browser, address("export.ipynb"))
+    visible(browser, ".jp-RenderedImage img")
+    photograph(browser, "page-light")
+    light = browser.execute_script("return getComputedStyle(document.querySelector('.jp-RenderedImage img')).filter")
+    assert light == "none", light
+    browser.execute_async_script("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}).then(arguments[0])")
+    until(browser, "the theme is dark", lambda: browser.execute_script("return document.body.dataset.jpThemeLight === 'false'"))
+    visible(browser, ".jp-RenderedImage img")
+    photograph(browser, "page-dark")
+    style = browser.execute_script("""const img = document.querySelector('.jp-RenderedImage img'), s = getComputedStyle(img);
+        return [s.backgroundColor, s.padding, s.filter, img.offsetWidth <= img.closest('.jp-OutputArea-output').offsetWidth]""")
+    assert style == ["rgb(255, 255, 255)", "12px", "brightness(0.87)", True], style
+    open_page(browser, address("dark.ipynb"))
+    run_all(browser)
+    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
+    until(browser, "the picture appears", lambda: picture(browser))
+    photograph(browser, "slider-dark")
+    button = browser.execute_script("""const b = getComputedStyle(document.querySelector('button[data-control=done]'));
+        return [b.color, b.backgroundColor].map(c => c.match(/[0-9]+/g).slice(0, 3).reduce((a, v) => a + Number(v), 0) / 3)""")
+    assert button[0] - button[1] > 100, f"light text on a dark button: {button}"
+    visible(browser, "button[data-control=done]").click()
+    until(browser, "the cell ends", lambda: "the cell has ended" in output(browser))
+    open_page(browser, address("stop.ipynb"))
+    run_all(browser)
+    until(browser, "training goes on", lambda: ", training, loss" in output(browser))
+    photograph(browser, "training-dark")
+    browser.execute_script("window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    until(browser, "the interrupted training stops", lambda: "stopped and saved" in output(browser))
+    until(browser, "the kernel is free", lambda: kernel(browser) == "idle", SOON)
+    photograph(browser, "stopped-dark")
+    no_error(browser)
+    browser.execute_async_script("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'}).then(arguments[0])")
+
+
+def complete(browser, address):
+    """A name of the toolkit is completed."""
+    open_page(browser, address("complete.ipynb"))
+    started = time.monotonic()
+    said = []
+    for _ in range(3):
+        asked = time.monotonic()
+        matches = browser.execute_async_script("""const code = '%%\\nnotebook.Show', done = arguments[0];
+            window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+                .requestComplete({code, cursor_pos: code.length}).then(r => done(r.content.matches), e => done([String(e)]))""")
+        said.append(f"{time.monotonic() - asked:.1f} s")
+        if "ShowTable" in matches:
+            break
+    assert "ShowTable" in matches, matches
+    return f"in {', '.join(said)}; {time.monotonic() - started:.0f} s after the kernel"
+
+
+def export(browser, address):
+    """An exported page shows formulas without a network, and so does the page that JupyterLab exports."""
+    subprocess.run([str(ROOT / ".venv/bin/python"), "-m", "nbconvert", "--log-level=ERROR", "--to", "html",
+                    "--output-dir", str(OUT), str(PAGES / "export.ipynb")], check=True)
+    pages = {"file": (OUT / "export.html").as_uri()}
+    with urllib.request.urlopen(address("export.ipynb", "nbconvert/html")) as answer:
+        (OUT / "exported-by-jupyterlab.html").write_bytes(answer.read())
+    pages["jupyterlab"] = (OUT / "exported-by-jupyterlab.html").as_uri()
+    for name, page in pages.items():
+        browser.get(page)
+        formulas = browser.execute_script("return [...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().width)")
+        assert len(formulas) > 20 and min(formulas) > 2, formulas
+        rest = browser.execute_script("return [...document.querySelectorAll('.jp-RenderedMarkdown')].map(m => m.innerText).filter(t => t.includes('$'))")
+        assert not rest, rest
+        loaded = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.name).filter(n => n.startsWith('http'))")
+        assert not loaded, loaded
+        browser.execute_script("document.querySelector('math[display=block]')?.scrollIntoView({block: 'center'})")
+        photograph(browser, f"exported-{name}")
+
+
+TESTS = [export, slider, stop, interrupt, reload, restart, dark, complete]
 
 
 def main():
     prepare()
+    wanted = [t for t in TESTS if t.__name__ in sys.argv[1:] or not sys.argv[1:]]
     with jupyterlab() as address, chromium() as browser:
-        move_slider(browser, address)
-        stop_training(browser, address)
+        for test in wanted:
+            said = test(browser, address)
+            print(f"ok: {test.__doc__.rstrip('.')}{f' ({said})' if said else ''}", flush=True)
     print(f"Pictures of the pages are in {OUT.relative_to(ROOT)}/")
 
 

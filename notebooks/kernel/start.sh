@@ -21,6 +21,14 @@ export XDG_CACHE_HOME=$root/.bin/cache
 unset GOWORK
 export PATH="$here/path:$root/.bin:$PATH"
 
+# What gopls learns of the toolkit it keeps in its cache: where there is a reader, have it learn that now, in the
+# background, so that the first completion need not wait for it. GoNB starts a gopls of its own, but asks it nothing
+# before the reader does.
+if [ -z "${STOCHDEPTH_HEADLESS:-}" ]; then
+	train=$root/toolkit/notebook/watch/watch.go
+	nice -n 19 "$root/.bin/gopls" definition "$train:$(awk '/^func Train\(/ { print NR ":6"; exit }' "$train")" >/dev/null 2>&1 </dev/null &
+fi
+
 # -go_work lets cells import the toolkit as it stands in this folder. Compiler
 # errors are shown as HTML, except where a terminal reads them.
 exec "$root/.bin/gonb" --kernel "$1" -go_work="$root" -raw_error="${STOCHDEPTH_RAW_ERRORS:-false}" \

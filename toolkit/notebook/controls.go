@@ -4,23 +4,13 @@ import (
 	"context"
 	"fmt"
 	"html"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/janpfeifer/gonb/gonbui"
-	"github.com/janpfeifer/gonb/gonbui/comms"
-	"github.com/janpfeifer/gonb/gonbui/dom"
-
 	"stochdepth/toolkit/figures"
 )
-
-// EnvHeadless names the environment variable that says that no reader is there: the notebook is executed to be read
-// later. Sliders and buttons are left out then.
-const EnvHeadless = "STOCHDEPTH_HEADLESS"
 
 // Control is a slider or a drop-down list of [Interact].
 type Control struct {
@@ -79,6 +69,11 @@ func (c *Control) html(name string) string {
 		label, name, trimmed(c.low), trimmed(c.high), trimmed(c.step), c.value, c.value)
 }
 
+// button is a button as a form's element.
+func button(name, label string) string {
+	return fmt.Sprintf(`<button data-control="%s">%s</button>`, name, html.EscapeString(label))
+}
+
 func trimmed(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
 // How long [Interact] waits for a first and for a further movement: Run All must get to the next cell.
@@ -88,23 +83,24 @@ const (
 )
 
 // Interact shows the figure that draw makes of the controls, and draws it anew whenever one of them is moved. It ends
-// with the button Done, with an interrupted cell, or when nothing was moved for a while; the last figure stays. Where
-// nobody can move anything (a notebook that is executed headless, a terminal) it shows the figure once.
+// with the button Done, with an interrupted cell, when the page was closed or loaded anew, or when nothing was moved
+// for a while; the last figure stays. Where nobody can move anything (a notebook that is executed headless, a terminal)
+// it shows the figure once.
 func Interact(draw func() (*figures.Figure, error), controls ...*Control) error {
 	picture := NewLive()
-	var panel *panel
-	if hasReader() {
-		var elements []string
-		for i, c := range controls {
-			elements = append(elements, c.html(strconv.Itoa(i)))
-		}
-		panel = newPanel(append(elements, `<button data-control="done">Done</button>`)...)
+	if !HasReader() {
+		return picture.Done(draw)
 	}
-	if err := picture.Done(draw); err != nil || panel == nil {
+	ctx := Context() // before there is a control: none may be left when the cell is interrupted
+	var elements []string
+	for i, c := range controls {
+		elements = append(elements, c.html(strconv.Itoa(i)))
+	}
+	panel := newPanel(append(elements, button("done", "Done"))...)
+	defer panel.close("")
+	if err := picture.Done(draw); err != nil {
 		return err
 	}
-	defer panel.close()
-	ctx := Context()
 	patience := firstPatience
 	for {
 		select {
@@ -131,101 +127,43 @@ func Interact(draw func() (*figures.Figure, error), controls ...*Control) error 
 			}
 		case <-ctx.Done():
 			return nil
+		case <-panel.gone:
+			return nil
 		case <-time.After(patience):
 			return nil
 		}
 	}
 }
 
-// StopButton shows a button that ends the returned context, as interrupting the cell does. remove takes it away.
+// StopButton shows a button that ends the returned context, as interrupting the cell does. The button goes with the
+// context; remove ends it. A page that is closed or loaded anew loses the button and ends nothing.
 func StopButton(ctx context.Context, label string) (_ context.Context, remove func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	if !hasReader() {
+	if !HasReader() {
 		return ctx, cancel
 	}
-	panel := newPanel(fmt.Sprintf(`<button data-control="stop">%s</button>`, html.EscapeString(label)))
-	gone := make(chan struct{})
+	panel := newPanel(button("stop", label))
+	taken := make(chan struct{})
 	go func() {
+		defer close(taken)
 		for {
 			select {
 			case m := <-panel.messages:
 				if m.control == "stop" {
 					cancel()
 				}
-			case <-gone:
+			case <-ctx.Done():
+				panel.close("<div>stopping ...</div>") // at once: the cell may be killed before it can remove it
+				return
+			case <-panel.gone:
+				panel.close("")
 				return
 			}
 		}
 	}()
 	return ctx, func() {
-		close(gone)
-		panel.close()
 		cancel()
+		<-taken
+		panel.replace("")
 	}
-}
-
-// hasReader reports whether there may be somebody to move a slider.
-func hasReader() bool { return gonbui.IsNotebook && os.Getenv(EnvHeadless) == "" && !Tiny() }
-
-// panel is a row of controls in the cell's output. It talks to the program by one variable of GoNB's, "number control
-// value": messages are numbered, as GoNB may deliver them in another order.
-type panel struct {
-	id       string
-	messages chan message
-	mu       sync.Mutex
-	last     int
-}
-
-type message struct{ control, value string }
-
-// newPanel shows the elements. Those with the attribute data-control report their value, or that they were pressed.
-func newPanel(elements ...string) *panel {
-	p := &panel{id: "panel-" + gonbui.UniqueId(), messages: make(chan message, 64)}
-	address := "/stochdepth/" + p.id
-	comms.Subscribe(address, func(_, text string) { p.receive(text) })
-	gonbui.UpdateHTML(p.id, fmt.Sprintf(`<div id="%s" style="display: flex; flex-wrap: wrap; gap: 1.5em; align-items: center">%s</div>`,
-		p.id, strings.Join(elements, " ")))
-	dom.TransientJavascript(fmt.Sprintf(`(() => {
-	const comm = globalThis?.gonb_comm, panel = document.getElementById(%q);
-	if (!comm || !panel) return;
-	const variable = comm.newSyncedVariable(%q, "0 ready 1");
-	let number = 0;
-	for (const element of panel.querySelectorAll("[data-control]")) {
-		element.setAttribute("data-lm-suppress-shortcuts", "true"); // else JupyterLab takes the arrow keys
-		element.addEventListener(element.tagName === "BUTTON" ? "click" : "input", () => {
-			if (element.nextElementSibling?.tagName === "OUTPUT") element.nextElementSibling.value = element.value;
-			if (element.tagName === "BUTTON") element.disabled = true;
-			variable.set(++number + " " + element.dataset.control + " " + element.value);
-		});
-	}
-})();`, p.id, address))
-	return p
-}
-
-// receive takes a message, unless a newer one was there already.
-func (p *panel) receive(text string) {
-	fields := strings.SplitN(text, " ", 3)
-	if len(fields) < 3 {
-		return
-	}
-	number, err := strconv.Atoi(fields[0])
-	p.mu.Lock()
-	old := err != nil || number <= p.last
-	if !old {
-		p.last = number
-	}
-	p.mu.Unlock()
-	if old {
-		return
-	}
-	select {
-	case p.messages <- message{fields[1], fields[2]}:
-	default: // the program is far behind
-	}
-}
-
-// close takes the controls away, so that a saved notebook has none that do nothing.
-func (p *panel) close() {
-	gonbui.UpdateHTML(p.id, "")
-	flush()
 }

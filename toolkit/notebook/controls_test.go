@@ -32,20 +32,6 @@ func TestControls(t *testing.T) {
 	require.Contains(t, DropDown("<b>", "a<c").html("1"), `<label>&lt;b&gt; <select data-control="1"><option>a&lt;c</option></select>`)
 }
 
-// GoNB may deliver messages in another order: an old one does not undo a newer.
-func TestPanelDropsOldMessages(t *testing.T) {
-	p := &panel{messages: make(chan message, 8)}
-	for _, text := range []string{"0 ready 1", "1 0 0.3", "3 0 0.5", "2 0 0.4", "nonsense", "4 done Done it"} {
-		p.receive(text)
-	}
-	close(p.messages)
-	var got []message
-	for m := range p.messages {
-		got = append(got, m)
-	}
-	require.Equal(t, []message{{"0", "0.3"}, {"0", "0.5"}, {"done", "Done it"}}, got)
-}
-
 // Where nobody can move anything the figure is drawn, once at most, and the cell goes on.
 func TestInteractWithoutReader(t *testing.T) {
 	drawn := 0

@@ -30,7 +30,7 @@ func (p progress) parts() []string {
 	var parts []string
 	if fraction, ok := p.fraction(); ok {
 		parts = append(parts, fmt.Sprintf("%3.0f%%", math.Floor(100*fraction)), p.count(p.done)+" of "+p.amount(p.total))
-	} else {
+	} else if p.done > 0 || p.text == "" {
 		parts = append(parts, p.amount(p.done))
 	}
 	if p.speed > 0 {

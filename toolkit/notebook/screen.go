@@ -30,10 +30,11 @@ func (cellScreen) due(_ progress, sinceDrawn time.Duration) bool {
 }
 
 func (c cellScreen) draw(p progress) {
-	bar := "<progress></progress>" // moves to and fro
+	value := "" // moves to and fro
 	if fraction, ok := p.fraction(); ok {
-		bar = fmt.Sprintf(`<progress value="%.4f" style="width: 16em"></progress>`, fraction)
+		value = fmt.Sprintf(` value="%.4f"`, fraction)
 	}
+	bar := fmt.Sprintf(`<progress%s style="width: 16em; %s"></progress>`, value, accentStyle)
 	gonbui.UpdateHTML(c.id, fmt.Sprintf("<div>%s %s %s</div>",
 		html.EscapeString(p.label), bar, html.EscapeString(strings.Join(p.parts(), " · "))))
 }
@@ -41,7 +42,7 @@ func (c cellScreen) draw(p progress) {
 func (cellScreen) note(string) {}
 
 func (c cellScreen) end(p progress) {
-	if !hasReader() {
+	if !HasReader() {
 		p.elapsed = 0 // a notebook that is kept does not change for it
 	}
 	gonbui.UpdateHTML(c.id, "<div>"+html.EscapeString(p.result())+"</div>")

@@ -10,6 +10,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
@@ -21,64 +23,131 @@ import (
 // Train makes the run in the folder dir, or goes on with it if it is there
 // already, and shows how it goes, with a button that stops it. The curves of other
 // runs, named by their folders, are drawn for comparison. When ctx ends or the button
-// is pressed the run is saved, the error is [Stopped], and the next call goes on.
+// is pressed the run is saved and the error is [Stopped]; in a notebook with a reader
+// the cell ends there, with a sentence. The next call goes on.
 func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string) (*runs.Run, error) {
 	return TrainPart(ctx, dir, recipe, 1, others...)
 }
 
-// TrainPart is Train that stops by itself, as if interrupted, when a part of the run's
-// steps is done, in (0, 1].
+// TrainPart is Train that stops by itself when a part of the run's steps is done, in
+// (0, 1]. The error is [Stopped] then too, and the cell goes on.
 func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64, others ...string) (*runs.Run, error) {
 	compared, err := open(others)
 	if err != nil {
 		return nil, err
 	}
-	curve := notebook.NewLive()
-	draw := func() (*figures.Figure, error) {
+	s := &session{part: part, bar: notebook.NewBar(0, filepath.Base(dir), "steps"), curve: notebook.NewLive()}
+	s.draw = func() (*figures.Figure, error) {
 		run, err := runs.Open(dir)
 		if err != nil {
 			return nil, err
 		}
 		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
 	}
-	bar := notebook.NewBar(0, filepath.Base(dir), "steps")
-	b, err := backend.Open()
+	s.bar.Set(0, "compiling ...") // at once: the plugin, the data and XLA take their time
+	run, err := s.train(ctx, training.Options{Dir: dir, Recipe: recipe})
 	if err != nil {
-		return nil, err
-	}
-	defer b.Finalize()
-	ctx, removeButton := notebook.StopButton(ctx, "Stop and save")
-	defer removeButton()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	report, trained := Progress(bar), false
-	run, err := training.Train(ctx, b, training.Options{Dir: dir, Recipe: recipe, OnProgress: func(p training.Progress) {
-		trained = true
-		report(p)
-		if p.Step < p.Steps && float64(p.Step) >= part*float64(p.Steps) {
-			stop()
-		}
-		if p.Row != nil {
-			curve.Update(draw)
-		}
-	}})
-	if errors.Is(err, training.ErrStopped) && run != nil && run.Result != nil {
-		bar.Done("stopped and saved")
-		return nil, &Stopped{Dir: dir, Step: run.Result.Steps}
-	}
-	if err != nil {
-		bar.Done("not finished")
 		return nil, err
 	}
 	said := Result(run)
-	if !trained {
-		bar.Set(run.Result.Steps, "")
+	if !s.stepped.Load() {
+		s.bar.Set(run.Result.Steps, "")
 		if os.Getenv(notebook.EnvHeadless) == "" {
 			said += " (trained before: delete its folder to train it again)"
 		}
 	}
-	bar.Done(said)
-	return run, curve.Done(draw)
+	s.bar.Done(said)
+	return run, s.curve.Done(s.draw)
+}
+
+// session is a training that is shown.
+type session struct {
+	part    float64 // of the run's steps, at which it stops
+	bar     *notebook.Bar
+	curve   *notebook.Live
+	draw    func() (*figures.Figure, error) // the curve
+	stepped atomic.Bool                     // a step was made
+}
+
+// train trains until the end, the part, or until the reader stops it, which ends the cell.
+func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, error) {
+	b, err := backend.Open()
+	if err != nil {
+		s.bar.Done("not begun")
+		return nil, err
+	}
+	defer b.Finalize()
+	asked, removeButton := notebook.StopButton(ctx, "Stop and save")
+	defer removeButton()
+	stopping, stop := context.WithCancel(asked)
+	defer stop()
+	report := Progress(s.bar)
+	o.OnProgress = func(p training.Progress) {
+		if p.Phase != "compiling" {
+			s.stepped.Store(true)
+		}
+		report(p)
+		if p.Step < p.Steps && float64(p.Step) >= s.part*float64(p.Steps) {
+			stop()
+		}
+		if p.Row != nil {
+			s.curve.Update(s.draw)
+		}
+	}
+	var run *runs.Run
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run, err = training.Train(stopping, b, o)
+	}()
+	endCell := func(said string) { // for the reader who stopped it: this is no failure
+		removeButton()
+		s.bar.Done(said + ": run this cell again to go on, or delete its folder to begin anew")
+		notebook.EndCell()
+	}
+	select {
+	case <-done:
+	case <-s.late(ctx, asked):
+		said := "stopped while compiling"
+		if s.stepped.Load() {
+			said = "interrupted before it could be saved, the last checkpoint is kept"
+		}
+		endCell(said)
+	}
+	switch {
+	case errors.Is(err, training.ErrStopped) && run != nil && run.Result != nil:
+		if asked.Err() != nil && notebook.HasReader() {
+			endCell("stopped and saved")
+		}
+		s.bar.Done("stopped and saved")
+		return nil, &Stopped{Dir: o.Dir, Step: run.Result.Steps}
+	case err != nil:
+		s.bar.Done("not finished")
+		return nil, err
+	}
+	return run, nil
+}
+
+// killGrace is a little less than the time that GoNB gives an interrupted cell.
+const killGrace = 4 * time.Second
+
+// late ends when a reader has stopped the training and should wait no longer for it to save itself: at once where no
+// step was made, as XLA cannot be interrupted, and before GoNB kills an interrupted cell. ctx is the cell's, asked ends
+// with the button too. Without a reader it never ends.
+func (s *session) late(ctx, asked context.Context) <-chan struct{} {
+	late := make(chan struct{})
+	if notebook.HasReader() {
+		context.AfterFunc(asked, func() {
+			if !s.stepped.Load() {
+				close(late)
+				return
+			}
+			<-ctx.Done()
+			time.Sleep(killGrace)
+			close(late)
+		})
+	}
+	return late
 }
 
 // Stopped is the error of a training that was stopped and is saved.

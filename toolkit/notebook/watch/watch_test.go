@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"math"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,23 @@ func TestTrain(t *testing.T) {
 	again, err := Train(t.Context(), dir, recipe)
 	require.NoError(t, err)
 	require.Equal(t, run.Result.Ended.Round(time.Second), again.Result.Ended.Round(time.Second))
+
+	// A part of it, and the rest; without a reader a stop is an error, and the test's process goes on.
+	recipe.Epochs = 2
+	_, err = TrainPart(t.Context(), dir+"-parts", recipe, 0.5)
+	var stopped *Stopped
+	require.ErrorAs(t, err, &stopped)
+	require.ErrorIs(t, err, training.ErrStopped)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Train(ctx, dir+"-parts", recipe)
+	var still *Stopped
+	require.ErrorAs(t, err, &still)
+	require.Equal(t, stopped.Step, still.Step)
+	whole, err := Train(t.Context(), dir+"-parts", recipe)
+	require.NoError(t, err)
+	require.True(t, whole.Result.Completed)
+	require.Greater(t, whole.Result.Steps, stopped.Step)
 
 	_, err = Train(t.Context(), dir+"-2", runs.Recipe{}, "/nowhere")
 	require.ErrorContains(t, err, "/nowhere")
