@@ -1,6 +1,6 @@
 // Package bench holds measurements of speed: what was timed, on which machine, at which commit. The files
-// in data/bench are Records. Measuring is done in package bench/measure; this one has no GoMLX, so that
-// figures can read what was measured.
+// in data/bench are Records. A Plan says what to measure, and a Peer does it in another framework; our own network
+// is timed in package bench/measure. This one has no GoMLX, so that figures can read what was measured.
 package bench
 
 import (

@@ -55,7 +55,7 @@ func (p *Peer) dtypes(ours []string) (types []string) {
 
 // question is what a peer's program is told.
 type question struct {
-	Start        string  `json:"start"` // file of weights, minibatch and gates, see measure.WriteStart
+	Start        string  `json:"start"` // the file of weights, minibatch and gates, see measure.WriteStart
 	Untimed      int     `json:"untimed"`
 	Losses       int     `json:"losses"`
 	Mode         string  `json:"mode"`

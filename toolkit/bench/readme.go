@@ -67,8 +67,17 @@ var systems = []struct{ key, name string }{{"stochdepth", "**stochdepth**"}, {"p
 // modes the one with the fastest median step. Measurements with blocks set open by hand are left out.
 func Markdown(records []*Record) string {
 	var b strings.Builder
-	b.WriteString("| Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory | Test images per second |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	evaluated := slices.ContainsFunc(records, func(r *Record) bool {
+		return slices.ContainsFunc(r.Results, func(m Measurement) bool { return m.Evaluation > 0 })
+	})
+	line := func(cells string, evaluation string) {
+		if evaluated {
+			cells += " | " + evaluation
+		}
+		fmt.Fprintf(&b, "| %s |\n", cells)
+	}
+	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory", "Test images per second")
+	line("--- | --- | --- | --- | --- | --- | --- | --- | ---", "---")
 	var conditions []string
 	for _, r := range records {
 		written := Measurement{}
@@ -81,8 +90,8 @@ func Markdown(records []*Record) string {
 				}
 			}
 			written = m
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d | %.1f GB | %s |\n", layers, batch, rate, m.title(),
-				significant(m.StepMS), significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps, m.PeakMB/1e3, orDash(m.Evaluation, 0))
+			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d | %.1f GB", layers, batch, rate, m.title(), significant(m.StepMS),
+				significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps, m.PeakMB/1e3), orDash(m.Evaluation, 0))
 		}
 		if c := r.conditions(); !slices.Contains(conditions, c) {
 			conditions = append(conditions, c)
@@ -111,7 +120,6 @@ func (r *Record) fastest() (list []Measurement) {
 			list[i] = m
 		}
 	}
-	// An evaluation is timed at one of the death rates.
 	slices.SortStableFunc(list, func(a, b Measurement) int {
 		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
 			cmp.Compare(order(a), order(b)))

@@ -32,6 +32,7 @@ func TestMarkdown(t *testing.T) {
 			m("pytorch", "eager", 0.5, 6.25, 33, 0), m("pytorch", "eager channels_last", 0.5, 6.25, 35, 0), m("other", "", 0, 9, 1, 0),
 		}}
 	require.NoError(t, record.Write(filepath.Join(folder, "mine-1.json")))
+	require.NotContains(t, Markdown([]*Record{{Results: []Measurement{m("stochdepth", "survivors", 0, 9, 40, 0)}}}), "Test images")
 	require.NoError(t, (&Record{}).Write(filepath.Join(folder, "other.json")))
 	const begin, end = "# A page\n\n<!-- `stochdepth bench readme` writes this table from data/bench/mine-*.json. -->\n", "<!-- Here the table ends. -->\n\nThe end.\n"
 	path := filepath.Join(folder, "README.md")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -31,6 +32,11 @@ func (s Session) Record(ctx context.Context, plan bench.Plan) (*bench.Record, er
 	cases, err := plan.Cases()
 	if err != nil {
 		return nil, err
+	}
+	if len(plan.Peers) > 0 {
+		if _, err := exec.LookPath(s.Python); err != nil {
+			return nil, fmt.Errorf("there is no Python for the peers at %s: make bench-peers installs one, --python names another", s.Python)
+		}
 	}
 	plugin, err := backend.Find()
 	if err != nil {
