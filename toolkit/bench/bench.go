@@ -61,6 +61,12 @@ func (m Measurement) Network() Measurement {
 	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
 }
 
+// sameNetwork reports whether two measurements are of the same network and minibatch in the same type of numbers, by
+// whatever program.
+func (m Measurement) sameNetwork(other Measurement) bool {
+	return m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
+}
+
 // PerOpenBlock is the time of a step over its open blocks, in ms, with all that a step does beside them: BlockMS, or for an
 // older record the median step over the mean of the open blocks.
 func (m Measurement) PerOpenBlock() float64 {

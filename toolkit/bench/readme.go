@@ -111,7 +111,7 @@ func (r *Record) fastest() (list []Measurement) {
 			continue
 		}
 		i := slices.IndexFunc(list, func(o Measurement) bool {
-			return o.System == m.System && o.DType == m.DType && o.Layers == m.Layers && o.Batch == m.Batch && o.DeathRate == m.DeathRate
+			return o.System == m.System && o.DeathRate == m.DeathRate && o.sameNetwork(m)
 		})
 		switch {
 		case i < 0:

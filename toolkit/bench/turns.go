@@ -45,8 +45,7 @@ func sameLoss(before []Measurement, m Measurement) error {
 		tolerance = 2e-2
 	}
 	for _, other := range before {
-		same := other.Layers == m.Layers && other.Batch == m.Batch && other.DType == m.DType
-		if same && !(math.Abs(m.Loss-other.Loss) <= tolerance*max(1, other.Loss)) {
+		if m.sameNetwork(other) && !(math.Abs(m.Loss-other.Loss) <= tolerance*max(1, other.Loss)) {
 			return fmt.Errorf("the loss of the first minibatch is %.6g, but %.6g by %s %s: they do not compute the same network",
 				m.Loss, other.Loss, other.System, other.Mode)
 		}

@@ -49,7 +49,8 @@ class Block(nn.Module):
         f = self.bn2(self.conv2(f))
         if not self.training:
             f = f * self.survival
-        return F.relu(f + self.shortcut(x), inplace=True)
+        f += self.shortcut(x)
+        return F.relu(f, inplace=True)
 
 
 class Network(nn.Module):
