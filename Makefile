@@ -46,6 +46,7 @@ help:
 	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
+	make bench-peers  the same beside PyTorch and JAX, which it installs
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
 	make check   gofmt, go vet, staticcheck
@@ -152,10 +153,30 @@ fuzz: tools
 	done
 	[ $$failed = 0 ]
 
-# Times training steps; see `stochdepth bench --help` for more, as --peers.
+# Times training steps; see `stochdepth bench --help` for more.
 .PHONY: bench
 bench: setup
 	@go run ./toolkit/cmd/stochdepth bench --open
+
+# Times them beside PyTorch and JAX, which go into an environment of their own, and records that in BENCH_OUT. Networks
+# are layers:minibatch:steps. PEERS names what is compared, as 'torch eager,torch compile'; nothing of 1202 layers is
+# timed in JAX with a cond for each block, which takes minutes to compile.
+BENCH_OUT      ?= data/bench
+BENCH_NETWORKS ?= 20:32:48 20:128:24 110:128:8 1202:16:8
+ROUNDS         ?= 3
+PEERS          ?= torch eager,torch eager channels_last,jax cond,jax scan
+.PHONY: bench-peers
+bench-peers: setup
+	@[ -x .venv-peers/bin/python ] || '$(PYTHON)' -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r toolkit/bench/peers/requirements.txt
+	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
+	for network in $(BENCH_NETWORKS); do
+		IFS=: read -r layers batch steps <<< "$$network"
+		peers='$(PEERS)'
+		[ "$$layers" -lt 1000 ] || peers=$${peers/jax cond,/}
+		.bin/stochdepth bench --layers "$$layers" --batch "$$batch" --steps "$$steps" --rounds '$(ROUNDS)' --death-rate 0,0.5 \
+			--evaluation --peers --peer "$$peers" --out '$(BENCH_OUT)'/peers-"$$layers-$$batch".json
+	done
 
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
 # data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'"
@@ -168,11 +189,10 @@ gpu-check: setup
 	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
 	GOMLX_BACKEND=xla:cpu .venv-gpu/bin/python toolkit/bench/gpucheck/check.py .bin/stochdepth $(GPU_CHECK)
 
-# A folder to carry to a machine with an NVIDIA GPU; PEERS=folder packs peer_torch.py and peer_jax.py too.
-PEERS ?=
+# A folder to carry to a machine with an NVIDIA GPU.
 .PHONY: gpu-kit
 gpu-kit: tools
-	@toolkit/gpukit/pack.sh .out/gpu-kit '$(PEERS)'
+	@toolkit/gpukit/pack.sh .out/gpu-kit
 
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
@@ -197,7 +217,7 @@ setup: $(jupyter_stamp) $(kernel_stamp)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-browser .venv-gpu .bin .out
+	rm -rf .venv .venv-browser .venv-gpu .venv-peers .bin .out
 
 # --- What setup installs -----------------------------------------------------
 

@@ -1,6 +1,6 @@
 // Package bench holds measurements of speed: what was timed, on which machine, at which commit. The files
-// in data/bench are Records. Measuring is done in package bench/measure; this one has no GoMLX, so that
-// figures can read what was measured.
+// in data/bench are Records. A Plan says what to measure, and a Peer does it in another framework; our own network
+// is timed in package bench/measure. This one has no GoMLX, so that figures can read what was measured.
 package bench
 
 import (
@@ -33,7 +33,7 @@ type Record struct {
 // Measurement times training steps of one network: forward, backward and the optimizer's update of one minibatch.
 type Measurement struct {
 	System string `json:"system"` // stochdepth, pytorch or jax
-	Mode   string `json:"mode"`   // stochdepth: survivors or resnet (the two forms); the peers' own modes: eager, compiled, mask, cond, scan
+	Mode   string `json:"mode"`   // stochdepth: survivors or resnet (the two forms); the peers' own modes, as "eager channels_last" or "scan"
 	DType  string `json:"dtype"`
 	Layers int    `json:"layers"` // 6N+2
 	Batch  int    `json:"batch"`  // images
@@ -45,11 +45,35 @@ type Measurement struct {
 
 	Steps    int     `json:"steps"`              // timed steps, n
 	StepMS   float64 `json:"step_ms"`            // median of the steps' times
+	BlockMS  float64 `json:"block_ms,omitempty"` // median of the steps' times, each divided by its open blocks; 0: none open, or an older record
 	LowMS    float64 `json:"low_ms"`             // fastest step
 	HighMS   float64 `json:"high_ms"`            // slowest step
-	CompileS float64 `json:"compile_s"`          // first step less a second, ours with no block open; 0: nothing is compiled
-	CachedS  float64 `json:"cached_s,omitempty"` // the same where the executable was kept from an earlier start; 0: none is kept
-	PeakMB   float64 `json:"peak_mb"`            // most memory held by the process (CPU) or on the device
+	CompileS float64 `json:"compile_s"`          // first step less a second with no block open, and again with all
+	CachedS  float64 `json:"cached_s,omitempty"` // the same with no block open, where the executable was kept from an earlier start; 0: none is kept
+	PeakMB   float64 `json:"peak_mb"`            // most memory held by the process
+
+	Loss       float64 `json:"loss,omitempty"`                // of the minibatch with all blocks open, at the initial weights; 0: an older record
+	Evaluation float64 `json:"evaluation_images_s,omitempty"` // images classified in a second, test mode; 0: not timed
+}
+
+// Network is the network that was timed, without how its blocks were open and what came out.
+func (m Measurement) Network() Measurement {
+	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
+}
+
+// sameNetwork reports whether two measurements are of the same network and minibatch in the same type of numbers, by
+// whatever program.
+func (m Measurement) sameNetwork(other Measurement) bool {
+	return m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
+}
+
+// PerOpenBlock is the time of a step over its open blocks, in ms, with all that a step does beside them: BlockMS, or for an
+// older record the median step over the mean of the open blocks.
+func (m Measurement) PerOpenBlock() float64 {
+	if m.BlockMS > 0 {
+		return m.BlockMS
+	}
+	return m.StepMS / m.Open
 }
 
 // ImagesPerSecond is the throughput of training.

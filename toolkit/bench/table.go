@@ -3,20 +3,24 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"text/tabwriter"
 )
 
 // Join makes one measurement of several of the same: the median of their medians, the extremes of all.
 func Join(all []Measurement) Measurement {
 	joined := all[0]
-	var medians, compile, cached []float64
+	var medians, perBlock, evaluation, compile, cached []float64
 	joined.Steps = 0
 	for _, m := range all {
 		medians, compile = append(medians, m.StepMS), append(compile, m.CompileS)
 		cached = append(cached, m.CachedS)
+		perBlock, evaluation = append(perBlock, m.BlockMS), append(evaluation, m.Evaluation)
 		joined.Steps += m.Steps
 		joined.LowMS, joined.HighMS, joined.PeakMB = min(joined.LowMS, m.LowMS), max(joined.HighMS, m.HighMS), max(joined.PeakMB, m.PeakMB)
 	}
+	joined.BlockMS, joined.Evaluation = Median(perBlock), Median(evaluation)
 	joined.StepMS, joined.CompileS, joined.CachedS = Median(medians), Median(compile), Median(cached)
 	return joined
 }
@@ -38,7 +42,7 @@ func (m Measurement) GFLOP() float64 {
 func (r *Record) Table(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s; commit %s, %s; matrix product %.0f GFLOP/s\n\n", r.Machine, r.Device, r.Commit, r.Date, r.PeakGFLOPS)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "system\tmode\ttype\tlayers\tbatch\tdeath rate\topen\tn\tstep ms\t(low\thigh)\timages/s\tcompile s\tcached s\tpeak GB\tof peak\t")
+	fmt.Fprintln(t, "system\tmode\ttype\tlayers\tbatch\tdeath rate\topen\tn\tstep ms\t(low\thigh)\tper open block\timages/s\ttest images/s\tcompile s\tcached s\tpeak GB\tof peak\t")
 	for _, m := range r.Results {
 		rate := fmt.Sprintf("%g", m.DeathRate)
 		if m.Fixed {
@@ -48,8 +52,16 @@ func (r *Record) Table(w io.Writer) error {
 		if r.PeakGFLOPS > 0 {
 			fraction = fmt.Sprintf("%.2f", m.GFLOP()/m.StepMS*1e3/r.PeakGFLOPS)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.2f\t%s\t\n", m.System, m.Mode, m.DType, m.Layers, m.Batch,
-			rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS, m.ImagesPerSecond(), m.CompileS, m.CachedS, m.PeakMB/1e3, fraction)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n", m.System, m.Mode, m.DType, m.Layers, m.Batch,
+			rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS, orDash(m.PerOpenBlock(), 2), m.ImagesPerSecond(), orDash(m.Evaluation, 0), m.CompileS, m.CachedS, m.PeakMB/1e3, fraction)
 	}
 	return t.Flush()
+}
+
+// orDash writes x with so many digits after the point, or a dash where it is not known.
+func orDash(x float64, digits int) string {
+	if !(x > 0) || math.IsInf(x, 0) {
+		return "-"
+	}
+	return strconv.FormatFloat(x, 'f', digits, 64)
 }

@@ -79,8 +79,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if !m.Fixed || !(m.StepMS > 0) {
 			continue
 		}
-		key := m
-		key.Open, key.Steps, key.StepMS, key.LowMS, key.HighMS, key.CompileS, key.CachedS, key.PeakMB, key.DeathRate = 0, 0, 0, 0, 0, 0, 0, 0, 0
+		key := m.Network()
 		i := slices.IndexFunc(lines, func(l stepLine) bool { return l.key == key })
 		if i < 0 {
 			i = len(lines)

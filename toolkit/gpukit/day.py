@@ -84,7 +84,7 @@ def steps():
     def peer(mode, dtype="float32"):
         package = mode.split()[0]
         dtype = "float32" if TINY else dtype
-        return bench("peer-110-" + mode.replace(" ", "-"), 110, dtype, "--peers", KIT, "--peer", mode, "--python", sys.executable, needs=(package, "numpy"))
+        return bench("peer-110-" + mode.replace(" ", "-"), 110, dtype, "--peers", "--peer", mode, "--python", sys.executable, needs=(package, "numpy"))
 
     return [
         Step("machine", ["nvidia-smi"], limit=30),
@@ -99,9 +99,9 @@ def steps():
         bench("bench-110-others", 110, "tf32,bfloat16"),
         bench("bench-110-graph", 110, "float32,bfloat16", env=graph),
         holds("contract-float32-graph", "Float32", env=graph),
-        peer("torch eager", "float32,tf32"),
+        peer("torch eager channels_last", "float32,tf32"),
         peer("jax scan"),
-        peer("torch compile"),
+        peer("torch compile channels_last"),
         bench("bench-1202-float32", 1202, "float32"),
         bench("bench-1202-bfloat16", 1202, "bfloat16"),
         train("cifar10-stochastic", "cifar10"),

@@ -91,7 +91,7 @@ func TestDay(t *testing.T) {
 	}
 	require.Regexp(t, `contract-float32 +status cut short`, said)
 	require.Regexp(t, `contract-float32 +status done, code 0`, said)
-	require.Regexp(t, `peer-110-torch-eager +status left out, reason no torch, numpy`, said)
+	require.Regexp(t, `peer-110-torch-eager-channels_last +status left out, reason no torch, numpy`, said)
 	require.Contains(t, said, "Failed: ")
 	require.Regexp(t, `Failed: .*bench-20-others\n`, said)
 	require.Equal(t, 2, strings.Count(said, "status goes on"), said)

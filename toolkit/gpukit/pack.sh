@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Packs what day.py needs into a folder, for a machine with an NVIDIA GPU and nothing else: pack.sh FOLDER [PEERS].
-# PEERS is a folder with peer_torch.py and peer_jax.py, to time beside. A file has less than 60 MB.
+# Packs what day.py needs into a folder, for a machine with an NVIDIA GPU and nothing else: pack.sh FOLDER.
+# A file has less than 60 MB.
 set -euo pipefail
-kit=$1 peers=${2:-}
+kit=$1
 rm -rf "$kit"
 mkdir -p "$kit"
 echo "Building (minutes the first time) ..."
@@ -29,7 +29,6 @@ cp go.mod toolkit/gpukit/day.py "$kit"
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
 [ -z "$commit" ] || git diff --quiet HEAD -- toolkit go.mod go.sum || commit+=+
 echo "$commit" > "$kit/commit"
-[ -z "$peers" ] || cp "$peers"/peer_*.py "$kit"
 (cd "$kit" && sha256sum -- * > SHA256SUMS)
 du -h "$kit"/* | sort -k 2
 echo "Carry the files of $kit over into one folder; there, with the Python that has JAX: python3 day.py"

@@ -1,11 +1,12 @@
-// Package measure times training steps: see package bench for what a measurement holds.
+// Package measure times training steps: package bench says what, and what a measurement holds.
 package measure
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,153 +23,105 @@ import (
 	"stochdepth/toolkit/training"
 )
 
-// Spec is what to time: training steps of one network on images that stay the same.
-type Spec struct {
-	Layers    int     `json:"layers"` // 6N+2
-	Batch     int     `json:"batch"`  // images
-	DType     string  `json:"dtype"`
-	Form      string  `json:"form"`       // survivors or resnet
-	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule; the gates are drawn as in training
-	Fixed     bool    `json:"fixed"`      // instead, Open blocks are open in each step, spread over the network
-	Open      int     `json:"open"`
-	Recompute bool    `json:"recompute"` // the blocks' activations are computed again for the gradient
-	Steps     int     `json:"steps"`     // to time
-}
+const classes = 10
 
-// Draws is over how many steps the gates are drawn anew; then they repeat, so that runs of different length
-// have the same open blocks.
-const Draws = 8
-
-// maxSteps is the largest number of steps that are timed.
-const maxSteps = 100_000
-
-// Check says in one sentence what of the specification no machine can time, or returns nil.
-func (s Spec) Check() error {
-	if err := runs.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
-		return err
-	}
-	if err := s.recipe().Validate(); err != nil {
-		return err
-	}
-	if blocks := (s.Layers - 2) / 2; s.Fixed && (s.Open < 0 || s.Open > blocks) {
-		return fmt.Errorf("%d open blocks: %d layers have %d", s.Open, s.Layers, blocks)
-	}
-	return nil
-}
-
-// recipe is that of the network.
-func (s Spec) recipe() runs.Recipe {
-	recipe := runs.Default()
-	recipe.Dataset, recipe.Epochs = "shapes", 1
-	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
-	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
-	return recipe
-}
-
-// Step times a network's steps: forward, backward and the optimizer's update, waiting for the outcome of
-// each. The first, which compiles, is not among them, nor is the first with all blocks open.
-func Step(b compute.Backend, s Spec) (bench.Measurement, error) {
+// Step takes all steps of the specification, forward, backward and the optimizer's update, and waits for the outcome of
+// each. Then it evaluates, if the specification says so.
+func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, error) {
 	if err := s.Check(); err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
-	recipe := s.recipe()
+	gates, err := s.Gates()
+	if err != nil {
+		return bench.Taken{}, err
+	}
+	recipe := s.Recipe()
 	if err := backend.CheckDType(b, recipe.DType); err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
 	folder, err := os.MkdirTemp("", "stochdepth-bench-")
 	if err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
 	defer os.RemoveAll(folder)
 	defer kernels.KeepIn(kernels.KeepIn(folder)) // nothing is there from an earlier start
 
 	model, err := newModel(b, recipe)
 	if err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
-	blocks := len(model.Network.Survival)
 	batch := randomBatch(s.Batch)
-	gates := func(i int) depth.Gates {
-		if s.Fixed {
-			return spread(s.Open, blocks)
-		}
-		return model.Network.Survival.Draw(depth.Rand(recipe.Seed, depth.GateDraws, int64(i%Draws)))
-	}
-
-	compile, err := firstStep(model, batch)
+	taken, err := steps(model, batch, gates)
 	if err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
-	if _, err := timeStep(model, batch, depth.AllOpen(blocks)); err != nil { // the first to touch all memory
-		return bench.Measurement{}, err
-	}
-	var open int
-	times := make([]float64, s.Steps)
-	for i := range times {
-		g := gates(i)
-		d, err := timeStep(model, batch, g)
-		if err != nil {
-			return bench.Measurement{}, err
+	taken.PeakMB = peakMemory()
+	if s.Evaluate {
+		images := evaluationImages(batch)
+		for range bench.Evaluations {
+			start := time.Now()
+			score, err := model.Evaluate(ctx, images)
+			if err != nil {
+				return bench.Taken{}, err
+			}
+			taken.EvaluationsMS = append(taken.EvaluationsMS, milliseconds(time.Since(start)))
+			taken.EvaluationErrors = math.Round(score.Error / 100 * bench.EvaluationImages)
 		}
-		times[i] = d.Seconds() * 1e3
-		open += g.Open()
-	}
-	m := bench.Measurement{
-		System: "stochdepth", Mode: mode(s), DType: s.DType, Layers: s.Layers, Batch: s.Batch,
-		DeathRate: s.DeathRate, Fixed: s.Fixed, Blocks: blocks, Open: float64(open) / float64(s.Steps),
-		Steps: s.Steps, StepMS: bench.Median(times), LowMS: slices.Min(times), HighMS: slices.Max(times),
-		CompileS: compile, PeakMB: peakMemory(),
 	}
 	kept := kernels.Loaded()
 	if model, err = newModel(b, recipe); err != nil {
-		return bench.Measurement{}, err
+		return bench.Taken{}, err
 	}
-	again, err := firstStep(model, batch)
-	if kernels.Loaded() > kept {
-		m.CachedS = again
+	again, err := steps(model, batch, gates[:2])
+	if err == nil && kernels.Loaded() > kept {
+		taken.CachedS = (again.StepsMS[0] - again.StepsMS[1]) / 1e3
 	}
-	return m, err
+	return taken, err
 }
 
-// newModel returns the recipe's network, ready for training steps.
+// steps takes a step for each of the gates, the untimed ones at a learning rate of zero.
+func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
+	for i, open := range gates {
+		if i == 0 {
+			err = m.SetLearningRate(0)
+		} else if i == bench.Untimed {
+			err = m.SetLearningRate(m.Recipe.LearningRate)
+		}
+		if err != nil {
+			return taken, err
+		}
+		duration, outcome, err := timeStep(m, batch, open)
+		if err != nil {
+			return taken, err
+		}
+		taken.StepsMS = append(taken.StepsMS, milliseconds(duration))
+		if i < bench.Losses {
+			taken.Losses = append(taken.Losses, outcome.Loss)
+		}
+	}
+	return taken, nil
+}
+
+// newModel returns the recipe's network.
 func newModel(b compute.Backend, recipe runs.Recipe) (*training.Model, error) {
-	m, err := training.NewModel(b, recipe, 10, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
-	if err != nil {
-		return nil, err
-	}
-	return m, m.SetLearningRate(recipe.LearningRate)
-}
-
-// firstStep is by how many seconds a model's first step takes longer than a second one, both with no block open, so
-// that little else than the compilation differs.
-func firstStep(m *training.Model, batch *training.Batch) (float64, error) {
-	closed := make(depth.Gates, len(m.Network.Survival))
-	first, err := timeStep(m, batch, closed)
-	if err != nil {
-		return 0, err
-	}
-	second, err := timeStep(m, batch, closed)
-	return (first - second).Seconds(), err
+	return training.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
 }
 
 // timeStep takes one step and waits for its outcome.
-func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.Duration, error) {
+func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.Duration, training.Outcome, error) {
 	batch.SetGates(open)
 	start := time.Now()
 	wait, err := m.Step(batch)
-	if err == nil {
-		_, err = wait()
+	if err != nil {
+		return 0, training.Outcome{}, err
 	}
-	return time.Since(start), err
+	outcome, err := wait()
+	return time.Since(start), outcome, err
 }
 
-func mode(s Spec) string {
-	if s.Recompute {
-		return s.Form + ", recomputed"
-	}
-	return s.Form
-}
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
+// randomBatch is the minibatch of all steps: random pixels and labels, the same for all programs.
 func randomBatch(size int) *training.Batch {
 	rng := rand.New(rand.NewPCG(1, 1))
 	batch := &training.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
@@ -176,18 +129,20 @@ func randomBatch(size int) *training.Batch {
 		batch.Pixels[i] = byte(rng.Uint32())
 	}
 	for i := range batch.Labels {
-		batch.Labels[i] = rng.Int32N(10)
+		batch.Labels[i] = rng.Int32N(classes)
 	}
 	return batch
 }
 
-// spread opens so many blocks, at equal distances.
-func spread(open, blocks int) depth.Gates {
-	gates := make(depth.Gates, blocks)
-	for i := range open {
-		gates[i*blocks/open] = true
+// evaluationImages are the images of the minibatch over and over.
+func evaluationImages(batch *training.Batch) dataset.View {
+	images := &dataset.Images{}
+	for i := range bench.EvaluationImages {
+		k := i % len(batch.Labels)
+		images.Pixels = append(images.Pixels, batch.Pixels[k*dataset.ImageBytes:(k+1)*dataset.ImageBytes]...)
+		images.Labels = append(images.Labels, uint8(batch.Labels[k]))
 	}
-	return gates
+	return dataset.NewView(images)
 }
 
 // peakMemory is the most memory that this process has held, in MB, or 0 where the system does not tell. (That of

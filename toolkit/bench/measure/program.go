@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
@@ -16,11 +17,11 @@ import (
 // Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
 // plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
 // devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
-func Program(b compute.Backend, s Spec, target string, devices int, evaluation bool) (string, error) {
+func Program(b compute.Backend, s bench.Spec, target string, devices int, evaluation bool) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
 	}
-	model, err := newModel(b, s.recipe())
+	model, err := newModel(b, s.Recipe())
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +44,7 @@ func Program(b compute.Backend, s Spec, target string, devices int, evaluation b
 		images := &dataset.Images{Pixels: batch.Pixels, Labels: make([]uint8, s.Batch)}
 		_, err = model.Evaluate(context.Background(), dataset.NewView(images))
 	} else {
-		_, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))
+		_, _, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))
 	}
 	if err == nil && longest == "" {
 		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")

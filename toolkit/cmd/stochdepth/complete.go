@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/gallery"
 	"stochdepth/toolkit/models"
@@ -37,6 +38,7 @@ var flagChoices = map[string]choices{
 	"sort":           func(*cobra.Command) []string { return runs.SortKeys() },
 	"format":         func(*cobra.Command) []string { return runs.TableFormats },
 	"bench format":   fixed("table", "json"),
+	"bench peer":     fixed(bench.PeerModes...),
 	"figures format": fixed("png", "svg", "pdf"),
 	"figures theme":  fixed("light", "dark"),
 	"checkpoint":     fixed(training.Best, training.Last),

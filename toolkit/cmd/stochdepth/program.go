@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/bench/measure"
 	"stochdepth/toolkit/internal/files"
 )
@@ -20,7 +21,7 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 		Args:    cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
-	s := measure.Spec{Form: "survivors", DeathRate: 0.5, Steps: 1}
+	s := bench.Spec{Form: "survivors", DeathRate: 0.5, Steps: 1}
 	f.IntVar(&s.Layers, "layers", 20, "depth, 6N+2")
 	f.IntVar(&s.Batch, "batch", 128, "images of a minibatch")
 	f.StringVar(&s.DType, "dtype", "float32", "float32, bfloat16 or float64")

@@ -1,0 +1,150 @@
+"""Takes training steps of a network with stochastic depth in PyTorch and tells how long each took.
+
+Started by `stochdepth bench --peers`, which asks on standard input, in JSON, and reads the answer from standard output:
+see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a file.
+
+Modes: "eager" and "compile" (torch.compile of each block by itself, so that gates stay in Python), each also with
+"channels_last". A closed block is not computed: a Python `if` leaves it out.
+"""
+import json
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Stem(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, survival):
+        super().__init__()
+        self.stride = outputs // inputs
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, self.stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.register_buffer("survival", survival, persistent=False)
+
+    def shortcut(self, x):
+        """All there is of a closed block: x, or at half the side with channels of zeros. (x comes out of a ReLU.)"""
+        if self.stride == 1:
+            return x
+        return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, x.shape[1]))
+
+    def forward(self, x):
+        f = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        f = self.bn2(self.conv2(f))
+        if not self.training:
+            f = f * self.survival
+        f += self.shortcut(x)
+        return F.relu(f, inplace=True)
+
+
+class Network(nn.Module):
+    """The names of its parts are those of `stochdepth export`."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        shapes = [tensors[f"blocks.{k}.conv1.weight"].shape for k in range(len(tensors["survival"]))]
+        self.stem = Stem(len(tensors["stem.conv.weight"]))
+        self.blocks = nn.ModuleList(Block(i, o, p) for (o, i, _, _), p in zip(shapes, tensors["survival"]))
+        self.fc = nn.Linear(*reversed(tensors["fc.weight"].shape))
+
+    def forward(self, x, gates=None):
+        """gates: one for each block; None: all open, as at test."""
+        x = self.stem(x)
+        for k, block in enumerate(self.blocks):
+            x = block(x) if gates is None or gates[k] else block.shortcut(x)
+        return self.fc(x.mean((2, 3)))
+
+
+def read(path):
+    """The tensors of a safetensors file. (Written out, as not every machine with PyTorch has that package.)"""
+    with open(path, "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        data = f.read()
+    types = {"F32": np.float32, "I32": np.int32, "U8": np.uint8}
+    header.pop("__metadata__", None)
+    return {name: torch.from_numpy(np.frombuffer(data[slice(*t["data_offsets"])], types[t["dtype"]]).reshape(t["shape"]).copy())
+            for name, t in header.items()}
+
+
+def peak_mb():
+    """The most memory that this process has held."""
+    with open("/proc/self/status") as f:
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in f if line.startswith("VmHWM"))
+
+
+def answer(ask):
+    mode, _, layout = ask["mode"].partition(" ")
+    device, layout = ask["device"], torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.backends.cudnn.benchmark = True
+
+    tensors = read(ask["start"])
+    gates = tensors.pop("gates").bool().tolist()
+    labels = tensors.pop("batch.labels").long().to(device)
+    mean, deviation = tensors.pop("normalization.mean"), tensors.pop("normalization.deviation")
+    images = ((tensors.pop("batch.pixels").float() - mean) / deviation).permute(0, 3, 1, 2).to(device).contiguous(memory_format=layout)
+    network = Network(tensors)
+    del tensors["survival"]
+    network.load_state_dict(tensors)
+    network.to(device).to(memory_format=layout)
+    if mode == "compile":
+        for block in network.blocks:
+            block.compile(dynamic=False)
+
+    # Weight decay and momentum move the weights of closed blocks too, as in the authors' program: their gradients are zero.
+    for p in network.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer = torch.optim.SGD(network.parameters(), lr=ask["learning_rate"], momentum=ask["momentum"],
+                                weight_decay=ask["weight_decay"], nesterov=True, fused=True)
+    network.train()
+    times, losses = [], []
+    for i, row in enumerate(gates):
+        optimizer.param_groups[0]["lr"] = 0.0 if i < ask["untimed"] else ask["learning_rate"]
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=False)
+        loss = F.cross_entropy(network(images, row), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())  # waits for the device
+        times.append((time.perf_counter() - start) * 1e3)
+    taken = {"steps_ms": times, "losses": losses[:ask["losses"]], "peak_mb": peak_mb(), "version": torch.__version__}
+
+    evaluations, errors = [], 0
+    network.eval()
+    index = torch.arange(ask["evaluation_images"], device=device) % len(labels)
+    with torch.inference_mode():
+        images, labels = images[index].contiguous(memory_format=layout), labels[index]
+        for _ in range(ask["evaluations"]):
+            start = time.perf_counter()
+            logits = network(images)
+            F.cross_entropy(logits, labels).item()
+            errors = (logits.argmax(1) != labels).sum().item()
+            evaluations.append((time.perf_counter() - start) * 1e3)
+    return dict(taken, evaluations_ms=evaluations, evaluation_errors=errors)
+
+
+def main():
+    out, sys.stdout = sys.stdout, sys.stderr  # the answer alone goes there
+    with tempfile.TemporaryDirectory() as cache:  # nothing is compiled from an earlier start
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        json.dump(answer(json.load(sys.stdin)), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+package bench
+
+import "fmt"
+
+// Plan says what a session measures: every combination of what it lists.
+type Plan struct {
+	Layers     []int // 6N+2
+	Batches    []int // images of a minibatch
+	DTypes     []string
+	Forms      []string
+	DeathRates []float64
+	Open       bool     // also with 0, 1/4, 1/2, 3/4 and all blocks open in every step
+	Recompute  bool     // also with the blocks' convolutions computed again for the gradient
+	Evaluate   bool     // evaluations too, at the first death rate
+	Peers      []string // other frameworks' programs that take the same steps, see ParsePeer
+	Steps      int      // of each measurement
+}
+
+// Case is one measurement of a plan: of our own network, or of a peer's.
+type Case struct {
+	Spec
+	Peer *Peer
+}
+
+// Name says in a line what is measured.
+func (c Case) Name() string {
+	system, mode := c.program()
+	open := fmt.Sprintf("death rate %g", c.DeathRate)
+	if c.Fixed {
+		open = fmt.Sprintf("%d blocks open", c.Open)
+	}
+	return fmt.Sprintf("%s %s, %d layers, minibatch of %d, %s, %s", system, mode, c.Layers, c.Batch, c.DType, open)
+}
+
+// program is System and Mode of the measurement.
+func (c Case) program() (system, mode string) {
+	switch {
+	case c.Peer != nil:
+		return c.Peer.System, c.Peer.Mode
+	case c.Recompute:
+		return "stochdepth", c.Form + ", recomputed"
+	}
+	return "stochdepth", c.Form
+}
+
+// Cases are the measurements of the plan, or an error in one sentence if one of them cannot be.
+func (p Plan) Cases() ([]Case, error) {
+	peers := make([]*Peer, len(p.Peers))
+	for i, text := range p.Peers {
+		var err error
+		if peers[i], err = ParsePeer(text); err != nil {
+			return nil, err
+		}
+	}
+	var cases []Case
+	for _, layers := range p.Layers {
+		for _, batch := range p.Batches {
+			for _, dtype := range p.DTypes {
+				for _, form := range p.Forms {
+					cases = append(cases, p.ours(Spec{Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps})...)
+				}
+			}
+			for _, peer := range peers {
+				for _, dtype := range peer.dtypes(p.DTypes) {
+					for i, rate := range p.DeathRates {
+						cases = append(cases, Case{Peer: peer, Spec: Spec{Layers: layers, Batch: batch, DType: dtype, Form: "survivors",
+							Steps: p.Steps, DeathRate: rate, Evaluate: p.Evaluate && i == 0}})
+					}
+				}
+			}
+		}
+	}
+	for _, c := range cases {
+		if err := c.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return cases, nil
+}
+
+// ours are the measurements of our own network.
+func (p Plan) ours(spec Spec) (cases []Case) {
+	for i, rate := range p.DeathRates {
+		spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0
+		cases = append(cases, Case{Spec: spec})
+		if p.Recompute && spec.Form == "survivors" {
+			again := spec
+			again.Recompute = true
+			cases = append(cases, Case{Spec: again})
+		}
+	}
+	if p.Open {
+		spec.DeathRate, spec.Evaluate, spec.Fixed = 0, false, true
+		blocks := (spec.Layers - 2) / 2
+		for i := range 5 {
+			spec.Open = (blocks*i + 2) / 4
+			cases = append(cases, Case{Spec: spec})
+		}
+	}
+	return cases
+}

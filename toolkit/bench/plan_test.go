@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCases(t *testing.T) {
+	plan := Plan{Layers: []int{20}, Batches: []int{32, 128}, DTypes: []string{"float32"}, Forms: []string{"survivors"}, DeathRates: []float64{0, 0.5},
+		Peers: []string{"torch eager channels_last", "jax scan"}, Evaluate: true, Steps: 8}
+	cases, err := plan.Cases()
+	require.NoError(t, err)
+	var names []string
+	for _, c := range cases {
+		names = append(names, c.Name())
+		require.Equal(t, c.DeathRate == 0, c.Evaluate, "the evaluation is timed once")
+	}
+	for i, batch := range []int{32, 128} {
+		for k, program := range []string{"stochdepth survivors", "pytorch eager channels_last", "jax scan"} {
+			for l, rate := range []string{"0", "0.5"} {
+				require.Equal(t, fmt.Sprintf("%s, 20 layers, minibatch of %d, float32, death rate %s", program, batch, rate), names[6*i+2*k+l])
+			}
+		}
+	}
+	require.Len(t, names, 12)
+
+	plan = Plan{Layers: []int{20}, Batches: []int{128}, DTypes: []string{"float32"}, Forms: []string{"survivors", "resnet"}, DeathRates: []float64{0.5},
+		Open: true, Recompute: true, Steps: 8}
+	cases, err = plan.Cases()
+	require.NoError(t, err)
+	var modes []string
+	var open []int
+	for _, c := range cases {
+		if _, mode := c.program(); !c.Fixed {
+			modes = append(modes, mode)
+		} else if c.Form == "survivors" {
+			open = append(open, c.Open)
+		}
+	}
+	require.Equal(t, []string{"survivors", "survivors, recomputed", "resnet"}, modes)
+	require.Equal(t, []int{0, 2, 5, 7, 9}, open)
+
+	plan.Peers = []string{"torch fast"}
+	_, err = plan.Cases()
+	require.ErrorContains(t, err, `--peer "torch fast" is unknown: say one of torch eager, `)
+	plan.Peers, plan.Steps = nil, 0
+	_, err = plan.Cases()
+	require.ErrorContains(t, err, "the number of steps is 0")
+}
+
+// All programs get the same gates, and those of a longer run begin with those of a shorter one and repeat.
+func TestGates(t *testing.T) {
+	spec := Spec{Layers: 20, Batch: 1, DType: "float32", Form: "survivors", DeathRate: 0.5, Steps: 24}
+	gates, err := spec.Gates()
+	require.NoError(t, err)
+	require.Len(t, gates, Untimed+24)
+	for i, open := range []int{0, 0, 9, 9} {
+		require.Equal(t, open, gates[i].Open())
+	}
+	require.Equal(t, gates[Untimed:Untimed+Draws], gates[Untimed+Draws:Untimed+2*Draws])
+	require.NotEqual(t, gates[Untimed], gates[Untimed+1])
+	total := 0
+	for _, g := range gates[Untimed : Untimed+Draws] {
+		total += g.Open()
+	}
+	require.Equal(t, 50, total, "6.25 of 9 on average: what the records say")
+	spec.Steps = 8
+	shorter, err := spec.Gates()
+	require.NoError(t, err)
+	require.Equal(t, gates[:Untimed+8], shorter)
+
+	spec.Fixed, spec.Open = true, 5
+	gates, err = spec.Gates()
+	require.NoError(t, err)
+	require.Equal(t, 5, gates[Untimed].Open())
+}
+
+func TestMeasurement(t *testing.T) {
+	c := Case{Spec: Spec{Layers: 8, Batch: 50, DType: "float32", Form: "survivors", Steps: 3, Fixed: true, Open: 2, Evaluate: true}}
+	taken := Taken{StepsMS: []float64{1010, 10, 130, 30, 24, 20, 40}, Losses: []float64{7, 7, 2.5, 2.5, 3, 4}, PeakMB: 100, CachedS: 0.1,
+		EvaluationsMS: []float64{900, 100, 300, 200}}
+	m, err := c.Measurement(taken)
+	require.NoError(t, err)
+	require.Equal(t, Measurement{System: "stochdepth", Mode: "survivors", DType: "float32", Layers: 8, Batch: 50, Fixed: true, Blocks: 3, Open: 2,
+		Steps: 3, StepMS: 24, BlockMS: 12, LowMS: 20, HighMS: 40, CompileS: 1.1, CachedS: 0.1, PeakMB: 100, Loss: 2.5, Evaluation: 2500}, m)
+
+	c.Fixed, c.DeathRate = false, 0.9
+	m, err = c.Measurement(taken)
+	require.NoError(t, err)
+	gates, err := c.Gates()
+	require.NoError(t, err)
+	var perBlock []float64
+	for i, g := range gates[Untimed:] {
+		if g.Open() > 0 {
+			perBlock = append(perBlock, taken.StepsMS[Untimed+i]/float64(g.Open()))
+		}
+	}
+	require.Less(t, len(perBlock), 3, "a step without open blocks has no time for each")
+	require.Equal(t, Median(perBlock), m.BlockMS)
+
+	taken.EvaluationsMS = nil
+	_, err = c.Measurement(taken)
+	require.ErrorContains(t, err, "the times of 0 evaluations, not of 4")
+	taken.StepsMS = taken.StepsMS[1:]
+	_, err = c.Measurement(taken)
+	require.ErrorContains(t, err, "tells 6 times and 6 losses of 7 steps")
+}
+
+func TestTakeTurns(t *testing.T) {
+	cases := []Case{{Spec: Spec{Layers: 8, Batch: 4, DType: "float32", Form: "survivors"}}, {Peer: &Peer{"jax", "scan"}, Spec: Spec{Layers: 8, Batch: 4, DType: "float32"}}}
+	var order []string
+	loss := map[string]float64{"stochdepth": 2.5, "jax": 2.5002}
+	take := func(_ context.Context, c Case) (Measurement, error) {
+		system, mode := c.program()
+		order = append(order, system)
+		return Measurement{System: system, Mode: mode, DType: c.DType, Layers: c.Layers, Batch: c.Batch, Steps: 2, StepMS: float64(len(order)),
+			BlockMS: float64(len(order)), LowMS: float64(len(order)), Loss: loss[system]}, nil
+	}
+	var reported []string
+	report := func(done, total int, c Case, m Measurement) {
+		reported = append(reported, fmt.Sprintf("%d/%d %s %g", done, total, m.System, m.StepMS))
+	}
+	joined, err := TakeTurns(t.Context(), cases, 3, take, report)
+	require.NoError(t, err)
+	require.Equal(t, []string{"stochdepth", "jax", "stochdepth", "jax", "stochdepth", "jax"}, order)
+	require.Equal(t, []string{"1/6 stochdepth 1", "2/6 jax 2", "3/6 stochdepth 3", "4/6 jax 4", "5/6 stochdepth 5", "6/6 jax 6"}, reported)
+	require.Equal(t, []float64{3, 4}, []float64{joined[0].StepMS, joined[1].StepMS})
+	require.Equal(t, []float64{3, 4}, []float64{joined[0].BlockMS, joined[1].BlockMS})
+	require.Equal(t, 6, joined[0].Steps)
+
+	// Another loss is another network.
+	loss["jax"] = 2.51
+	_, err = TakeTurns(t.Context(), cases, 1, take, report)
+	require.ErrorContains(t, err, "jax scan, 8 layers, minibatch of 4, float32, death rate 0: the loss of the first minibatch is 2.51, but 2.5 by stochdepth survivors")
+	cases[1].DType = "tf32" // of which less is asked, but not compared with float32
+	_, err = TakeTurns(t.Context(), cases, 1, take, report)
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = TakeTurns(ctx, cases, 1, take, report)
+	require.True(t, errors.Is(err, context.Canceled))
+}

@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/runs"
+)
+
+// place is where a page has a table of speed: between two lines, of which the first names the records.
+var place = regexp.MustCompile("(?s)(<!-- `stochdepth bench readme` writes this table from data/bench/([^ /]+)\\.json\\. -->\n).*?(<!-- Here the table ends\\. -->)")
+
+// Readme returns the page with its table of speed written anew from the records in folder that the page names, as a name
+// or a pattern. A page without a place for the table is an error.
+func Readme(page, folder string) (string, error) {
+	at := place.FindStringSubmatchIndex(page)
+	if at == nil {
+		return "", fmt.Errorf("the page has no place for the table of speed: put it between the lines %q and %q",
+			"<!-- `stochdepth bench readme` writes this table from data/bench/NAME.json. -->", "<!-- Here the table ends. -->")
+	}
+	name := page[at[4]:at[5]]
+	records, names, err := List(folder)
+	if err != nil {
+		return "", err
+	}
+	var chosen []*Record
+	for _, n := range names {
+		match, err := filepath.Match(name, n)
+		if err != nil {
+			return "", fmt.Errorf("the page names the records %q: %w", name, err)
+		}
+		if match {
+			chosen = append(chosen, records[n])
+		}
+	}
+	if len(chosen) == 0 {
+		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others in the page", name, folder)
+	}
+	return page[:at[3]] + "\n" + Markdown(chosen) + "\n" + page[at[6]:], nil
+}
+
+// UpdateReadme writes the table of speed in a page, and reports whether that changed it.
+func UpdateReadme(path, folder string) (changed bool, err error) {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return false, fmt.Errorf("cannot read the page with the table of speed: %w", err)
+	}
+	next, err := Readme(string(page), folder)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", path, err)
+	}
+	if next == string(page) {
+		return false, nil
+	}
+	return true, runs.WriteFileAtomic(path, []byte(next))
+}
+
+// systems are the names of what is compared, in the table's order.
+var systems = []struct{ key, name string }{{"stochdepth", "**stochdepth**"}, {"pytorch", "PyTorch"}, {"jax", "JAX"}}
+
+// Markdown is a table of the records' programs beside each other: a line for each network, death rate and system, of its
+// modes the one with the fastest median step. Measurements with blocks set open by hand are left out.
+func Markdown(records []*Record) string {
+	var b strings.Builder
+	evaluated := slices.ContainsFunc(records, func(r *Record) bool {
+		return slices.ContainsFunc(r.Results, func(m Measurement) bool { return m.Evaluation > 0 })
+	})
+	line := func(cells string, evaluation string) {
+		if evaluated {
+			cells += " | " + evaluation
+		}
+		fmt.Fprintf(&b, "| %s |\n", cells)
+	}
+	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory", "Test images per second")
+	line("--- | --- | --- | --- | --- | --- | --- | --- | ---", "---")
+	var conditions []string
+	for _, r := range records {
+		written := Measurement{}
+		for _, m := range r.fastest() {
+			layers, batch, rate := fmt.Sprint(m.Layers), fmt.Sprint(m.Batch), fmt.Sprintf("%g", m.DeathRate)
+			if m.Layers == written.Layers && m.Batch == written.Batch {
+				layers, batch = "", ""
+				if m.DeathRate == written.DeathRate {
+					rate = ""
+				}
+			}
+			written = m
+			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d | %.1f GB", layers, batch, rate, m.title(), significant(m.StepMS),
+				significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps, m.PeakMB/1e3), orDash(m.Evaluation, 0))
+		}
+		if c := r.conditions(); !slices.Contains(conditions, c) {
+			conditions = append(conditions, c)
+		}
+	}
+	fmt.Fprintf(&b, "\nMedians of *n* steps, in turn; %s.\n", strings.Join(conditions, "; "))
+	return b.String()
+}
+
+// fastest are the measurements of the table, in its order.
+func (r *Record) fastest() (list []Measurement) {
+	order := func(m Measurement) int {
+		return slices.IndexFunc(systems, func(s struct{ key, name string }) bool { return s.key == m.System })
+	}
+	for _, m := range r.Results {
+		if m.Fixed || order(m) < 0 {
+			continue
+		}
+		i := slices.IndexFunc(list, func(o Measurement) bool {
+			return o.System == m.System && o.DeathRate == m.DeathRate && o.sameNetwork(m)
+		})
+		switch {
+		case i < 0:
+			list = append(list, m)
+		case m.StepMS < list[i].StepMS:
+			list[i] = m
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Measurement) int {
+		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
+			cmp.Compare(order(a), order(b)))
+	})
+	return list
+}
+
+// title is the program's name in the table, with its mode if it has several.
+func (m Measurement) title() string {
+	i := slices.IndexFunc(systems, func(s struct{ key, name string }) bool { return s.key == m.System })
+	title := systems[i].name
+	if m.System != "stochdepth" || m.Mode != "survivors" {
+		title += ", " + strings.ReplaceAll(m.Mode, "_", " ")
+	}
+	if m.DType != "float32" {
+		title += ", " + m.DType
+	}
+	return title
+}
+
+// conditions are machine, versions, commit and day.
+func (r *Record) conditions() string {
+	text := r.Machine
+	for _, s := range systems[1:] {
+		if version := r.Versions[s.key]; version != "" {
+			text += ", " + s.name + " " + version
+		}
+	}
+	return fmt.Sprintf("%s, commit %s, %s", text, r.Commit[:min(7, len(r.Commit))], r.Date[:min(10, len(r.Date))])
+}
+
+// significant writes x with three digits or more.
+func significant(x float64) string {
+	switch {
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}

@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The table of speed in the page is that of the records.
+func TestReadmeIsThatOfTheRecords(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	want, err := Readme(string(page), "../../data/bench")
+	require.NoError(t, err)
+	require.Equal(t, want, string(page), "the table in toolkit/bench/README.md is not that of its records: stochdepth bench readme")
+}
+
+func TestMarkdown(t *testing.T) {
+	m := func(system, mode string, rate, open, ms float64, evaluation float64) Measurement {
+		return Measurement{System: system, Mode: mode, DType: "float32", Layers: 20, Batch: 32, DeathRate: rate, Blocks: 9, Open: open,
+			Steps: 24, StepMS: ms, LowMS: ms / 2, BlockMS: ms / 10, PeakMB: 1500, Evaluation: evaluation}
+	}
+	fixed := m("stochdepth", "survivors", 0, 5, 1, 0)
+	fixed.Fixed = true
+	folder := t.TempDir()
+	record := &Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z", Versions: map[string]string{"pytorch": "2.15.0", "jax": "0.10.2"},
+		Results: []Measurement{
+			m("stochdepth", "survivors", 0, 9, 40, 9000), m("stochdepth", "survivors", 0.5, 6.25, 28, 0), fixed,
+			m("pytorch", "eager", 0, 9, 60, 5000), m("pytorch", "eager channels_last", 0, 9, 50, 6000), m("jax", "scan", 0, 9, 100, 4000),
+			m("pytorch", "eager", 0.5, 6.25, 33, 0), m("pytorch", "eager channels_last", 0.5, 6.25, 35, 0), m("other", "", 0, 9, 1, 0),
+		}}
+	require.NoError(t, record.Write(filepath.Join(folder, "mine-1.json")))
+	require.NotContains(t, Markdown([]*Record{{Results: []Measurement{m("stochdepth", "survivors", 0, 9, 40, 0)}}}), "Test images")
+	require.NoError(t, (&Record{}).Write(filepath.Join(folder, "other.json")))
+	const begin, end = "# A page\n\n<!-- `stochdepth bench readme` writes this table from data/bench/mine-*.json. -->\n", "<!-- Here the table ends. -->\n\nThe end.\n"
+	path := filepath.Join(folder, "README.md")
+	require.NoError(t, os.WriteFile(path, []byte(begin+"old\n"+end), 0o644))
+	changed, err := UpdateReadme(path, folder)
+	require.NoError(t, err)
+	require.True(t, changed)
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, begin+`
+| Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory | Test images per second |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| 20 | 32 | 0 | **stochdepth** | 40.0 (20.0) ms | 9 of 9 | 4.00 ms | 24 | 1.5 GB | 9000 |
+|  |  |  | PyTorch, eager channels last | 50.0 (25.0) ms | 9 of 9 | 5.00 ms | 24 | 1.5 GB | 6000 |
+|  |  |  | JAX, scan | 100 (50.0) ms | 9 of 9 | 10.0 ms | 24 | 1.5 GB | 4000 |
+|  |  | 0.5 | **stochdepth** | 28.0 (14.0) ms | 6.25 of 9 | 2.80 ms | 24 | 1.5 GB | - |
+|  |  |  | PyTorch, eager | 33.0 (16.5) ms | 6.25 of 9 | 3.30 ms | 24 | 1.5 GB | - |
+
+Medians of *n* steps, in turn; a machine, PyTorch 2.15.0, JAX 0.10.2, commit 0123456, 2016-03-30.
+
+`+end, string(page))
+	changed, err = UpdateReadme(path, folder)
+	require.NoError(t, err)
+	require.False(t, changed)
+
+	_, err = Readme("# No place\n", folder)
+	require.ErrorContains(t, err, "the page has no place for the table of speed")
+	_, err = Readme("<!-- `stochdepth bench readme` writes this table from data/bench/none.json. -->\n"+end, folder)
+	require.ErrorContains(t, err, "there are no records none in "+folder)
+}

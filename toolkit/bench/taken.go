@@ -1,0 +1,56 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Taken is what one program measured of a Spec, before anything is made of it: a program of ours or of another
+// framework's prints it as JSON.
+type Taken struct {
+	StepsMS          []float64 `json:"steps_ms"`           // of all steps, the Untimed ones first
+	Losses           []float64 `json:"losses"`             // of the first of them, up to the second timed one
+	PeakMB           float64   `json:"peak_mb"`            // most memory held by the process, over the steps
+	EvaluationsMS    []float64 `json:"evaluations_ms"`     // of all Evaluations, or none
+	EvaluationErrors float64   `json:"evaluation_errors"`  // images that the last of them classified wrongly
+	CachedS          float64   `json:"cached_s,omitempty"` // see [Measurement]
+	Version          string    `json:"version,omitempty"`  // of the framework; ours is in the record
+}
+
+// Measurement makes a measurement of what a program took. Each program's numbers come about here, in the same way.
+func (c Case) Measurement(t Taken) (Measurement, error) {
+	gates, err := c.Gates()
+	if err != nil {
+		return Measurement{}, err
+	}
+	system, mode := c.program()
+	if len(t.StepsMS) != len(gates) || len(t.Losses) != min(len(gates), Losses) {
+		return Measurement{}, fmt.Errorf("%s %s tells %d times and %d losses of %d steps", system, mode, len(t.StepsMS), len(t.Losses), len(gates))
+	}
+	m := Measurement{
+		System: system, Mode: mode, DType: c.DType, Layers: c.Layers, Batch: c.Batch,
+		DeathRate: c.DeathRate, Fixed: c.Fixed, Blocks: len(gates[0]), Steps: c.Steps,
+		CompileS: max(0, t.StepsMS[0]-t.StepsMS[1]+t.StepsMS[2]-t.StepsMS[3]) / 1e3, CachedS: t.CachedS,
+		PeakMB: t.PeakMB, Loss: t.Losses[2],
+	}
+	var perBlock []float64
+	times := t.StepsMS[Untimed:]
+	for i, ms := range times {
+		open := float64(gates[Untimed+i].Open())
+		m.Open += open / float64(c.Steps)
+		if open > 0 {
+			perBlock = append(perBlock, ms/open)
+		}
+	}
+	m.StepMS, m.LowMS, m.HighMS = Median(times), slices.Min(times), slices.Max(times)
+	if len(perBlock) > 0 {
+		m.BlockMS = Median(perBlock)
+	}
+	if c.Evaluate {
+		if len(t.EvaluationsMS) != Evaluations {
+			return Measurement{}, fmt.Errorf("%s %s tells the times of %d evaluations, not of %d", system, mode, len(t.EvaluationsMS), Evaluations)
+		}
+		m.Evaluation = EvaluationImages / Median(t.EvaluationsMS[1:]) * 1e3
+	}
+	return m, nil
+}
