@@ -35,8 +35,9 @@ type Measurement struct {
 	System string `json:"system"` // stochdepth, pytorch or jax
 	Mode   string `json:"mode"`   // stochdepth: survivors or resnet (the two forms); the peers' own modes, as "eager channels_last" or "scan"
 	DType  string `json:"dtype"`
-	Layers int    `json:"layers"` // 6N+2
-	Batch  int    `json:"batch"`  // images
+	Block  string `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
+	Layers int    `json:"layers"`          // 6N+2, or as the blocks' networks have
+	Batch  int    `json:"batch"`           // images
 
 	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule, or what was asked for where Fixed
 	Fixed     bool    `json:"fixed"`      // Open blocks were set by hand, not drawn
@@ -58,13 +59,13 @@ type Measurement struct {
 
 // Network is the network that was timed, without how its blocks were open and what came out.
 func (m Measurement) Network() Measurement {
-	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
+	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Block: m.Block, Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
 }
 
 // sameNetwork reports whether two measurements are of the same network and minibatch in the same type of numbers, by
 // whatever program.
 func (m Measurement) sameNetwork(other Measurement) bool {
-	return m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
+	return m.Block == other.Block && m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
 }
 
 // PerOpenBlock is the time of a step over its open blocks, in ms, with all that a step does beside them: BlockMS, or for an

@@ -1,11 +1,18 @@
 package bench
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"stochdepth/toolkit/runs"
+)
 
 // Plan says what a session measures: every combination of what it lists.
 type Plan struct {
-	Layers     []int // 6N+2
-	Batches    []int // images of a minibatch
+	Blocks     []string // kinds of blocks; none: basic, the paper's
+	Layers     []int    // 6N+2, or as the blocks' networks have
+	Batches    []int    // images of a minibatch
 	DTypes     []string
 	Forms      []string
 	DeathRates []float64
@@ -28,6 +35,9 @@ func (c Case) Name() string {
 	open := fmt.Sprintf("death rate %g", c.DeathRate)
 	if c.Fixed {
 		open = fmt.Sprintf("%d blocks open", c.Open)
+	}
+	if c.Block != "" {
+		mode += ", " + c.Block
 	}
 	return fmt.Sprintf("%s %s, %d layers, minibatch of %d, %s, %s", system, mode, c.Layers, c.Batch, c.DType, open)
 }
@@ -52,12 +62,24 @@ func (p Plan) Cases() ([]Case, error) {
 			return nil, err
 		}
 	}
+	blocks := p.Blocks
+	if len(blocks) == 0 {
+		blocks = []string{runs.Default().Block}
+	}
+	if len(peers) > 0 && !slices.Equal(blocks, []string{runs.Default().Block}) {
+		return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
+	}
 	var cases []Case
 	for _, layers := range p.Layers {
 		for _, batch := range p.Batches {
 			for _, dtype := range p.DTypes {
 				for _, form := range p.Forms {
-					cases = append(cases, p.ours(Spec{Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps})...)
+					for _, block := range blocks {
+						if block == runs.Default().Block {
+							block = "" // as in records from before there were others
+						}
+						cases = append(cases, p.ours(Spec{Block: block, Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps})...)
+					}
 				}
 			}
 			for _, peer := range peers {
@@ -91,7 +113,7 @@ func (p Plan) ours(spec Spec) (cases []Case) {
 	}
 	if p.Open {
 		spec.DeathRate, spec.Evaluate, spec.Fixed = 0, false, true
-		blocks := (spec.Layers - 2) / 2
+		blocks := spec.blocks()
 		for i := range 5 {
 			spec.Open = (blocks*i + 2) / 4
 			cases = append(cases, Case{Spec: spec})

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/files"
 )
 
 // place is where a page has a table of speed: between two lines, of which the first names the records.
@@ -57,7 +57,7 @@ func UpdateReadme(path, folder string) (changed bool, err error) {
 	if next == string(page) {
 		return false, nil
 	}
-	return true, runs.WriteFileAtomic(path, []byte(next))
+	return true, files.Write(path, []byte(next))
 }
 
 // systems are the names of what is compared, in the table's order.

@@ -9,8 +9,9 @@ import (
 
 // Spec is what to time: training steps of one network on images that stay the same.
 type Spec struct {
-	Layers    int     `json:"layers"` // 6N+2
-	Batch     int     `json:"batch"`  // images
+	Block     string  `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
+	Layers    int     `json:"layers"`          // 6N+2, or as the blocks' networks have
+	Batch     int     `json:"batch"`           // images
 	DType     string  `json:"dtype"`
 	Form      string  `json:"form"`       // survivors or resnet
 	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule; the gates are drawn as in training
@@ -43,6 +44,9 @@ const (
 func (s Spec) Recipe() runs.Recipe {
 	recipe := runs.Default()
 	recipe.Dataset, recipe.Epochs = "shapes", 1
+	if s.Block != "" {
+		recipe.Block = s.Block
+	}
 	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
 	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
 	return recipe
@@ -56,10 +60,16 @@ func (s Spec) Check() error {
 	if err := s.Recipe().Validate(); err != nil {
 		return err
 	}
-	if blocks := (s.Layers - 2) / 2; s.Fixed && (s.Open < 0 || s.Open > blocks) {
+	if blocks := s.blocks(); s.Fixed && (s.Open < 0 || s.Open > blocks) {
 		return fmt.Errorf("%d open blocks: %d layers have %d", s.Open, s.Layers, blocks)
 	}
 	return nil
+}
+
+// blocks is L, or 0 if there is no such network.
+func (s Spec) blocks() int {
+	_, blocks := s.Recipe().ExpectedOpen()
+	return blocks
 }
 
 // Gates are those of all steps, the Untimed ones first. They depend on the specification and the recipe's seed alone, so

@@ -25,7 +25,7 @@ func Join(all []Measurement) Measurement {
 	return joined
 }
 
-// GFLOP is the work of the step in 10^9 multiplications and additions of direct convolutions: three times
+// GFLOP is the work of the step, with the paper's blocks, in 10^9 multiplications and additions of direct convolutions: three times
 // that of the open blocks' and the stem's forward pass. Winograd's method does it with fewer, so that
 // its rate may exceed the machine's.
 func (m Measurement) GFLOP() float64 {
@@ -48,11 +48,14 @@ func (r *Record) Table(w io.Writer) error {
 		if m.Fixed {
 			rate = "fixed"
 		}
-		fraction := "-"
-		if r.PeakGFLOPS > 0 {
+		fraction, mode := "-", m.Mode
+		if m.Block != "" {
+			mode += ", " + m.Block
+		}
+		if r.PeakGFLOPS > 0 && m.Block == "" {
 			fraction = fmt.Sprintf("%.2f", m.GFLOP()/m.StepMS*1e3/r.PeakGFLOPS)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n", m.System, m.Mode, m.DType, m.Layers, m.Batch,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n", m.System, mode, m.DType, m.Layers, m.Batch,
 			rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS, orDash(m.PerOpenBlock(), 2), m.ImagesPerSecond(), orDash(m.Evaluation, 0), m.CompileS, m.CachedS, m.PeakMB/1e3, fraction)
 	}
 	return t.Flush()

@@ -101,7 +101,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		}
 		l.dashes = nil
 		k := lines[i].key
-		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, k.Mode, k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
+		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
 		looks = append(looks, lines[i].look)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -170,4 +170,12 @@ func (l *stepLine) fit() {
 		l.slope = (xy - x*y) / variance
 	}
 	l.base = y - l.slope*x
+}
+
+// modeOf is a measurement's mode, with the kind of its blocks if that is not the paper's.
+func modeOf(m bench.Measurement) string {
+	if m.Block == "" {
+		return m.Mode
+	}
+	return m.Mode + ", " + m.Block + " blocks"
 }

@@ -36,6 +36,9 @@ func Choices(key string) []string {
 			return c.values
 		}
 	}
+	if key == "block" { // and one's own, which a program registers
+		return depth.Named()
+	}
 	if value := Default().Get(key); value == "true" || value == "false" {
 		return []string{"true", "false"}
 	}
