@@ -70,6 +70,8 @@ func Entries() []Entry {
 			Shows: "Schedules of the death rate: the paper's, a ramp, blocks closed early only and late only."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
+		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
+			Shows: "The same for other kinds of blocks, whose gradients are GoMLX's."},
 		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),
 			Shows: "How many blocks were open in the minibatches of a run, against the expected distribution."},
 		{Name: "block-survival", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.BlockSurvival),

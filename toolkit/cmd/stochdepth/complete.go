@@ -43,7 +43,7 @@ var flagChoices = map[string]choices{
 	"figures theme":  fixed("light", "dark"),
 	"checkpoint":     fixed(training.Best, training.Last),
 	"dataset":        func(*cobra.Command) []string { return dataset.Names() },
-	"rule":           keyValues("rule"), "form": keyValues("form"), "dtype": keyValues("dtype"), "augment": keyValues("augment"),
+	"rule":           keyValues("rule"), "block": keyValues("block"), "form": keyValues("form"), "dtype": keyValues("dtype"), "augment": keyValues("augment"),
 }
 
 // addCompletions makes the shell complete what the commands take: arguments, the values of flags, folders, recipe keys.
