@@ -31,11 +31,13 @@ python := .venv/bin/python
 jupyter_stamp := .venv/stamps/$(PLUGIN)
 kernel_stamp  := .venv/stamps/kernel
 quickstart    := notebooks/00_quickstart.ipynb
+notebooks     := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 # A notebook, executed in its own folder. The copy with its outputs goes to the
 # folder $(1); the notebook itself stays as it is. Nobody is there to move a slider.
+# What a cell prints is one output, in however many pieces it comes.
 execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
-	--ExecutePreprocessor.record_timing=False --output-dir '$(1)'
+	--ExecutePreprocessor.record_timing=False --Exporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor --output-dir "$(1)"
 
 .PHONY: help
 help:
@@ -88,7 +90,7 @@ raced := $(addprefix ./toolkit/,dataset gallery notebook runs sweep)
 test: check
 	@echo "== Notebooks, small =="
 	rm -rf .out/tiny
-	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook notebooks/*.ipynb
+	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook $(notebooks)
 	echo "== go test, with the race detector where it can follow all threads =="
 	failed=0
 	go test -timeout 20m -race -short $(raced) || failed=1
@@ -196,13 +198,13 @@ gpu-kit: tools
 
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
-NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
+NOTEBOOKS ?= $(notebooks)
 .PHONY: notebooks
 notebooks: setup
 	@rm -rf data/runs/notebook-*
 	for notebook in $(NOTEBOOKS); do
 		echo "$$notebook ..."
-		$(call execute,notebooks) --to notebook --inplace "$$notebook"
+		$(call execute,$$(dirname "$$notebook")) --to notebook --inplace "$$notebook"
 	done
 
 # The notebooks in JupyterLab in a real browser, Debian's chromium.

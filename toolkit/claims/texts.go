@@ -39,7 +39,7 @@ var pages = []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models
 // readTexts reads the pages, without the generated results of one, and the notebooks.
 func readTexts(root string) (map[string]text, error) {
 	texts := map[string]text{}
-	for _, pattern := range append(slices.Clone(pages), "notebooks/*.ipynb") {
+	for _, pattern := range append(slices.Clone(pages), "notebooks/*.ipynb", "notebooks/solutions/*.ipynb") {
 		names, err := fs.Glob(os.DirFS(root), pattern)
 		if err != nil {
 			return nil, err

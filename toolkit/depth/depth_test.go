@@ -124,3 +124,8 @@ func ExampleLinear() {
 	fmt.Printf("p_1 = %.3f, p_L = %.1f, %.2f of %d blocks open on average\n", p[0], p[53], p.ExpectedOpen(), len(p))
 	// Output: p_1 = 0.991, p_L = 0.5, 40.25 of 54 blocks open on average
 }
+
+func TestGatesAsText(t *testing.T) {
+	require.Equal(t, "■ · ■", depth.Gates{true, false, true}.String())
+	require.Equal(t, "", depth.Gates{}.String())
+}

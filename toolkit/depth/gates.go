@@ -1,6 +1,9 @@
 package depth
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"strings"
+)
 
 // Gates holds b_1..b_L of one minibatch: Gates[l-1] tells whether block l is open.
 type Gates []bool
@@ -33,4 +36,16 @@ func (g Gates) Open() int {
 		}
 	}
 	return n
+}
+
+// String draws the gates from block 1 to block L, an open one as a square and a closed one as a dot: "■ ■ · ■".
+func (g Gates) String() string {
+	signs := make([]string, len(g))
+	for i, open := range g {
+		signs[i] = "·"
+		if open {
+			signs[i] = "■"
+		}
+	}
+	return strings.Join(signs, " ")
 }

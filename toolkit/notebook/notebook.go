@@ -4,7 +4,9 @@
 //
 // Every function waits until the notebook has what it was given (GoNB may
 // otherwise lose the end of it when the cell's process ends), so that a cell
-// needs nothing at its end. Relative paths start at the project's folder.
+// needs nothing at its end. A function without an error among its results ends
+// the cell with a sentence when it fails; around the others stand [Must] and
+// [Check]. Relative paths start at the project's folder.
 package notebook
 
 import (
@@ -23,6 +25,7 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/gallery"
 	"stochdepth/toolkit/project"
 )
 
@@ -48,42 +51,31 @@ func Context() context.Context {
 	return ctx
 }
 
-// Show shows figures, one below the other.
-func Show(list ...*figures.Figure) error {
-	if !gonbui.IsNotebook {
-		return nil
+// Show shows a figure, or ends the cell if it could not be drawn: notebook.Show(figures.Block(survival, 5)), or
+// notebook.Show(figure) for one that is there already. Outside of a notebook it shows nothing.
+func Show(figure *figures.Figure, err ...error) {
+	Check(errors.Join(err...))
+	if gonbui.IsNotebook {
+		displayPNG(Must(figure.PNG(resolution)), "", resolution)
 	}
-	for _, figure := range list {
-		picture, err := figure.PNG(resolution)
-		if err != nil {
-			return err
-		}
-		displayPNG(picture, "", resolution)
-	}
-	return nil
 }
 
-// ShowPNG shows a picture that lies in a file.
-func ShowPNG(path string) error {
-	path, err := inProject(path)
-	if err != nil {
-		return err
+// Figure shows figures and tables of the gallery by their names, such as "fig1" or "paper/table2", one below the other:
+// the paper's own numbers, or the runs that data/figures.json names. It ends the cell if one cannot be drawn.
+func Figure(names ...string) {
+	sources := Must(gallery.Read(Must(inProject("data"))))
+	for _, name := range names {
+		drawing := Must(sources.Draw(Must(gallery.Find(name)), gallery.Network{}))
+		if drawing.Markdown != "" {
+			Markdown("%s", drawing.Markdown)
+			continue
+		}
+		Show(drawing.Figure)
 	}
-	picture, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("there is no picture %s: run the cell that draws it first", path)
-	case err != nil:
-		return err
-	}
-	if _, err := png.DecodeConfig(bytes.NewReader(picture)); err != nil {
-		return fmt.Errorf("%s is not a PNG: %w", path, err)
-	}
-	if gonbui.IsNotebook {
-		displayPNG(picture, "", figures.DPI)
-	}
-	return nil
 }
+
+// Save writes a figure into the file [FigurePath](name), or ends the cell.
+func Save(figure *figures.Figure, name string) { Check(figures.Save(FigurePath(name), figure)) }
 
 // resolution is that of figures in notebooks, in dots per inch: sharp on most screens, and small enough to be kept in
 // the notebook's file.

@@ -1,16 +1,22 @@
 package notebook
 
 import (
+	"bytes"
 	"encoding/json"
-	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 )
@@ -35,21 +41,64 @@ func TestTinyKeepsItsResultsApart(t *testing.T) {
 	require.Equal(t, filepath.Join(root, "data", "models", "a.safetensors"), ModelPath("a"), "nothing is written there")
 }
 
-func TestShowPNGSaysWhatIsWrong(t *testing.T) {
-	require.ErrorContains(t, ShowPNG("figures/nowhere.png"), "run the cell that draws it first")
-	require.ErrorContains(t, ShowPNG("go.mod"), "is not a PNG")
+// An error ends the cell, a process of its own, in one sentence: there is no trace of Go's calls below it.
+func TestAnErrorEndsTheCellWithASentence(t *testing.T) {
+	cells := map[string]struct {
+		cell func()
+		says string
+	}{
+		"show":   {func() { Show(figures.Block(depth.Survival{0.5}, 2)) }, "block 2"},
+		"figure": {func() { Figure("fig99") }, `there is no figure "fig99"`},
+		"save":   {func() { Save(Must(figures.Block(depth.Survival{0.5}, 1)), "a.txt") }, "a.txt"},
+		"recipe": {func() { Recipe("quickstart", "depth=deep") }, "depth"},
+		"run":    {func() { Run("notebook-nowhere") }, "there is no run notebook-nowhere yet: run the cell that trains it first"},
+		"must":   {func() { Must(os.ReadFile("nowhere")) }, "nowhere"},
+	}
+	const variable = "STOCHDEPTH_TEST_CELL"
+	if name, inside := os.LookupEnv(variable); inside {
+		cells[name].cell()
+		return
+	}
+	for name, c := range cells {
+		t.Run(name, func(t *testing.T) {
+			process := exec.Command(os.Args[0], "-test.run=^TestAnErrorEndsTheCellWithASentence$")
+			process.Env = append(os.Environ(), variable+"="+name)
+			var said bytes.Buffer
+			process.Stderr = &said
+			err := process.Run()
+			require.Error(t, err)
+			require.Equal(t, 1, process.ProcessState.ExitCode())
+			require.Contains(t, said.String(), c.says)
+			require.Equal(t, 1, strings.Count(said.String(), "\n"), said.String())
+		})
+	}
+}
+
+func TestExamples(t *testing.T) {
+	data := Must(dataset.Load("shapes", dataset.Options{Seed: 1, Train: 100, Validation: 1, Test: 1}))
+	pictures := Examples(data.Train, data.Classes, 2)
+	require.Len(t, pictures, 20)
+	classes := slices.Sorted(slices.Values(data.Classes))
+	for i, picture := range pictures {
+		require.Equal(t, classes[i/2], picture.Caption)
+	}
+	first := slices.Index(data.Classes, classes[0])
+	for i := range data.Train.Len() {
+		if data.Train.Label(i) == first {
+			require.Equal(t, data.Train.Image(i), pictures[0].Pixels)
+			break
+		}
+	}
+	require.NotEqual(t, pictures[0].Pixels, pictures[1].Pixels)
 }
 
 // The notebooks as they are committed: made to be read, and to run as they are.
 func TestNotebooksAreFitToPublish(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)
-	files, err := fs.Glob(os.DirFS(root), "notebooks/*.ipynb")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
 	machine := regexp.MustCompile(`/(tmp|root|home|Users|work)/|gonb_[0-9a-f]{8}`)
-	runDir := regexp.MustCompile(`RunDir\("([^"]*)"`)
-	for _, file := range files {
+	run := regexp.MustCompile(`\b(?:RunDir|Run|OpenRun)\("([^"]*)"`)
+	for _, file := range slices.Concat(books(t, "notebooks"), books(t, solutions)) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join(root, file))
 			require.NoError(t, err)
@@ -58,16 +107,18 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 			require.Equal(t, "gonb", book.Metadata.Kernelspec.Name)
 			require.Empty(t, machine.FindString(string(data)), "a path of this machine")
 			require.Equal(t, "markdown", book.Cells[0].Type, "it says first what it is")
-			last := string(book.Cells[len(book.Cells)-1].Source)
-			require.Contains(t, last, "## What we learned")
-			require.Contains(t, last, "## Exercises")
-			require.Contains(t, last, "3. *Changes code.*")
 			for i, cell := range book.Cells {
-				for _, line := range strings.Split(string(cell.Source), "\n") {
-					require.False(t, cell.Type == "code" && strings.HasPrefix(line, "!"), "cell %d: %s", i, line)
+				if cell.Type != "code" {
+					continue
 				}
-				for _, name := range runDir.FindAllStringSubmatch(string(cell.Source), -1) {
-					require.True(t, cell.Type != "code" || strings.HasPrefix(name[1], "notebook-"), "cell %d writes the run %s, which git does not ignore: name it notebook-%s", i, name[1], name[1])
+				for line := range strings.Lines(string(cell.Source)) {
+					line = strings.TrimSuffix(line, "\n")
+					require.False(t, strings.HasPrefix(line, "!"), "cell %d: %s", i, line)
+					require.LessOrEqual(t, utf8.RuneCountInString(line), 100, "cell %d has a long line: %s", i, line)
+					require.NotContains(t, line, "Show(notebook.Must(", "cell %d: Show ends the cell by itself if a figure fails", i)
+				}
+				for _, name := range run.FindAllStringSubmatch(string(cell.Source), -1) {
+					require.True(t, strings.HasPrefix(name[1], "notebook-"), "cell %d has the run %s, which git does not ignore: name it notebook-%s", i, name[1], name[1])
 				}
 				for _, output := range cell.Outputs {
 					require.NotEqual(t, "error", output.Type, "cell %d", i)
@@ -76,6 +127,57 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Readers discover: there are questions before the results, the answers and hints are folded away, and each exercise has
+// a solution.
+func TestNotebooksAsk(t *testing.T) {
+	root, err := project.Root()
+	require.NoError(t, err)
+	exercise := regexp.MustCompile(`(?m)^(\d)\. `)
+	heading := regexp.MustCompile(`(?m)^## Exercises? (\d)(?: and (\d))?$`)
+	var solved []string
+	for _, file := range books(t, "notebooks") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			book := read(t, filepath.Join(root, file))
+			require.NotEmpty(t, book.figures(), "a notebook without figures")
+			var text strings.Builder
+			for _, cell := range book.Cells {
+				if cell.Type == "markdown" {
+					text.WriteString(string(cell.Source) + "\n")
+				}
+			}
+			require.GreaterOrEqual(t, strings.Count(text.String(), "**Predict.**"), 2)
+			require.GreaterOrEqual(t, strings.Count(text.String(), "<details>"), 2)
+			require.Equal(t, strings.Count(text.String(), "<details><summary>"), strings.Count(text.String(), "</details>"))
+
+			last := string(book.Cells[len(book.Cells)-1].Source)
+			require.Contains(t, last, "## What we learned")
+			_, exercises, found := strings.Cut(last, "## Exercises")
+			require.True(t, found)
+			require.Contains(t, exercises, "3. *Changes code.*")
+			name := filepath.Base(file)[:2] + "_solutions.ipynb"
+			require.Contains(t, exercises, "(solutions/"+name+")")
+			solved = append(solved, solutions+"/"+name)
+
+			var asked, answered []string
+			for _, m := range exercise.FindAllStringSubmatch(exercises, -1) {
+				asked = append(asked, m[1])
+			}
+			executed := false
+			for _, cell := range read(t, filepath.Join(root, solutions, name)).Cells {
+				executed = executed || len(cell.Outputs) > 0
+				for _, m := range heading.FindAllStringSubmatch(string(cell.Source), -1) {
+					answered = append(answered, m[1:]...)
+				}
+			}
+			answered = slices.DeleteFunc(answered, func(number string) bool { return number == "" })
+			slices.Sort(answered)
+			require.Equal(t, asked, answered, "the exercises, and those that %s solves", name)
+			require.True(t, executed, "%s has no outputs", name)
+		})
+	}
+	require.Equal(t, books(t, solutions), solved)
 }
 
 // source is a cell's text, a string or a list of them.

@@ -1,8 +1,8 @@
 package notebook
 
 import (
-	"bytes"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/janpfeifer/gonb/gonbui"
@@ -10,15 +10,11 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Table shows a line a run: what it is, how far it got, its errors in percent.
-func Table(list ...*runs.Run) error {
-	var text bytes.Buffer
-	if err := runs.Table(&text, list, "table"); err != nil {
-		return err
-	}
+// Table shows a line per run: what it is, how far it got, its errors in percent.
+func Table(list ...*runs.Run) {
 	if !gonbui.IsNotebook {
-		fmt.Print(text.String())
-		return nil
+		Check(runs.Table(os.Stdout, list, "table"))
+		return
 	}
 	rows := make([][]any, len(list))
 	for i, run := range list {
@@ -38,7 +34,6 @@ func Table(list ...*runs.Run) error {
 		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", epochs(run), run.Recipe.Epochs), selected, errors[0], errors[1], seconds}
 	}
 	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)", "training"}, rows...)
-	return nil
 }
 
 // ShowTable shows a table with a head. Cells are shown as fmt.Print does, but floats with at most

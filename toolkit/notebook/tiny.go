@@ -1,6 +1,9 @@
 package notebook
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,12 +38,24 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 	return recipe, err
 }
 
+// Recipe is [Preset] for a cell, which an error ends.
+func Recipe(name string, settings ...string) runs.Recipe { return Must(Preset(name, settings...)) }
+
 // RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores. A name that
 // [runs.CheckName] refuses ends the cell.
 func RunDir(name string) string {
 	dir, err := runs.Folder(output("data/runs", ""), name)
 	Check(err)
 	return dir
+}
+
+// Run opens the run in [RunDir](name). One that is not there ends the cell.
+func Run(name string) *runs.Run {
+	run, err := runs.Open(RunDir(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("there is no run %s yet: run the cell that trains it first", name)
+	}
+	return Must(run, err)
 }
 
 // ModelPath is the file of a trained network that belongs to the project, data/models/<name>.safetensors, in a trial too.

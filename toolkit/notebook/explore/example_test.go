@@ -8,7 +8,7 @@ import (
 // A cell that looks into a network of data/models.
 func Example() {
 	network := notebook.Must(explore.Open("NAME"))
-	notebook.Check(notebook.Show(notebook.Must(explore.Confusion(notebook.Context(), network))))
-	notebook.Check(notebook.Show(notebook.Must(explore.Mistakes(notebook.Context(), network, 16))))
-	notebook.Check(notebook.Show(notebook.Must(explore.Lesions(notebook.Context(), explore.Study{}, network))))
+	notebook.Show(explore.Confusion(notebook.Context(), network))
+	notebook.Show(explore.Mistakes(notebook.Context(), network, 16))
+	notebook.Show(explore.Lesions(notebook.Context(), explore.Study{}, network))
 }

@@ -6,30 +6,18 @@ package explore
 import (
 	"context"
 	"fmt"
-
-	"github.com/gomlx/compute"
+	"sync"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
 
-// opened is the backend that the networks of a cell share.
-var opened compute.Backend
-
-// shared returns that backend.
-func shared() (compute.Backend, error) {
-	if opened == nil {
-		b, err := backend.Open()
-		if err != nil {
-			return nil, err
-		}
-		opened = b
-	}
-	return opened, nil
-}
+// shared opens the backend that the networks of a cell share.
+var shared = sync.OnceValues(backend.Open)
 
 // Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
 func Open(name string) (*training.Opened, error) {
@@ -44,6 +32,24 @@ func Open(name string) (*training.Opened, error) {
 	return network, err
 }
 
+// OpenRun opens the network that a notebook's run, by its name, had at the epoch of its lowest validation error.
+func OpenRun(name string) (*training.Opened, error) {
+	b, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	run := notebook.Run(name)
+	data, err := training.LoadData(run.Recipe, "")
+	if err != nil {
+		return nil, err
+	}
+	m, step, err := training.Restore(b, run, training.Best, data)
+	if err != nil {
+		return nil, err
+	}
+	return &training.Opened{Model: m, Data: data, Info: models.OfRun(run, step, data.Train.Len())}, nil
+}
+
 // Confusion draws the confusion matrix of a network on the test images.
 func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, error) {
 	predictions, err := network.Classify(ctx, network.Data.Test)
@@ -52,6 +58,31 @@ func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, 
 	}
 	classes := network.Data.Classes
 	return figures.Confusion(about(network), classes, training.Confusion(predictions, len(classes)))
+}
+
+// CommonMistake says which class of test images a network takes most often for which other: "cat for dog, 216 times".
+func CommonMistake(ctx context.Context, network *training.Opened) (string, error) {
+	predictions, err := network.Classify(ctx, network.Data.Test)
+	if err != nil {
+		return "", err
+	}
+	classes := network.Data.Classes
+	most, from, to := 0, 0, 0
+	for label, row := range training.Confusion(predictions, len(classes)) {
+		for predicted, n := range row {
+			if label != predicted && n > most {
+				most, from, to = n, label, predicted
+			}
+		}
+	}
+	if most == 0 {
+		return "", noMistakes(network, predictions)
+	}
+	return fmt.Sprintf("%s for %s, %d times", classes[from], classes[to], most), nil
+}
+
+func noMistakes(network *training.Opened, predictions []training.Prediction) error {
+	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show", network.Info.Name(), len(predictions))
 }
 
 // Mistakes shows the test images of the highest cross-entropy, n at most, with what the network takes each for and, in
@@ -69,7 +100,7 @@ func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Fi
 		})
 	}
 	if len(pictures) == 0 {
-		return nil, fmt.Errorf("the network %s takes all %d test images for what they are: there are no mistakes to show", network.Info.Name(), len(predictions))
+		return nil, noMistakes(network, predictions)
 	}
 	return figures.ImageSheet(about(network), "The worst mistakes", 8, pictures...)
 }

@@ -1,7 +1,11 @@
 package explore
 
 import (
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,8 +42,22 @@ func TestFigures(t *testing.T) {
 	require.NoError(t, err)
 	svg, err := figure.Bytes("svg")
 	require.NoError(t, err)
-	require.Contains(t, string(svg), "of 30 images are taken for what they are")
+	require.Contains(t, string(svg), "of 30 images")
 	require.Contains(t, string(svg), "commit 0123456")
+
+	mistake, err := CommonMistake(t.Context(), constant)
+	require.NoError(t, err)
+	predictions, err := constant.Classify(t.Context(), constant.Data.Test)
+	require.NoError(t, err)
+	times := map[string]int{}
+	for _, p := range predictions {
+		if p.Wrong() {
+			times[constant.Data.Classes[p.Label]+" for "+constant.Data.Classes[p.Predicted]]++
+		}
+	}
+	pair, count, _ := strings.Cut(mistake, ", ")
+	require.Equal(t, fmt.Sprintf("%d times", slices.Max(slices.Collect(maps.Values(times)))), count)
+	require.Equal(t, count, fmt.Sprintf("%d times", times[pair]))
 
 	figure, err = Mistakes(t.Context(), stochastic, 8)
 	require.NoError(t, err)
