@@ -188,3 +188,12 @@ func Peak(b compute.Backend) (float64, error) {
 	}
 	return best, nil
 }
+
+// Time is [Step], made into a measurement.
+func Time(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Measurement, error) {
+	taken, err := Step(ctx, b, s)
+	if err != nil {
+		return bench.Measurement{}, err
+	}
+	return bench.Case{Spec: s}.Measurement(taken)
+}
