@@ -37,11 +37,12 @@ func (c Case) Measurement(t Taken) (Measurement, error) {
 	times := t.StepsMS[Untimed:]
 	for i, ms := range times {
 		open := float64(gates[Untimed+i].Open())
-		m.Open += open / float64(c.Steps)
+		m.Open += open
 		if open > 0 {
 			perBlock = append(perBlock, ms/open)
 		}
 	}
+	m.Open /= float64(c.Steps)
 	m.StepMS, m.LowMS, m.HighMS = Median(times), slices.Min(times), slices.Max(times)
 	if len(perBlock) > 0 {
 		m.BlockMS = Median(perBlock)
