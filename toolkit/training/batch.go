@@ -116,11 +116,11 @@ func (b *Batch) openShare(l int) float64 {
 // tensors returns the inputs of the model's step.
 func (b *Batch) tensors(m *Model) []any {
 	pixels := tensors.FromFlatDataAndDimensions(b.Pixels, len(b.Labels), dataset.Side, dataset.Side, dataset.Channels)
-	return append([]any{pixels}, b.others(m)...)
+	return append([]any{pixels}, b.inputs(m)...)
 }
 
 // others returns the inputs of the step but for the pixels.
-func (b *Batch) others(m *Model) []any {
+func (b *Batch) inputs(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}
 	if b.perSample {

@@ -31,7 +31,7 @@ func (m *Model) Remove(blocks ...int) (putBack func() error, err error) {
 // Networks"): the errors on a part, in percent, after removing counts[i] blocks chosen at random, for so many choices
 // each. The same seed makes the same choices for networks of equal depth.
 func (m *Model) Lesions(ctx context.Context, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
-	errors := make([][]float64, len(counts))
+	percent := make([][]float64, len(counts))
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
 	for i, count := range counts {
 		if count < 0 || count > len(m.Network.Survival) {
@@ -46,13 +46,13 @@ func (m *Model) Lesions(ctx context.Context, part dataset.View, counts []int, ch
 			if err != nil {
 				return nil, err
 			}
-			errors[i] = append(errors[i], score.Error)
+			percent[i] = append(percent[i], score.Error)
 			if count == 0 || count == len(m.Network.Survival) {
 				break // there is one choice only
 			}
 		}
 	}
-	return errors, nil
+	return percent, nil
 }
 
 // without evaluates with some blocks removed.

@@ -160,8 +160,8 @@ func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	logits := m.forward(scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
 	counts := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), logits.DType())
 	labels = Max(labels, ZerosLike(labels))
-	errors := ReduceAllSum(Mul(wrong(logits, labels), counts))
-	return Stack([]*Node{errors, ReduceAllSum(Mul(crossEntropy(logits, labels), counts))}, 0)
+	mistakes := ReduceAllSum(Mul(wrong(logits, labels), counts))
+	return Stack([]*Node{mistakes, ReduceAllSum(Mul(crossEntropy(logits, labels), counts))}, 0)
 }
 
 // crossEntropy returns that of each image, [batch]. (GoMLX's own function returns the mean.)

@@ -37,7 +37,7 @@ func (m *Model) KeepOnDevice(part dataset.View) error {
 // inputs are those of the step on a minibatch: the part's images, their indices, and the rest as without.
 func (r *resident) inputs(m *Model, b *Batch) []any {
 	indices := tensors.FromFlatDataAndDimensions(b.Indices, len(b.Indices))
-	return append([]any{r.images, indices}, b.others(m)...)
+	return append([]any{r.images, indices}, b.inputs(m)...)
 }
 
 // free releases the inputs of a step, but not the images that stay on the device.
