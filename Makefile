@@ -78,6 +78,7 @@ IP = 127.0.0.1
 .PHONY: lab
 lab: setup
 	@notebooks/jupyter/copy.sh notebooks lab
+	notebooks/jupyter/copy.sh notebooks/solutions lab/solutions
 	echo "JupyterLab starts on this machine only; open the address with the token that it prints. Ctrl-C twice ends it."
 	root=$$([ "$$(id -u)" != 0 ] || echo --allow-root) # in a container, as a rule
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \

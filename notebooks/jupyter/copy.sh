@@ -6,7 +6,8 @@ set -euo pipefail
 from=$1 to=$2
 mkdir -p "$to/.original"
 put() { cmp -s "$1" "$2" || { cp "$1" "$2.new" && mv "$2.new" "$2"; }; } # whole or not at all
-for notebook in "$from"/*.ipynb "$from/README.md"; do
+for notebook in "$from"/*.ipynb "$from"/*.md; do
+	[ -e "$notebook" ] || continue # no page there
 	name=$(basename "$notebook")
 	copy=$to/$name original=$to/.original/$name
 	if [ ! -e "$copy" ] || cmp -s "$copy" "$original" || cmp -s "$copy" "$notebook"; then

@@ -18,7 +18,7 @@
 //	}
 //
 //	func (m mine) Branch(b *residual.Branch, x *graph.Node) *graph.Node { // x is [batch, width]
-//		return Tanh(Dot(x, b.Value("weights")).Product())
+//		return graph.Tanh(graph.Dot(x, b.Value("weights")).Product())
 //	}
 package residual
 

@@ -75,7 +75,7 @@ func gateOf(gates *graph.Node, i int, f *graph.Node) *graph.Node {
 		return graph.ConvertDType(at(gates, i), f.DType())
 	}
 	gate := graph.Reshape(graph.Slice(gates, graph.AxisRange(), graph.AxisElem(i)), gates.Shape().Dimensions[0])
-	return graph.ConvertDType(withAxes(gate, f.Rank()-1), f.DType())
+	return graph.ConvertDType(WithAxes(gate, f.Rank()-1), f.DType())
 }
 
 // at returns the scalar i of a vector.

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -90,13 +89,13 @@ func MoveAverage(scope *model.Scope, name string, measured, open *graph.Node) {
 	old := v.NodeValue(measured.Graph())
 	step := graph.MulScalar(graph.Sub(graph.ConvertDType(measured, old.DType()), old), Momentum)
 	if open != nil {
-		step = graph.Mul(step, withAxes(graph.ConvertDType(open, old.DType()), old.Rank()-1))
+		step = graph.Mul(step, WithAxes(graph.ConvertDType(open, old.DType()), old.Rank()-1))
 	}
 	v.SetNodeValue(graph.StopGradient(graph.Add(old, step)))
 }
 
-// withAxes appends axes of length one to x.
-func withAxes(x *graph.Node, axes int) *graph.Node {
+// WithAxes appends axes of length one to x.
+func WithAxes(x *graph.Node, axes int) *graph.Node {
 	dims := append([]int{}, x.Shape().Dimensions...)
 	for range axes {
 		dims = append(dims, 1)
@@ -128,7 +127,7 @@ func (c *Creator) Create(scope string, p Parameter) {
 	if scope != "" {
 		p.Name = scope + "/" + p.Name
 	}
-	values := make([]float64, shapes.Make(c.DType, p.Dims...).Size())
+	values := make([]float64, p.Size())
 	for i := range values {
 		values[i] = p.Start(c.Rand)
 	}

@@ -137,19 +137,10 @@ func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 	for _, s := range m.Network.Stages() {
 		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
 			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
-			return expandAxes(open, v.Shape().Rank()-1)
+			return residual.WithAxes(open, v.Shape().Rank()-1)
 		}
 	}
 	return nil
-}
-
-// expandAxes appends axes of length one to x.
-func expandAxes(x *Node, axes int) *Node {
-	dims := append([]int{}, x.Shape().Dimensions...)
-	for range axes {
-		dims = append(dims, 1)
-	}
-	return Reshape(x, dims...)
 }
 
 // evaluateGraph classifies pixels [batch, 32, 32, 3] in test mode and returns a vector: how many were

@@ -20,11 +20,11 @@ import (
 // The names of the parameters of loops begin with what the loops do, in the text of a program: package kernels looks
 // for them. The rest of each name is that in the loop's state.
 const (
-	ForwardBlock  = "forward_block_"
-	BackwardBlock = "backward_block_"
-	TestBlock     = "test_block_"
-	ForwardStem   = "forward_stem_"
-	BackwardStem  = "backward_stem_"
+	forwardBlockLoop  = "forward_block_"
+	backwardBlockLoop = "backward_block_"
+	testBlockLoop     = "test_block_"
+	forwardStemLoop   = "forward_stem_"
+	backwardStemLoop  = "backward_stem_"
 )
 
 // Form is the engine for networks of package resnet: it computes open blocks only, and equals [resnet.Textbook], gates,

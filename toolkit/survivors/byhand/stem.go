@@ -34,7 +34,7 @@ func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 		initial[r.name] = Zeros(g, r.shape)
 		st.Add(r.name, r.shape)
 	}
-	results := st.While(g, ForwardStem, initial, func(v loops.Values) *Node {
+	results := st.While(g, forwardStemLoop, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(1)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		first := resnet.Convolution(nil, v["images"], v["kernel"], 1)
@@ -69,7 +69,7 @@ func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node
 	for _, name := range []string{"k", "images", "dh", "scale", "output", "first", "mean", "variance", "dkernel", "dscale", "doffset"} {
 		st.Add(name, values[name].Shape())
 	}
-	done := st.While(g, BackwardStem, values, func(v loops.Values) *Node {
+	done := st.While(g, backwardStemLoop, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		dy := positive(g, v["output"], v["dh"])
