@@ -187,31 +187,36 @@ static void normalization_gradient(block *b, const float *scale, const float *me
 	}
 }
 
-static float *kernel_sums(const block *b, const convolution *c, int part) {
-	float *dw = b->partial + (size_t)part * 9 * c->in * c->out;
-	memset(dw, 0, (size_t)9 * c->in * c->out * sizeof(float));
-	return dw;
+// Each part sums up the gradient of its images in scratch, which then becomes its own gradient of the kernel.
+
+static size_t zero_sums(const convolution *c, float *sums) {
+	memset(sums, 0, image->sums_size(c) * sizeof(float));
+	return image->sums_size(c);
 }
 
-static size_t second_gradient_scratch(const block *b) { return 2 * padded_size(&b->two) + image->work_size(&b->two); }
+static void end_sums(const block *b, const convolution *c, int part, const float *sums) {
+	image->summed(c, sums, b->partial + (size_t)part * 9 * c->in * c->out);
+}
+
+static size_t second_gradient_scratch(const block *b) { return image->sums_size(&b->two) + 2 * padded_size(&b->two) + image->work_size(&b->two); }
 
 static void second_gradient(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->two;
 	long row = (long)(c->width + 2) * c->in;
-	float *activation = scratch, *gradient = activation + padded_size(c),
-	      *dw = kernel_sums(b, c, part);
+	float *sums = scratch, *activation = sums + zero_sums(c, sums), *gradient = activation + padded_size(c), *work = gradient + padded_size(c);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		float *dy = b->dy + at;
 		image->padded_relu(c->height, c->width, c->in, b->first + at, b->slope1, b->shift1, activation);
 		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->second + at, b->slope, b->x_slope, b->shift, gradient);
-		image->kernel_gradient(c, activation, gradient + row + c->out, row, dw);
-		image->convolve(c, gradient, b->packed2, dy, gradient + padded_size(c));
+		image->kernel_gradient(c, activation, gradient + row + c->out, row, sums, work);
+		image->convolve(c, gradient, b->packed2, dy, work);
 		image->masked(c->height, c->width, c->in, activation, dy);
 		size_t at_sum = (size_t)n * c->in;
 		image->gradient_sums(pixels(b), c->in, NULL, dy, b->first + at, b->sums + at_sum, b->products + at_sum);
 	}
+	end_sums(b, c, part, sums);
 }
 
 // backwards is the convolution that gives the gradient of x from that of y, with zeros put between its
@@ -222,7 +227,8 @@ static convolution backwards(const convolution *c) {
 
 static size_t first_gradient_scratch(const block *b) {
 	convolution back = backwards(&b->one);
-	return padded_size(&b->one) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out + padded_size(&back) + input_size(b) + image->work_size(&back);
+	return image->sums_size(&b->one) + padded_size(&b->one) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out + padded_size(&back) + input_size(b) +
+	       most(image->work_size(&b->one), image->work_size(&back));
 }
 
 static void first_gradient(void *data, int part, float *scratch) {
@@ -231,18 +237,19 @@ static void first_gradient(void *data, int part, float *scratch) {
 	convolution back = backwards(c);
 	long row = (long)(c->width + 2) * c->out;
 	size_t size = (size_t)(c->height + 2) * row;
-	float *x = scratch, *gradient = x + padded_size(c), *dilated = gradient + size, *dx = dilated + padded_size(&back), *work = dx + input_size(b),
-	      *dw = kernel_sums(b, c, part);
+	float *sums = scratch, *x = sums + zero_sums(c, sums), *gradient = x + padded_size(c), *dilated = gradient + size, *dx = dilated + padded_size(&back),
+	      *work = dx + input_size(b);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), x);
 		image->padded_gradient(c->height, c->width, c->out, NULL, b->dy + at, b->first + at, b->slope, b->x_slope, b->shift, gradient);
-		image->kernel_gradient(c, x, gradient + row + c->out, row, dw);
+		image->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
 		if (c->stride > 1)
 			image->dilate(c->height, c->width, c->out, c->stride, gradient + row + c->out, row, dilated);
 		image->convolve(&back, c->stride > 1 ? dilated : gradient, b->packed1, b->dx ? b->dx + n * input_size(b) : dx, work);
 		image->shortcut_gradient(pixels(b), c->out, b->output + at, b->dx ? NULL : dx, b->dh + at);
 	}
+	end_sums(b, c, part, sums);
 }
 
 // add_parts sums the parts' kernel gradients, a piece of the kernel at a time.
@@ -329,20 +336,21 @@ static convolution widened(const convolution *c) { return (convolution){c->heigh
 
 static size_t stem_gradient_scratch(const block *b) {
 	convolution wide = widened(&b->one);
-	return padded_size(&wide) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out;
+	return image->sums_size(&wide) + padded_size(&wide) + (size_t)(b->one.height + 2) * (b->one.width + 2) * b->one.out + image->work_size(&wide);
 }
 
 static void stem_kernel_gradient(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one, wide = widened(c);
 	long row = (long)(c->width + 2) * c->out;
-	float *x = scratch, *gradient = x + padded_size(&wide), *dw = kernel_sums(b, &wide, part);
+	float *sums = scratch, *x = sums + zero_sums(&wide, sums), *gradient = x + padded_size(&wide), *work = gradient + (c->height + 2) * row;
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		size_t at = n * output_size(b);
 		image->widen(c->height, c->width, c->in, WIDE, b->x + n * input_size(b), x);
 		image->padded_gradient(c->height, c->width, c->out, b->output + at, b->dh + at, b->first + at, b->slope, b->x_slope, b->shift, gradient);
-		image->kernel_gradient(&wide, x, gradient + row + c->out, row, dw);
+		image->kernel_gradient(&wide, x, gradient + row + c->out, row, sums, work);
 	}
+	end_sums(b, &wide, part, sums);
 }
 
 int stochdepth_stem_gradient(ffi_call *call, block *b) {
@@ -424,18 +432,19 @@ int stochdepth_convolve(ffi_call *call, block *b) {
 static void kernel_gradient_part(void *data, int part, float *scratch) {
 	block *b = data;
 	const convolution *c = &b->one;
-	float *padded = scratch, *dw = kernel_sums(b, c, part);
+	float *sums = scratch, *padded = sums + zero_sums(c, sums), *work = padded + padded_size(c);
 	for (int n = from(b, part); n < from(b, part + 1); n++) {
 		image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(b), padded);
-		image->kernel_gradient(c, padded, b->dh + n * output_size(b), (long)c->width * c->out, dw);
+		image->kernel_gradient(c, padded, b->dh + n * output_size(b), (long)c->width * c->out, sums, work);
 	}
+	end_sums(b, c, part, sums);
 }
 
 int stochdepth_convolve_kernel_gradient(ffi_call *call, block *b) {
 	b->partial = take((size_t)b->parts * 9 * b->one.in * b->one.out, &kept_sums);
 	if (!b->partial)
 		return 1;
-	int missed = stochdepth_parallel(call, b->parts, padded_size(&b->one), kernel_gradient_part, b);
+	int missed = stochdepth_parallel(call, b->parts, image->sums_size(&b->one) + padded_size(&b->one) + image->work_size(&b->one), kernel_gradient_part, b);
 	add_parts(b, &b->one, b->dkernel1);
 	put_back(b->partial, &kept_sums);
 	return missed;

@@ -61,8 +61,8 @@ static void pack(const convolution *c, const float *w, float *packed) {
 		memcpy(packed, w, (size_t)9 * c->in * c->out * sizeof(float));
 }
 
-static size_t packed_size(const convolution *c) { return (size_t)(winograd(c) ? 16 : 9) * c->in * c->out; }
-static size_t work_size(const convolution *c) { return winograd(c) ? (size_t)16 * TILES * (c->in + c->out) : 0; }
+static size_t packed_size(const convolution *c) { return winograd(c) ? 16 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
+static size_t work_size(const convolution *c) { return winograd(c) ? winograd_work(c) : 0; }
 
 static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
 	if (winograd(c)) {
@@ -85,16 +85,21 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 	}
 }
 
-// kernel_gradient adds to dw [3, 3, in, out] the gradient from dy, whose rows are dyrow apart.
-static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *dw) {
+// kernel_gradient adds to sums, of sums_size floats, what an image gives to the gradient of the kernel. The rows of
+// dy are dyrow apart.
+static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
+	if (winograd(c)) {
+		winograd_sums(c, padded, dy, dyrow, sums, work);
+		return;
+	}
 	long row = (long)(c->width * c->stride + 2) * c->in, step = (long)c->stride * c->in;
 	int out = c->out;
 	for (int kh = 0; kh < 3; kh++)
 		for (int kw = 0; kw < 3; kw++)
-			for (int k = 0; k < c->in; k += PIXELS, dw += (long)PIXELS * out)
+			for (int k = 0; k < c->in; k += PIXELS, sums += (long)PIXELS * out)
 				for (int o = 0; o < out; o += LANES) {
 					vector sum[PIXELS];
-					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = load(dw + (long)i * out + o);
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = load(sums + (long)i * out + o);
 					for (int h = 0; h < c->height; h++) {
 						const float *p = padded + (h * c->stride + kh) * row + kw * c->in + k, *g = dy + h * dyrow + o;
 						for (int j = 0; j < c->width; j++, p += step, g += out) {
@@ -102,8 +107,18 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 							_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] += d * p[i];
 						}
 					}
-					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(dw + (long)i * out + o, sum[i]);
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(sums + (long)i * out + o, sum[i]);
 				}
+}
+
+static size_t sums_size(const convolution *c) { return packed_size(c); }
+
+// summed gives the gradient dw [3, 3, in, out] of the sums.
+static void summed(const convolution *c, const float *sums, float *dw) {
+	if (winograd(c))
+		winograd_kernel_gradient(c, sums, dw);
+	else
+		memcpy(dw, sums, (size_t)9 * c->in * c->out * sizeof(float));
 }
 
 // --- Padding ---
@@ -241,5 +256,5 @@ static void shortcut_gradient(int pixels, int channels, const float *y, const fl
 }
 
 const image_table VERSION = {
-	pack, packed_size, convolve, work_size, kernel_gradient, pad, widen, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
+	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, widen, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
 };

@@ -14,7 +14,9 @@ typedef struct {
 	size_t (*packed_size)(const convolution *c);
 	void (*convolve)(const convolution *c, const float *padded, const float *packed, float *y, float *work);
 	size_t (*work_size)(const convolution *c);
-	void (*kernel_gradient)(const convolution *c, const float *padded, const float *dy, long dyrow, float *dw);
+	void (*kernel_gradient)(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work);
+	size_t (*sums_size)(const convolution *c);
+	void (*summed)(const convolution *c, const float *sums, float *dw);
 	void (*pad)(int height, int width, int channels, const float *x, float *padded);
 	void (*widen)(int height, int width, int channels, int wide, const float *x, float *padded);
 	void (*dilate)(int height, int width, int channels, int stride, const float *x, long xrow, float *padded);
