@@ -25,7 +25,10 @@ static inline vector where_positive(vector x, vector y) { return (vector)((mask)
 
 // --- Convolution ---
 
+enum { FEW = 4 }; // vectors of channels that are computed together where there are fewer outputs than PIXELS
+
 #include "winograd.h"
+#include "winograd_gradient.h"
 
 // One tile: rows x columns pixels of LANES output channels. x is the first pixel under the window in the
 // padded image, step the distance of two outputs there.
@@ -61,8 +64,13 @@ static void pack(const convolution *c, const float *w, float *packed) {
 		memcpy(packed, w, (size_t)9 * c->in * c->out * sizeof(float));
 }
 
-static size_t packed_size(const convolution *c) { return winograd(c) ? 16 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
-static size_t work_size(const convolution *c) { return winograd(c) ? winograd_work(c) : 0; }
+static size_t packed_size(const convolution *c) { return winograd(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
+
+// work_size is how many floats convolve and kernel_gradient need beside their arguments.
+static size_t work_size(const convolution *c) {
+	size_t one = winograd(c) ? winograd_work(c) : 0, other = winograd_gradient(c) ? winograd_sums_work(c) : 0;
+	return one > other ? one : other;
+}
 
 static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
 	if (winograd(c)) {
@@ -88,7 +96,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 // kernel_gradient adds to sums, of sums_size floats, what an image gives to the gradient of the kernel. The rows of
 // dy are dyrow apart.
 static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
-	if (winograd(c)) {
+	if (winograd_gradient(c)) {
 		winograd_sums(c, padded, dy, dyrow, sums, work);
 		return;
 	}
@@ -111,12 +119,12 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 				}
 }
 
-static size_t sums_size(const convolution *c) { return packed_size(c); }
+static size_t sums_size(const convolution *c) { return winograd_gradient(c) ? 16 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
 // summed gives the gradient dw [3, 3, in, out] of the sums.
 static void summed(const convolution *c, const float *sums, float *dw) {
-	if (winograd(c))
-		winograd_kernel_gradient(c, sums, dw);
+	if (winograd_gradient(c))
+		winograd_summed(c, sums, dw);
 	else
 		memcpy(dw, sums, (size_t)9 * c->in * c->out * sizeof(float));
 }
