@@ -4,52 +4,58 @@
 #include "image_table.h"
 #include "xla.h"
 
+// A network's parts in float32: what the loops of package byhand compute, in as few passes over the memory as
+// the batch statistics allow. Images are [batch, height, width, channels], kernels [3, 3, in, out], the rest
+// [channels].
+
 enum { MOST_CHANNELS = 1024 };
 
-// A minibatch is taken in parts whose gradients of kernels are summed in order, so that the sums do not
-// depend on the number of threads. A part of few images costs more in sums than it gives.
-static inline int parts_of(int batch) { return batch < 4 ? batch : batch < 16 ? 4 : batch < 64 ? batch / 4 : 16; }
-
-// What is known of a block, or of a part of one. Images are [batch, height, width, channels], kernels
-// [3, 3, in, out], the rest [channels].
+// A convolution and the batch normalisation of its output. A block has two of them, the stem one.
 typedef struct {
-	int batch, parts;
-	convolution one, two;   // the block's convolutions
-	const float *x;         // the block's input
-	const float *shortcut;  // what the block gives when closed
-	const float *kernel1, *scale1, *offset1, *kernel2, *scale2, *offset2;
-	float *first, *second, *output; // of the convolutions and of the block
-	float *last;            // a copy of the output, or NULL
-	float *mean1, *variance1, *mean2, *variance2; // [channels]
+	convolution c;
+	const float *kernel, *scale, *offset;
+	float *y;               // the convolution's output; NULL at test, where it is not kept
+	float *mean, *variance; // of the minibatch, the variance divided by the count; at test running averages
+} layer;
 
-	// Backward.
-	float *dh, *dx;         // gradient of the output, replaced by the shortcut's; of a transition's input, or NULL
-	float *dkernel1, *dscale1, *doffset1, *dkernel2, *dscale2, *doffset2;
-	float *dy;              // gradient of what the first normalisation gives
-	float *partial;         // kernel gradients of the parts
+// The gradients of a layer's parameters.
+typedef struct {
+	float *kernel, *scale, *offset;
+} layer_gradient;
 
-	float *packed1, *packed2; // kernels as image.h wants them, backward those of the gradients of the inputs
-	float *sums, *products;   // [batch, channels]
-	float slope1[MOST_CHANNELS], shift1[MOST_CHANNELS];           // first normalisation
-	float slope[MOST_CHANNELS], x_slope[MOST_CHANNELS], shift[MOST_CHANNELS]; // second normalisation, or a gradient
+// A block: relu(f(x) + shortcut), f(x) = two(relu(one(x))).
+typedef struct {
+	int batch;
+	layer one, two;
+	const float *x;
 } block;
+
+// The stem: relu(one(x)).
+typedef struct {
+	int batch;
+	layer one;
+	const float *x;
+} stem;
 
 // These return 0, or 1 where memory is short: then what they write is of no use.
 
-// A block in training; backward with its convolutions computed again or saved.
-int stochdepth_forward(ffi_call *call, block *b);
-int stochdepth_backward(ffi_call *call, block *b, int recompute);
+// A block in training: output, and last, a copy of it, unless that is NULL; of both layers y and the statistics.
+int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, float *output, float *last);
 
-// The stem: first, mean1, variance1 and output from x; dkernel1, dscale1 and doffset1 from dh.
-int stochdepth_stem(ffi_call *call, block *b);
-int stochdepth_stem_gradient(ffi_call *call, block *b);
+// Its gradients. dh is that of the output and becomes the shortcut's. A transition's input gets its own, dx; that
+// of another is NULL, and its input's is added to dh. recompute asks for both layers' y, which were not kept.
+int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute);
 
-// A block at test; output holds the shortcut before.
-int stochdepth_test(ffi_call *call, block *b, float survival);
+// A block at test, its branch times its survival probability. h holds the shortcut before and the output after.
+int stochdepth_test(ffi_call *call, const block *b, float survival, float *h);
 
-// output from x and kernel1; dkernel1 from x and dh.
-int stochdepth_convolve(ffi_call *call, block *b);
-int stochdepth_convolve_kernel_gradient(ffi_call *call, block *b);
+// The stem in training: output, y and the statistics; and the gradients of its parameters.
+int stochdepth_stem(ffi_call *call, const stem *s, float *output);
+int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output, const float *dh, layer_gradient one);
+
+// A convolution alone: y from x; and the gradient of its kernel.
+int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y);
+int stochdepth_convolve_kernel_gradient(ffi_call *call, int batch, const convolution *c, const float *x, const float *dy, float *dkernel);
 
 // Chooses the functions for this processor: 512 for AVX-512, 2 for AVX2, 0 for the best there is. Returns
 // its name, or NULL if the processor has neither.

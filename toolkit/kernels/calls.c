@@ -79,36 +79,38 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 #define PARAMETERS "553"
 #define BLOCK PARAMETERS "5553"
 
-static void parameters(block *b, ffi_buffer **a, int i) {
-	float *affine = row(a[2], i);
-	int out = a[2]->dims[2];
-	b->kernel1 = row(a[0], i), b->kernel2 = row(a[1], i);
-	b->scale1 = affine, b->offset1 = affine + out, b->scale2 = affine + 2 * out, b->offset2 = affine + 3 * out;
-}
-
-static void measured(block *b, ffi_buffer *statistics, int i) {
-	float *s = row(statistics, i);
+// layers fills a block's layers in with row i of its parameters and of its statistics.
+static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statistics, int i) {
+	float *affine = row(parameters[2], i), *s = row(statistics, i);
 	int out = statistics->dims[2];
-	b->mean1 = s, b->variance1 = s + out, b->mean2 = s + 2 * out, b->variance2 = s + 3 * out;
+	b->one.kernel = row(parameters[0], i), b->one.scale = affine, b->one.offset = affine + out;
+	b->two.kernel = row(parameters[1], i), b->two.scale = affine + 2 * out, b->two.offset = affine + 3 * out;
+	b->one.mean = s, b->one.variance = s + out;
+	b->two.mean = s + 2 * out, b->two.variance = s + 3 * out;
 }
 
-// describe fills a block in from its stacks.
-static void describe(block *b, ffi_buffer **a, const ffi_buffer *transition, int k, int open, int *recompute) {
+// A block in training, with what it keeps for its gradient.
+typedef struct {
+	block block;
+	float *shortcut, *output;
+	int recompute; // y of both layers is memory for one block, not kept
+} trained;
+
+// describe finds the open block at position k in its stacks.
+static trained describe(ffi_buffer **a, const ffi_buffer *transition, int k, int open) {
 	ffi_buffer *kernel = a[0], *outputs = a[3], *first = a[4], *second = a[5];
 	int64_t *d = outputs->dims;
 	int in = kernel->dims[3], out = kernel->dims[4], stride = transition ? transition->dims[1] / d[2] : 1;
+	trained t = {.shortcut = row(outputs, k), .output = row(outputs, k + 1), .recompute = first->dims[0] < kernel->dims[0]};
+	block *b = &t.block;
 	b->batch = d[1];
-	b->parts = parts_of(b->batch);
-	b->one = (convolution){d[2], d[3], stride, in, out};
-	b->two = (convolution){d[2], d[3], 1, out, out};
-	b->shortcut = row(outputs, k);
-	b->x = transition ? transition->data : b->shortcut;
-	*recompute = first->dims[0] < kernel->dims[0];
-	b->first = row(first, *recompute ? 0 : k);
-	b->second = row(second, *recompute ? 0 : k);
-	b->output = row(outputs, k + 1);
-	parameters(b, a, open);
-	measured(b, a[6], open);
+	b->x = transition ? transition->data : t.shortcut;
+	layers(b, a, a[6], open);
+	b->one.c = (convolution){d[2], d[3], stride, in, out};
+	b->two.c = (convolution){d[2], d[3], 1, out, out};
+	b->one.y = row(first, t.recompute ? 0 : k);
+	b->two.y = row(second, t.recompute ? 0 : k);
+	return t;
 }
 
 // Arguments: k, count, order, (x of a transition,) h, and the block's arrays. Results, in the
@@ -117,16 +119,15 @@ void *stochdepth_call_forward(ffi_call *call) {
 	if (question(call))
 		return NULL;
 	ffi_buffer **a = call->arguments.buffers;
-	int transition = are(&call->arguments, "iio44" BLOCK), recompute;
+	int transition = are(&call->arguments, "iio44" BLOCK);
 	if ((!transition && !are(&call->arguments, "iio4" BLOCK)) || !are(&call->results, "45553") || !in_place(call))
 		return unknown(call);
 	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, a[4 + transition]);
 	if (open < 0)
 		return unknown(call);
-	block b = {0};
-	describe(&b, a + 4 + transition, transition ? a[3] : NULL, k, open, &recompute);
-	b.last = k == count - 1 ? call->results.buffers[0]->data : NULL;
-	return done(call, stochdepth_forward(call, &b));
+	trained t = describe(a + 4 + transition, transition ? a[3] : NULL, k, open);
+	float *last = k == count - 1 ? call->results.buffers[0]->data : NULL;
+	return done(call, stochdepth_forward(call, &t.block, t.shortcut, t.output, last));
 }
 
 // Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
@@ -136,26 +137,24 @@ void *stochdepth_call_backward(ffi_call *call) {
 	if (question(call))
 		return NULL;
 	ffi_buffer **a = call->arguments.buffers;
-	int transition = are(&call->arguments, "io44" BLOCK "4" PARAMETERS), recompute;
+	int transition = are(&call->arguments, "io44" BLOCK "4" PARAMETERS);
 	if ((!transition && !are(&call->arguments, "io4" BLOCK PARAMETERS)) || !in_place(call))
 		return unknown(call);
 	int k = integer(a[0]), open = chosen(a[1], k, a[3 + transition]);
 	if (open < 0)
 		return unknown(call);
-	block b = {0};
-	describe(&b, a + 3 + transition, transition ? a[2] : NULL, k, open, &recompute);
-	const char *results = transition ? recompute ? "4554" PARAMETERS : "44" PARAMETERS : recompute ? "455" PARAMETERS : "4" PARAMETERS;
+	trained t = describe(a + 3 + transition, transition ? a[2] : NULL, k, open);
+	const char *results = transition ? t.recompute ? "4554" PARAMETERS : "44" PARAMETERS : t.recompute ? "455" PARAMETERS : "4" PARAMETERS;
 	if (!are(&call->results, results))
 		return unknown(call);
-	b.dh = a[2 + transition]->data;
+	float *dh = a[2 + transition]->data, *dx = NULL;
 	ffi_buffer **d = a + 3 + transition + 7;
 	if (transition)
-		b.dx = (*d++)->data;
+		dx = (*d++)->data;
 	float *affine = row(d[2], open);
-	int out = b.one.out;
-	b.dkernel1 = row(d[0], open), b.dkernel2 = row(d[1], open);
-	b.dscale1 = affine, b.doffset1 = affine + out, b.dscale2 = affine + 2 * out, b.doffset2 = affine + 3 * out;
-	return done(call, stochdepth_backward(call, &b, recompute));
+	int out = t.block.two.c.out;
+	layer_gradient one = {row(d[0], open), affine, affine + out}, two = {row(d[1], open), affine + 2 * out, affine + 3 * out};
+	return done(call, stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute));
 }
 
 // Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in
@@ -172,19 +171,17 @@ void *stochdepth_call_test(ffi_call *call) {
 		return unknown(call);
 	int64_t *d = h->dims;
 	int stride = transition ? a[-1]->dims[1] / d[1] : 1;
-	block b = {.batch = d[0], .one = {d[1], d[2], stride, kernel->dims[3], d[3]}, .two = {d[1], d[2], 1, d[3], d[3]}};
-	b.x = transition ? a[-1]->data : h->data;
-	b.output = h->data;
-	parameters(&b, a + 2, k);
-	measured(&b, a[5], k);
-	return done(call, stochdepth_test(call, &b, ((float *)a[1]->data)[k]));
+	block b = {.batch = d[0], .x = transition ? a[-1]->data : h->data};
+	layers(&b, a + 2, a[5], k);
+	b.one.c = (convolution){d[1], d[2], stride, kernel->dims[3], d[3]};
+	b.two.c = (convolution){d[1], d[2], 1, d[3], d[3]};
+	return done(call, stochdepth_test(call, &b, ((float *)a[1]->data)[k], h->data));
 }
 
-// one describes a convolution of x to y alone.
-static block one(const ffi_buffer *x, const ffi_buffer *y) {
+// between is the convolution of x to y.
+static convolution between(const ffi_buffer *x, const ffi_buffer *y) {
 	int64_t *d = y->dims;
-	return (block){.batch = d[0], .parts = parts_of(d[0]), .x = x->data,
-		.one = {d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]}};
+	return (convolution){d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]};
 }
 
 // Arguments: k, images, kernel, scale, offset, output, first, mean, variance. Results, in the memory of the
@@ -195,10 +192,10 @@ void *stochdepth_call_stem(ffi_call *call) {
 	if (!are(&call->arguments, "i44114411") || !are(&call->results, "4411") || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
-	block b = one(a[1], a[5]);
-	b.kernel1 = a[2]->data, b.scale1 = a[3]->data, b.offset1 = a[4]->data;
-	b.output = a[5]->data, b.first = a[6]->data, b.mean1 = a[7]->data, b.variance1 = a[8]->data;
-	return done(call, stochdepth_stem(call, &b));
+	stem s = {.batch = a[5]->dims[0], .x = a[1]->data,
+		.one = {.c = between(a[1], a[5]), .kernel = a[2]->data, .scale = a[3]->data, .offset = a[4]->data,
+			.y = a[6]->data, .mean = a[7]->data, .variance = a[8]->data}};
+	return done(call, stochdepth_stem(call, &s, a[5]->data));
 }
 
 // Arguments: k, images, dh, scale, output, first, mean, variance, dkernel, dscale, doffset. Results, in the
@@ -209,11 +206,9 @@ void *stochdepth_call_stem_gradient(ffi_call *call) {
 	if (!are(&call->arguments, "i4414411411") || !are(&call->results, "411") || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
-	block b = one(a[1], a[4]);
-	b.dh = a[2]->data, b.scale1 = a[3]->data, b.output = a[4]->data, b.first = a[5]->data;
-	b.mean1 = a[6]->data, b.variance1 = a[7]->data;
-	b.dkernel1 = a[8]->data, b.dscale1 = a[9]->data, b.doffset1 = a[10]->data;
-	return done(call, stochdepth_stem_gradient(call, &b));
+	stem s = {.batch = a[4]->dims[0], .x = a[1]->data,
+		.one = {.c = between(a[1], a[4]), .scale = a[3]->data, .y = a[5]->data, .mean = a[6]->data, .variance = a[7]->data}};
+	return done(call, stochdepth_stem_gradient(call, &s, a[4]->data, a[2]->data, (layer_gradient){a[8]->data, a[9]->data, a[10]->data}));
 }
 
 // (x, kernel) = y.
@@ -223,10 +218,8 @@ void *stochdepth_call_convolve(ffi_call *call) {
 	if (!are(&call->arguments, "44") || !are(&call->results, "4"))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *y = call->results.buffers[0];
-	block b = one(a[0], y);
-	b.kernel1 = a[1]->data;
-	b.output = y->data;
-	return done(call, stochdepth_convolve(call, &b));
+	convolution c = between(a[0], y);
+	return done(call, stochdepth_convolve(call, y->dims[0], &c, a[0]->data, a[1]->data, y->data));
 }
 
 // (x, dy) = dkernel.
@@ -235,11 +228,9 @@ void *stochdepth_call_kernel_gradient(ffi_call *call) {
 		return NULL;
 	if (!are(&call->arguments, "44") || !are(&call->results, "4"))
 		return unknown(call);
-	ffi_buffer **a = call->arguments.buffers;
-	block b = one(a[0], a[1]);
-	b.dh = a[1]->data;
-	b.dkernel1 = call->results.buffers[0]->data;
-	return done(call, stochdepth_convolve_kernel_gradient(call, &b));
+	ffi_buffer **a = call->arguments.buffers, *dkernel = call->results.buffers[0];
+	convolution c = between(a[0], a[1]);
+	return done(call, stochdepth_convolve_kernel_gradient(call, a[1]->dims[0], &c, a[0]->data, a[1]->data, dkernel->data));
 }
 
 // Its result is memory as it comes, not set to anything.

@@ -14,8 +14,9 @@
 // For NVIDIA GPUs XLA computes all, but of programs that pass through here too (precision.go).
 //
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
-// (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), block.c (a
-// block), image.h and winograd.h (one image), parallel.c.
+// (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), forward.c,
+// backward.c, stem.c, inference.c and convolution.c (a part of the network; block.h lists them), layer.c (a convolution with
+// its normalisation), image.h and winograd.h (one image), parallel.c and workspace.c.
 package kernels
 
 /*

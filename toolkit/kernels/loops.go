@@ -225,7 +225,7 @@ func (l *loopText) typeOf(name string) string {
 
 const (
 	mostChannels = 1024 // MOST_CHANNELS of block.h
-	widened      = 16   // WIDE of block.c
+	widened      = 16   // WIDE of stem.c
 )
 
 // tiled says whether image.h has tiles for outputs of this size.

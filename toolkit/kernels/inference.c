@@ -1,0 +1,53 @@
+//go:build linux && amd64 && cgo && !nokernels
+
+// A block at test, in place: each image from beginning to end, since nothing is summed over the minibatch.
+
+#include "block.h"
+
+#include "convolution.h"
+#include "layer.h"
+#include "parallel.h"
+#include "workspace.h"
+
+typedef struct {
+	const block *b;
+	normalization one, two; // two with the branch's scale
+	float *packed1, *packed2, *h;
+} job;
+
+static size_t test_padded_size(const block *b) { return most(padded_size(&b->one.c), padded_size(&b->two.c)); }
+
+static size_t test_scratch(const block *b) {
+	return test_padded_size(b) + output_size(&b->two.c) + most(stochdepth_image->work_size(&b->one.c), stochdepth_image->work_size(&b->two.c));
+}
+
+static void test_image(void *data, int n, float *scratch) {
+	job *j = data;
+	const convolution *c1 = &j->b->one.c, *c2 = &j->b->two.c;
+	float *padded = scratch, *f = padded + test_padded_size(j->b), *work = f + output_size(c2), *h = j->h + n * output_size(c2);
+	stochdepth_image->pad(c1->height * c1->stride, c1->width * c1->stride, c1->in, j->b->x + n * input_size(c1), padded);
+	stochdepth_image->convolve(c1, padded, j->packed1, f, work);
+	stochdepth_image->padded_relu(c2->height, c2->width, c2->in, f, j->one.slope, j->one.shift, padded);
+	stochdepth_image->convolve(c2, padded, j->packed2, f, work);
+	stochdepth_image->shortcut_relu(pixels(c2), c2->out, f, j->two.slope, j->two.shift, h, h, NULL);
+}
+
+int stochdepth_test(ffi_call *call, const block *b, float survival, float *h) {
+	const convolution *c1 = &b->one.c, *c2 = &b->two.c;
+	job j = {.b = b, .h = h};
+	stochdepth_layer_normalization(&b->one, &j.one);
+	stochdepth_layer_normalization(&b->two, &j.two);
+	for (int c = 0; c < c2->out; c++) {
+		j.two.slope[c] *= survival;
+		j.two.shift[c] *= survival;
+	}
+	j.packed1 = stochdepth_take(stochdepth_image->packed_size(c1) + stochdepth_image->packed_size(c2), SUMS);
+	if (!j.packed1)
+		return 1;
+	j.packed2 = j.packed1 + stochdepth_image->packed_size(c1);
+	stochdepth_image->pack(c1, b->one.kernel, j.packed1);
+	stochdepth_image->pack(c2, b->two.kernel, j.packed2);
+	int missed = stochdepth_parallel(call, b->batch, test_scratch(b), test_image, &j);
+	stochdepth_put_back(j.packed1, SUMS);
+	return missed;
+}

@@ -1,0 +1,13 @@
+#ifndef STOCHDEPTH_WORKSPACE_H
+#define STOCHDEPTH_WORKSPACE_H
+
+#include <stddef.h>
+
+// Memory between the phases of a call, kept for the next call: one piece for sums and kernels, one for images.
+typedef enum { SUMS, IMAGES, WORKSPACES } workspace;
+
+// take gets memory of any content, or NULL; put_back gives it back, if it is not NULL.
+float *stochdepth_take(size_t floats, workspace which);
+void stochdepth_put_back(float *memory, workspace which);
+
+#endif
