@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,prfchw")
 #define VERSION stochdepth_avx2
 #define LANES 8
 #define PIXELS 8

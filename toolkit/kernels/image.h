@@ -25,8 +25,6 @@ static inline vector where_positive(vector x, vector y) { return (vector)((mask)
 
 // --- Convolution ---
 
-enum { FEW = 4 }; // vectors of channels that are computed together where there are fewer outputs than PIXELS
-
 #include "winograd.h"
 #include "winograd_gradient.h"
 
@@ -67,10 +65,7 @@ static void pack(const convolution *c, const float *w, float *packed) {
 static size_t packed_size(const convolution *c) { return winograd(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
 // work_size is how many floats convolve and kernel_gradient need beside their arguments.
-static size_t work_size(const convolution *c) {
-	size_t one = winograd(c) ? winograd_work(c) : 0, other = winograd_gradient(c) ? winograd_sums_work(c) : 0;
-	return one > other ? one : other;
-}
+static size_t work_size(const convolution *c) { return tiled(c) ? winograd_work(c) : 0; }
 
 static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
 	if (winograd(c)) {
@@ -96,7 +91,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 // kernel_gradient adds to sums, of sums_size floats, what an image gives to the gradient of the kernel. The rows of
 // dy are dyrow apart.
 static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
-	if (winograd_gradient(c)) {
+	if (tiled(c)) {
 		winograd_sums(c, padded, dy, dyrow, sums, work);
 		return;
 	}
@@ -119,11 +114,11 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 				}
 }
 
-static size_t sums_size(const convolution *c) { return winograd_gradient(c) ? 16 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
+static size_t sums_size(const convolution *c) { return tiled(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
 // summed gives the gradient dw [3, 3, in, out] of the sums.
 static void summed(const convolution *c, const float *sums, float *dw) {
-	if (winograd_gradient(c))
+	if (tiled(c))
 		winograd_summed(c, sums, dw);
 	else
 		memcpy(dw, sums, (size_t)9 * c->in * c->out * sizeof(float));

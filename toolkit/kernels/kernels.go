@@ -16,7 +16,7 @@
 // The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
 // (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), forward.c,
 // backward.c, stem.c, inference.c and convolution.c (a part of the network; block.h lists them), layer.c (a convolution with
-// its normalisation), image.h and winograd.h (one image), parallel.c and workspace.c.
+// its normalisation), image.h, winograd.h and winograd_gradient.h (one image), parallel.c and workspace.c.
 package kernels
 
 /*

@@ -26,12 +26,12 @@ func TestConvolutions(t *testing.T) {
 		forward              bool // by a kernel
 		gradient             bool
 	}{
-		{3, 32, 16, 16, true, true}, // Winograd, a row of tiles at a time
-		{3, 16, 32, 32, true, true}, // two rows
-		{3, 8, 64, 64, true, true},  // all of them
+		{3, 32, 16, 16, true, true}, // Winograd, some tiles at a time
+		{3, 16, 32, 32, true, true}, // all of an image
+		{3, 8, 64, 64, true, true},  // all of a small image
 		{3, 32, 3, 16, true, false}, // direct, of a full row
 		{3, 8, 5, 32, true, false},  // direct, of two rows
-		{3, 48, 16, 32, true, true}, // direct: as many tiles as here are not transformed together
+		{3, 48, 16, 32, true, true}, // many times as many tiles
 		{3, 12, 16, 16, false, false},
 		{3, 16, 16, 24, false, false},
 		// Parts of several images, of as many each or not.

@@ -1,22 +1,25 @@
 // Winograd's convolution F(4x4, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, Section 4.2): 36 products instead of 144
 // for each 4x4 outputs and pair of channels. Included by image.h.
 
-enum { TILES = 16 }; // of 4x4 outputs that are transformed together, or all of an image
+enum { TILES = 16 };                // of 4x4 outputs that are transformed together, or all of an image
+enum { FEW = 4 };                   // vectors of channels that are computed together where tiles are fewer than PIXELS
+enum { LINE = 64 / sizeof(float) }; // of the cache
+
+static inline int all_tiles(const convolution *c) { return c->height / 4 * (c->width / 4); }
+static inline int together(const convolution *c) { return all_tiles(c) < TILES ? all_tiles(c) : TILES; }
 
 // apart is the distance of arrays of size floats that are transformed together: numbers at a distance of a power of
 // two would share the same few lines of the cache.
 static inline long apart(long size) { return size + LANES; }
 
-// tiles_of is how many tiles of size x size pixels an image has.
-static inline int tiles_of(const convolution *c, int size) { return c->height / size * (c->width / size); }
-
-static inline int together(int tiles, int most) { return tiles < most ? tiles : most; }
+// tiled says whether images are transformed in tiles.
+static int tiled(const convolution *c) {
+	return c->stride == 1 && c->in % LANES == 0 && c->width % 4 == 0 && c->height % 4 == 0 && all_tiles(c) % together(c) == 0;
+}
 
 // winograd says whether a convolution is computed this way.
 static int winograd(const convolution *c) {
-	int tiles = together(tiles_of(c, 4), TILES), few = PIXELS / FEW;
-	return c->stride == 1 && c->in % LANES == 0 && c->width % 4 == 0 && c->height % 4 == 0 && tiles_of(c, 4) % tiles == 0 &&
-	       (tiles % PIXELS == 0 || (tiles % few == 0 && c->out % (FEW * LANES) == 0));
+	return tiled(c) && (together(c) % PIXELS == 0 || (together(c) % (PIXELS / FEW) == 0 && c->out % (FEW * LANES) == 0));
 }
 
 // The transforms of a column or a row: of 6 inputs, of 3 weights, and of 6 products into 4 outputs. Polynomials are
@@ -130,11 +133,11 @@ static inline void winograd_product(const float *v, const float *u, int tiles, i
 			product_of_few(v + (long)t * in, u + o, in, out, m + (long)t * out + o);
 }
 
+// winograd_work is how many floats winograd_convolve and winograd_sums need beside their arguments.
 static size_t winograd_work(const convolution *c) { return 36 * (apart((long)TILES * c->in) + apart((long)TILES * c->out)); }
 
-// winograd_convolve needs work of winograd_work floats.
 static void winograd_convolve(const convolution *c, const float *padded, const float *u, float *y, float *work) {
-	int across = c->width / 4, all = tiles_of(c, 4), tiles = together(all, TILES);
+	int across = c->width / 4, all = all_tiles(c), tiles = together(c);
 	long row = (long)(c->width + 2) * c->in, line = (long)c->width * c->out;
 	long vpitch = apart((long)tiles * c->in), upitch = apart((long)c->in * c->out), mpitch = apart((long)tiles * c->out);
 	float *v = work, *m = work + 36 * vpitch;
@@ -143,8 +146,13 @@ static void winograd_convolve(const convolution *c, const float *padded, const f
 			int h = (first + t) / across * 4, w = (first + t) % across * 4;
 			winograd_input(padded + h * row + w * c->in, row, c->in, v + (long)t * c->in, vpitch);
 		}
-		for (int e = 0; e < 36; e++)
+		// The output's memory is asked for meanwhile: stores would wait for it, one after the other.
+		float *to = y + (long)first * 16 * c->out;
+		long lines = (long)tiles * 16 * c->out / LINE;
+		for (int e = 0; e < 36; e++) {
+			for (long l = lines * e / 36; l < lines * (e + 1) / 36; l++) __builtin_prefetch(to + l * LINE, 1);
 			winograd_product(v + e * vpitch, u + e * upitch, tiles, c->in, c->out, m + e * mpitch);
+		}
 		for (int t = 0; t < tiles; t++) {
 			int h = (first + t) / across * 4, w = (first + t) % across * 4;
 			winograd_output(m + (long)t * c->out, mpitch, c->out, y + h * line + w * c->out, line);

@@ -1,46 +1,36 @@
-// The gradient of a kernel by Winograd's method, F(3x3, 2x2): 16 products instead of 36 for each 2x2 pixels of the
-// output's gradient and pair of channels. It is F(2x2, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, Section 4.1) with
-// each transform transposed, and as exact as the direct sum. Included by image.h.
+// The gradient of a kernel by Winograd's method, F(3x3, 4x4): winograd.h's convolution with each transform transposed, but
+// that of the input, which is the same. Included by image.h.
 
-enum { GRADIENT_TILES = 32 }; // that are transformed together
-
-// winograd_gradient says whether the gradient of a kernel is computed this way.
-static int winograd_gradient(const convolution *c) {
-	int tiles = tiles_of(c, 2);
-	return c->stride == 1 && c->in % PIXELS == 0 && c->in % LANES == 0 && c->width % 2 == 0 && c->height % 2 == 0 && tiles % together(tiles, GRADIENT_TILES) == 0;
+// gradient_column is the transposed of output_column.
+static inline void gradient_column(const vector *y, vector *d) {
+	vector a = y[0] + 2 * y[2], b = ROOT * (y[1] + 2 * y[3]), c = y[0] + 0.5f * y[2], e = HALF_ROOT * (y[1] + 0.5f * y[3]);
+	d[0] = y[0];
+	d[1] = a + b, d[2] = a - b, d[3] = c + e, d[4] = c - e;
+	d[5] = y[3];
 }
 
-// tile_input transforms the 4x4 pixels at x: v [4, 4] of pitch apart.
-static inline void tile_input(const float *x, long row, int channels, float *v, long pitch) {
-	for (int c = 0; c < channels; c += LANES) {
-		vector d[4][4];
-		_Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
-			vector x0 = load(x + j * channels + c), x1 = load(x + row + j * channels + c), x2 = load(x + 2 * row + j * channels + c),
-			       x3 = load(x + 3 * row + j * channels + c);
-			d[0][j] = x0 - x2, d[1][j] = x1 + x2, d[2][j] = x2 - x1, d[3][j] = x1 - x3;
-		}
-		_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {
-			store(v + (4 * k + 0) * pitch + c, d[k][0] - d[k][2]);
-			store(v + (4 * k + 1) * pitch + c, d[k][1] + d[k][2]);
-			store(v + (4 * k + 2) * pitch + c, d[k][2] - d[k][1]);
-			store(v + (4 * k + 3) * pitch + c, d[k][1] - d[k][3]);
-		}
-	}
+// summed_column is the transposed of kernel_column.
+static inline void summed_column(const vector *u, vector *w) {
+	vector a = u[1] + u[2], b = u[1] - u[2], c = u[3] + u[4], d = u[3] - u[4];
+	w[0] = u[0] + a * (1.0f / 6) - c * (2.0f / 3);
+	w[1] = b * (ROOT / 6) - d * (ROOT / 3);
+	w[2] = a * (1.0f / 3) - c * (1.0f / 3) + u[5];
 }
 
-// tile_gradient transforms the 2x2 pixels at dy: d [4, 4] of pitch apart.
+// tile_gradient transforms the 4x4 pixels at dy: d [6, 6] of pitch apart.
 static inline void tile_gradient(const float *dy, long row, int channels, float *d, long pitch) {
 	for (int c = 0; c < channels; c += LANES) {
-		vector r[4][2];
-		_Pragma("GCC unroll 2") for (int j = 0; j < 2; j++) {
-			vector y0 = load(dy + j * channels + c), y1 = load(dy + row + j * channels + c);
-			r[0][j] = y0, r[1][j] = y0 + y1, r[2][j] = y0 - y1, r[3][j] = -y1;
+		vector half[6][4];
+		_Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
+			vector column[4], t[6];
+			_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) column[k] = load(dy + k * row + j * channels + c);
+			gradient_column(column, t);
+			_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) half[k][j] = t[k];
 		}
-		_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {
-			store(d + (4 * k + 0) * pitch + c, r[k][0]);
-			store(d + (4 * k + 1) * pitch + c, r[k][0] + r[k][1]);
-			store(d + (4 * k + 2) * pitch + c, r[k][0] - r[k][1]);
-			store(d + (4 * k + 3) * pitch + c, -r[k][1]);
+		_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) {
+			vector t[6];
+			gradient_column(half[k], t);
+			_Pragma("GCC unroll 6") for (int j = 0; j < 6; j++) store(d + (6 * k + j) * pitch + c, t[j]);
 		}
 	}
 }
@@ -56,41 +46,40 @@ static inline void outer_product(const float *v, const float *d, int in, int out
 	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(sums + (long)i * out, sum[i]);
 }
 
-static size_t winograd_sums_work(const convolution *c) { return 16 * (apart((long)GRADIENT_TILES * c->in) + apart((long)GRADIENT_TILES * c->out)); }
-
-// winograd_sums adds to sums [4, 4] of [in, out] what an image gives. It needs work of winograd_sums_work floats.
+// winograd_sums adds to sums [6, 6] of [in, out] what an image gives.
 static void winograd_sums(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
 	long row = (long)(c->width + 2) * c->in;
-	int across = c->width / 2, all = tiles_of(c, 2), tiles = together(all, GRADIENT_TILES);
+	int across = c->width / 4, all = all_tiles(c), tiles = together(c);
 	long vpitch = apart((long)tiles * c->in), dpitch = apart((long)tiles * c->out), pitch = apart((long)c->in * c->out);
-	float *v = work, *d = work + 16 * vpitch;
+	float *v = work, *d = work + 36 * vpitch;
 	for (int first = 0; first < all; first += tiles) {
 		for (int t = 0; t < tiles; t++) {
-			int h = (first + t) / across * 2, w = (first + t) % across * 2;
-			tile_input(padded + h * row + w * c->in, row, c->in, v + (long)t * c->in, vpitch);
+			int h = (first + t) / across * 4, w = (first + t) % across * 4;
+			winograd_input(padded + h * row + w * c->in, row, c->in, v + (long)t * c->in, vpitch);
 			tile_gradient(dy + h * dyrow + w * c->out, dyrow, c->out, d + (long)t * c->out, dpitch);
 		}
-		for (int e = 0; e < 16; e++)
+		for (int e = 0; e < 36; e++)
 			for (int i = 0; i < c->in; i += PIXELS)
 				for (int o = 0; o < c->out; o += LANES)
 					outer_product(v + e * vpitch + i, d + e * dpitch + o, c->in, c->out, tiles, sums + e * pitch + (long)i * c->out + o);
 	}
 }
 
-// winograd_summed transforms sums [4, 4] of [in, out] into dw [3, 3, in, out].
+// winograd_summed transforms sums [6, 6] of [in, out] into dw [3, 3, in, out].
 static void winograd_summed(const convolution *c, const float *sums, float *dw) {
 	long size = (long)c->in * c->out, pitch = apart(size);
 	for (long i = 0; i < size; i += LANES) {
-		vector half[3][4];
-		for (int j = 0; j < 4; j++) {
-			vector a = load(sums + j * pitch + i), b = load(sums + (4 + j) * pitch + i), d = load(sums + (8 + j) * pitch + i), e = load(sums + (12 + j) * pitch + i);
-			half[0][j] = a + (b + d) * 0.5f, half[1][j] = (b - d) * 0.5f, half[2][j] = (b + d) * 0.5f + e;
+		vector half[3][6];
+		for (int j = 0; j < 6; j++) {
+			vector column[6], t[3];
+			for (int k = 0; k < 6; k++) column[k] = load(sums + (6 * k + j) * pitch + i);
+			summed_column(column, t);
+			for (int k = 0; k < 3; k++) half[k][j] = t[k];
 		}
 		for (int k = 0; k < 3; k++) {
-			vector a = half[k][0], b = half[k][1], d = half[k][2], e = half[k][3];
-			store(dw + (3 * k + 0) * size + i, a + (b + d) * 0.5f);
-			store(dw + (3 * k + 1) * size + i, (b - d) * 0.5f);
-			store(dw + (3 * k + 2) * size + i, (b + d) * 0.5f + e);
+			vector t[3];
+			summed_column(half[k], t);
+			for (int j = 0; j < 3; j++) store(dw + (3 * k + j) * size + i, t[j]);
 		}
 	}
 }
