@@ -88,11 +88,45 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 	}
 }
 
+// What the pixels of dy give to N sums [N, out], for LANES of out: those of N numbers beside each other in a row of the
+// window, which begins at x.
+#define WINDOW(NAME, N) \
+	static inline void NAME(const convolution *c, const float *x, long row, const float *dy, long dyrow, float *sums) { \
+		int out = c->out; \
+		vector sum[N]; \
+		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) sum[i] = load(sums + (long)i * out); \
+		for (int h = 0; h < c->height; h++) { \
+			const float *p = x + h * c->stride * row, *g = dy + h * dyrow; \
+			for (int j = 0; j < c->width; j++, p += c->stride * c->in, g += out) { \
+				vector d = load(g); \
+				_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) sum[i] += d * p[i]; \
+			} \
+		} \
+		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) store(sums + (long)i * out, sum[i]); \
+	}
+
+WINDOW(window_of_nine, 9)
+WINDOW(window_of_three, 3)
+
+// few_gradient is kernel_gradient where x has few channels, such as an image's three colours.
+static void few_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums) {
+	long row = (long)(c->width * c->stride + 2) * c->in;
+	int numbers = 3 * c->in, step = numbers % 9 == 0 ? 9 : 3;
+	for (int kh = 0; kh < 3; kh++)
+		for (int k = 0; k < numbers; k += step, sums += (long)step * c->out)
+			for (int o = 0; o < c->out; o += LANES)
+				(step == 9 ? window_of_nine : window_of_three)(c, padded + kh * row + k, row, dy + o, dyrow, sums + o);
+}
+
 // kernel_gradient adds to sums, of sums_size floats, what an image gives to the gradient of the kernel. The rows of
 // dy are dyrow apart.
 static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
 	if (tiled(c)) {
 		winograd_sums(c, padded, dy, dyrow, sums, work);
+		return;
+	}
+	if (c->in % PIXELS != 0) {
+		few_gradient(c, padded, dy, dyrow, sums);
 		return;
 	}
 	long row = (long)(c->width * c->stride + 2) * c->in, step = (long)c->stride * c->in;
@@ -181,14 +215,6 @@ static void padded_relu(int height, int width, int channels, const float *x, con
 	}
 }
 
-// widen pads an image of few channels, and adds channels of zeros.
-static void widen(int height, int width, int channels, int wide, const float *x, float *padded) {
-	memset(padded, 0, (size_t)(height + 2) * (width + 2) * wide * sizeof(float));
-	for (int h = 0; h < height; h++)
-		for (int j = 0; j < width; j++, x += channels)
-			memcpy(padded + ((long)(h + 1) * (width + 2) + j + 1) * wide, x, channels * sizeof(float));
-}
-
 // shortcut_relu is relu(slope x + shift + shortcut); y2 is a second copy. Both may be NULL.
 static void shortcut_relu(int pixels, int channels, const float *x, const float *slope, const float *shift, const float *shortcut, float *y, float *y2) {
 	for (int i = 0; i < pixels; i++)
@@ -259,5 +285,5 @@ static void shortcut_gradient(int pixels, int channels, const float *y, const fl
 }
 
 const image_table VERSION = {
-	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, widen, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
+	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
 };

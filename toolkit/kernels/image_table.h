@@ -18,7 +18,6 @@ typedef struct {
 	size_t (*sums_size)(const convolution *c);
 	void (*summed)(const convolution *c, const float *sums, float *dw);
 	void (*pad)(int height, int width, int channels, const float *x, float *padded);
-	void (*widen)(int height, int width, int channels, int wide, const float *x, float *padded);
 	void (*dilate)(int height, int width, int channels, int stride, const float *x, long xrow, float *padded);
 	void (*moments)(const float *x, int pixels, int channels, float *mean, float *squares);
 	void (*padded_relu)(int height, int width, int channels, const float *x, const float *slope, const float *shift, float *padded);

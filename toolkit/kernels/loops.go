@@ -171,10 +171,7 @@ func (l *loopText) measure() bool {
 			return false
 		}
 	}
-	if stem {
-		return l.in <= widened
-	}
-	return l.in%16 == 0
+	return stem || l.in%16 == 0
 }
 
 // typeOf is the type of a loop's parameter in a loop of these sizes, or "" if the C code knows no such one.
@@ -223,10 +220,7 @@ func (l *loopText) typeOf(name string) string {
 	return joined(dims) + "xf32"
 }
 
-const (
-	mostChannels = 1024 // MOST_CHANNELS of block.h
-	widened      = 16   // WIDE of stem.c
-)
+const mostChannels = 1024 // MOST_CHANNELS of block.h
 
 // tiled says whether image.h has tiles for outputs of this size.
 func tiled(height, width, out int) bool {

@@ -4,8 +4,6 @@
 
 #include "block.h"
 
-#include <string.h>
-
 #include "convolution.h"
 #include "layer.h"
 #include "parallel.h"
@@ -33,11 +31,6 @@ int stochdepth_stem(ffi_call *call, const stem *s, float *output) {
 	return stochdepth_parallel(call, s->batch, 0, stem_relu, &j);
 }
 
-enum { WIDE = 16 }; // as many channels as kernel_gradient can take
-
-// widened is a convolution as if its input had WIDE channels.
-static convolution widened(const convolution *c) { return (convolution){c->height, c->width, 1, WIDE, c->out}; }
-
 typedef struct {
 	const stem *s;
 	const float *output, *dh;
@@ -46,41 +39,37 @@ typedef struct {
 } gradient_job;
 
 static size_t stem_gradient_scratch(const convolution *c) {
-	convolution wide = widened(c);
-	return stochdepth_image->sums_size(&wide) + padded_size(&wide) + padded_output_size(c) + stochdepth_image->work_size(&wide);
+	return stochdepth_image->sums_size(c) + padded_size(c) + padded_output_size(c) + stochdepth_image->work_size(c);
 }
 
 static void stem_kernel_gradient(void *data, int part, float *scratch) {
 	gradient_job *j = data;
 	const stem *s = j->s;
-	const convolution *c = &s->one.c, wide = widened(c);
+	const convolution *c = &s->one.c;
 	long row = (long)(c->width + 2) * c->out;
-	float *sums = scratch, *x = sums + stochdepth_begin_sums(&wide, sums), *gradient = x + padded_size(&wide), *work = gradient + padded_output_size(c);
+	float *sums = scratch, *x = sums + stochdepth_begin_sums(c, sums), *gradient = x + padded_size(c), *work = gradient + padded_output_size(c);
 	for (int n = from(s->batch, part); n < from(s->batch, part + 1); n++) {
 		size_t at = n * output_size(c);
-		stochdepth_image->widen(c->height, c->width, c->in, WIDE, s->x + n * input_size(c), x);
+		stochdepth_image->pad(c->height, c->width, c->in, s->x + n * input_size(c), x);
 		stochdepth_image->padded_gradient(c->height, c->width, c->out, j->output + at, j->dh + at, s->one.y + at, j->n.slope, j->n.y_slope, j->n.shift, gradient);
-		stochdepth_image->kernel_gradient(&wide, x, gradient + row + c->out, row, sums, work);
+		stochdepth_image->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
 	}
-	stochdepth_end_sums(&wide, sums, part, j->partial);
+	stochdepth_end_sums(c, sums, part, j->partial);
 }
 
 int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output, const float *dh, layer_gradient one) {
-	const convolution *c = &s->one.c, wide = widened(c);
+	const convolution *c = &s->one.c;
 	int parts = parts_of(s->batch);
-	size_t sums = (size_t)s->batch * c->out, kernel = kernel_size(&wide);
-	float *memory = stochdepth_take(2 * sums + (parts + 1) * kernel, SUMS);
+	size_t sums = (size_t)s->batch * c->out;
+	float *memory = stochdepth_take(2 * sums + parts * kernel_size(c), SUMS);
 	if (!memory)
 		return 1;
 	image_sums by_image = {memory, memory + sums};
-	float *dkernel = memory + 2 * sums;
-	gradient_job j = {.s = s, .output = output, .dh = dh, .partial = dkernel + kernel};
+	gradient_job j = {.s = s, .output = output, .dh = dh, .partial = memory + 2 * sums};
 	int missed = stochdepth_layer_gradient_sums(call, s->batch, &s->one, output, dh, by_image);
 	stochdepth_layer_normalization_gradient(s->batch, &s->one, by_image, &one, &j.n);
 	missed |= stochdepth_parallel(call, parts, stem_gradient_scratch(c), stem_kernel_gradient, &j);
-	stochdepth_add_parts(j.partial, parts, &wide, dkernel);
-	for (int k = 0; k < 9; k++)
-		memcpy(one.kernel + (size_t)k * c->in * c->out, dkernel + (size_t)k * WIDE * c->out, (size_t)c->in * c->out * sizeof(float));
+	stochdepth_add_parts(j.partial, parts, c, one.kernel);
 	stochdepth_put_back(memory, SUMS);
 	return missed;
 }
