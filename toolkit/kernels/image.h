@@ -19,6 +19,9 @@ typedef int mask __attribute__((vector_size(4 * LANES)));
 static inline vector load(const float *p) { return *(const unaligned *)p; }
 static inline void store(float *p, vector v) { *(unaligned *)p = v; }
 
+// add ends a sum that began at zero: sums of such sums round less than one long sum.
+static inline void add(float *p, vector v) { store(p, load(p) + v); }
+
 // A NaN stays one: a diverged run must not look well.
 static inline vector relu(vector x) { return (vector)((mask)x & ~(x <= 0)); }
 static inline vector where_positive(vector x, vector y) { return (vector)((mask)y & (x > 0)); }
@@ -94,7 +97,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 	static inline void NAME(const convolution *c, const float *x, long row, const float *dy, long dyrow, float *sums) { \
 		int out = c->out; \
 		vector sum[N]; \
-		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) sum[i] = load(sums + (long)i * out); \
+		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) sum[i] = (vector){}; \
 		for (int h = 0; h < c->height; h++) { \
 			const float *p = x + h * c->stride * row, *g = dy + h * dyrow; \
 			for (int j = 0; j < c->width; j++, p += c->stride * c->in, g += out) { \
@@ -102,7 +105,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 				_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) sum[i] += d * p[i]; \
 			} \
 		} \
-		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) store(sums + (long)i * out, sum[i]); \
+		_Pragma("GCC unroll 9") for (int i = 0; i < N; i++) add(sums + (long)i * out, sum[i]); \
 	}
 
 WINDOW(window_of_nine, 9)
@@ -136,7 +139,7 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 			for (int k = 0; k < c->in; k += PIXELS, sums += (long)PIXELS * out)
 				for (int o = 0; o < out; o += LANES) {
 					vector sum[PIXELS];
-					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = load(sums + (long)i * out + o);
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = (vector){};
 					for (int h = 0; h < c->height; h++) {
 						const float *p = padded + (h * c->stride + kh) * row + kw * c->in + k, *g = dy + h * dyrow + o;
 						for (int j = 0; j < c->width; j++, p += step, g += out) {
@@ -144,7 +147,7 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 							_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] += d * p[i];
 						}
 					}
-					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(sums + (long)i * out + o, sum[i]);
+					_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) add(sums + (long)i * out + o, sum[i]);
 				}
 }
 

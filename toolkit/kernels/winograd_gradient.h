@@ -38,12 +38,12 @@ static inline void tile_gradient(const float *dy, long row, int channels, float 
 // outer_product adds to sums [PIXELS, out] the products of v [tiles, in] and d [tiles, out], for PIXELS of in and LANES of out.
 static inline void outer_product(const float *v, const float *d, int in, int out, int tiles, float *sums) {
 	vector sum[PIXELS];
-	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = load(sums + (long)i * out);
+	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = (vector){};
 	for (int t = 0; t < tiles; t++, v += in, d += out) {
 		vector g = load(d);
 		_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] += g * v[i];
 	}
-	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) store(sums + (long)i * out, sum[i]);
+	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) add(sums + (long)i * out, sum[i]);
 }
 
 // winograd_sums adds to sums [6, 6] of [in, out] what an image gives.
