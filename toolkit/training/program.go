@@ -87,8 +87,8 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	return vector(outputs[0])
 }
 
-// evaluationBatch is how many images are classified at once.
-const evaluationBatch = 500
+// EvaluationBatch is how many images are classified at once.
+const EvaluationBatch = 500
 
 // OnImages runs a program of pixels [batch, 32, 32, 3] and labels [batch] on all images of a part, in their order and a
 // batch of equal size at a time, and hands on the labels of each batch and the values of each output. Images with the
@@ -97,7 +97,7 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 	if part.Len() == 0 {
 		return fmt.Errorf("there are no images to evaluate on")
 	}
-	size := min(evaluationBatch, part.Len())
+	size := min(EvaluationBatch, part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
 	pixels := make([]byte, size*dataset.ImageBytes)
 	for first := 0; first < part.Len(); first += size {
