@@ -38,12 +38,12 @@ func Lesions(about About, lesions ...Lesion) (*Figure, error) {
 		}
 		used[lesion.Constant]++
 		looks = append(looks, l.named(lesion.Name))
-		for i, errors := range lesion.Errors {
-			if len(errors) == 0 {
+		for i, testErrors := range lesion.Errors {
+			if len(testErrors) == 0 {
 				return nil, fmt.Errorf("%s has no error with %d blocks removed", lesion.Name, lesion.Removed[i])
 			}
 			most = max(most, float64(lesion.Removed[i]))
-			for _, e := range errors {
+			for _, e := range testErrors {
 				high = max(high, e)
 			}
 		}
@@ -69,10 +69,10 @@ func Lesions(about About, lesions ...Lesion) (*Figure, error) {
 func (l Lesion) addTo(p *plot.Plot, look look, aside float64) {
 	var points plotter.XYs
 	var ranges bars
-	for i, errors := range l.Errors {
-		removed, mean := float64(l.Removed[i]), Average(errors...).Mean
+	for i, testErrors := range l.Errors {
+		removed, mean := float64(l.Removed[i]), Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
-		ranges.add(removed+aside, mean, mean-slices.Min(errors), slices.Max(errors)-mean)
+		ranges.add(removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}
 	addErrorBars(p, blend{look.color, 0.5}, ranges)
 	addCurve(p, look, points)

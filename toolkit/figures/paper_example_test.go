@@ -106,19 +106,19 @@ func ExampleGradients() {
 }
 
 func ExampleSurvivalSweep() {
-	errors := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
+	swept := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
 	for i := 1; i <= 9; i++ {
 		p := float64(i) / 10
 		linear := figures.SurvivalError{Survival: p, Error: figures.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}
 		if i == 5 {
 			linear.SpeedUp = 1.33
 		}
-		errors.Linear = append(errors.Linear, linear)
+		swept.Linear = append(swept.Linear, linear)
 		if i > 2 { // the grid need not be complete
-			errors.Uniform = append(errors.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
+			swept.Uniform = append(swept.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
 		}
 	}
-	figure, err := figures.SurvivalSweep(made, errors)
+	figure, err := figures.SurvivalSweep(made, swept)
 	save("survival-sweep.png", figure, err)
 }
 

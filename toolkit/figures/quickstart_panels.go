@@ -48,7 +48,7 @@ func meanCurve(curves []plotter.XYs) plotter.XYs {
 func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	p := newPlot()
 	q.setEpochs(p)
-	sides, errors := q.sides()
+	sides, estimates := q.sides()
 	high, selected := math.Inf(-1), 0.0
 	for i, group := range sides {
 		var curves []plotter.XYs
@@ -56,7 +56,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 			curves = append(curves, q.shown.points(run.Rows))
 		}
 		_, h := spread(curves...)
-		high, selected = max(high, h), max(selected, errors[i].Mean+errors[i].Deviation)
+		high, selected = max(high, h), max(selected, estimates[i].Mean+estimates[i].Deviation)
 		addRuns(p, q.looks[i], curves)
 	}
 	// The first epochs' errors would press the rest flat: like the paper's, the frame may cut them.
@@ -75,9 +75,9 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 // its spread where there are several runs.
 func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) {
 	toX, toY := p.Transforms(&area)
-	sides, errors := q.sides()
+	sides, estimates := q.sides()
 	order := []int{0, 1} // from the lower error to the higher
-	if errors[1].Mean < errors[0].Mean {
+	if estimates[1].Mean < estimates[0].Mean {
 		order = []int{1, 0}
 	}
 	digits := digitsOf(q.ConstantRuns[0].Recipe)
@@ -87,7 +87,7 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 	for _, i := range order {
 		style := text(bold(textSize), q.looks[i].color)
 		style.YAlign = draw.YCenter
-		tags = append(tags, tag{toY(errors[i].Mean), percent(errors[i], digits), style})
+		tags = append(tags, tag{toY(estimates[i].Mean), percent(estimates[i], digits), style})
 		radius := vg.Length(5)
 		if !q.single() {
 			radius = 2.5
@@ -101,8 +101,8 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 			}
 		}
 		if !q.single() { // the mean and its spread, beside the curves
-			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(errors[i].Mean)}
-			errorBar(c, at.X, toY(max(0, errors[i].Mean-errors[i].Deviation)), toY(errors[i].Mean+errors[i].Deviation), q.looks[i].color)
+			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(estimates[i].Mean)}
+			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation), q.looks[i].color)
 			c.DrawGlyphNoClip(q.looks[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}

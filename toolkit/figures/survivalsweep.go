@@ -34,45 +34,45 @@ type SurvivalErrors struct {
 // speed-ups, where the paper labels them, are computed as blocks over expected open blocks: they are what the paper's
 // labels are, not measured times.
 func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
-	errors := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
+	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
 	if err := sameSettings(list, "seed"); err != nil {
-		return errors, err
+		return swept, err
 	}
 	for _, group := range bySetting(list) {
 		e, err := estimateOf(group)
 		if err != nil {
-			return errors, err
+			return swept, err
 		}
-		errors.Digits = digitsOf(group[0].Recipe)
+		swept.Digits = digitsOf(group[0].Recipe)
 		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
 		switch rule := group[0].Recipe.Rule; {
 		case group[0].Recipe.IsConstant():
-			errors.Constant = e
+			swept.Constant = e
 		case rule == "linear":
-			errors.Linear = append(errors.Linear, point)
+			swept.Linear = append(swept.Linear, point)
 		case rule == "uniform":
-			errors.Uniform = append(errors.Uniform, point)
+			swept.Uniform = append(swept.Uniform, point)
 		default:
-			return errors, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
+			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
 		}
 	}
 	n, err := depth.BlocksPerGroup(list[0].Recipe.Depth)
 	if err != nil {
-		return errors, err
+		return swept, err
 	}
-	for rule, points := range map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform} {
+	for rule, points := range map[string][]SurvivalError{"linear": swept.Linear, "uniform": swept.Uniform} {
 		slices.SortFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Survival, b.Survival) })
 		for i := range points {
 			if p := points[i].Survival; p == 0.5 || p == 0.2 && rule == "linear" {
 				survival, err := depth.ByRule(rule, depth.Blocks(n), 1-points[i].Survival, nil)
 				if err != nil {
-					return errors, err
+					return swept, err
 				}
 				points[i].SpeedUp = float64(len(survival)) / survival.ExpectedOpen()
 			}
 		}
 	}
-	return errors, nil
+	return swept, nil
 }
 
 // all are the points of both rules.
@@ -86,12 +86,12 @@ func best(points []SurvivalError) int {
 // SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
 // point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
 // speed-ups beside their points.
-func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
-	all := errors.all()
+func SurvivalSweep(about About, swept SurvivalErrors) (*Figure, error) {
+	all := swept.all()
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no network with stochastic depth to draw")
 	}
-	rules := []sweptRule{{errors.Linear, stochasticLook.named("linear decay"), false}, {errors.Uniform, uniformLook, true}}
+	rules := []sweptRule{{swept.Linear, stochasticLook.named("linear decay"), false}, {swept.Uniform, uniformLook, true}}
 	readOff := slices.ContainsFunc(all, func(e SurvivalError) bool { return e.Error.ReadOff })
 	low, high := math.Inf(1), math.Inf(-1)
 	include := func(e Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
@@ -105,13 +105,13 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].look.named(fmt.Sprintf("%s: best %s at %s", rules[i].look.name, percent(p.Error, errors.Digits), decimal(p.Survival))))
+			shown = append(shown, rules[i].look.named(fmt.Sprintf("%s: best %s at %s", rules[i].look.name, percent(p.Error, swept.Digits), decimal(p.Survival))))
 		}
 	}
 	constant := look{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
-	if !math.IsNaN(errors.Constant.Mean) {
-		constant.name += ": " + percent(errors.Constant, errors.Digits)
-		include(errors.Constant)
+	if !math.IsNaN(swept.Constant.Mean) {
+		constant.name += ": " + percent(swept.Constant, swept.Digits)
+		include(swept.Constant)
 		shown = append(shown, constant)
 	}
 	s := sheet{headline: "Test error by survival probability", looks: shown, about: about}
@@ -126,16 +126,16 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		}
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
-		p.Add(band{errors.Constant, constant})
+		p.Add(band{swept.Constant, constant})
 		var labels callouts
-		if e := errors.Constant; !math.IsNaN(e.Mean) {
+		if e := swept.Constant; !math.IsNaN(e.Mean) {
 			for _, part := range []float64{-1, -0.5, 0, 0.5, 1} { // the band is to be seen whole
 				y := e.Mean + part*e.Deviation
 				labels.curves = append(labels.curves, plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
 			}
 		}
 		for _, rule := range rules {
-			rule.addTo(p, errors.Constant, &labels)
+			rule.addTo(p, swept.Constant, &labels)
 		}
 		p.Add(labels)
 		p.Draw(c)

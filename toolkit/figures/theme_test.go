@@ -79,8 +79,8 @@ func TestHeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sides [2][]*runs.Run
-			for i, errors := range test.errors {
-				for seed, e := range errors {
+			for i, testErrors := range test.errors {
+				for seed, e := range testErrors {
 					run := &runs.Run{Recipe: runs.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
 					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
 					if i == 0 && test.machine != "" {
@@ -102,9 +102,9 @@ func pairOf(constant, stochastic float64) [2][]float64 {
 
 // What is said below the headline: in how many seeds, and what the recorded runs are to a reader's own pair.
 func TestBelowTheHeadline(t *testing.T) {
-	made := func(deathRate float64, first int64, errors ...float64) []*runs.Run {
+	made := func(deathRate float64, first int64, testErrors ...float64) []*runs.Run {
 		var list []*runs.Run
-		for i, e := range errors {
+		for i, e := range testErrors {
 			recipe := runs.Default()
 			recipe.Seed, recipe.DeathRate, recipe.TestImages = first+int64(i), deathRate, 1000
 			list = append(list, &runs.Run{Name: "run", Recipe: recipe, Rows: []runs.Row{{TestError: e}}})

@@ -91,18 +91,18 @@ func TrainingCurves(about About, panels ...Panel) (*Figure, error) {
 	}
 	var looks trainingLooks
 	for i, kind := range []func(Panel) *Training{constantOf, stochasticOf} {
-		var errors, losses []plotter.XYs
+		var testErrors, losses []plotter.XYs
 		for _, p := range panels {
 			if t := kind(p); t != nil {
-				errors, losses = append(errors, t.Error), append(losses, logarithms(t.Loss))
+				testErrors, losses = append(testErrors, t.Error), append(losses, logarithms(t.Loss))
 			}
 		}
-		looks.errors[i] = []look{constantLook.named("test error, constant"), stochasticLook.named("test error, stochastic")}[i].of(errors...)
+		looks.errors[i] = []look{constantLook.named("test error, constant"), stochasticLook.named("test error, stochastic")}[i].of(testErrors...)
 		looks.losses[i] = []look{constantLossLook, stochasticLossLook}[i]
 		if slices.ContainsFunc(losses, noisy) {
 			looks.losses[i].dashes = nil
 		}
-		looks.shown[i] = len(errors) > 0
+		looks.shown[i] = len(testErrors) > 0
 	}
 	for _, p := range panels {
 		if !slices.ContainsFunc(p.trainings(), func(t *Training) bool { return t != nil && len(t.Error) > 0 }) {
@@ -155,10 +155,10 @@ func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
 	plt := newPlot()
 	plt.X.Label.Text = "epoch"
 	var list []*Training // those that exist
-	var errors, losses []look
+	var errorLooks, losses []look
 	for i, t := range p.trainings() {
 		if t != nil {
-			list, errors, losses = append(list, t), append(errors, looks.errors[i]), append(losses, looks.losses[i])
+			list, errorLooks, losses = append(list, t), append(errorLooks, looks.errors[i]), append(losses, looks.losses[i])
 		}
 	}
 	setRanges(plt, list)
@@ -177,10 +177,10 @@ func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
 		selected.others = axis.paths
 	}
 	for i, t := range list {
-		addCurve(plt, errors[i], t.Error)
+		addCurve(plt, errorLooks[i], t.Error)
 		above := len(list) == 1 || t.Selected.Y > list[1-i].Selected.Y || t.Selected.Y == list[1-i].Selected.Y && i == 0
 		selected.curves = append(selected.curves, t.Error)
-		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errors[i].color), above, 5})
+		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errorLooks[i].color), above, 5})
 	}
 	plt.Add(selected)
 	plt.Draw(c)

@@ -174,11 +174,11 @@ func drawFig7(d drawing) (output, error) {
 }
 
 func drawFig8Left(d drawing) (output, error) {
-	errors, err := figures.SurvivalErrorsOf(d.list)
+	swept, err := figures.SurvivalErrorsOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.SurvivalSweep(d.about.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), errors))
+	return figure(figures.SurvivalSweep(d.about.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), swept))
 }
 
 func drawFig8Right(d drawing) (output, error) {

@@ -137,7 +137,7 @@ func drawPaperFig7(d drawing) (output, error) {
 }
 
 func drawPaperFig8Left(d drawing) (output, error) {
-	var errors figures.SurvivalErrors
+	var swept figures.SurvivalErrors
 	points := func(rule string) []figures.SurvivalError {
 		var list []figures.SurvivalError
 		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
@@ -149,13 +149,13 @@ func drawPaperFig8Left(d drawing) (output, error) {
 		}
 		return list
 	}
-	errors.Linear, errors.Uniform = points("linear"), points("uniform")
+	swept.Linear, swept.Uniform = points("linear"), points("uniform")
 	constant, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.TestError, Survival: 1})
 	if err != nil {
 		return output{}, err
 	}
-	errors.Constant, errors.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
-	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), errors))
+	swept.Constant, swept.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
+	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), swept))
 }
 
 func drawPaperFig8Right(d drawing) (output, error) {
