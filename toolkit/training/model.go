@@ -1,7 +1,7 @@
 // Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
 // best validation epoch. It joins the data, the network in either form, the optimizer and the run
 // folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
-// which resume.go checks before a run goes on.
+// which resume.go checks before a run goes on. Package analysis looks at the networks that come out.
 package training
 
 import (

@@ -1,6 +1,6 @@
-// Package explore looks into trained networks that are kept as files: what they take for what, what they get most
-// wrong, and how they bear the loss of blocks. It is apart from package notebook so that cells which only look at
-// results need not link GoMLX.
+// Package explore opens trained networks for a notebook's cell, and draws what package analysis finds in them: what they
+// take for what, what they get most wrong, and how they bear the loss of blocks. It is apart from package notebook so
+// that cells which only look at results need not link GoMLX.
 package explore
 
 import (
