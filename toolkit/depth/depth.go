@@ -61,8 +61,8 @@ func Named() []string {
 }
 
 // BlocksOf returns L, the number of residual blocks of a network of so many layers with blocks of a kind: 3N of 6N+2
-// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for "bottleneck"; and for
-// "transformer" one each. Other depths are refused.
+// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for [Bottleneck]; and for
+// [Transformer] one each. Other depths are refused.
 func BlocksOf(block string, layers int) (int, error) {
 	convolutions := 2
 	for _, n := range named {

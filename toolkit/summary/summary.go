@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
@@ -79,7 +80,7 @@ func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
 		narrow = 2
 	}
 	outputs := int64(3)
-	if recipe.Recompute || recipe.Block != "basic" {
+	if recipe.Recompute || recipe.Block != depth.Basic {
 		outputs = 1
 	}
 	for _, l := range size.Layers {
