@@ -25,11 +25,8 @@ func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
 	if exec, ok := m.programs[name]; ok {
 		return exec, nil
 	}
-	exec, err := model.NewExec(m.backend, m.Store, graph)
-	if err == nil {
-		exec.WithName(name)
-	}
-	if exec, err = m.named(exec, err); err != nil {
+	exec, err := m.named(model.NewExec(m.backend, m.Store, graph))
+	if err != nil {
 		return nil, err
 	}
 	if m.programs == nil {
