@@ -16,8 +16,8 @@ import (
 // quickstart is what Quickstart draws; of pairs, index 0 is constant depth, 1 stochastic depth.
 type quickstart struct {
 	Comparison
-	shown measure // test or validation error
-	looks [2]look
+	shown  measure // test or validation error
+	styles [2]seriesStyle
 }
 
 // Quickstart compares runs of a stochastic setting with runs of constant depth, one or more seeds each: the error by
@@ -25,12 +25,12 @@ type quickstart struct {
 // counts, ± standard deviation), the training loss and the training time. The headline is computed from the runs,
 // whichever way they came out. Where a run has no test error yet it shows validation errors. Runs that cannot be
 // compared (see Compare) or have no evaluated epoch yet are an error.
-func Quickstart(about About, constant, stochastic []*runs.Run) (*Figure, error) {
+func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figure, error) {
 	q, err := compareQuickstart(constant, stochastic)
 	if err != nil {
 		return nil, err
 	}
-	return q.figure(about, q.inSeeds()), nil
+	return q.figure(provenance, q.inSeeds()), nil
 }
 
 // QuickstartOwn draws a reader's own pair of runs as Quickstart does, and states below the headline what came of the
@@ -42,25 +42,25 @@ func QuickstartOwn(constant, stochastic *runs.Run, recordedConstant, recordedSto
 	if err != nil {
 		return nil, err
 	}
-	about := OfRuns(own)
-	about.Origin = ""
+	provenance := OfRuns(own)
+	provenance.Origin = ""
 	for _, run := range own {
 		if last := lastRow(run).Epoch; last < float64(run.Recipe.Epochs) {
-			about = about.With(fmt.Sprintf("The run %s has done %s epochs so far.", run.Name, decimal(last)))
+			provenance = provenance.With(fmt.Sprintf("The run %s has done %s epochs so far.", run.Name, decimal(last)))
 		}
 	}
 	if len(recordedConstant)+len(recordedStochastic) == 0 {
-		return q.figure(about, ""), nil
+		return q.figure(provenance, ""), nil
 	}
 	recorded, err := Compare(recordedConstant, recordedStochastic)
 	if err != nil {
 		return nil, err
 	}
-	return q.figure(about, q.besideRecorded(recorded)), nil
+	return q.figure(provenance, q.besideRecorded(recorded)), nil
 }
 
 func compareQuickstart(constant, stochastic []*runs.Run) (quickstart, error) {
-	q := quickstart{shown: testError, looks: [2]look{constantLook, stochasticLook}}
+	q := quickstart{shown: testError, styles: [2]seriesStyle{constantStyle, stochasticStyle}}
 	for _, run := range slices.Concat(constant, stochastic) {
 		if best, ok := run.Best(); ok && math.IsNaN(best.TestError) {
 			q.shown = validationError
@@ -79,7 +79,7 @@ func (q quickstart) sides() ([2][]*runs.Run, [2]Estimate) {
 // single reports whether there is one run each: it is drawn with circles instead of a mean.
 func (q quickstart) single() bool { return len(q.ConstantRuns) == 1 && len(q.StochasticRuns) == 1 }
 
-func (q quickstart) figure(about About, below string) *Figure {
+func (q quickstart) figure(provenance Provenance, below string) *Figure {
 	var shown, losses [2][]plotter.XYs
 	sides, _ := q.sides()
 	for i, group := range sides {
@@ -87,14 +87,14 @@ func (q quickstart) figure(about About, below string) *Figure {
 			shown[i] = append(shown[i], q.shown.points(run.Rows))
 			losses[i] = append(losses[i], logarithms(trainLoss.points(run.Rows)))
 		}
-		q.looks[i] = q.looks[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
+		q.styles[i] = q.styles[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
 	}
-	s := sheet{headline: q.headline(), looks: q.looks[:], about: about.With(q.caption()...)}
+	l := layout{headline: q.headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
 	if below != "" {
-		s.below = []string{below}
+		l.below = []string{below}
 	}
 	const high, gap = 2.55 * vg.Inch, 14
-	return s.sized(func(width vg.Length) vg.Length {
+	return l.sized(func(width vg.Length) vg.Length {
 		if width < narrow {
 			return 2*inProportion(high, width) + gap
 		}
@@ -122,7 +122,7 @@ func (q quickstart) figure(about About, below string) *Figure {
 	})
 }
 
-// drawnCurves are the curves of runs in a look of their own: the one run, or the mean of several.
+// drawnCurves are the curves of runs in a style of their own: the one run, or the mean of several.
 func drawnCurves(curves []plotter.XYs) []plotter.XYs {
 	if len(curves) == 1 {
 		return curves

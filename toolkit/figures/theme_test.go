@@ -242,11 +242,11 @@ func TestDashesAreOfSmoothCurves(t *testing.T) {
 		smooth = append(smooth, plotter.XY{X: x, Y: math.Exp(-x / 30)})
 		rough = append(rough, plotter.XY{X: x, Y: math.Exp(-x/30) + 0.2*math.Sin(2*x)})
 	}
-	require.NotEmpty(t, stochasticLook.of(smooth).dashes)
-	require.Empty(t, stochasticLook.of(rough).dashes)
-	require.NotEmpty(t, stochasticLook.of(rough[:20]).dashes)
-	require.Empty(t, stochasticLook.of(smooth, rough).dashes)
-	require.Len(t, stochasticLook.marked(rough), fewMarkers)
-	require.NotEqual(t, constantLook.marked(rough)[0], stochasticLook.marked(rough)[0], "markers do not hide each other")
-	require.Len(t, stochasticLook.marked(rough[:20]), 20)
+	require.NotEmpty(t, stochasticStyle.of(smooth).dashes)
+	require.Empty(t, stochasticStyle.of(rough).dashes)
+	require.NotEmpty(t, stochasticStyle.of(rough[:20]).dashes)
+	require.Empty(t, stochasticStyle.of(smooth, rough).dashes)
+	require.Len(t, stochasticStyle.marked(rough), fewMarkers)
+	require.NotEqual(t, constantStyle.marked(rough)[0], stochasticStyle.marked(rough)[0], "markers do not hide each other")
+	require.Len(t, stochasticStyle.marked(rough[:20]), 20)
 }

@@ -63,12 +63,12 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 			}
 			panels = append(panels, panel)
 		}
-		about := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
+		provenance := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
 		if sources[0] != "Fig. 3 left" {
-			about = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
+			provenance = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
 		}
 		name, _, _ := strings.Cut(sources[0], " left")
-		return figure(figures.TrainingCurves(about.Of(name), panels...))
+		return figure(figures.TrainingCurves(provenance.Of(name), panels...))
 	}
 }
 
