@@ -92,7 +92,7 @@ func GapByEpochs(provenance Provenance, gaps ...Gap) (*Figure, error) {
 		return nil, fmt.Errorf("there is no length of training to draw")
 	}
 	l := layout{headline: gapHeadline(gaps), styles: []seriesStyle{constantStyle, stochasticStyle},
-		provenance: provenance.With("Left: mean of the differences over seeds, bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error, bars: ± standard deviation.")}
+		provenance: provenance.With("Left: mean difference over seeds; bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error; bars: ± standard deviation.")}
 	return l.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
 		if i == 0 {
 			drawGaps(title(c, "Stochastic minus constant depth (points)"), gaps)

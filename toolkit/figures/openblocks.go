@@ -119,7 +119,7 @@ func OpenBlocks(provenance Provenance, g *Gates) (*Figure, error) {
 	}
 	observed := seriesStyle{name: "minibatches of the run", color: blue, kind: aBar}
 	ideal := seriesStyle{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
-	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
@@ -158,8 +158,8 @@ func BlockSurvival(provenance Provenance, g *Gates) (*Figure, error) {
 	}
 	slices.Reverse(lower)
 	observed := seriesStyle{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
-	ideal := seriesStyle{name: "survival probability, and the band of 95 %", color: red, dashes: []vg.Length{4, 2}}.of(middle)
-	l := layout{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival)),
+	ideal := seriesStyle{name: "survival probability, with its 95 % band", color: red, dashes: []vg.Length{4, 2}}.of(middle)
+	l := layout{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the 95 %% band", within, len(g.Survival)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches in which the block was open")

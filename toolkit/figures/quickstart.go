@@ -175,7 +175,7 @@ func (q quickstart) inSeeds() string {
 	case q.Paired:
 		return fmt.Sprintf("%d seeds each: stochastic depth has the lower error in %d of %d.", a, q.Wins, q.Pairs)
 	case q.Pairs == 0:
-		return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, of different seeds.", a, plural(a > 1), b)
+		return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds.", a, plural(a > 1), b)
 	}
 	return fmt.Sprintf("%d run%s of constant and %d of stochastic depth; of the seeds that both have, stochastic depth has the lower error in %d of %d.",
 		a, plural(a > 1), b, q.Wins, q.Pairs)
@@ -193,14 +193,14 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 		}
 	}
 	if len(differences) > 0 {
-		return fmt.Sprintf("The recorded runs are of another recipe (other %s): they say nothing about this pair.", many(differences))
+		return fmt.Sprintf("The recorded runs have another recipe (different %s): they say nothing about this pair.", many(differences))
 	}
 	seeds := fmt.Sprintf("%d other seed%s", recorded.N, plural(recorded.N > 1))
 	among := func(r *runs.Run) bool {
 		return r.Recipe.Seed == own[0][0].Recipe.Seed || r.Recipe.Seed == own[1][0].Recipe.Seed
 	}
 	if slices.ContainsFunc(slices.Concat(recorded.ConstantRuns, recorded.StochasticRuns), among) {
-		seeds = fmt.Sprintf("%d seed%s, this one among them", recorded.N, plural(recorded.N > 1))
+		seeds = fmt.Sprintf("%d seed%s, including this one", recorded.N, plural(recorded.N > 1))
 	}
 	digits := digitsOf(recorded.ConstantRuns[0].Recipe)
 	came := fmt.Sprintf("%s instead of %s", percent(recorded.Stochastic, digits), percent(recorded.Constant, digits))
@@ -212,7 +212,7 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 		wins = fmt.Sprintf(", lower in %d of %d.", recorded.Wins, recorded.Pairs)
 	}
 	if recorded.Difference*q.Difference < 0 {
-		return fmt.Sprintf("This seed came out otherwise than the recorded mean: %s with %s%s", came, seeds, wins)
+		return fmt.Sprintf("This seed came out differently from the recorded mean: %s with %s%s", came, seeds, wins)
 	}
 	return fmt.Sprintf("Recorded with %s: %s%s", seeds, came, wins)
 }
@@ -221,7 +221,7 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 func (q quickstart) caption() []string {
 	sentence := fmt.Sprintf("Circles: %s at the epoch of the lowest validation error.", q.shown.name)
 	if !q.single() {
-		sentence = fmt.Sprintf("Thin lines: a seed each, with a ring at the epoch of its lowest validation error, whose %s counts: mean ± standard deviation. Bold: mean over the seeds.", q.shown.name)
+		sentence = fmt.Sprintf("Thin lines: one seed each, with a ring at the epoch of its lowest validation error; the %s there is the one reported (mean ± standard deviation). Bold: mean over the seeds.", q.shown.name)
 	}
 	if !math.IsNaN(q.BlocksSaved) {
 		sentence += fmt.Sprintf(" Blocks not computed with stochastic depth: %.0f %%.", 100*q.BlocksSaved)

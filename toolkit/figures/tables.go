@@ -66,7 +66,7 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 // of other data sets follow without a published number, and those of a part of the images without a difference.
 func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 1, published and ours: test error (%)",
-		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Conditions of ours"}}
+		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Our conditions"}}
 	used := map[*runs.Run]bool{}
 	groups := bySetting(list)
 	add := func(dataset, network, published string, value float64, group []*runs.Run, rule bool) error {
@@ -227,7 +227,7 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	provenance := OfRuns(list)
 	provenance.Origin = "published and ours"
-	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over seeds; to be compared within a pair only.")
+	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over seeds; compare within a pair only.")
 	return t, nil
 }
 

@@ -17,12 +17,12 @@ func Entries() []Entry {
 	depths := settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500}
 	return []Entry{
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
-			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
+			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves only its shortcut."},
 		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
 			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, each seed and the mean."},
 
 		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
-			Shows: "A residual block with its gate, and what it computes in training and at test."},
+			Shows: "A residual block with its gate, and what it computes in training and at test time."},
 		{Name: "paper/fig2", Heading: "Fig. 2: linear decay", inputs: paper, draw: drawPaperFig2,
 			Shows: "The paper's example: five blocks, linear decay from 1 to 0.5, blocks 3 and 5 closed."},
 		{Name: "fig2", Heading: "Fig. 2: linear decay", inputs: nothing, draw: drawNetwork(54),
@@ -60,14 +60,14 @@ func Entries() []Entry {
 		{Name: "paper/table2", Heading: "Table 2: training times", inputs: paper, draw: drawPaperTable(figures.PublishedTable2),
 			Shows: "The paper's training times, and the time saved."},
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
-			Shows: "Published training times and ours: what is compared is the time saved."},
+			Shows: "Published training times and ours, compared by the time saved."},
 
 		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
-			Shows: "Schedules of the death rate: the paper's, a ramp, blocks closed early only and late only."},
+			Shows: "Schedules of the death rate: the paper's, a ramp, and blocks closed only early or only late."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,

@@ -86,11 +86,11 @@ func flat(t *tensors.Tensor) []float64 {
 	case dtypes.Float64:
 		return tensors.MustCopyFlatData[float64](t)
 	default:
-		var wide []float64
+		var converted []float64
 		for _, v := range tensors.MustCopyFlatData[float32](t) {
-			wide = append(wide, float64(v))
+			converted = append(converted, float64(v))
 		}
-		return wide
+		return converted
 	}
 }
 
@@ -123,11 +123,11 @@ func floats(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
 	if dtype == dtypes.Float64 {
 		return tensors.FromFlatDataAndDimensions(values, dims...)
 	}
-	narrow := make([]float32, len(values))
+	converted := make([]float32, len(values))
 	for i, v := range values {
-		narrow[i] = float32(v)
+		converted[i] = float32(v)
 	}
-	return tensors.FromFlatDataAndDimensions(narrow, dims...)
+	return tensors.FromFlatDataAndDimensions(converted, dims...)
 }
 
 func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {

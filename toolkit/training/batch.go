@@ -119,7 +119,7 @@ func (b *Batch) tensors(m *Model) []any {
 	return append([]any{pixels}, b.inputs(m)...)
 }
 
-// others returns the inputs of the step but for the pixels.
+// inputs returns the inputs of the step but for the pixels.
 func (b *Batch) inputs(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}

@@ -229,7 +229,7 @@ func list(values []float64, dtype dtypes.DType) *tensors.Tensor {
 	if dtype == dtypes.Float64 {
 		return tensors.FromFlatDataAndDimensions(slices.Clone(values), len(values))
 	}
-	return tensors.FromFlatDataAndDimensions(narrow(values), len(values))
+	return tensors.FromFlatDataAndDimensions(toFloat32s(values), len(values))
 }
 
 // vector copies a small result to the host and frees it.
@@ -241,7 +241,7 @@ func vector(t *tensors.Tensor) ([]float64, error) {
 		case []float64:
 			v = append(v, flat...)
 		case []float32:
-			v = widen(flat)
+			v = toFloat64s(flat)
 		}
 	})
 	return v, err

@@ -131,7 +131,7 @@ func floatTensor(m *Model, values []float64, dims ...int) *tensors.Tensor {
 	if m.Network.ParameterDType() == dtypes.Float64 {
 		return tensors.FromFlatDataAndDimensions(values, dims...)
 	}
-	return tensors.FromFlatDataAndDimensions(narrow(values), dims...)
+	return tensors.FromFlatDataAndDimensions(toFloat32s(values), dims...)
 }
 
 func first(t *testing.T, x *tensors.Tensor) float64 {

@@ -103,7 +103,7 @@ func sweepPlanCommand() *cobra.Command {
 
 func writePlan(cmd *cobra.Command, list []sweep.Status, estimates []sweep.Estimate) error {
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	var left time.Duration
+	var remaining time.Duration
 	var memory int64
 	fmt.Fprint(table, "index\tname\tstate")
 	if estimates != nil {
@@ -115,7 +115,7 @@ func writePlan(cmd *cobra.Command, list []sweep.Status, estimates []sweep.Estima
 		if estimates != nil {
 			e := estimates[i]
 			fmt.Fprintf(table, "\t%s\t%.1f GB", e.Time.Round(time.Second), float64(e.Memory)/1e9)
-			left += time.Duration(float64(e.Time) * (1 - status.Part()))
+			remaining += time.Duration(float64(e.Time) * (1 - status.Part()))
 			memory = max(memory, e.Memory)
 		}
 		fmt.Fprintln(table)
@@ -126,7 +126,7 @@ func writePlan(cmd *cobra.Command, list []sweep.Status, estimates []sweep.Estima
 	fmt.Fprintln(cmd.OutOrStdout(), sweep.Summary(list))
 	if estimates != nil {
 		fmt.Fprintf(cmd.OutOrStdout(), "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
-			left.Round(time.Second), float64(memory)/1e9, thisMachine().DefaultWorkers())
+			remaining.Round(time.Second), float64(memory)/1e9, thisMachine().DefaultWorkers())
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func sweepRunCommand() *cobra.Command {
 		Short: "Make the runs of a sweep on this machine, or go on with them",
 		Long: `Make the runs of a sweep on this machine, or go on with them.
 
-Finished runs are skipped, half-done ones go on. Failed ones are left, and do not stop the others; --retry
+Finished runs are skipped, half-done ones go on. Failed ones are left alone and do not stop the others; --retry
 tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
 with its share of the processors, or with one GPU after the other.`,
 		Args: cobra.ExactArgs(1),
@@ -189,8 +189,8 @@ func sweepStatusCommand() *cobra.Command {
 		}
 		summary := sweep.Summary(list)
 		counts := sweep.Count(list)
-		if left, ok := sweep.TimeLeft(list, counts[sweep.Running]); ok && left > 0 {
-			summary += fmt.Sprintf("; about %s left with %d at a time", left.Round(time.Second), max(1, counts[sweep.Running]))
+		if remaining, ok := sweep.TimeRemaining(list, counts[sweep.Running]); ok && remaining > 0 {
+			summary += fmt.Sprintf("; about %s left with %d at a time", remaining.Round(time.Second), max(1, counts[sweep.Running]))
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), summary)
 		return nil

@@ -64,7 +64,7 @@ func carryOut(ctx context.Context, o sweep.Order, maxTime time.Duration, report 
 			if p.Phase == "training" && !math.IsNaN(p.Loss) { // it is before the first step
 				text = fmt.Sprintf("epoch %d of %d, loss %.3f, error %.1f %%", p.Epoch, p.Epochs, p.Loss, p.Error)
 			}
-			report(sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Left: p.Remaining})
+			report(sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Remaining: p.Remaining})
 		}})
 	var locked runs.ErrLocked
 	switch {
