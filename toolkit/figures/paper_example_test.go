@@ -29,7 +29,7 @@ func save(name string, figure *figures.Figure, err error) {
 }
 
 // made says that the data of an example are made up.
-var made = figures.About{Origin: "example", Caption: "Made-up numbers, linear rule with p_L = 0.5."}
+var made = figures.Provenance{Origin: "example", Caption: "Made-up numbers, linear rule with p_L = 0.5."}
 
 func ExampleBlock() {
 	figure, err := figures.Block(depth.Linear(9, 0.5), 7)
@@ -133,7 +133,7 @@ func ExampleHeatMap() {
 	save("heat-map.png", figure, err)
 }
 
-var exampleTable = figures.Table{Title: "Test error (%)", About: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
+var exampleTable = figures.Table{Title: "Test error (%)", Provenance: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
 	{Cells: []string{"constant depth", "6.41", "6.52 ± 0.11"}},
 	{Cells: []string{"stochastic depth, p_L = 0.5", "5.25", "5.31 ± 0.07"}, Bold: true},
 }}

@@ -24,7 +24,7 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,
 		"open-blocks.png": ExampleOpenBlocks, "block-survival.png": ExampleBlockSurvival, "error-by-time.png": ExampleErrorByTime,
-		"image-sheet.png": ExampleImageSheet, "confusion.png": ExampleConfusion, "gradients-by-block.png": ExampleGradientsByBlock,
+		"image-grid.png": ExampleImageGrid, "confusion.png": ExampleConfusion, "gradients-by-block.png": ExampleGradientsByBlock,
 		"lesions.png":   ExampleLesions,
 		"one-epoch.png": oneEpoch, "long-labels.png": longLabels, "one-run.png": oneRun, "stripes.png": stripes,
 	} {

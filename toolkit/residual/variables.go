@@ -150,11 +150,11 @@ func Tensor(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
 	if dtype == dtypes.Float64 {
 		return tensors.FromFlatDataAndDimensions(values, dims...)
 	}
-	narrow := make([]float32, len(values))
+	converted := make([]float32, len(values))
 	for i, v := range values {
-		narrow[i] = float32(v)
+		converted[i] = float32(v)
 	}
-	return tensors.FromFlatDataAndDimensions(narrow, dims...)
+	return tensors.FromFlatDataAndDimensions(converted, dims...)
 }
 
 // Variable returns a variable of the network by its name within Scope. It panics if it is missing.

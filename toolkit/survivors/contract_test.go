@@ -87,11 +87,11 @@ func flat(t *tensors.Tensor) []float64 {
 	case dtypes.Float64:
 		return tensors.MustCopyFlatData[float64](t)
 	default:
-		var wide []float64
+		var converted []float64
 		for _, v := range tensors.MustCopyFlatData[float32](t) {
-			wide = append(wide, float64(v))
+			converted = append(converted, float64(v))
 		}
-		return wide
+		return converted
 	}
 }
 

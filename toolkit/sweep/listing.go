@@ -13,7 +13,7 @@ import (
 // how many this machine has by default.
 func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var left time.Duration
+	var remaining time.Duration
 	var memory int64
 	fmt.Fprint(table, "index\tname\tstate")
 	if estimates != nil {
@@ -25,7 +25,7 @@ func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) er
 		if estimates != nil {
 			e := estimates[i]
 			fmt.Fprintf(table, "\t%s\t%.1f GB", e.Time.Round(time.Second), float64(e.Memory)/1e9)
-			left += time.Duration(float64(e.Time) * (1 - status.Part()))
+			remaining += time.Duration(float64(e.Time) * (1 - status.Part()))
 			memory = max(memory, e.Memory)
 		}
 		fmt.Fprintln(table)
@@ -36,7 +36,7 @@ func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) er
 	_, err := fmt.Fprintln(w, Summary(list))
 	if err == nil && estimates != nil {
 		_, err = fmt.Fprintf(w, "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
-			left.Round(time.Second), float64(memory)/1e9, workers)
+			remaining.Round(time.Second), float64(memory)/1e9, workers)
 	}
 	return err
 }
@@ -53,8 +53,8 @@ func WriteStatus(w io.Writer, list []Status) error {
 		return err
 	}
 	summary, running := Summary(list), Count(list)[Running]
-	if left, ok := TimeLeft(list, running); ok && left > 0 {
-		summary += fmt.Sprintf("; about %s left with %d at a time", left.Round(time.Second), max(1, running))
+	if remaining, ok := TimeRemaining(list, running); ok && remaining > 0 {
+		summary += fmt.Sprintf("; about %s left with %d at a time", remaining.Round(time.Second), max(1, running))
 	}
 	_, err := fmt.Fprintln(w, summary)
 	return err

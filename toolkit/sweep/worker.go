@@ -28,11 +28,11 @@ type Order struct {
 
 // Report is what a worker tells on its standard output, a line of JSON each: how far it is and, at last, how it ended.
 type Report struct {
-	Phase string        `json:"phase,omitempty"` // compiling, training, evaluating
-	Step  int64         `json:"step"`            // done
-	Steps int64         `json:"steps"`           // of the whole run
-	Text  string        `json:"text,omitempty"`  // a few words on the state
-	Left  time.Duration `json:"left,omitempty"`  // of the run, estimated
+	Phase     string        `json:"phase,omitempty"` // compiling, training, evaluating
+	Step      int64         `json:"step"`            // done
+	Steps     int64         `json:"steps"`           // of the whole run
+	Text      string        `json:"text,omitempty"`  // a few words on the state
+	Remaining time.Duration `json:"left,omitempty"`  // of the run, estimated
 
 	End     Ending `json:"end,omitempty"`
 	Message string `json:"message,omitempty"` // why it ended so, or its result

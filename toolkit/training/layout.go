@@ -158,7 +158,7 @@ func (p variablePart) read() ([]float64, error) {
 		case []float64:
 			values = append(values, flat[from:to]...)
 		case []float32:
-			values = widen(flat[from:to])
+			values = toFloat64s(flat[from:to])
 		}
 	})
 	return values, err
@@ -179,7 +179,7 @@ func (p variablePart) write(values []float64) error {
 			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
 		case []float32:
 			all := append([]float32{}, flat...)
-			copy(all[from:to], narrow(values))
+			copy(all[from:to], toFloat32s(values))
 			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
 		}
 	})

@@ -153,7 +153,7 @@ func vector(t *tensors.Tensor) ([]float64, error) {
 		case []float64:
 			v = append(v, flat...)
 		case []float32:
-			v = widen(flat)
+			v = toFloat64s(flat)
 		}
 	})
 	return v, err

@@ -53,8 +53,8 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	add("normalization.mean", []int{len(m.Normalization.Mean)}, widen(m.Normalization.Mean))
-	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, widen(m.Normalization.Deviation))
+	add("normalization.mean", []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
+	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
 	survival, err := m.survivalPart().read()
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (m *Model) Import(path string) error {
 			if err != nil {
 				return err
 			}
-			*target = narrow(values)
+			*target = toFloat32s(values)
 		}
 	}
 	if _, ok := file["survival"]; ok {
@@ -154,18 +154,18 @@ func (m *Model) Import(path string) error {
 	return nil
 }
 
-func widen(values []float32) []float64 {
-	wide := make([]float64, len(values))
+func toFloat64s(values []float32) []float64 {
+	converted := make([]float64, len(values))
 	for i, v := range values {
-		wide[i] = float64(v)
+		converted[i] = float64(v)
 	}
-	return wide
+	return converted
 }
 
-func narrow(values []float64) []float32 {
-	n := make([]float32, len(values))
+func toFloat32s(values []float64) []float32 {
+	converted := make([]float32, len(values))
 	for i, v := range values {
-		n[i] = float32(v)
+		converted[i] = float32(v)
 	}
-	return n
+	return converted
 }

@@ -105,7 +105,7 @@ func sweepRunCommand() *cobra.Command {
 		Short: "Make the runs of a sweep on this machine, or go on with them",
 		Long: `Make the runs of a sweep on this machine, or go on with them.
 
-Finished runs are skipped, half-done ones go on. Failed ones are left, and do not stop the others; --retry
+Finished runs are skipped, half-done ones go on. Failed ones are left alone and do not stop the others; --retry
 tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
 with its share of the processors, or with one GPU after the other.`,
 		Args: cobra.ExactArgs(1),

@@ -58,7 +58,7 @@ func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, 
 		return nil, err
 	}
 	classes := network.Data.Classes
-	return figures.Confusion(about(network), classes, analysis.Confusion(predictions, len(classes)))
+	return figures.Confusion(provenance(network), classes, analysis.Confusion(predictions, len(classes)))
 }
 
 // CommonMistake says which class of test images a network takes most often for which other: "cat for dog, 216 times".
@@ -103,7 +103,7 @@ func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Fi
 	if len(pictures) == 0 {
 		return nil, noMistakes(network, predictions)
 	}
-	return figures.ImageSheet(about(network), "The worst mistakes", 8, pictures...)
+	return figures.ImageGrid(provenance(network), "The worst mistakes", 8, pictures...)
 }
 
 // Study says how a lesion study is made. The zero value of each field stands for what is said of it.
@@ -129,7 +129,7 @@ func Lesions(ctx context.Context, study Study, networks ...*training.Opened) (*f
 		})
 	}
 	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.", study.Choices, study.Images)
-	return figures.Lesions(about(networks...).With(note), lesions...)
+	return figures.Lesions(provenance(networks...).With(note), lesions...)
 }
 
 // filled is the study with its zero fields replaced.
@@ -153,8 +153,8 @@ func (s Study) filled(networks []*training.Opened) Study {
 	return s
 }
 
-// about is the caption that says what the networks are.
-func about(networks ...*training.Opened) figures.About {
+// provenance is the caption that says what the networks are.
+func provenance(networks ...*training.Opened) figures.Provenance {
 	list := make([]*runs.Run, len(networks))
 	for i, network := range networks {
 		list[i] = network.Info.Record()

@@ -54,7 +54,7 @@ func reportOf(p training.Progress) sweep.Report {
 	if p.Phase == "training" && !math.IsNaN(p.Loss) { // it is before the first step
 		text = fmt.Sprintf("epoch %d of %d, loss %.3f, error %.1f %%", p.Epoch, p.Epochs, p.Loss, p.Error)
 	}
-	return sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Left: p.Remaining}
+	return sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Remaining: p.Remaining}
 }
 
 // endOf is how training ended, for the sweep.
