@@ -32,10 +32,10 @@ func newProject(t *testing.T) project {
 			require.NoError(t, err)
 			recipe.DeathRate, recipe.Seed, recipe.Epochs = deathRate, seed, 2
 			// Constant: 21, 22, 23; 0.5: 18, 22, 23; 0.9: 19, 19.5, 20.
-			errors := map[string][]float64{"constant": {21, 22, 23}, "linear-0.5": {18, 22, 23}, "linear-0.9": {19, 19.5, 20}}[setting]
+			testErrors := map[string][]float64{"constant": {21, 22, 23}, "linear-0.5": {18, 22, 23}, "linear-0.9": {19, 19.5, 20}}[setting]
 			writer, err := runs.Create(filepath.Join(p.root, "data", "runs", fmt.Sprintf("made-%s-s%d", setting, seed)), recipe)
 			require.NoError(t, err)
-			e := errors[seed-1]
+			e := testErrors[seed-1]
 			require.NoError(t, writer.Append(runs.Row{Epoch: 1, Step: 5, ValidationError: 10, TestError: e, TrainLoss: 2, Seconds: 1}))
 			require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 12, TestError: 99, TrainLoss: 1 + deathRate, Seconds: 100 * (1 - deathRate/2)}))
 			require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished"}))

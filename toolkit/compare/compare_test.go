@@ -12,10 +12,10 @@ import (
 )
 
 // group makes up runs with the given test errors and the seeds 1, 2, ...
-func group(t *testing.T, name string, deathRate float64, errors ...float64) Side {
+func group(t *testing.T, name string, deathRate float64, testErrors ...float64) Side {
 	t.Helper()
 	s := Side{Name: name}
-	for i, e := range errors {
+	for i, e := range testErrors {
 		recipe, err := runs.Preset("quickstart")
 		require.NoError(t, err)
 		recipe.DeathRate, recipe.Seed = deathRate, int64(i+1)

@@ -36,20 +36,39 @@ func Layers(n int) int { return 2*Groups*n + 2 }
 // Blocks returns L = 3N, the number of residual blocks of a network with n blocks in each group.
 func Blocks(n int) int { return Groups * n }
 
-// named are the kinds of blocks that come with the project, and how their layers are counted: the convolutions of a
-// block, or 0 where a network is as deep as it has blocks.
-var named = map[string]int{"basic": 2, "preactivation": 2, "bottleneck": 3, "transformer": 0}
+// The kinds of blocks that come with the project, by their names in recipes. Package resnet says what they compute;
+// their names and layers stand here, where what reads recipes finds them without GoMLX.
+const (
+	Basic         = "basic" // the paper's
+	Preactivation = "preactivation"
+	Bottleneck    = "bottleneck"
+	Transformer   = "transformer"
+)
+
+// named lists the kinds with the layers of a block: its convolutions, or 0 where a network is as deep as it has blocks.
+var named = []struct {
+	kind         string
+	convolutions int
+}{{Basic, 2}, {Preactivation, 2}, {Bottleneck, 3}, {Transformer, 0}}
 
 // Named lists the kinds of blocks that come with the project, the paper's first.
-func Named() []string { return []string{"basic", "preactivation", "bottleneck", "transformer"} }
+func Named() []string {
+	names := make([]string, len(named))
+	for i, n := range named {
+		names[i] = n.kind
+	}
+	return names
+}
 
 // BlocksOf returns L, the number of residual blocks of a network of so many layers with blocks of a kind: 3N of 6N+2
-// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for "bottleneck"; and for
-// "transformer" one each. Other depths are refused.
+// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for [Bottleneck]; and for
+// [Transformer] one each. Other depths are refused.
 func BlocksOf(block string, layers int) (int, error) {
-	convolutions, ok := named[block]
-	if !ok {
-		convolutions = 2
+	convolutions := 2
+	for _, n := range named {
+		if n.kind == block {
+			convolutions = n.convolutions
+		}
 	}
 	if convolutions == 0 {
 		if layers < 1 {

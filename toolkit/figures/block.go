@@ -20,7 +20,7 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 	if l < 1 || l > len(survival) {
 		return nil, fmt.Errorf("there is no block %d: the network has the blocks 1 to %d", l, len(survival))
 	}
-	s := sheet{headline: "A residual block with its gate"}
+	frame := layout{headline: "A residual block with its gate"}
 	p := survival[l-1]
 	cases := []blockCase{
 		{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p), fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), blue, nil},
@@ -28,7 +28,7 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
 	}
 	const each, gap = 46, 6
-	return s.sized(func(width vg.Length) vg.Length {
+	return frame.sized(func(width vg.Length) vg.Length {
 		if width < narrow {
 			return 142 + vg.Length(len(cases))*(each+gap) - gap
 		}

@@ -19,7 +19,7 @@ type BlockGradients struct {
 
 // GradientsByBlock draws gradient magnitudes by block, from the input to the output: a panel each, one below the
 // other, on one logarithmic axis. Fig. 7 is the first block over the epochs; this is all blocks at one time.
-func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
+func GradientsByBlock(provenance Provenance, panels ...BlockGradients) (*Figure, error) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, panel := range panels {
 		for _, magnitude := range append(append([]float64{}, panel.Constant...), panel.Stochastic...) {
@@ -31,19 +31,19 @@ func GradientsByBlock(about About, panels ...BlockGradients) (*Figure, error) {
 	if low > high {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
-	looks := [2]look{constantLook, stochasticLook}
+	styles := [2]seriesStyle{constantStyle, stochasticStyle}
 	for _, panel := range panels {
 		for i, points := range panel.curves() {
-			looks[i] = looks[i].of(logarithms(points))
+			styles[i] = styles[i].of(logarithms(points))
 		}
 	}
 	const each = 1.9 * vg.Inch
-	s := sheet{headline: "Gradient magnitude by block", looks: looks[:], about: about}
-	return s.sized(func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }, func(c draw.Canvas) {
+	l := layout{headline: "Gradient magnitude by block", styles: styles[:], provenance: provenance}
+	return l.sized(func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }, func(c draw.Canvas) {
 		height := (c.Max.Y - c.Min.Y) / vg.Length(len(panels))
 		for i, panel := range panels {
 			at, left := vg.Length(i), vg.Length(len(panels)-1-i)
-			panel.draw(draw.Crop(c, 0, 0, left*height+6, -at*height), looks, low, high)
+			panel.draw(draw.Crop(c, 0, 0, left*height+6, -at*height), styles, low, high)
 		}
 	}), nil
 }
@@ -60,7 +60,7 @@ func (b BlockGradients) curves() (curves [2]plotter.XYs) {
 }
 
 // draw draws a panel on an axis from low to high.
-func (b BlockGradients) draw(c draw.Canvas, looks [2]look, low, high float64) {
+func (b BlockGradients) draw(c draw.Canvas, styles [2]seriesStyle, low, high float64) {
 	c = title(c, b.Title)
 	p := newPlot()
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
@@ -68,7 +68,7 @@ func (b BlockGradients) draw(c draw.Canvas, looks [2]look, low, high float64) {
 	p.Y.Label.Text = "mean |gradient|"
 	p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
 	for i, points := range b.curves() {
-		addCurve(p, looks[i], points)
+		addCurve(p, styles[i], points)
 	}
 	p.X.Min, p.X.Max = 0.5, float64(max(len(b.Constant), len(b.Stochastic)))+0.5
 	p.Draw(c)

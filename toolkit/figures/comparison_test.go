@@ -13,9 +13,9 @@ import (
 
 // seeded makes up runs of one setting whose selected test errors are given, with the seeds 1, 2, ...; nine blocks, of
 // which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
-func seeded(deathRate float64, epochs int, errors ...float64) []*runs.Run {
+func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
 	var list []*runs.Run
-	for i, e := range errors {
+	for i, e := range testErrors {
 		run := exampleRun(deathRate, epochs)
 		run.Recipe.Seed = int64(i + 1)
 		run.Name = fmt.Sprintf("%s-epochs=%d-s%d", run.Name, epochs, i+1)

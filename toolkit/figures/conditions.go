@@ -14,8 +14,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// OfRuns is the About of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit.
-func OfRuns(list []*runs.Run) About {
+// OfRuns is the Provenance of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit.
+func OfRuns(list []*runs.Run) Provenance {
 	if len(list) == 0 {
 		return Recorded("")
 	}

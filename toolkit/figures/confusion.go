@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Confusion draws a confusion matrix: counts[i][j] images of class i were taken for class j. The shade is the share of
+// Confusion draws a confusion matrix: counts[i][j] images of class i were classified as class j. The shade is the share of
 // the class, on a scale that shows small shares too; the right answers are on the diagonal.
-func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
+func Confusion(provenance Provenance, classes []string, counts [][]int) (*Figure, error) {
 	if len(classes) == 0 || len(counts) != len(classes) {
 		return nil, fmt.Errorf("the confusion matrix has %d rows for %d classes", len(counts), len(classes))
 	}
@@ -27,10 +27,10 @@ func Confusion(about About, classes []string, counts [][]int) (*Figure, error) {
 	if all == 0 {
 		return nil, fmt.Errorf("there are no images in the confusion matrix")
 	}
-	s := sheet{headline: fmt.Sprintf("%d of %d images are taken for what they are", right, all), about: about}
+	l := layout{headline: fmt.Sprintf("%d of %d images are classified correctly", right, all), provenance: provenance}
 	m := matrix{classes, counts}
-	return s.sized(func(vg.Length) vg.Length { return matrixRow*vg.Length(len(classes)) + m.names() + 24 }, func(c draw.Canvas) {
-		m.draw(title(c, "Images of each class (rows) by what they are taken for (columns)"))
+	return l.sized(func(vg.Length) vg.Length { return matrixRow*vg.Length(len(classes)) + m.names() + 24 }, func(c draw.Canvas) {
+		m.draw(title(c, "Images by true class (rows) and predicted class (columns)"))
 	}), nil
 }
 

@@ -57,7 +57,7 @@ func DepthBarsOf(list []*runs.Run) ([]DepthBar, error) {
 
 // DepthBars draws Fig. 5: the test errors of networks of one or more depths, at constant and stochastic depth, and how
 // each changes from one depth to the next.
-func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
+func DepthBars(provenance Provenance, bars ...DepthBar) (*Figure, error) {
 	high := 0.0
 	for _, bar := range bars {
 		for _, e := range []Estimate{bar.Constant, bar.Stochastic} {
@@ -69,9 +69,9 @@ func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
 	if high == 0 {
 		return nil, fmt.Errorf("there is no test error to draw")
 	}
-	looks := []look{constantLook.as(aBar), stochasticLook.as(aBar)}
-	s := sheet{headline: "Test error by depth", looks: looks, about: about}
-	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
+	styles := []seriesStyle{constantStyle.as(aBar), stochasticStyle.as(aBar)}
+	l := layout{headline: "Test error by depth", styles: styles, provenance: provenance}
+	return l.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.Y.Min, p.Y.Max = 0, high*1.15
@@ -80,8 +80,8 @@ func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
 		frame := draw.Crop(c, 0, 0, 16, 0)
 		area := p.DataCanvas(frame)
 		width := min((area.Max.X-area.Min.X)/vg.Length(len(bars))*0.34, 68)
-		for i, l := range looks {
-			kind := depthBars{depths: bars, kind: i, look: l, width: width}
+		for i, s := range styles {
+			kind := depthBars{depths: bars, kind: i, style: s, width: width}
 			kind.addTo(p)
 			p.Add(kind)
 		}
@@ -97,7 +97,7 @@ func DepthBars(about About, bars ...DepthBar) (*Figure, error) {
 type depthBars struct {
 	depths []DepthBar
 	kind   int
-	look   look
+	style  seriesStyle
 	width  vg.Length // of a bar
 }
 
@@ -117,7 +117,7 @@ func (d depthBars) addTo(p *plot.Plot) {
 			heights[i] = e.Mean
 		}
 	}
-	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.look.color, Offset: d.shift()})
+	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.style.color, Offset: d.shift()})
 }
 
 // Plot writes each error above its bar, with its spread, and the change from the depth before into the bar's head.
@@ -132,7 +132,7 @@ func (d depthBars) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
 		label := fmt.Sprintf("%.2f %%", e.Mean)
-		c.FillText(centered(fit(text(bold(textSize), d.look.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8}, label)
+		c.FillText(centered(fit(text(bold(textSize), d.style.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8}, label)
 		if i > 0 && toY(e.Mean)-c.Min.Y > 20 {
 			change(c, vg.Point{X: x, Y: toY(e.Mean) - 12}, e.Mean-d.of(i-1).Mean)
 		}

@@ -87,13 +87,13 @@ func partners(sides [2][]*runs.Run) error {
 // GapByEpochs draws what stochastic depth gains or loses by the length of training: on the left the difference of the
 // test errors, stochastic minus constant depth, with its standard error; on the right the two errors with their
 // standard deviations. The headline is computed from the gaps, which must be in ascending order of epochs.
-func GapByEpochs(about About, gaps ...Gap) (*Figure, error) {
+func GapByEpochs(provenance Provenance, gaps ...Gap) (*Figure, error) {
 	if len(gaps) == 0 {
 		return nil, fmt.Errorf("there is no length of training to draw")
 	}
-	s := sheet{headline: gapHeadline(gaps), looks: []look{constantLook, stochasticLook},
-		about: about.With("Left: mean of the differences over seeds, bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error, bars: ± standard deviation.")}
-	return s.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
+	l := layout{headline: gapHeadline(gaps), styles: []seriesStyle{constantStyle, stochasticStyle},
+		provenance: provenance.With("Left: mean difference over seeds; bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error; bars: ± standard deviation.")}
+	return l.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
 		if i == 0 {
 			drawGaps(title(c, "Stochastic minus constant depth (points)"), gaps)
 		} else {
@@ -186,7 +186,7 @@ func drawGaps(c draw.Canvas, gaps []Gap) {
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
 	p.Y.Min, p.Y.Max = low-room, high+room
 	p.Add(halves{}, newGrid(), sides{}) // the halves cover the grid of the plot
-	addCurve(p, look{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
+	addCurve(p, seriesStyle{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
 	addErrorBars(p, ink, spreads)
 	p.Add(gapLabels(gaps))
 	p.Draw(c)
@@ -209,13 +209,13 @@ type sides struct{}
 func (sides) Plot(c draw.Canvas, p *plot.Plot) {
 	_, toY := p.Transforms(&c)
 	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, c.Min.X, toY(0), c.Max.X, toY(0))
-	side := func(y vg.Length, look look, words string) {
-		sty := text(bold(smallSize), look.color)
+	side := func(y vg.Length, style seriesStyle, words string) {
+		sty := text(bold(smallSize), style.color)
 		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter
 		c.FillText(fit(sty, words, c.Max.X-c.Min.X-8), vg.Point{X: c.Max.X - 4, Y: y}, words)
 	}
-	side(c.Max.Y-7, constantLook, "above zero: constant depth is better")
-	side(c.Min.Y+7, stochasticLook, "below zero: stochastic depth is better")
+	side(c.Max.Y-7, constantStyle, "above zero: constant depth is better")
+	side(c.Min.Y+7, stochasticStyle, "below zero: stochastic depth is better")
 }
 
 // gapLabels is a plotter of the differences in numbers, on the far side of zero.
@@ -255,9 +255,9 @@ func drawGapErrors(c draw.Canvas, gaps []Gap) {
 		}
 	}
 	p.Y.Min, p.Y.Max = 0, max(high*1.05, 1)
-	for i, l := range []look{constantLook, stochasticLook} {
-		addCurve(p, l, curves[i])
-		addErrorBars(p, l.color, spreads[i])
+	for i, s := range []seriesStyle{constantStyle, stochasticStyle} {
+		addCurve(p, s, curves[i])
+		addErrorBars(p, s.color, spreads[i])
 	}
 	p.Draw(c)
 }

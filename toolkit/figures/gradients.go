@@ -28,21 +28,21 @@ var gradientMagnitude = measure{"gradient magnitude", func(r runs.Row) float64 {
 
 // Gradients draws Fig. 7: the mean absolute gradient of the first convolution of the first block by epoch, with dashed
 // lines where the learning rate was divided by 10. One of the two curves may be empty.
-func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (*Figure, error) {
+func Gradients(provenance Provenance, constant, stochastic plotter.XYs, drops []float64) (*Figure, error) {
 	low, high := spread(constant, stochastic)
 	if low > high {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
-	curves, looks := []plotter.XYs{constant, stochastic}, []look{constantLook, stochasticLook}
-	var shown []look
+	curves, styles := []plotter.XYs{constant, stochastic}, []seriesStyle{constantStyle, stochasticStyle}
+	var shown []seriesStyle
 	for i, points := range curves {
-		looks[i] = looks[i].of(points)
+		styles[i] = styles[i].of(points)
 		if len(points) > 0 {
-			shown = append(shown, looks[i])
+			shown = append(shown, styles[i])
 		}
 	}
-	s := sheet{headline: "Gradient magnitude in the first block", looks: shown, about: about}
-	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
+	l := layout{headline: "Gradient magnitude in the first block", styles: shown, provenance: provenance}
+	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		power := math.Floor(math.Log10(max(high, 1e-30)))
 		scale := math.Pow(10, power)
 		c = powerTitle(c, "Mean gradient magnitude (× 10", int(power))
@@ -56,7 +56,7 @@ func Gradients(about About, constant, stochastic plotter.XYs, drops []float64) (
 				scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
 				p.X.Max = max(p.X.Max, xy.X)
 			}
-			addCurve(p, looks[i], scaled)
+			addCurve(p, styles[i], scaled)
 		}
 		p.Add(rateDrops(drops))
 		p.Draw(c)

@@ -64,7 +64,7 @@ func GridOf(list []*runs.Run) (Grid, error) {
 
 // HeatMap draws Fig. 8 right: the test error by depth and p_L, as a colour, with the number in each cell and a colour
 // bar. The best cell of each depth has a frame.
-func HeatMap(about About, g Grid) (*Figure, error) {
+func HeatMap(provenance Provenance, g Grid) (*Figure, error) {
 	if len(g.Errors) != len(g.Survival) {
 		return nil, fmt.Errorf("the grid has %d rows for %d survival probabilities", len(g.Errors), len(g.Survival))
 	}
@@ -83,13 +83,13 @@ func HeatMap(about About, g Grid) (*Figure, error) {
 	if low > high {
 		return nil, fmt.Errorf("there is no test error to draw in the grid")
 	}
-	s := sheet{headline: "Test error by depth and survival probability", about: about.With("The framed cell is the best of its depth.")}
+	l := layout{headline: "Test error by depth and survival probability", provenance: provenance.With("The framed cell is the best of its depth.")}
 	rows := vg.Length(len(g.Survival))
 	name := "Test error (%)"
 	if several {
 		name = "Test error (%), mean ± standard deviation over seeds"
 	}
-	return s.sized(func(vg.Length) vg.Length { return min(60+rows*30, 4*vg.Inch) }, func(c draw.Canvas) {
+	return l.sized(func(vg.Length) vg.Length { return min(60+rows*30, 4*vg.Inch) }, func(c draw.Canvas) {
 		c = title(c, name)
 		left, right := vg.Length(52), vg.Length(86)
 		if c.Max.X-c.Min.X < narrow {

@@ -21,29 +21,29 @@ type Lesion struct {
 
 // Lesions draws the test error of trained networks against the number of blocks removed from them, the mean over the
 // random choices and, as a thin bar, their range.
-func Lesions(about About, lesions ...Lesion) (*Figure, error) {
-	var looks []look
+func Lesions(provenance Provenance, lesions ...Lesion) (*Figure, error) {
+	var styles []seriesStyle
 	used := map[bool]int{}
 	most, high := 1.0, 1.0
 	for _, lesion := range lesions {
 		if len(lesion.Removed) == 0 || len(lesion.Errors) != len(lesion.Removed) {
 			return nil, fmt.Errorf("%s has errors for %d of %d numbers of removed blocks", lesion.Name, len(lesion.Errors), len(lesion.Removed))
 		}
-		l := stochasticLook
+		s := stochasticStyle
 		if lesion.Constant {
-			l = constantLook
+			s = constantStyle
 		}
 		if n := used[lesion.Constant]; n > 0 {
-			l.color = more[(n-1)%len(more)]
+			s.color = more[(n-1)%len(more)]
 		}
 		used[lesion.Constant]++
-		looks = append(looks, l.named(lesion.Name))
-		for i, errors := range lesion.Errors {
-			if len(errors) == 0 {
+		styles = append(styles, s.named(lesion.Name))
+		for i, testErrors := range lesion.Errors {
+			if len(testErrors) == 0 {
 				return nil, fmt.Errorf("%s has no error with %d blocks removed", lesion.Name, lesion.Removed[i])
 			}
 			most = max(most, float64(lesion.Removed[i]))
-			for _, e := range errors {
+			for _, e := range testErrors {
 				high = max(high, e)
 			}
 		}
@@ -51,29 +51,29 @@ func Lesions(about About, lesions ...Lesion) (*Figure, error) {
 	if len(lesions) == 0 {
 		return nil, fmt.Errorf("there is no network to draw")
 	}
-	s := sheet{headline: "Test error by the number of blocks removed after training", looks: looks, about: about}
-	return s.figure(2.6*vg.Inch, func(c draw.Canvas) {
+	l := layout{headline: "Test error by the number of blocks removed after training", styles: styles, provenance: provenance}
+	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "blocks removed", niceTicks{whole: true}
 		p.X.Min, p.X.Max = -0.2, most+0.2
 		p.Y.Min, p.Y.Max = 0, min(high*1.05, 100)
 		for i, lesion := range lesions {
-			lesion.addTo(p, looks[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges are not to hide each other
+			lesion.addTo(p, styles[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges are not to hide each other
 		}
 		p.Draw(c)
 	}), nil
 }
 
 // addTo adds the mean errors and, so far aside, their ranges.
-func (l Lesion) addTo(p *plot.Plot, look look, aside float64) {
+func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
 	var points plotter.XYs
 	var ranges bars
-	for i, errors := range l.Errors {
-		removed, mean := float64(l.Removed[i]), Average(errors...).Mean
+	for i, testErrors := range l.Errors {
+		removed, mean := float64(l.Removed[i]), Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
-		ranges.add(removed+aside, mean, mean-slices.Min(errors), slices.Max(errors)-mean)
+		ranges.add(removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}
-	addErrorBars(p, blend{look.color, 0.5}, ranges)
-	addCurve(p, look, points)
+	addErrorBars(p, blend{style.color, 0.5}, ranges)
+	addCurve(p, style, points)
 }

@@ -31,24 +31,24 @@ const liveWidth = 460
 // more are the colours of further runs, after the first constant and the first stochastic one.
 var more = []role{green, magenta, amber, ink}
 
-// looksOf gives each run a look of its own, as far as there are colours.
-func looksOf(list []*runs.Run) []look {
-	looks := make([]look, len(list))
+// stylesOf gives each run a style of its own, as far as there are colours.
+func stylesOf(list []*runs.Run) []seriesStyle {
+	styles := make([]seriesStyle, len(list))
 	used := map[bool]bool{}
 	next := 0
 	for i, run := range list {
 		constant := run.Recipe.IsConstant()
-		looks[i] = stochasticLook
+		styles[i] = stochasticStyle
 		if constant {
-			looks[i] = constantLook
+			styles[i] = constantStyle
 		}
 		if used[constant] {
-			looks[i].color = more[next%len(more)]
+			styles[i].color = more[next%len(more)]
 			next++
 		}
 		used[constant] = true
 	}
-	return looks
+	return styles
 }
 
 func drawLive(c draw.Canvas, list []*runs.Run) {
@@ -61,15 +61,15 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	p := newPlot()
 	p.X.Label.Text = "epoch"
 	p.X.Tick.Marker = niceTicks{whole: true}
-	looks := looksOf(list)
+	styles := stylesOf(list)
 	tags := make([]tag, len(list))
 	margin := vg.Length(0)
 	epochs := 1.0
 	for i, run := range list {
 		points := shown.points(run.Rows)
-		addCurve(p, looks[i], points)
+		addCurve(p, styles[i], points)
 		epochs = max(epochs, float64(run.Recipe.Epochs))
-		style := text(bold(smallSize), looks[i].color)
+		style := text(bold(smallSize), styles[i].color)
 		style.YAlign = draw.YCenter
 		tags[i] = tag{math.MaxFloat64, run.Name + "  waiting", style}
 		if n := len(points); n > 0 {

@@ -23,13 +23,13 @@ func gradient(r, g, b float64) []byte {
 	return pixels
 }
 
-func ExampleImageSheet() {
+func ExampleImageGrid() {
 	var pictures []figures.Picture
 	for i := range 10 {
 		pictures = append(pictures, figures.Picture{Pixels: gradient(1, float64(i)/9, 0.5), Caption: fmt.Sprint("picture ", i+1), Wrong: i == 6})
 	}
-	figure, err := figures.ImageSheet(made, "Ten pictures", 7, pictures...)
-	save("image-sheet.png", figure, err)
+	figure, err := figures.ImageGrid(made, "Ten pictures", 7, pictures...)
+	save("image-grid.png", figure, err)
 }
 
 func ExampleConfusion() {
@@ -70,9 +70,9 @@ func TestSimulate(t *testing.T) {
 
 // What cannot be drawn is refused in a sentence.
 func TestNotebookFiguresRefuse(t *testing.T) {
-	_, err := figures.ImageSheet(made, "x", 3, figures.Picture{Pixels: make([]byte, 10)})
+	_, err := figures.ImageGrid(made, "x", 3, figures.Picture{Pixels: make([]byte, 10)})
 	require.ErrorContains(t, err, "picture 0 has 10 bytes")
-	_, err = figures.ImageSheet(made, "x", 3)
+	_, err = figures.ImageGrid(made, "x", 3)
 	require.ErrorContains(t, err, "no pictures")
 	_, err = figures.Confusion(made, []string{"a", "b"}, [][]int{{1, 2}})
 	require.ErrorContains(t, err, "1 rows for 2 classes")

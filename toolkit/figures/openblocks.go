@@ -97,7 +97,7 @@ func (g *Gates) Mean() float64 {
 
 // OpenBlocks draws how many blocks were open in the minibatches of a run, against what the survival probabilities let
 // expect (Section 3).
-func OpenBlocks(about About, g *Gates) (*Figure, error) {
+func OpenBlocks(provenance Provenance, g *Gates) (*Figure, error) {
 	if g.Steps == 0 {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
@@ -117,11 +117,11 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 		shares = append(shares, 100*float64(g.Counts[k])/float64(g.Steps))
 		points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
 	}
-	observed := look{name: "minibatches of the run", color: blue, kind: aBar}
-	ideal := look{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
-	s := sheet{headline: fmt.Sprintf("On average %.2f of %d blocks are open; expected are %s", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
-		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
-	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
+	observed := seriesStyle{name: "minibatches of the run", color: blue, kind: aBar}
+	ideal := seriesStyle{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
+	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
@@ -137,7 +137,7 @@ func OpenBlocks(about About, g *Gates) (*Figure, error) {
 
 // BlockSurvival draws in how many of a run's minibatches each block was open, against its survival probability, with
 // the band in which 95 % of the shares lie.
-func BlockSurvival(about About, g *Gates) (*Figure, error) {
+func BlockSurvival(provenance Provenance, g *Gates) (*Figure, error) {
 	if g.Steps == 0 {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
@@ -157,11 +157,11 @@ func BlockSurvival(about About, g *Gates) (*Figure, error) {
 		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
 	slices.Reverse(lower)
-	observed := look{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
-	ideal := look{name: "survival probability, and the band of 95 %", color: red, dashes: []vg.Length{4, 2}}.of(middle)
-	s := sheet{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the band of 95 %%", within, len(g.Survival)),
-		looks: []look{observed, ideal}, about: about.With(fmt.Sprintf("%d minibatches.", g.Steps))}
-	return s.figure(2.4*vg.Inch, func(c draw.Canvas) {
+	observed := seriesStyle{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
+	ideal := seriesStyle{name: "survival probability, with its 95 % band", color: red, dashes: []vg.Length{4, 2}}.of(middle)
+	l := layout{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the 95 %% band", within, len(g.Survival)),
+		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
+	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches in which the block was open")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}

@@ -29,7 +29,7 @@ func save(name string, figure *figures.Figure, err error) {
 }
 
 // made says that the data of an example are made up.
-var made = figures.About{Origin: "example", Caption: "Made-up numbers, linear rule with p_L = 0.5."}
+var made = figures.Provenance{Origin: "example", Caption: "Made-up numbers, linear rule with p_L = 0.5."}
 
 func ExampleBlock() {
 	figure, err := figures.Block(depth.Linear(9, 0.5), 7)
@@ -106,19 +106,19 @@ func ExampleGradients() {
 }
 
 func ExampleSurvivalSweep() {
-	errors := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
+	swept := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
 	for i := 1; i <= 9; i++ {
 		p := float64(i) / 10
 		linear := figures.SurvivalError{Survival: p, Error: figures.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}
 		if i == 5 {
 			linear.SpeedUp = 1.33
 		}
-		errors.Linear = append(errors.Linear, linear)
+		swept.Linear = append(swept.Linear, linear)
 		if i > 2 { // the grid need not be complete
-			errors.Uniform = append(errors.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
+			swept.Uniform = append(swept.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
 		}
 	}
-	figure, err := figures.SurvivalSweep(made, errors)
+	figure, err := figures.SurvivalSweep(made, swept)
 	save("survival-sweep.png", figure, err)
 }
 
@@ -133,7 +133,7 @@ func ExampleHeatMap() {
 	save("heat-map.png", figure, err)
 }
 
-var exampleTable = figures.Table{Title: "Test error (%)", About: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
+var exampleTable = figures.Table{Title: "Test error (%)", Provenance: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
 	{Cells: []string{"constant depth", "6.41", "6.52 ± 0.11"}},
 	{Cells: []string{"stochastic depth, p_L = 0.5", "5.25", "5.31 ± 0.07"}, Bold: true},
 }}

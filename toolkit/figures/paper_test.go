@@ -24,7 +24,7 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,
 		"open-blocks.png": ExampleOpenBlocks, "block-survival.png": ExampleBlockSurvival, "error-by-time.png": ExampleErrorByTime,
-		"image-sheet.png": ExampleImageSheet, "confusion.png": ExampleConfusion, "gradients-by-block.png": ExampleGradientsByBlock,
+		"image-grid.png": ExampleImageGrid, "confusion.png": ExampleConfusion, "gradients-by-block.png": ExampleGradientsByBlock,
 		"lesions.png":   ExampleLesions,
 		"one-epoch.png": oneEpoch, "long-labels.png": longLabels, "one-run.png": oneRun, "stripes.png": stripes,
 	} {
@@ -156,13 +156,13 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	require.Equal(t, 3, grid.Errors[1][0].N)
 	require.True(t, math.IsNaN(grid.Errors[1][1].Mean))
 
-	errors, err := figures.SurvivalErrorsOf(list[:9])
+	swept, err := figures.SurvivalErrorsOf(list[:9])
 	require.NoError(t, err)
-	require.InDelta(t, 22, errors.Constant.Mean, 1e-9)
-	require.Len(t, errors.Linear, 2)
-	require.Equal(t, 1, errors.Digits, "of 1,000 test images")
-	require.Equal(t, 0.5, errors.Linear[0].Survival)
-	require.InDelta(t, 9/6.5, errors.Linear[0].SpeedUp, 1e-9)
+	require.InDelta(t, 22, swept.Constant.Mean, 1e-9)
+	require.Len(t, swept.Linear, 2)
+	require.Equal(t, 1, swept.Digits, "of 1,000 test images")
+	require.Equal(t, 0.5, swept.Linear[0].Survival)
+	require.InDelta(t, 9/6.5, swept.Linear[0].SpeedUp, 1e-9)
 	_, err = figures.SurvivalErrorsOf(list)
 	require.ErrorContains(t, err, "cannot be compared, their recipes differ in depth: 20, 56")
 

@@ -16,8 +16,8 @@ import (
 // quickstart is what Quickstart draws; of pairs, index 0 is constant depth, 1 stochastic depth.
 type quickstart struct {
 	Comparison
-	shown measure // test or validation error
-	looks [2]look
+	shown  measure // test or validation error
+	styles [2]seriesStyle
 }
 
 // Quickstart compares runs of a stochastic setting with runs of constant depth, one or more seeds each: the error by
@@ -25,12 +25,12 @@ type quickstart struct {
 // counts, ± standard deviation), the training loss and the training time. The headline is computed from the runs,
 // whichever way they came out. Where a run has no test error yet it shows validation errors. Runs that cannot be
 // compared (see Compare) or have no evaluated epoch yet are an error.
-func Quickstart(about About, constant, stochastic []*runs.Run) (*Figure, error) {
+func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figure, error) {
 	q, err := compareQuickstart(constant, stochastic)
 	if err != nil {
 		return nil, err
 	}
-	return q.figure(about, q.inSeeds()), nil
+	return q.figure(provenance, q.inSeeds()), nil
 }
 
 // QuickstartOwn draws a reader's own pair of runs as Quickstart does, and states below the headline what came of the
@@ -42,25 +42,25 @@ func QuickstartOwn(constant, stochastic *runs.Run, recordedConstant, recordedSto
 	if err != nil {
 		return nil, err
 	}
-	about := OfRuns(own)
-	about.Origin = ""
+	provenance := OfRuns(own)
+	provenance.Origin = ""
 	for _, run := range own {
 		if last := lastRow(run).Epoch; last < float64(run.Recipe.Epochs) {
-			about = about.With(fmt.Sprintf("The run %s has done %s epochs so far.", run.Name, decimal(last)))
+			provenance = provenance.With(fmt.Sprintf("The run %s has done %s epochs so far.", run.Name, decimal(last)))
 		}
 	}
 	if len(recordedConstant)+len(recordedStochastic) == 0 {
-		return q.figure(about, ""), nil
+		return q.figure(provenance, ""), nil
 	}
 	recorded, err := Compare(recordedConstant, recordedStochastic)
 	if err != nil {
 		return nil, err
 	}
-	return q.figure(about, q.besideRecorded(recorded)), nil
+	return q.figure(provenance, q.besideRecorded(recorded)), nil
 }
 
 func compareQuickstart(constant, stochastic []*runs.Run) (quickstart, error) {
-	q := quickstart{shown: testError, looks: [2]look{constantLook, stochasticLook}}
+	q := quickstart{shown: testError, styles: [2]seriesStyle{constantStyle, stochasticStyle}}
 	for _, run := range slices.Concat(constant, stochastic) {
 		if best, ok := run.Best(); ok && math.IsNaN(best.TestError) {
 			q.shown = validationError
@@ -79,7 +79,7 @@ func (q quickstart) sides() ([2][]*runs.Run, [2]Estimate) {
 // single reports whether there is one run each: it is drawn with circles instead of a mean.
 func (q quickstart) single() bool { return len(q.ConstantRuns) == 1 && len(q.StochasticRuns) == 1 }
 
-func (q quickstart) figure(about About, below string) *Figure {
+func (q quickstart) figure(provenance Provenance, below string) *Figure {
 	var shown, losses [2][]plotter.XYs
 	sides, _ := q.sides()
 	for i, group := range sides {
@@ -87,14 +87,14 @@ func (q quickstart) figure(about About, below string) *Figure {
 			shown[i] = append(shown[i], q.shown.points(run.Rows))
 			losses[i] = append(losses[i], logarithms(trainLoss.points(run.Rows)))
 		}
-		q.looks[i] = q.looks[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
+		q.styles[i] = q.styles[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
 	}
-	s := sheet{headline: q.headline(), looks: q.looks[:], about: about.With(q.caption()...)}
+	l := layout{headline: q.headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
 	if below != "" {
-		s.below = []string{below}
+		l.below = []string{below}
 	}
 	const high, gap = 2.55 * vg.Inch, 14
-	return s.sized(func(width vg.Length) vg.Length {
+	return l.sized(func(width vg.Length) vg.Length {
 		if width < narrow {
 			return 2*inProportion(high, width) + gap
 		}
@@ -122,7 +122,7 @@ func (q quickstart) figure(about About, below string) *Figure {
 	})
 }
 
-// drawnCurves are the curves of runs in a look of their own: the one run, or the mean of several.
+// drawnCurves are the curves of runs in a style of their own: the one run, or the mean of several.
 func drawnCurves(curves []plotter.XYs) []plotter.XYs {
 	if len(curves) == 1 {
 		return curves
@@ -175,7 +175,7 @@ func (q quickstart) inSeeds() string {
 	case q.Paired:
 		return fmt.Sprintf("%d seeds each: stochastic depth has the lower error in %d of %d.", a, q.Wins, q.Pairs)
 	case q.Pairs == 0:
-		return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, of different seeds.", a, plural(a > 1), b)
+		return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds.", a, plural(a > 1), b)
 	}
 	return fmt.Sprintf("%d run%s of constant and %d of stochastic depth; of the seeds that both have, stochastic depth has the lower error in %d of %d.",
 		a, plural(a > 1), b, q.Wins, q.Pairs)
@@ -193,14 +193,14 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 		}
 	}
 	if len(differences) > 0 {
-		return fmt.Sprintf("The recorded runs are of another recipe (other %s): they say nothing about this pair.", many(differences))
+		return fmt.Sprintf("The recorded runs have another recipe (different %s): they say nothing about this pair.", many(differences))
 	}
 	seeds := fmt.Sprintf("%d other seed%s", recorded.N, plural(recorded.N > 1))
 	among := func(r *runs.Run) bool {
 		return r.Recipe.Seed == own[0][0].Recipe.Seed || r.Recipe.Seed == own[1][0].Recipe.Seed
 	}
 	if slices.ContainsFunc(slices.Concat(recorded.ConstantRuns, recorded.StochasticRuns), among) {
-		seeds = fmt.Sprintf("%d seed%s, this one among them", recorded.N, plural(recorded.N > 1))
+		seeds = fmt.Sprintf("%d seed%s, including this one", recorded.N, plural(recorded.N > 1))
 	}
 	digits := digitsOf(recorded.ConstantRuns[0].Recipe)
 	came := fmt.Sprintf("%s instead of %s", percent(recorded.Stochastic, digits), percent(recorded.Constant, digits))
@@ -212,7 +212,7 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 		wins = fmt.Sprintf(", lower in %d of %d.", recorded.Wins, recorded.Pairs)
 	}
 	if recorded.Difference*q.Difference < 0 {
-		return fmt.Sprintf("This seed came out otherwise than the recorded mean: %s with %s%s", came, seeds, wins)
+		return fmt.Sprintf("This seed came out differently from the recorded mean: %s with %s%s", came, seeds, wins)
 	}
 	return fmt.Sprintf("Recorded with %s: %s%s", seeds, came, wins)
 }
@@ -221,7 +221,7 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 func (q quickstart) caption() []string {
 	sentence := fmt.Sprintf("Circles: %s at the epoch of the lowest validation error.", q.shown.name)
 	if !q.single() {
-		sentence = fmt.Sprintf("Thin lines: a seed each, with a ring at the epoch of its lowest validation error, whose %s counts: mean ± standard deviation. Bold: mean over the seeds.", q.shown.name)
+		sentence = fmt.Sprintf("Thin lines: one seed each, with a ring at the epoch of its lowest validation error; the %s there is the one reported (mean ± standard deviation). Bold: mean over the seeds.", q.shown.name)
 	}
 	if !math.IsNaN(q.BlocksSaved) {
 		sentence += fmt.Sprintf(" Blocks not computed with stochastic depth: %.0f %%.", 100*q.BlocksSaved)

@@ -15,15 +15,15 @@ import (
 )
 
 // addRuns adds a curve of each run, thin ones with their bold mean where there are several.
-func addRuns(p *plot.Plot, l look, curves []plotter.XYs) {
+func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	if len(curves) == 1 {
-		addCurve(p, l, curves[0])
+		addCurve(p, s, curves[0])
 		return
 	}
 	for _, points := range curves {
-		add(p, &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: blend{l.color, 0.55}, Width: 0.6}})
+		add(p, &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}})
 	}
-	addCurve(p, l, meanCurve(curves))
+	addCurve(p, s, meanCurve(curves))
 }
 
 // meanCurve is the mean of curves where all of them have a point.
@@ -48,7 +48,7 @@ func meanCurve(curves []plotter.XYs) plotter.XYs {
 func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	p := newPlot()
 	q.setEpochs(p)
-	sides, errors := q.sides()
+	sides, estimates := q.sides()
 	high, selected := math.Inf(-1), 0.0
 	for i, group := range sides {
 		var curves []plotter.XYs
@@ -56,8 +56,8 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 			curves = append(curves, q.shown.points(run.Rows))
 		}
 		_, h := spread(curves...)
-		high, selected = max(high, h), max(selected, errors[i].Mean+errors[i].Deviation)
-		addRuns(p, q.looks[i], curves)
+		high, selected = max(high, h), max(selected, estimates[i].Mean+estimates[i].Deviation)
+		addRuns(p, q.styles[i], curves)
 	}
 	// The first epochs' errors would press the rest flat: like the paper's, the frame may cut them.
 	above := 4.0
@@ -75,9 +75,9 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 // its spread where there are several runs.
 func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) {
 	toX, toY := p.Transforms(&area)
-	sides, errors := q.sides()
+	sides, estimates := q.sides()
 	order := []int{0, 1} // from the lower error to the higher
-	if errors[1].Mean < errors[0].Mean {
+	if estimates[1].Mean < estimates[0].Mean {
 		order = []int{1, 0}
 	}
 	digits := digitsOf(q.ConstantRuns[0].Recipe)
@@ -85,9 +85,9 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 	edge := area.Max.X + 8
 	var tags []tag
 	for _, i := range order {
-		style := text(bold(textSize), q.looks[i].color)
+		style := text(bold(textSize), q.styles[i].color)
 		style.YAlign = draw.YCenter
-		tags = append(tags, tag{toY(errors[i].Mean), percent(errors[i], digits), style})
+		tags = append(tags, tag{toY(estimates[i].Mean), percent(estimates[i], digits), style})
 		radius := vg.Length(5)
 		if !q.single() {
 			radius = 2.5
@@ -97,19 +97,19 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.of(best))}
 			starts[i] = vg.Point{X: at.X + radius, Y: at.Y}
 			if at.Y <= area.Max.Y+1 {
-				ring(c, q.looks[i].color, at, radius)
+				ring(c, q.styles[i].color, at, radius)
 			}
 		}
 		if !q.single() { // the mean and its spread, beside the curves
-			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(errors[i].Mean)}
-			errorBar(c, at.X, toY(max(0, errors[i].Mean-errors[i].Deviation)), toY(errors[i].Mean+errors[i].Deviation), q.looks[i].color)
-			c.DrawGlyphNoClip(q.looks[i].marker(2.4), at)
+			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(estimates[i].Mean)}
+			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation), q.styles[i].color)
+			c.DrawGlyphNoClip(q.styles[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}
 	}
 	spreadTags(tags, 11, area.Min.Y+4, area.Max.Y)
 	for n, i := range order {
-		leader := draw.LineStyle{Color: q.looks[i].color, Width: 0.6, Dashes: []vg.Length{1, 1.5}}
+		leader := draw.LineStyle{Color: q.styles[i].color, Width: 0.6, Dashes: []vg.Length{1, 1.5}}
 		c.StrokeLines(leader, []vg.Point{starts[i], {X: edge - 5, Y: starts[i].Y}, {X: edge, Y: tags[n].y}})
 		c.FillText(tags[n].style, vg.Point{X: edge + 2, Y: tags[n].y}, tags[n].text)
 	}
@@ -128,7 +128,7 @@ func (q quickstart) drawLoss(c draw.Canvas) draw.Canvas {
 		}
 		l, h := spread(curves...)
 		low, high = min(low, l), max(high, h)
-		addRuns(p, q.looks[i], curves)
+		addRuns(p, q.styles[i], curves)
 	}
 	if low > high {
 		missing(c, "no training loss recorded")
@@ -177,17 +177,17 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 		left, right := c.Min.X+width*vg.Length(i)+4, c.Min.X+width*vg.Length(i+1)-4
 		middle := (left + right) / 2
 		top := foot + (head-foot)*vg.Length(seconds/longest)
-		box(c, left, foot, right, top, q.looks[i].color, nil, nil)
+		box(c, left, foot, right, top, q.styles[i].color, nil, nil)
 		if i == 1 && q.TimeSaved > 0 { // the time that was not needed
-			box(c, left, top, right, head, nil, q.looks[0].color, []vg.Length{2, 2})
+			box(c, left, top, right, head, nil, q.styles[0].color, []vg.Length{2, 2})
 			top = head
 		}
-		value.Color = q.looks[i].color
+		value.Color = q.styles[i].color
 		c.FillText(value, vg.Point{X: middle, Y: top + 7}, duration(seconds))
 		if change := math.Round(-q.TimeSaved * 100); i == 1 && change != 0 {
 			c.FillText(value, vg.Point{X: middle, Y: top + 19}, strings.Replace(fmt.Sprintf("%+.0f %%", change), "-", "−", 1))
 		}
-		name := strings.TrimSuffix(q.looks[i].name, " depth")
+		name := strings.TrimSuffix(q.styles[i].name, " depth")
 		c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: middle, Y: foot - 9}, name)
 	}
 	c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7}, c.Min.X, foot, c.Max.X, foot)

@@ -66,9 +66,9 @@ func Results(list []*runs.Run) (Table, error) {
 			t.Rows = append(t.Rows, row)
 		}
 	}
-	t.About = OfRuns(list).With("+: augmented by flips and shifts; without it not augmented.",
+	t.Provenance = OfRuns(list).With("+: augmented by flips and shifts; without +: not augmented.",
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error. Difference: stochastic minus constant depth, in points ± standard error, bold where it is below zero by more than two of them.",
-		"Wins: seeds in which stochastic depth has the lower error, of those that both have. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
+		"Wins: seeds in which stochastic depth has the lower error, of the seeds that both have. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
 	return t, nil
 }
 

@@ -16,8 +16,8 @@ const maxBlocks, maxDrawn = 1000, 100
 // StochasticDepth draws the idea (the paper's Fig. 2): the survival probabilities p_0 = 1 (of the stem) to p_L as bars,
 // and below them the network in one minibatch. Open blocks are computed; a closed block leaves its identity shortcut
 // only. It takes one probability and one gate a block, for 1 to 1000 blocks; of more than 100 it draws stripes, without
-// shortcuts. Where the picture shows the paper's example, about says so.
-func StochasticDepth(survival depth.Survival, gates depth.Gates, about ...About) (*Figure, error) {
+// shortcuts. Where the picture shows the paper's example, provenance says so.
+func StochasticDepth(survival depth.Survival, gates depth.Gates, provenance ...Provenance) (*Figure, error) {
 	if len(survival) != len(gates) {
 		return nil, fmt.Errorf("%d survival probabilities and %d gates: a block has one of each", len(survival), len(gates))
 	}
@@ -27,15 +27,15 @@ func StochasticDepth(survival depth.Survival, gates depth.Gates, about ...About)
 	if err := survival.Validate(); err != nil {
 		return nil, err
 	}
-	s := sheet{
+	l := layout{
 		headline: "Every minibatch trains a different, shallower network",
 		below:    []string{"Block ℓ is open with survival probability p_ℓ. A closed block is not computed: only its identity shortcut remains."},
-		looks:    []look{{name: "open: block and shortcut are added", color: blue, kind: aBar}, {name: "closed: the shortcut alone", color: grey, kind: aFrame}},
+		styles:   []seriesStyle{{name: "open: block and shortcut are added", color: blue, kind: aBar}, {name: "closed: the shortcut alone", color: grey, kind: aFrame}},
 	}
-	if len(about) > 0 {
-		s.about = about[0]
+	if len(provenance) > 0 {
+		l.provenance = provenance[0]
 	}
-	return s.sized(func(vg.Length) vg.Length { return schematicHeight }, func(c draw.Canvas) {
+	return l.sized(func(vg.Length) vg.Length { return schematicHeight }, func(c draw.Canvas) {
 		newSchematic(c, survival, gates).draw(c)
 	}), nil
 }

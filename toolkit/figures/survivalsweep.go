@@ -34,45 +34,45 @@ type SurvivalErrors struct {
 // speed-ups, where the paper labels them, are computed as blocks over expected open blocks: they are what the paper's
 // labels are, not measured times.
 func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
-	errors := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
+	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
 	if err := sameSettings(list, "seed"); err != nil {
-		return errors, err
+		return swept, err
 	}
 	for _, group := range bySetting(list) {
 		e, err := estimateOf(group)
 		if err != nil {
-			return errors, err
+			return swept, err
 		}
-		errors.Digits = digitsOf(group[0].Recipe)
+		swept.Digits = digitsOf(group[0].Recipe)
 		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
 		switch rule := group[0].Recipe.Rule; {
 		case group[0].Recipe.IsConstant():
-			errors.Constant = e
+			swept.Constant = e
 		case rule == "linear":
-			errors.Linear = append(errors.Linear, point)
+			swept.Linear = append(swept.Linear, point)
 		case rule == "uniform":
-			errors.Uniform = append(errors.Uniform, point)
+			swept.Uniform = append(swept.Uniform, point)
 		default:
-			return errors, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
+			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
 		}
 	}
 	n, err := depth.BlocksPerGroup(list[0].Recipe.Depth)
 	if err != nil {
-		return errors, err
+		return swept, err
 	}
-	for rule, points := range map[string][]SurvivalError{"linear": errors.Linear, "uniform": errors.Uniform} {
+	for rule, points := range map[string][]SurvivalError{"linear": swept.Linear, "uniform": swept.Uniform} {
 		slices.SortFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Survival, b.Survival) })
 		for i := range points {
 			if p := points[i].Survival; p == 0.5 || p == 0.2 && rule == "linear" {
 				survival, err := depth.ByRule(rule, depth.Blocks(n), 1-points[i].Survival, nil)
 				if err != nil {
-					return errors, err
+					return swept, err
 				}
 				points[i].SpeedUp = float64(len(survival)) / survival.ExpectedOpen()
 			}
 		}
 	}
-	return errors, nil
+	return swept, nil
 }
 
 // all are the points of both rules.
@@ -86,36 +86,36 @@ func best(points []SurvivalError) int {
 // SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
 // point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
 // speed-ups beside their points.
-func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
-	all := errors.all()
+func SurvivalSweep(provenance Provenance, swept SurvivalErrors) (*Figure, error) {
+	all := swept.all()
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no network with stochastic depth to draw")
 	}
-	rules := []sweptRule{{errors.Linear, stochasticLook.named("linear decay"), false}, {errors.Uniform, uniformLook, true}}
+	rules := []sweptRule{{swept.Linear, stochasticStyle.named("linear decay"), false}, {swept.Uniform, uniformStyle, true}}
 	readOff := slices.ContainsFunc(all, func(e SurvivalError) bool { return e.Error.ReadOff })
 	low, high := math.Inf(1), math.Inf(-1)
 	include := func(e Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
-	var shown []look
+	var shown []seriesStyle
 	for i, rule := range rules {
 		if readOff {
-			rules[i].look = rule.look.readOff().named(rule.look.name + " (read off)")
+			rules[i].style = rule.style.readOff().named(rule.style.name + " (read off)")
 		}
 		for _, point := range rule.points {
 			include(point.Error)
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].look.named(fmt.Sprintf("%s: best %s at %s", rules[i].look.name, percent(p.Error, errors.Digits), decimal(p.Survival))))
+			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, percent(p.Error, swept.Digits), decimal(p.Survival))))
 		}
 	}
-	constant := look{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
-	if !math.IsNaN(errors.Constant.Mean) {
-		constant.name += ": " + percent(errors.Constant, errors.Digits)
-		include(errors.Constant)
+	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
+	if !math.IsNaN(swept.Constant.Mean) {
+		constant.name += ": " + percent(swept.Constant, swept.Digits)
+		include(swept.Constant)
 		shown = append(shown, constant)
 	}
-	s := sheet{headline: "Test error by survival probability", looks: shown, about: about}
-	return s.figure(2.9*vg.Inch, func(c draw.Canvas) {
+	l := layout{headline: "Test error by survival probability", styles: shown, provenance: provenance}
+	return l.figure(2.9*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.X.Min, p.X.Max = 0.05, 1.05
@@ -126,26 +126,26 @@ func SurvivalSweep(about About, errors SurvivalErrors) (*Figure, error) {
 		}
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
-		p.Add(band{errors.Constant, constant})
+		p.Add(band{swept.Constant, constant})
 		var labels callouts
-		if e := errors.Constant; !math.IsNaN(e.Mean) {
+		if e := swept.Constant; !math.IsNaN(e.Mean) {
 			for _, part := range []float64{-1, -0.5, 0, 0.5, 1} { // the band is to be seen whole
 				y := e.Mean + part*e.Deviation
 				labels.curves = append(labels.curves, plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
 			}
 		}
 		for _, rule := range rules {
-			rule.addTo(p, errors.Constant, &labels)
+			rule.addTo(p, swept.Constant, &labels)
 		}
 		p.Add(labels)
 		p.Draw(c)
 	}), nil
 }
 
-// sweptRule is one rule's errors with its look.
+// sweptRule is one rule's errors with its style.
 type sweptRule struct {
 	points []SurvivalError
-	look   look
+	style  seriesStyle
 	above  bool // its labels are above it: linear decay is the lower one, mostly
 }
 
@@ -172,15 +172,15 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 	if !math.IsNaN(constant.Mean) {
 		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})
 	}
-	addCurve(p, r.look, curve)
-	addErrorBars(p, r.look.color, spreads)
+	addCurve(p, r.style, curve)
+	addErrorBars(p, r.style.color, spreads)
 	labels.curves = append(labels.curves, curve)
 	for i := range spreads.XYs { // which labels are not to cover either
 		at, e := spreads.XYs[i], spreads.YErrors[i]
 		labels.curves = append(labels.curves, plotter.XYs{{X: at.X, Y: at.Y - e.Low}, {X: at.X, Y: at.Y + e.High}})
 	}
 	for i, point := range r.points {
-		mark := callout{at: curve[i], style: text(sans(smallSize), r.look.color), above: r.above}
+		mark := callout{at: curve[i], style: text(sans(smallSize), r.style.color), above: r.above}
 		if i == best(r.points) {
 			mark.radius = 5
 		}
@@ -196,7 +196,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 // band is a plotter of an estimate as a line over the whole width, in the band of its standard deviation.
 type band struct {
 	estimate Estimate
-	look     look
+	style    seriesStyle
 }
 
 // Plot draws the band and the line: it implements plot.Plotter.
@@ -209,7 +209,7 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 	if e.Deviation > 0 {
 		box(c, c.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), c.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
 	}
-	c.StrokeLine2(b.look.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
+	c.StrokeLine2(b.style.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
 }
 
 // tenths are the ticks 0.1 to 1.

@@ -11,10 +11,10 @@ import (
 
 // Table is a table of text, drawn by Figure and written by Markdown: both say the same.
 type Table struct {
-	Title   string
-	About   About
-	Columns []string
-	Rows    []TableRow
+	Title      string
+	Provenance Provenance
+	Columns    []string
+	Rows       []TableRow
 }
 
 // TableRow is a row of cells, one a column.
@@ -37,7 +37,7 @@ func (t Table) Markdown() string {
 		}
 		b.WriteString("|\n")
 	}
-	fmt.Fprintf(&b, "**%s** (%s)\n\n", t.Title, t.About.Origin)
+	fmt.Fprintf(&b, "**%s** (%s)\n\n", t.Title, t.Provenance.Origin)
 	line(t.Columns)
 	rule := make([]string, len(t.Columns))
 	for i := range rule {
@@ -53,7 +53,7 @@ func (t Table) Markdown() string {
 		}
 		line(cells)
 	}
-	fmt.Fprintf(&b, "\n%s\n", t.About.Caption)
+	fmt.Fprintf(&b, "\n%s\n", t.Provenance.Caption)
 	return strings.ReplaceAll(b.String(), "p_L", "*p<sub>L</sub>*")
 }
 
@@ -67,8 +67,8 @@ func (t Table) Figure() (*Figure, error) {
 			return nil, fmt.Errorf("a row of the table %q has %d cells for %d columns", t.Title, len(row.Cells), len(t.Columns))
 		}
 	}
-	s := sheet{headline: t.Title, about: t.About, least: t.least()}
-	return s.sized(func(vg.Length) vg.Length { return tableRow*vg.Length(len(t.Rows)+1) + 6 }, t.draw), nil
+	l := layout{headline: t.Title, provenance: t.Provenance, least: t.least()}
+	return l.sized(func(vg.Length) vg.Length { return tableRow*vg.Length(len(t.Rows)+1) + 6 }, t.draw), nil
 }
 
 const tableRow = 15 // points

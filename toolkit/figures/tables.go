@@ -57,7 +57,7 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", enumerate(c.Values))
 		}
 	}
-	t.About = Published(caption)
+	t.Provenance = Published(caption)
 	return t, nil
 }
 
@@ -66,7 +66,7 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 // of other data sets follow without a published number, and those of a part of the images without a difference.
 func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 1, published and ours: test error (%)",
-		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Conditions of ours"}}
+		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Our conditions"}}
 	used := map[*runs.Run]bool{}
 	groups := bySetting(list)
 	add := func(dataset, network, published string, value float64, group []*runs.Run, rule bool) error {
@@ -133,9 +133,9 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 			}
 		}
 	}
-	about := OfRuns(list)
-	about.Origin = "published and ours"
-	t.About = about.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 of Huang et al. 2017 (arXiv 1608.06993). Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
+	provenance := OfRuns(list)
+	provenance.Origin = "published and ours"
+	t.Provenance = provenance.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 of Huang et al. 2017 (arXiv 1608.06993). Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
 	return t, nil
 }
 
@@ -154,7 +154,7 @@ func PublishedTable2(paper *published.Paper) (Table, error) {
 	for i, cells := range rows {
 		t.Rows = append(t.Rows, TableRow{Cells: cells, Bold: i == 1, Rule: i == 2})
 	}
-	t.About = Published("110 layers on CIFAR (500 epochs), 152 on SVHN (50 epochs); linear decay, p_L = 0.5. The paper does not name the machine.")
+	t.Provenance = Published("110 layers on CIFAR (500 epochs), 152 on SVHN (50 epochs); linear decay, p_L = 0.5. The paper does not name the machine.")
 	return t, nil
 }
 
@@ -225,9 +225,9 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 			}
 		}
 	}
-	about := OfRuns(list)
-	about.Origin = "published and ours"
-	t.About = about.With("Ours: training time of all epochs, mean ± standard deviation over seeds; to be compared within a pair only.")
+	provenance := OfRuns(list)
+	provenance.Origin = "published and ours"
+	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over seeds; compare within a pair only.")
 	return t, nil
 }
 

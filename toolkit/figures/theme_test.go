@@ -79,8 +79,8 @@ func TestHeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sides [2][]*runs.Run
-			for i, errors := range test.errors {
-				for seed, e := range errors {
+			for i, testErrors := range test.errors {
+				for seed, e := range testErrors {
 					run := &runs.Run{Recipe: runs.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
 					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
 					if i == 0 && test.machine != "" {
@@ -102,9 +102,9 @@ func pairOf(constant, stochastic float64) [2][]float64 {
 
 // What is said below the headline: in how many seeds, and what the recorded runs are to a reader's own pair.
 func TestBelowTheHeadline(t *testing.T) {
-	made := func(deathRate float64, first int64, errors ...float64) []*runs.Run {
+	made := func(deathRate float64, first int64, testErrors ...float64) []*runs.Run {
 		var list []*runs.Run
-		for i, e := range errors {
+		for i, e := range testErrors {
 			recipe := runs.Default()
 			recipe.Seed, recipe.DeathRate, recipe.TestImages = first+int64(i), deathRate, 1000
 			list = append(list, &runs.Run{Name: "run", Recipe: recipe, Rows: []runs.Row{{TestError: e}}})
@@ -121,16 +121,16 @@ func TestBelowTheHeadline(t *testing.T) {
 	require.Equal(t, "3 seeds each: stochastic depth has the lower error in 2 of 3.", recorded.inSeeds())
 	require.Equal(t, "3 runs of constant and 2 of stochastic depth; of the seeds that both have, stochastic depth has the lower error in 1 of 2.",
 		compared(constant, stochastic[:2]).inSeeds())
-	require.Equal(t, "1 run of constant and 2 of stochastic depth, of different seeds.", compared(constant[:1], stochastic[1:]).inSeeds())
+	require.Equal(t, "1 run of constant and 2 of stochastic depth, with different seeds.", compared(constant[:1], stochastic[1:]).inSeeds())
 	require.Empty(t, compared(constant[:1], stochastic[:1]).inSeeds())
 
 	beside := func(q quickstart) string { return q.besideRecorded(recorded.Comparison) }
 	require.Equal(t, "Recorded with 3 other seeds: 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(compared(made(0, 7, 20), made(0.2, 7, 16))))
-	require.Equal(t, "This seed came out otherwise than the recorded mean: 18.3 ± 3.2 % instead of 21.0 ± 1.0 % with 3 seeds, this one among them, lower in 2 of 3.",
+	require.Equal(t, "This seed came out differently from the recorded mean: 18.3 ± 3.2 % instead of 21.0 ± 1.0 % with 3 seeds, including this one, lower in 2 of 3.",
 		beside(compared(made(0, 2, 21), made(0.2, 2, 22))))
 	other := compared(made(0, 7, 20), made(0.5, 7, 16))
 	other.ConstantRuns[0].Recipe.Epochs, other.StochasticRuns[0].Recipe.Epochs = 8, 8
-	require.Equal(t, "The recorded runs are of another recipe (other epochs and death_rate): they say nothing about this pair.", beside(other))
+	require.Equal(t, "The recorded runs have another recipe (different epochs and death_rate): they say nothing about this pair.", beside(other))
 	untested := compared(made(0, 7, math.NaN()), []*runs.Run{{Recipe: made(0.2, 7, 0)[0].Recipe, Rows: []runs.Row{{TestError: math.NaN(), ValidationError: 0}}}})
 	require.Equal(t, "validation error", untested.shown.name)
 	require.Equal(t, "Recorded with 3 other seeds: test error 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(untested))
@@ -242,11 +242,11 @@ func TestDashesAreOfSmoothCurves(t *testing.T) {
 		smooth = append(smooth, plotter.XY{X: x, Y: math.Exp(-x / 30)})
 		rough = append(rough, plotter.XY{X: x, Y: math.Exp(-x/30) + 0.2*math.Sin(2*x)})
 	}
-	require.NotEmpty(t, stochasticLook.of(smooth).dashes)
-	require.Empty(t, stochasticLook.of(rough).dashes)
-	require.NotEmpty(t, stochasticLook.of(rough[:20]).dashes)
-	require.Empty(t, stochasticLook.of(smooth, rough).dashes)
-	require.Len(t, stochasticLook.marked(rough), fewMarkers)
-	require.NotEqual(t, constantLook.marked(rough)[0], stochasticLook.marked(rough)[0], "markers do not hide each other")
-	require.Len(t, stochasticLook.marked(rough[:20]), 20)
+	require.NotEmpty(t, stochasticStyle.of(smooth).dashes)
+	require.Empty(t, stochasticStyle.of(rough).dashes)
+	require.NotEmpty(t, stochasticStyle.of(rough[:20]).dashes)
+	require.Empty(t, stochasticStyle.of(smooth, rough).dashes)
+	require.Len(t, stochasticStyle.marked(rough), fewMarkers)
+	require.NotEqual(t, constantStyle.marked(rough)[0], stochasticStyle.marked(rough)[0], "markers do not hide each other")
+	require.Len(t, stochasticStyle.marked(rough[:20]), 20)
 }

@@ -16,7 +16,7 @@ import (
 
 // ErrorByTime draws the test error against the training time of a constant and a stochastic run of one machine, with
 // circles at the selected epochs. Runs of different machines or settings are an error.
-func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
+func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure, error) {
 	if !constant.Recipe.IsConstant() {
 		return nil, fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", constant.Name)
 	}
@@ -50,9 +50,9 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 			}
 		}
 	}
-	looks := []look{constantLook.of(curves[0]), stochasticLook.of(curves[1])}
-	s := sheet{headline: "Test error against training time", looks: looks, about: about.With("Circles: the epoch of the lowest validation error.")}
-	return s.figure(2.5*vg.Inch, func(c draw.Canvas) {
+	styles := []seriesStyle{constantStyle.of(curves[0]), stochasticStyle.of(curves[1])}
+	l := layout{headline: "Test error against training time", styles: styles, provenance: provenance.With("Circles: the epoch of the lowest validation error.")}
+	return l.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.X.Label.Text = "training time (" + name + ")"
@@ -60,11 +60,11 @@ func ErrorByTime(about About, constant, stochastic *runs.Run) (*Figure, error) {
 		p.X.Min, p.X.Max = 0, longest/unit*1.02
 		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
 		selected := callouts{curves: curves[:]}
-		for i, l := range looks {
-			addCurve(p, l, curves[i])
+		for i, s := range styles {
+			addCurve(p, s, curves[i])
 			label := fmt.Sprintf("%.*f %% at %s", digitsOf(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
-			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label, text(bold(textSize), l.color), above, 5})
+			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label, text(bold(textSize), s.color), above, 5})
 		}
 		p.Add(selected)
 		p.Draw(c)
@@ -92,17 +92,17 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		return nil, fmt.Errorf("the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench")
 	}
 	steps := math.MaxInt
-	var looks []look
+	var styles []seriesStyle
 	for i := range lines {
 		lines[i].fit()
-		l := []look{stochasticLook, constantLook, uniformLook}[min(i, 2)]
+		s := []seriesStyle{stochasticStyle, constantStyle, uniformStyle}[min(i, 2)]
 		if i > 2 {
-			l.color = more[(i-1)%len(more)]
+			s.color = more[(i-1)%len(more)]
 		}
-		l.dashes = nil
+		s.dashes = nil
 		k := lines[i].key
-		lines[i].look = l.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
-		looks = append(looks, lines[i].look)
+		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
+		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
 		}
@@ -111,10 +111,10 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	if record.Commit != "" {
 		made = fmt.Sprintf("; commit %s, %s", shortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
-	about := About{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
+	provenance := Provenance{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}
-	s := sheet{headline: "The cost of a step follows the open blocks", looks: looks, about: about}
-	return s.figure(2.7*vg.Inch, func(c draw.Canvas) {
+	l := layout{headline: "The cost of a step follows the open blocks", styles: styles, provenance: provenance}
+	return l.figure(2.7*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Time of a step (ms)")
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
@@ -138,13 +138,13 @@ type stepLine struct {
 	key         bench.Measurement // what they have in common
 	points      []bench.Measurement
 	base, slope float64 // ms, and ms a block
-	look        look
+	style       seriesStyle
 }
 
 // addTo adds the line, and the measurements with their spreads.
 func (l stepLine) addTo(p *plot.Plot) {
 	last := float64(l.key.Blocks)
-	straight := l.look
+	straight := l.style
 	straight.glyph, straight.width = nil, 1
 	addCurve(p, straight, plotter.XYs{{X: 0, Y: l.base}, {X: last, Y: l.base + l.slope*last}})
 	var spreads bars
@@ -155,8 +155,8 @@ func (l stepLine) addTo(p *plot.Plot) {
 			spreads.add(m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
 		}
 	}
-	addErrorBars(p, l.look.color, spreads)
-	addMarkers(p, l.look, 3, points)
+	addErrorBars(p, l.style.color, spreads)
+	addMarkers(p, l.style, 3, points)
 }
 
 // fit finds the line of least squares.

@@ -77,40 +77,40 @@ func digitsOf(r runs.Recipe) int {
 	return 2
 }
 
-// Looks of the training losses; the paper's are magenta and green too.
+// Styles of the training losses; the paper's are magenta and green too.
 var (
-	constantLossLook   = look{name: "training loss, constant", color: magenta, dashes: []vg.Length{1.5, 1.5}, width: 0.9}
-	stochasticLossLook = look{name: "training loss, stochastic", color: green, dashes: []vg.Length{7, 1.5, 1.5, 1.5}, width: 0.9}
+	constantLossStyle   = seriesStyle{name: "training loss, constant", color: magenta, dashes: []vg.Length{1.5, 1.5}, width: 0.9}
+	stochasticLossStyle = seriesStyle{name: "training loss, stochastic", color: green, dashes: []vg.Length{7, 1.5, 1.5, 1.5}, width: 0.9}
 )
 
 // TrainingCurves draws one or two panels like those of Fig. 3 and 4: the test error (left axis, linear) and the training
 // loss (right axis, logarithmic) over the epochs, with a circle at the selected epoch and its error beside it.
-func TrainingCurves(about About, panels ...Panel) (*Figure, error) {
+func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 	if len(panels) < 1 || len(panels) > 2 {
 		return nil, fmt.Errorf("a figure of %d panels cannot be read: draw one or two", len(panels))
 	}
-	var looks trainingLooks
+	var styles trainingStyles
 	for i, kind := range []func(Panel) *Training{constantOf, stochasticOf} {
-		var errors, losses []plotter.XYs
+		var testErrors, losses []plotter.XYs
 		for _, p := range panels {
 			if t := kind(p); t != nil {
-				errors, losses = append(errors, t.Error), append(losses, logarithms(t.Loss))
+				testErrors, losses = append(testErrors, t.Error), append(losses, logarithms(t.Loss))
 			}
 		}
-		looks.errors[i] = []look{constantLook.named("test error, constant"), stochasticLook.named("test error, stochastic")}[i].of(errors...)
-		looks.losses[i] = []look{constantLossLook, stochasticLossLook}[i]
+		styles.errors[i] = []seriesStyle{constantStyle.named("test error, constant"), stochasticStyle.named("test error, stochastic")}[i].of(testErrors...)
+		styles.losses[i] = []seriesStyle{constantLossStyle, stochasticLossStyle}[i]
 		if slices.ContainsFunc(losses, noisy) {
-			looks.losses[i].dashes = nil
+			styles.losses[i].dashes = nil
 		}
-		looks.shown[i] = len(errors) > 0
+		styles.shown[i] = len(testErrors) > 0
 	}
 	for _, p := range panels {
 		if !slices.ContainsFunc(p.trainings(), func(t *Training) bool { return t != nil && len(t.Error) > 0 }) {
 			return nil, fmt.Errorf("there is no test error to draw for %s", p.Title)
 		}
 	}
-	s := sheet{headline: "Test error and training loss", looks: looks.legend(), about: about}
-	return s.panels(len(panels), 2.7*vg.Inch, func(i int, c draw.Canvas) { panels[i].draw(c, looks) }), nil
+	l := layout{headline: "Test error and training loss", styles: styles.legend(), provenance: provenance}
+	return l.panels(len(panels), 2.7*vg.Inch, func(i int, c draw.Canvas) { panels[i].draw(c, styles) }), nil
 }
 
 func constantOf(p Panel) *Training   { return p.Constant }
@@ -119,23 +119,23 @@ func stochasticOf(p Panel) *Training { return p.Stochastic }
 // trainings are the networks of constant and of stochastic depth; nil where one is missing.
 func (p Panel) trainings() []*Training { return []*Training{p.Constant, p.Stochastic} }
 
-// trainingLooks are those of all panels, of constant and of stochastic depth.
-type trainingLooks struct {
-	errors, losses [2]look
+// trainingStyles are those of all panels, of constant and of stochastic depth.
+type trainingStyles struct {
+	errors, losses [2]seriesStyle
 	shown          [2]bool
 }
 
-// legend are the looks of the curves that some panel has: test errors first.
-func (l trainingLooks) legend() []look {
-	var looks []look
-	for _, kind := range [][2]look{l.errors, l.losses} {
-		for i, l2 := range kind {
+// legend are the styles of the curves that some panel has: test errors first.
+func (l trainingStyles) legend() []seriesStyle {
+	var styles []seriesStyle
+	for _, kind := range [][2]seriesStyle{l.errors, l.losses} {
+		for i, style := range kind {
 			if l.shown[i] {
-				looks = append(looks, l2)
+				styles = append(styles, style)
 			}
 		}
 	}
-	return looks
+	return styles
 }
 
 // logarithms are a curve as a logarithmic axis shows it.
@@ -147,7 +147,7 @@ func logarithms(points plotter.XYs) plotter.XYs {
 	return shown
 }
 
-func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
+func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 	c = title(c, p.Title)
 	c.FillText(text(sans(smallSize), grey), vg.Point{X: c.Min.X, Y: c.Max.Y - 8}, "test error (%)")
 	c = draw.Crop(c, 0, 0, 0, -14)
@@ -155,10 +155,10 @@ func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
 	plt := newPlot()
 	plt.X.Label.Text = "epoch"
 	var list []*Training // those that exist
-	var errors, losses []look
+	var errorStyles, losses []seriesStyle
 	for i, t := range p.trainings() {
 		if t != nil {
-			list, errors, losses = append(list, t), append(errors, looks.errors[i]), append(losses, looks.losses[i])
+			list, errorStyles, losses = append(list, t), append(errorStyles, styles.errors[i]), append(losses, styles.losses[i])
 		}
 	}
 	setRanges(plt, list)
@@ -177,10 +177,10 @@ func (p Panel) draw(c draw.Canvas, looks trainingLooks) {
 		selected.others = axis.paths
 	}
 	for i, t := range list {
-		addCurve(plt, errors[i], t.Error)
+		addCurve(plt, errorStyles[i], t.Error)
 		above := len(list) == 1 || t.Selected.Y > list[1-i].Selected.Y || t.Selected.Y == list[1-i].Selected.Y && i == 0
 		selected.curves = append(selected.curves, t.Error)
-		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errors[i].color), above, 5})
+		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errorStyles[i].color), above, 5})
 	}
 	plt.Add(selected)
 	plt.Draw(c)

@@ -17,12 +17,12 @@ func Entries() []Entry {
 	depths := settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500}
 	return []Entry{
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
-			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves its shortcut only."},
+			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves only its shortcut."},
 		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
 			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, each seed and the mean."},
 
 		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
-			Shows: "A residual block with its gate, and what it computes in training and at test."},
+			Shows: "A residual block with its gate, and what it computes in training and at test time."},
 		{Name: "paper/fig2", Heading: "Fig. 2: linear decay", inputs: paper, draw: drawPaperFig2,
 			Shows: "The paper's example: five blocks, linear decay from 1 to 0.5, blocks 3 and 5 closed."},
 		{Name: "fig2", Heading: "Fig. 2: linear decay", inputs: nothing, draw: drawNetwork(54),
@@ -60,14 +60,14 @@ func Entries() []Entry {
 		{Name: "paper/table2", Heading: "Table 2: training times", inputs: paper, draw: drawPaperTable(figures.PublishedTable2),
 			Shows: "The paper's training times, and the time saved."},
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
-			Shows: "Published training times and ours: what is compared is the time saved."},
+			Shows: "Published training times and ours, compared by the time saved."},
 
 		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
-			Shows: "Schedules of the death rate: the paper's, a ramp, blocks closed early only and late only."},
+			Shows: "Schedules of the death rate: the paper's, a ramp, and blocks closed only early or only late."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
@@ -104,7 +104,7 @@ func drawBlock(d drawing) (output, error) {
 
 func drawQuickstart(d drawing) (output, error) {
 	constant, stochastic := split(d.list)
-	return figure(figures.Quickstart(d.about, constant, stochastic))
+	return figure(figures.Quickstart(d.provenance, constant, stochastic))
 }
 
 // split separates runs of constant depth from the others, each in their order.
@@ -124,7 +124,7 @@ func drawErrorByTime(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.ErrorByTime(d.about, constant, stochastic))
+	return figure(figures.ErrorByTime(d.provenance, constant, stochastic))
 }
 
 // pair returns the two runs of a figure that compares two, that of constant depth first.
@@ -147,7 +147,7 @@ func drawCurves(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.TrainingCurves(d.about, panels...))
+	return figure(figures.TrainingCurves(d.provenance, panels...))
 }
 
 func drawFig5(d drawing) (output, error) {
@@ -155,7 +155,7 @@ func drawFig5(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.DepthBars(d.about, bars...))
+	return figure(figures.DepthBars(d.provenance, bars...))
 }
 
 func drawFig7(d drawing) (output, error) {
@@ -170,15 +170,15 @@ func drawFig7(d drawing) (output, error) {
 			return output{}, err
 		}
 	}
-	return figure(figures.Gradients(d.about, curves[0], curves[1], drops))
+	return figure(figures.Gradients(d.provenance, curves[0], curves[1], drops))
 }
 
 func drawFig8Left(d drawing) (output, error) {
-	errors, err := figures.SurvivalErrorsOf(d.list)
+	swept, err := figures.SurvivalErrorsOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.SurvivalSweep(d.about.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), errors))
+	return figure(figures.SurvivalSweep(d.provenance.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), swept))
 }
 
 func drawFig8Right(d drawing) (output, error) {
@@ -186,7 +186,7 @@ func drawFig8Right(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.HeatMap(d.about, grid))
+	return figure(figures.HeatMap(d.provenance, grid))
 }
 
 func drawGapByEpochs(d drawing) (output, error) {
@@ -194,7 +194,7 @@ func drawGapByEpochs(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.GapByEpochs(d.about, gaps...))
+	return figure(figures.GapByEpochs(d.provenance, gaps...))
 }
 
 func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
@@ -211,7 +211,7 @@ func (d drawing) table(t figures.Table, err error) (output, error) {
 		return output{}, err
 	}
 	if d.note != "" {
-		t.About = t.About.With(d.note)
+		t.Provenance = t.Provenance.With(d.note)
 	}
 	f, err := t.Figure()
 	return output{f, t.Markdown()}, err
@@ -225,7 +225,7 @@ func drawStepTime(d drawing) (output, error) {
 	return figure(figures.StepTime(record))
 }
 
-func drawGates(draw func(figures.About, *figures.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
+func drawGates(draw func(figures.Provenance, *figures.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
 		if len(d.list) != 1 {
 			return output{}, fmt.Errorf("%d runs are named: this figure is of one", len(d.list))
@@ -234,6 +234,6 @@ func drawGates(draw func(figures.About, *figures.Gates) (*figures.Figure, error)
 		if err != nil {
 			return output{}, err
 		}
-		return figure(draw(d.about, gates))
+		return figure(draw(d.provenance, gates))
 	}
 }

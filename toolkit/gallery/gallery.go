@@ -46,11 +46,11 @@ type settings struct {
 // drawing is what an entry's function is given.
 type drawing struct {
 	*Sources
-	network Network
-	list    []*runs.Run
-	bench   string
-	about   figures.About // of the runs
-	note    string        // about these records
+	network    Network
+	list       []*runs.Run
+	bench      string
+	provenance figures.Provenance // of the runs
+	note       string             // about these records
 }
 
 // output is a figure, and a table's Markdown too.
@@ -154,7 +154,7 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 		for _, run := range d.list {
 			drawn.Used = append(drawn.Used, run.Name)
 		}
-		d.about = figures.OfRuns(d.list).With(choice.Note, e.smaller(d.list))
+		d.provenance = figures.OfRuns(d.list).With(choice.Note, e.smaller(d.list))
 	case ofBench:
 		drawn.Used = []string{choice.Bench}
 	}

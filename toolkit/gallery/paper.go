@@ -63,12 +63,12 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 			}
 			panels = append(panels, panel)
 		}
-		about := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
+		provenance := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
 		if sources[0] != "Fig. 3 left" {
-			about = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
+			provenance = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
 		}
 		name, _, _ := strings.Cut(sources[0], " left")
-		return figure(figures.TrainingCurves(about.Of(name), panels...))
+		return figure(figures.TrainingCurves(provenance.Of(name), panels...))
 	}
 }
 
@@ -119,7 +119,7 @@ func drawPaperFig6(d drawing) (output, error) {
 			curves[i].Printed = append(curves[i].Printed, plotter.XY{X: k.Epoch, Y: n.Value})
 		}
 	}
-	return figure(figures.ErrorCurves(figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing; the errors beside the circles, after 90 and 120 epochs, are printed in the text. This project has no run on ImageNet, which is out of its reach, so there is no figure of ours.").Of("Fig. 6"),
+	return figure(figures.ErrorCurves(figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing; the errors beside the circles, after 90 and 120 epochs, are printed in the text. This project has no run on ImageNet, which is out of its reach, so there is no figure of our own.").Of("Fig. 6"),
 		"Validation error on ImageNet", 85, curves[0], curves[1]))
 }
 
@@ -137,7 +137,7 @@ func drawPaperFig7(d drawing) (output, error) {
 }
 
 func drawPaperFig8Left(d drawing) (output, error) {
-	var errors figures.SurvivalErrors
+	var swept figures.SurvivalErrors
 	points := func(rule string) []figures.SurvivalError {
 		var list []figures.SurvivalError
 		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
@@ -149,13 +149,13 @@ func drawPaperFig8Left(d drawing) (output, error) {
 		}
 		return list
 	}
-	errors.Linear, errors.Uniform = points("linear"), points("uniform")
+	swept.Linear, swept.Uniform = points("linear"), points("uniform")
 	constant, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.TestError, Survival: 1})
 	if err != nil {
 		return output{}, err
 	}
-	errors.Constant, errors.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
-	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: about, its line is cut by the frame; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), errors))
+	swept.Constant, swept.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
+	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), swept))
 }
 
 func drawPaperFig8Right(d drawing) (output, error) {

@@ -14,10 +14,10 @@ func Readme(paper *published.Paper, drawings []*Drawing) string {
 	var b strings.Builder
 	b.WriteString(`# Gallery
 
-Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu, Sedra, Weinberger 2016), and some more.
+Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu, Sedra, Weinberger 2016), and a few more.
 
 - **published** figures are redrawn from the paper's numbers, which are in [data/published.json](../data/published.json), each with its source. Values that are not printed in the paper but read off its vector drawings are marked as such, in the figures too.
-- **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. Where the caption says so they are smaller than the paper's experiments, and their errors cannot be compared with the paper's. Which runs each figure shows is in [data/figures.json](../data/figures.json).
+- **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. Where the caption says so, they are smaller than the paper's experiments, and their errors cannot be compared with the paper's. Which runs each figure shows is in [data/figures.json](../data/figures.json).
 
 ` + "`stochdepth figures`" + ` draws all of them, ` + "`stochdepth figures NAME`" + ` one, ` + "`--runs A,B`" + ` from other runs, ` + "`--format png,svg,pdf`" + ` in other formats, in which text stays text. For a paper or slides, ` + "`--width 8cm`" + ` lays a figure out for a column, with text that can be read; ` + "`--no-title`" + ` and ` + "`--no-caption`" + ` leave out what the paper says itself; ` + "`--theme dark`" + ` is for dark pages; and ` + "`--out FILE`" + ` or ` + "`--out FOLDER`" + ` names the place. This page is written by the same command.
 `)

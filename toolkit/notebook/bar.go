@@ -99,13 +99,13 @@ func (b *Bar) SetTotal(total int64) {
 	b.state.total = total
 }
 
-// Estimate takes the speed (parts a second) and the time left from the job, if it
+// Estimate takes the speed (parts a second) and the time remaining from the job, if it
 // knows better than the bar can measure: that evaluations come, for example.
 // Zeros are shown as not known. It is shown with the next [Bar.Set].
-func (b *Bar) Estimate(speed float64, left time.Duration) {
+func (b *Bar) Estimate(speed float64, remaining time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.estimated, b.state.speed, b.state.left = true, speed, left
+	b.estimated, b.state.speed, b.state.remaining = true, speed, remaining
 }
 
 // Took says how long the job has taken, if it is another one's and began before the bar.
@@ -130,7 +130,7 @@ func (b *Bar) Done(text string) {
 	b.screen.end(b.state)
 }
 
-// measure updates the speed, the time left and the time passed.
+// measure updates the speed, the time remaining and the time passed.
 func (b *Bar) measure(now time.Time, done int64) {
 	b.state.elapsed = now.Sub(b.started)
 	if b.estimated {
@@ -144,9 +144,9 @@ func (b *Bar) measure(now time.Time, done int64) {
 	if passed := now.Sub(first.at).Seconds(); passed > 0 {
 		b.state.speed = float64(done-first.count) / passed
 	}
-	b.state.left = 0
-	if remaining := b.state.total - done; remaining > 0 && b.state.speed > 0 {
-		b.state.left = time.Duration(float64(remaining) / b.state.speed * float64(time.Second))
+	b.state.remaining = 0
+	if rest := b.state.total - done; rest > 0 && b.state.speed > 0 {
+		b.state.remaining = time.Duration(float64(rest) / b.state.speed * float64(time.Second))
 	}
 	if now.Sub(b.marks[len(b.marks)-1].at) >= time.Second {
 		b.marks = append(b.marks, mark{now, done})

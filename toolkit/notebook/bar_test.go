@@ -59,7 +59,7 @@ func TestSpeedOfAResumedRun(t *testing.T) {
 	c.advance(10 * time.Second)
 	bar.Set(920, "")
 	require.Equal(t, 2.0, bar.state.speed)
-	require.Equal(t, 40*time.Second, bar.state.left)
+	require.Equal(t, 40*time.Second, bar.state.remaining)
 }
 
 // The speed forgets what was long ago, such as the compilation at the start.

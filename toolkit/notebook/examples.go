@@ -9,7 +9,7 @@ import (
 )
 
 // Examples returns the first n images of each class with the class as their caption, class by class in alphabetical
-// order, for [figures.ImageSheet].
+// order, for [figures.ImageGrid].
 func Examples(images dataset.View, classes []string, n int) []figures.Picture {
 	var pictures []figures.Picture
 	found := make([]int, len(classes))

@@ -55,7 +55,7 @@ func Follow(ctx context.Context, dir string, patience time.Duration, others ...s
 			}
 			p := paceOf(run)
 			bar.SetTotal(int64(run.Recipe.Epochs))
-			bar.Estimate(0, max(0, p.left-time.Since(grown)))
+			bar.Estimate(0, max(0, p.remaining-time.Since(grown)))
 			bar.Took(p.took)
 			bar.Set(epochs(run), p.text()+state(run))
 			if status := run.Status(); status != "running" && (len(run.Rows) > 0 || time.Now().After(until)) {
@@ -86,9 +86,9 @@ func epochs(run *runs.Run) int64 {
 
 // pace is how far and how fast a run is, from its log.
 type pace struct {
-	step, steps int64   // done, and of the whole run as far as it can be told; 0: not yet
-	speed       float64 // steps a second over the newest rows, evaluations left out
-	left, took  time.Duration
+	step, steps     int64   // done, and of the whole run as far as it can be told; 0: not yet
+	speed           float64 // steps a second over the newest rows, evaluations left out
+	remaining, took time.Duration
 }
 
 // paceRows is over how many of the newest rows the speed is taken.
@@ -107,7 +107,7 @@ func paceOf(run *runs.Run) (p pace) {
 	p.took = time.Duration(last.Seconds * float64(time.Second))
 	if seconds := last.Seconds - before.Seconds; seconds > 0 {
 		p.speed = float64(last.Step-before.Step) / seconds
-		p.left = time.Duration(float64(p.steps-p.step) / p.speed * float64(time.Second))
+		p.remaining = time.Duration(float64(p.steps-p.step) / p.speed * float64(time.Second))
 	}
 	return p
 }

@@ -11,10 +11,10 @@ import (
 
 // progress is the state of a job, as a [Bar] shows it.
 type progress struct {
-	label, unit, text string
-	done, total       int64 // total 0: unknown
-	speed             float64
-	elapsed, left     time.Duration // left 0: unknown
+	label, unit, text  string
+	done, total        int64 // total 0: unknown
+	speed              float64
+	elapsed, remaining time.Duration // remaining 0: unknown
 }
 
 // fraction is the part that is done, in 0..1; false if the total is not known.
@@ -36,8 +36,8 @@ func (p progress) parts() []string {
 	if p.speed > 0 {
 		parts = append(parts, p.rate())
 	}
-	if p.left > 0 {
-		parts = append(parts, runs.Span(p.left)+" left")
+	if p.remaining > 0 {
+		parts = append(parts, runs.Span(p.remaining)+" left")
 	}
 	if p.text != "" {
 		parts = append(parts, p.text)

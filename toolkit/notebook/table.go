@@ -18,7 +18,7 @@ func Table(list ...*runs.Run) {
 	}
 	rows := make([][]any, len(list))
 	for i, run := range list {
-		rule, selected, errors, seconds := run.Recipe.Rule, "–", [2]string{"–", "–"}, "–"
+		rule, selected, percents, seconds := run.Recipe.Rule, "–", [2]string{"–", "–"}, "–"
 		switch {
 		case run.Recipe.IsConstant():
 			rule = "constant depth"
@@ -26,12 +26,12 @@ func Table(list ...*runs.Run) {
 			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, run.Recipe.LastSurvival())
 		}
 		if best, ok := run.Best(); ok {
-			selected, errors = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
+			selected, percents = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
 		}
 		if n := len(run.Rows); n > 0 {
 			seconds = fmt.Sprintf("%.0f s", run.Rows[n-1].Seconds)
 		}
-		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", epochs(run), run.Recipe.Epochs), selected, errors[0], errors[1], seconds}
+		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", epochs(run), run.Recipe.Epochs), selected, percents[0], percents[1], seconds}
 	}
 	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)", "training"}, rows...)
 }

@@ -35,7 +35,7 @@ type Block interface {
 	Parameters() []Parameter
 	// Branch is f(x). What it needs it asks of b, and it must use nothing else of the graph than b's values and x, and
 	// draw no random numbers: an engine builds it inside a loop, and once more there for its gradient. x is in the type
-	// of activations, parameters are in their own, which is wider under bfloat16; the result has x's type.
+	// of activations, parameters are in their own, float32 under bfloat16; the result has x's type.
 	Branch(b *Branch, x *graph.Node) *graph.Node
 	// Shortcut is id(x), without parameters: x itself, or, in a stack of one block, x brought to another shape.
 	Shortcut(x *graph.Node) *graph.Node

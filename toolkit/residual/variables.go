@@ -131,7 +131,7 @@ func (c *Creator) Create(scope string, p Parameter) {
 	for i := range values {
 		values[i] = p.Start(c.Rand)
 	}
-	v, err := c.Store.CreateVariable(path(p.Name), tensorOf(c.DType, values, p.Dims))
+	v, err := c.Store.CreateVariable(path(p.Name), Tensor(c.DType, values, p.Dims...))
 	if err != nil {
 		if c.err == nil {
 			c.err = err
@@ -144,15 +144,17 @@ func (c *Creator) Create(scope string, p Parameter) {
 // Err returns the first error.
 func (c *Creator) Err() error { return c.err }
 
-func tensorOf(dtype dtypes.DType, values []float64, dims []int) *tensors.Tensor {
+// Tensor makes a tensor of type Float64 or Float32, as variables have it, of a copy of the values; without dims a
+// scalar.
+func Tensor(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
 	if dtype == dtypes.Float64 {
 		return tensors.FromFlatDataAndDimensions(values, dims...)
 	}
-	narrow := make([]float32, len(values))
+	converted := make([]float32, len(values))
 	for i, v := range values {
-		narrow[i] = float32(v)
+		converted[i] = float32(v)
 	}
-	return tensors.FromFlatDataAndDimensions(narrow, dims...)
+	return tensors.FromFlatDataAndDimensions(converted, dims...)
 }
 
 // Variable returns a variable of the network by its name within Scope. It panics if it is missing.

@@ -2,6 +2,7 @@ package resnet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -19,26 +20,27 @@ type kind interface {
 }
 
 var (
+	// kinds are those of depth.Named, and those that are registered.
 	kinds = map[string]kind{
-		"basic":         convolutional{block: NewBasic, widening: 1},
-		"preactivation": convolutional{block: NewPreactivation, widening: 1, preactivated: true},
-		"bottleneck":    convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
-		"transformer":   encoder{width: 128, heads: 4, hidden: 256},
+		depth.Basic:         convolutional{block: NewBasic, widening: 1},
+		depth.Preactivation: convolutional{block: NewPreactivation, widening: 1, preactivated: true},
+		depth.Bottleneck:    convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
+		depth.Transformer:   encoder{width: 128, heads: 4, hidden: 256},
 	}
 	kindsLock sync.Mutex
 )
 
-// Blocks lists the kinds of blocks, the paper's first.
+// Blocks lists the kinds of blocks: those that come with the project, the paper's first, and those that are registered.
 func Blocks() []string {
 	kindsLock.Lock()
 	defer kindsLock.Unlock()
-	var names []string
-	for name := range kinds {
-		names = append(names, name)
+	names := depth.Named()
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	slices.Sort(names)
-	at := slices.Index(names, "basic")
-	return slices.Insert(slices.Delete(names, at, at+1), 0, "basic")
+	return names
 }
 
 // Register adds a kind of blocks for the paper's groups, between its stem and its head: block makes one of a shape. It

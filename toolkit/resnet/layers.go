@@ -75,8 +75,8 @@ func LayerNormParameters(suffix string, width int) []residual.Parameter {
 // LayerNorm is layer normalisation over the last axis of x [..., width] (Ba et al. 2016), in the parameters' type.
 func LayerNorm(p *residual.Branch, suffix string, x *Node) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
-	wide := ConvertDType(x, scale.DType())
-	centred := Sub(wide, ReduceAndKeep(wide, ReduceMean, -1))
+	castX := ConvertDType(x, scale.DType())
+	centred := Sub(castX, ReduceAndKeep(castX, ReduceMean, -1))
 	variance := ReduceAndKeep(Square(centred), ReduceMean, -1)
 	y := Div(centred, Deviation(variance))
 	y = Add(Mul(y, ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(offset, x.Rank()))

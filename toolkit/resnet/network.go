@@ -47,7 +47,7 @@ type Network struct {
 	kind kind
 }
 
-// New returns a network of so many layers with blocks of a kind: the paper's is "basic", of 6N+2 layers. The survival
+// New returns a network of so many layers with blocks of a kind: the paper's is [depth.Basic], of 6N+2 layers. The survival
 // probabilities must be one for each block.
 func New(block string, layers, classes int, survival depth.Survival) (*Network, error) {
 	kind, err := kindOf(block)

@@ -64,7 +64,7 @@ type Recipe struct {
 func Default() Recipe {
 	return Recipe{
 		Normalization: "channel",
-		Block:         "basic",
+		Block:         depth.Basic,
 		Rule:          "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
 		Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",

@@ -172,6 +172,18 @@ func Best(rows []Row) (Row, bool) {
 	return best, found
 }
 
+// Outcome puts how well the run did so far into a few words: its test error (percent) at its best row.
+func (r *Run) Outcome() string {
+	best, ok := r.Best()
+	if !ok {
+		return "no evaluation yet"
+	}
+	if math.IsNaN(best.TestError) || math.IsInf(best.TestError, 0) {
+		return fmt.Sprintf("no test error yet of the epoch of the lowest validation error, %g", best.Epoch)
+	}
+	return fmt.Sprintf("test error %.1f %% at the epoch of the lowest validation error, %g", best.TestError, best.Epoch)
+}
+
 // Refuse returns an error that names the differing keys if the run's recipe is another one than asked.
 func (r *Run) Refuse(asked Recipe) error { return sameRecipe(r.Dir, r.Recipe, asked) }
 

@@ -354,3 +354,12 @@ func TestTable(t *testing.T) {
 
 	require.EqualError(t, Table(&table, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }
+
+func TestOutcome(t *testing.T) {
+	run := &Run{}
+	require.Equal(t, "no evaluation yet", run.Outcome())
+	run.Rows = []Row{{Epoch: 2, Step: 20, ValidationError: 30, TestError: math.NaN()}}
+	require.Equal(t, "no test error yet of the epoch of the lowest validation error, 2", run.Outcome())
+	run.Rows[0].TestError = 31.26
+	require.Equal(t, "test error 31.3 % at the epoch of the lowest validation error, 2", run.Outcome())
+}

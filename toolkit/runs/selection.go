@@ -71,35 +71,14 @@ func whose(list []*Run, where string) ([]*Run, error) {
 	return chosen, nil
 }
 
-// column is something to sort by: a text or a number of a run's line.
-type column struct {
-	name   string
-	text   func(summary) string
-	number func(summary) float64 // where there is no text; NaN: unknown
-}
-
-var columns = []column{
-	{name: "name", text: func(s summary) string { return s.Name }},
-	{name: "dataset", text: func(s summary) string { return s.Dataset }},
-	{name: "depth", number: func(s summary) float64 { return float64(s.Depth) }},
-	{name: "rule", text: func(s summary) string { return s.Rule }},
-	{name: "death-rate", number: func(s summary) float64 { return float64(s.DeathRate) }},
-	{name: "epochs", number: func(s summary) float64 { return float64(s.EpochsDone) }},
-	{name: "best-epoch", number: func(s summary) float64 { return float64(s.BestEpoch) }},
-	{name: "validation-error", number: func(s summary) float64 { return float64(s.ValidationError) }},
-	{name: "test-error", number: func(s summary) float64 { return float64(s.TestError) }},
-	{name: "speed", number: func(s summary) float64 { return float64(s.StepsPerSecond) }},
-	{name: "time", number: func(s summary) float64 { return float64(s.Hours) }},
-	{name: "status", text: func(s summary) string { return s.Status }},
-}
-
 // SortKeys lists the columns that a [Selection] sorts by.
-func SortKeys() []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.name
+func SortKeys() (keys []string) {
+	for _, c := range columns {
+		if c.sort != "" {
+			keys = append(keys, c.sort)
+		}
 	}
-	return names
+	return keys
 }
 
 // sorted returns the runs in the order asked for; equal ones stay as they were.
@@ -112,7 +91,7 @@ func (s Selection) sorted(list []*Run) ([]*Run, error) {
 		return list, nil
 	}
 	key := strings.ReplaceAll(s.Sort, "_", "-")
-	i := slices.IndexFunc(columns, func(c column) bool { return c.name == key })
+	i := slices.IndexFunc(columns, func(c column) bool { return c.sort == key })
 	if i < 0 {
 		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort, DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
 	}
@@ -128,10 +107,13 @@ func (s Selection) sorted(list []*Run) ([]*Run, error) {
 // compare orders two lines; what is unknown comes last also in reverse.
 func (c column) compare(a, b summary, reverse bool) int {
 	order := 0
-	if c.text != nil {
-		order = strings.Compare(c.text(a), c.text(b))
-	} else {
-		x, y := c.number(a), c.number(b)
+	switch value := c.value(a).(type) {
+	case string:
+		order = strings.Compare(value, c.value(b).(string))
+	case int:
+		order = cmp.Compare(value, c.value(b).(int))
+	case number:
+		x, y := float64(value), float64(c.value(b).(number))
 		if math.IsNaN(x) || math.IsNaN(y) {
 			return cmp.Compare(boolInt(math.IsNaN(x)), boolInt(math.IsNaN(y)))
 		}

@@ -1,28 +1,62 @@
 package runs
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// summary is one line of Table.
+// summary is what a line of Table is made from.
 type summary struct {
-	Name            string `json:"name"`
-	Dataset         string `json:"dataset"`
-	Depth           int    `json:"depth"` // layers
-	Rule            string `json:"rule"`
-	DeathRate       number `json:"death_rate"`
-	EpochsDone      number `json:"epochs_done"`
-	Epochs          int    `json:"epochs"`
-	BestEpoch       number `json:"best_epoch"`
-	ValidationError number `json:"validation_error"` // percent, at the best epoch
-	TestError       number `json:"test_error"`       // percent, at the best epoch
-	StepsPerSecond  number `json:"steps_per_second"`
-	Hours           number `json:"hours"` // of training so far
-	Status          string `json:"status"`
+	Name            string
+	Dataset         string
+	Depth           int // layers
+	Rule            string
+	DeathRate       number
+	EpochsDone      number
+	Epochs          int
+	BestEpoch       number
+	ValidationError number // percent, at the best epoch
+	TestError       number // percent, at the best epoch
+	StepsPerSecond  number
+	Hours           number // of training so far
+	Status          string
+}
+
+// column is a column of Table.
+type column struct {
+	key   string               // in the formats for programs
+	sort  string               // what Selection knows it by; "" if not at all
+	head  string               // for people; "" if they do not see it
+	value func(summary) any    // a string, an int or a number
+	shown func(summary) string // what people see, if not just the value
+}
+
+// columns are those of Table, in their order.
+var columns = []column{
+	{"name", "name", "name", func(s summary) any { return s.Name }, nil},
+	{"dataset", "dataset", "data set", func(s summary) any { return s.Dataset }, nil},
+	{"depth", "depth", "depth", func(s summary) any { return s.Depth }, nil},
+	{"rule", "rule", "rule", func(s summary) any { return s.Rule }, nil},
+	{"death_rate", "death-rate", "death rate", func(s summary) any { return s.DeathRate }, summary.deathRate},
+	{"epochs_done", "epochs", "epochs", func(s summary) any { return s.EpochsDone },
+		func(s summary) string { return rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs) }},
+	{"epochs", "", "", func(s summary) any { return s.Epochs }, nil},
+	{"best_epoch", "best-epoch", "best epoch", func(s summary) any { return s.BestEpoch },
+		func(s summary) string { return rounded(s.BestEpoch, 1) }},
+	{"validation_error", "validation-error", "validation %", func(s summary) any { return s.ValidationError },
+		func(s summary) string { return rounded(s.ValidationError, 2) }},
+	{"test_error", "test-error", "test %", func(s summary) any { return s.TestError },
+		func(s summary) string { return rounded(s.TestError, 2) }},
+	{"steps_per_second", "speed", "steps/s", func(s summary) any { return s.StepsPerSecond },
+		func(s summary) string { return rounded(s.StepsPerSecond, 2) }},
+	{"hours", "time", "time", func(s summary) any { return s.Hours }, summary.time},
+	{"status", "status", "status", func(s summary) any { return s.Status }, nil},
 }
 
 func summarize(r *Run) summary {
@@ -71,39 +105,64 @@ func Table(w io.Writer, runs []*Run, format string) error {
 	case "table":
 		return writeAligned(w, summaries)
 	case "tsv", "csv":
+		var head []string
+		for _, c := range columns {
+			head = append(head, c.key)
+		}
 		lines := make([][]string, len(summaries))
 		for i, s := range summaries {
-			lines[i] = s.cells()
+			for _, c := range columns {
+				lines[i] = append(lines[i], c.exact(s))
+			}
 		}
-		return WriteSeparated(w, format, strings.Split("name dataset depth rule death_rate epochs_done epochs best_epoch validation_error test_error steps_per_second hours status", " "), lines)
+		return WriteSeparated(w, format, head, lines)
 	case "json":
 		return WriteJSON(w, summaries)
 	}
 	return CheckFormat(format)
 }
 
-// cells are the line in exact numbers, in the order of its fields.
-func (s summary) cells() []string {
-	return []string{s.Name, s.Dataset, strconv.Itoa(s.Depth), s.Rule, exact(s.DeathRate), exact(s.EpochsDone), strconv.Itoa(s.Epochs),
-		exact(s.BestEpoch), exact(s.ValidationError), exact(s.TestError), exact(s.StepsPerSecond), exact(s.Hours), s.Status}
+// MarshalJSON writes the line as an object of its columns, in their order.
+func (s summary) MarshalJSON() ([]byte, error) {
+	var members []string
+	for _, c := range columns {
+		value, err := json.Marshal(c.value(s))
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, fmt.Sprintf("%q:%s", c.key, value))
+	}
+	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }
 
-func writeAligned(w io.Writer, summaries []summary) error {
-	table := [][]string{{"name", "data set", "depth", "rule", "death rate", "epochs", "best epoch", "validation %", "test %", "steps/s", "time", "status"}}
-	for _, s := range summaries {
-		rule, deathRate := s.Rule, rounded(s.DeathRate, -1)
-		if rule == "list" {
-			deathRate = "-" // one a block
-		}
-		table = append(table, shownAll([]string{s.Name, s.Dataset, strconv.Itoa(s.Depth), rule, deathRate,
-			rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs), rounded(s.BestEpoch, 1),
-			rounded(s.ValidationError, 2), rounded(s.TestError, 2), rounded(s.StepsPerSecond, 2), s.time(), s.Status}))
+// exact is the column's cell for programs.
+func (c column) exact(s summary) string {
+	switch v := c.value(s).(type) {
+	case string:
+		return v
+	case int:
+		return strconv.Itoa(v)
+	default:
+		return formatFloat(float64(v.(number)))
 	}
-	const texts = "name data set rule status" // aligned left, numbers right
-	widths := make([]int, len(table[0]))
-	for _, line := range table {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+}
+
+// writeAligned writes the columns for people, texts to the left and numbers to the right.
+func writeAligned(w io.Writer, summaries []summary) error {
+	visible := slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.head == "" })
+	table := make([][]string, 1+len(summaries))
+	widths := make([]int, len(visible))
+	for i, c := range visible {
+		table[0] = append(table[0], c.head)
+		for j, s := range summaries {
+			cell := c.exact(s)
+			if c.shown != nil {
+				cell = c.shown(s)
+			}
+			table[1+j] = append(table[1+j], Shown(cell))
+		}
+		for _, line := range table {
+			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
 		}
 	}
 	var text strings.Builder
@@ -111,7 +170,7 @@ func writeAligned(w io.Writer, summaries []summary) error {
 		var out strings.Builder
 		for i, cell := range line {
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if strings.Contains(texts, table[0][i]) {
+			if _, isText := visible[i].value(summary{}).(string); isText {
 				out.WriteString(cell + padding + "  ")
 			} else {
 				out.WriteString(padding + cell + "  ")
@@ -123,6 +182,14 @@ func writeAligned(w io.Writer, summaries []summary) error {
 	return err
 }
 
+// deathRate is, for people, none where there is one a block.
+func (s summary) deathRate() string {
+	if s.Rule == "list" {
+		return "-"
+	}
+	return rounded(s.DeathRate, -1)
+}
+
 // time is how long the training took so far, for people.
 func (s summary) time() string {
 	if math.IsNaN(float64(s.Hours)) {
@@ -130,8 +197,6 @@ func (s summary) time() string {
 	}
 	return SpanOf(float64(s.Hours) * 3600)
 }
-
-func exact(n number) string { return formatFloat(float64(n)) }
 
 // rounded gives so many digits after the point, fewer where they are zeros of a whole number; a dash for NaN.
 func rounded(n number, digits int) string {

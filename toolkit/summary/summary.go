@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/runs"
 )
@@ -71,25 +72,25 @@ func Of(recipe runs.Recipe) (Summary, error) {
 // memory counts what training must hold: three numbers a parameter, and of each block, open or not, its output and
 // those of its two convolutions, which are computed again instead under Recompute and in blocks of other kinds.
 func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
-	wide, narrow := int64(4), int64(4) // bytes of a parameter and of an activation
+	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
 	case "float64":
-		wide, narrow = 8, 8
+		perParameter, perActivation = 8, 8
 	case "bfloat16":
-		narrow = 2
+		perActivation = 2
 	}
 	outputs := int64(3)
-	if recipe.Recompute || recipe.Block != "basic" {
+	if recipe.Recompute || recipe.Block != depth.Basic {
 		outputs = 1
 	}
 	for _, l := range size.Layers {
-		each := narrow * int64(recipe.BatchSize)
+		each := perActivation * int64(recipe.BatchSize)
 		for _, d := range l.Output {
 			each *= int64(d)
 		}
 		kept += each * int64(l.Blocks) * outputs
 	}
-	return 3 * wide * size.Parameters, kept
+	return 3 * perParameter * size.Parameters, kept
 }
 
 // Write writes the summary as text for people.

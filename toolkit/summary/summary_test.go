@@ -73,8 +73,8 @@ func TestMemory(t *testing.T) {
 	again := of(t, preset(t, "cifar10-1202", "batch_size", "128", "recompute", "true"))
 	require.Equal(t, s.KeptBytes, 3*again.KeptBytes)
 	require.Equal(t, s.KeptBytes, 2*of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "bfloat16")).KeptBytes)
-	wide := of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "float64"))
-	require.Equal(t, [2]int64{2 * s.ParameterBytes, 2 * s.KeptBytes}, [2]int64{wide.ParameterBytes, wide.KeptBytes})
+	double := of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "float64"))
+	require.Equal(t, [2]int64{2 * s.ParameterBytes, 2 * s.KeptBytes}, [2]int64{double.ParameterBytes, double.KeptBytes})
 }
 
 func TestRecipesThatCannotBe(t *testing.T) {

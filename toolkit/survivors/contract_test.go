@@ -22,6 +22,7 @@ import (
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
+	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/survivors/byhand"
 )
@@ -86,11 +87,11 @@ func flat(t *tensors.Tensor) []float64 {
 	case dtypes.Float64:
 		return tensors.MustCopyFlatData[float64](t)
 	default:
-		var wide []float64
+		var converted []float64
 		for _, v := range tensors.MustCopyFlatData[float32](t) {
-			wide = append(wide, float64(v))
+			converted = append(converted, float64(v))
 		}
-		return wide
+		return converted
 	}
 }
 
@@ -115,19 +116,8 @@ func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) {
 	for i := range classes {
 		classes[i] = int32(rng.IntN(n.Classes))
 	}
-	return floats(n.ParameterDType(), pixels, size, resnet.Side, resnet.Side, resnet.Channels),
+	return residual.Tensor(n.ParameterDType(), pixels, size, resnet.Side, resnet.Side, resnet.Channels),
 		tensors.FromFlatDataAndDimensions(classes, size)
-}
-
-func floats(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(values, dims...)
-	}
-	narrow := make([]float32, len(values))
-	for i, v := range values {
-		narrow[i] = float32(v)
-	}
-	return tensors.FromFlatDataAndDimensions(narrow, dims...)
 }
 
 func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {
@@ -137,7 +127,7 @@ func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {
 			values[i] = 1
 		}
 	}
-	return floats(n.ParameterDType(), values, len(values))
+	return residual.Tensor(n.ParameterDType(), values, len(values))
 }
 
 func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {

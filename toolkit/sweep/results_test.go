@@ -78,12 +78,12 @@ func TestResults(t *testing.T) {
 	require.EqualError(t, s.WriteResults(&table, results, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }
 
-func TestStatusAndTimeLeft(t *testing.T) {
+func TestStatusAndTimeRemaining(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"seed": [1, 2, 3, 4, 5]}}`)
 	s, err := Read(path)
 	require.NoError(t, err)
-	_, known := TimeLeft(s.Status(root), 1)
+	_, known := TimeRemaining(s.Status(root), 1)
 	require.False(t, known)
 
 	finish(t, root, s.Jobs[0], runs.Row{Epoch: 2, Step: 20, Seconds: 60}) // 100 s in all
@@ -98,14 +98,14 @@ func TestStatusAndTimeLeft(t *testing.T) {
 	require.NoError(t, w.Close())
 
 	list := s.Status(root)
-	require.Equal(t, []State{Done, Running, Failed, Changed, Left}, []State{list[0].State, list[1].State, list[2].State, list[3].State, list[4].State})
+	require.Equal(t, []State{Done, Running, Failed, Changed, Pending}, []State{list[0].State, list[1].State, list[2].State, list[3].State, list[4].State})
 	require.Equal(t, "no data", list[2].Why)
 	require.Equal(t, "momentum: 0.5, 0.9", list[3].Why)
 	require.NoError(t, half.Close())
 	list = s.Status(root)
 	require.Equal(t, "5 runs: 1 done, 1 stopped, 1 failed, 1 changed, 1 left", Summary(list))
 	require.Equal(t, 0.5, list[1].Part())
-	left, known := TimeLeft(list, 2)
+	left, known := TimeRemaining(list, 2)
 	require.True(t, known)
 	require.Equal(t, 75*time.Second, left, "one and a half runs of 100 s, two at a time")
 }

@@ -28,12 +28,12 @@ type Options struct {
 
 // Progress is how far a sweep is.
 type Progress struct {
-	Total   int
-	Counts  map[State]int // by what this process knows; Running counts its own workers and others'
-	Part    float64       // in 0..1, by the work that the jobs are
-	Left    time.Duration // estimated from this session's speed; 0 if unknown
-	Running []Activity    // this process's workers, by their slot
-	Ended   *Ended        // set when a job has just ended
+	Total     int
+	Counts    map[State]int // by what this process knows; Running counts its own workers and others'
+	Part      float64       // in 0..1, by the work that the jobs are
+	Remaining time.Duration // estimated from this session's speed; 0 if unknown
+	Running   []Activity    // this process's workers, by their slot
+	Ended     *Ended        // set when a job has just ended
 }
 
 // Activity is a job in training.
@@ -158,7 +158,7 @@ func (r *session) pick(slot int) (job Job, found, wait bool) {
 			if r.tried[i] || !r.Retry {
 				continue
 			}
-		case Left, Stopped:
+		case Pending, Stopped:
 		default:
 			continue
 		}
@@ -208,7 +208,7 @@ func (r *session) report(ended *Ended) {
 	}
 	elapsed := time.Since(r.started).Seconds()
 	if gained := p.Part - r.atStart; gained > 0 && elapsed > 1 { // before, it is noise
-		p.Left = time.Duration(elapsed / gained * (1 - p.Part) * float64(time.Second))
+		p.Remaining = time.Duration(elapsed / gained * (1 - p.Part) * float64(time.Second))
 	}
 	r.OnProgress(p)
 }

@@ -44,7 +44,7 @@ func (s *Sweep) Slurm(o SlurmOptions) (string, error) {
 	if err := o.check(); err != nil {
 		return "", err
 	}
-	var left []int
+	var pending []int
 	for _, status := range s.Status(o.Runs) {
 		switch status.State {
 		case Done:
@@ -52,13 +52,13 @@ func (s *Sweep) Slurm(o SlurmOptions) (string, error) {
 			return "", fmt.Errorf("the run %s is there with another recipe (%s; the run's value first): give the sweep another name, or remove the run folder",
 				status.Name, status.Why)
 		default:
-			left = append(left, status.Index)
+			pending = append(pending, status.Index)
 		}
 	}
-	if len(left) == 0 {
+	if len(pending) == 0 {
 		return "", errors.New("all runs of the sweep are done")
 	}
-	array := ranges(left)
+	array := ranges(pending)
 	if o.AtOnce > 0 {
 		array += "%" + strconv.Itoa(o.AtOnce)
 	}

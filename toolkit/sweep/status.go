@@ -23,12 +23,12 @@ const (
 	Running State = "running" // a process writes the run now, on this machine or another
 	Stopped State = "stopped" // begun and not done: it goes on where it was
 	Failed  State = "failed"  // ended in an error; started again on demand only
-	Left    State = "left"    // not begun
+	Pending State = "left"    // not begun
 	Changed State = "changed" // the run folder holds another recipe than the sweep file now gives
 )
 
 // States lists the states in the order in which they are reported.
-var States = []State{Done, Running, Stopped, Failed, Changed, Left}
+var States = []State{Done, Running, Stopped, Failed, Changed, Pending}
 
 // Status is a job and how far it is.
 type Status struct {
@@ -59,7 +59,7 @@ func (s *Sweep) Status(root string) []Status {
 }
 
 func statusOf(job Job, dir string) Status {
-	status := Status{Job: job, State: Left}
+	status := Status{Job: job, State: Pending}
 	failure := readFailure(dir)
 	run, err := runs.Open(dir)
 	switch {
@@ -113,10 +113,10 @@ func Summary(list []Status) string {
 	return fmt.Sprintf("%d runs: %s", len(list), strings.Join(parts, ", "))
 }
 
-// TimeLeft estimates how long the jobs that are not done will take with so many workers, from the training time of
+// TimeRemaining estimates how long the jobs that are not done will take with so many workers, from the training time of
 // those that have begun. It is false while there are none. Failed and changed jobs are not counted.
-func TimeLeft(list []Status, workers int) (time.Duration, bool) {
-	var seconds, done, left float64
+func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
+	var seconds, done, remaining float64
 	for _, status := range list {
 		w, part := weight(status.Recipe), status.Part()
 		if part > 0 && status.State != Changed {
@@ -128,13 +128,13 @@ func TimeLeft(list []Status, workers int) (time.Duration, bool) {
 			done += w * part
 		}
 		if status.State != Failed && status.State != Changed {
-			left += w * (1 - part)
+			remaining += w * (1 - part)
 		}
 	}
 	if done == 0 {
-		return 0, left == 0
+		return 0, remaining == 0
 	}
-	return time.Duration(seconds / done * left / float64(max(1, workers)) * float64(time.Second)), true
+	return time.Duration(seconds / done * remaining / float64(max(1, workers)) * float64(time.Second)), true
 }
 
 // weight is proportional to the time that a run takes, roughly: images times blocks computed, with two more for what

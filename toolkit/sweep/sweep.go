@@ -4,7 +4,8 @@
 // need to make them on many. The run's lock lets one process write a run, so any number of these may work on the same
 // sweep, and what is interrupted goes on.
 //
-// The package does not train and knows no GoMLX: a worker is a process of the command line.
+// The package does not train and knows no GoMLX: a worker is a process of the command line, which calls [Work] or
+// [Sweep.Task] with what package worker trains by.
 package sweep
 
 import "stochdepth/toolkit/runs"

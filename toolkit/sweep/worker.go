@@ -28,11 +28,11 @@ type Order struct {
 
 // Report is what a worker tells on its standard output, a line of JSON each: how far it is and, at last, how it ended.
 type Report struct {
-	Phase string        `json:"phase,omitempty"` // compiling, training, evaluating
-	Step  int64         `json:"step"`            // done
-	Steps int64         `json:"steps"`           // of the whole run
-	Text  string        `json:"text,omitempty"`  // a few words on the state
-	Left  time.Duration `json:"left,omitempty"`  // of the run, estimated
+	Phase     string        `json:"phase,omitempty"` // compiling, training, evaluating
+	Step      int64         `json:"step"`            // done
+	Steps     int64         `json:"steps"`           // of the whole run
+	Text      string        `json:"text,omitempty"`  // a few words on the state
+	Remaining time.Duration `json:"left,omitempty"`  // of the run, estimated
 
 	End     Ending `json:"end,omitempty"`
 	Message string `json:"message,omitempty"` // why it ended so, or its result
@@ -49,9 +49,13 @@ const (
 	Error     Ending = "failed"
 )
 
+// Trainer carries out an order: it makes the run, or goes on with it, reports how far it is, and returns how it ended.
+// When the context ends it stops at a checkpoint. Package worker has the one that trains.
+type Trainer func(ctx context.Context, order Order, report func(Report)) Report
+
 // Work is a worker: it reads an order from in and carries it out by train, whose reports go to out. How train ended
-// is the last report; the caller of train tells whether an error means that it was only stopped.
-func Work(ctx context.Context, in io.Reader, out io.Writer, train func(context.Context, Order, func(Report)) Report) error {
+// is the last report.
+func Work(ctx context.Context, in io.Reader, out io.Writer, train Trainer) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')
 	if err != nil {

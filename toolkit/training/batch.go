@@ -101,8 +101,8 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 	}
 }
 
-// openShare is the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.
-func (b *Batch) openShare(l int) float64 {
+// OpenShare is the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.
+func (b *Batch) OpenShare(l int) float64 {
 	if !b.perSample {
 		return float64(b.Gates[l])
 	}
@@ -119,7 +119,7 @@ func (b *Batch) tensors(m *Model) []any {
 	return append([]any{pixels}, b.inputs(m)...)
 }
 
-// others returns the inputs of the step but for the pixels.
+// inputs returns the inputs of the step but for the pixels.
 func (b *Batch) inputs(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}

@@ -2,6 +2,7 @@ package training
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,12 +53,15 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 
 			whole, err := m.Evaluate(t.Context(), data.Test)
 			require.NoError(t, err)
-			putBack, err := m.Remove(1, len(m.Network.Survival))
+			inForce, err := m.SurvivalInForce()
 			require.NoError(t, err)
+			lesser := slices.Clone(inForce)
+			lesser[0], lesser[len(lesser)-1] = 0, 0
+			require.NoError(t, m.SetSurvival(lesser))
 			without, err := m.Evaluate(t.Context(), data.Test)
 			require.NoError(t, err)
 			require.NotEqual(t, whole.Loss, without.Loss)
-			require.NoError(t, putBack())
+			require.NoError(t, m.SetSurvival(inForce))
 			again, err := m.Evaluate(t.Context(), data.Test)
 			require.NoError(t, err)
 			require.Equal(t, whole, again)

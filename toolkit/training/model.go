@@ -1,7 +1,7 @@
 // Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
 // best validation epoch. It joins the data, the network in either form, the optimizer and the run
 // folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
-// which resume.go checks before a run goes on.
+// which resume.go checks before a run goes on. Package analysis looks at the networks that come out.
 package training
 
 import (
@@ -12,13 +12,11 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/optimizer"
 	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
@@ -34,12 +32,12 @@ type Model struct {
 	Store         *model.Store
 	Normalization dataset.Normalization
 
-	backend                    compute.Backend
-	stepExec, evaluateExec     *model.Exec
-	classifyExec, gradientExec *model.Exec    // made when first called
-	sharing                    *sharing       // nil on one device
-	resident                   *resident      // nil where each minibatch brings its images
-	survival                   depth.Survival // as last set
+	backend                compute.Backend
+	stepExec, evaluateExec *model.Exec
+	programs               map[string]*model.Exec // of Program, by their names
+	sharing                *sharing               // nil on one device
+	resident               *resident              // nil where each minibatch brings its images
+	survival               depth.Survival         // as last set
 }
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
@@ -58,14 +56,6 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 	}
 	m.evaluateExec, err = m.named(model.NewExec(b, m.Store, m.evaluateGraph))
 	return m, err
-}
-
-// named gives a program of the model's the name that says in which precision it is compiled for a GPU.
-func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
-	if err == nil && m.Recipe.DType == "tf32" {
-		exec.WithName(kernels.TF32 + exec.Name())
-	}
-	return exec, err
 }
 
 // NewNetwork returns the network that a recipe describes.
@@ -96,25 +86,13 @@ func formOf(recipe runs.Recipe) resnet.Form {
 	return byhand.Form{Recompute: recipe.Recompute}
 }
 
-// forward returns the logits [batch, classes] in the recipe's form.
-func (m *Model) forward(scope *model.Scope, images, gates *Node) *Node {
-	return m.Network.ForwardIn(m.Form, scope, images, gates)
-}
-
-// stepGraph is one training step. inputs are the pixels [batch, 32, 32, 3] and labels [batch], the
-// gates, and the draws of the augmentation [batch, 3] if the recipe asks for it. It returns a vector:
+// stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector:
 // the mean cross-entropy, how many images were classified wrongly, and the mean absolute gradient of
 // the first weights of block 1 (in the paper's network those of its first convolution: the quantity of Fig. 7).
 func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
-	pixels, labels, gates := inputs[0], inputs[1], inputs[2]
-	g := pixels.Graph()
-	scope.Store().SetTraining(g, true)
-	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
-	if m.Recipe.Augment {
-		images = augment(images, inputs[3])
-	}
-	logits := m.forward(scope, images, gates)
-	meanLoss := ReduceAllMean(crossEntropy(logits, labels))
+	labels, gates := inputs[1], inputs[2]
+	logits := m.TrainingLogits(scope, inputs)
+	meanLoss := ReduceAllMean(CrossEntropy(logits, labels))
 
 	var magnitude *Node
 	first := resnet.Variable(scope, m.Network.Stages()[0].Weights())
@@ -127,7 +105,7 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	if m.Recipe.FreezeClosed {
 		sgd.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
 	}
-	sgd.UpdateGraph(scope, g, meanLoss)
+	sgd.UpdateGraph(scope, labels.Graph(), meanLoss)
 	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, labels)), magnitude}, 0)
 }
 
@@ -141,29 +119,6 @@ func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 		}
 	}
 	return nil
-}
-
-// evaluateGraph classifies pixels [batch, 32, 32, 3] in test mode and returns a vector: how many were
-// wrong, and the sum of their cross-entropy. Images with the label -1 fill up a batch and count for
-// nothing.
-func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
-	scope.Store().SetTraining(pixels.Graph(), false)
-	logits := m.forward(scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
-	counts := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), logits.DType())
-	labels = Max(labels, ZerosLike(labels))
-	mistakes := ReduceAllSum(Mul(wrong(logits, labels), counts))
-	return Stack([]*Node{mistakes, ReduceAllSum(Mul(crossEntropy(logits, labels), counts))}, 0)
-}
-
-// crossEntropy returns that of each image, [batch]. (GoMLX's own function returns the mean.)
-func crossEntropy(logits, labels *Node) *Node {
-	chosen := OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
-	return ReduceSum(Neg(Mul(chosen, LogSoftmax(logits))), -1)
-}
-
-// wrong is 1 for each image whose largest logit is not its label's, [batch].
-func wrong(logits, labels *Node) *Node {
-	return ConvertDType(NotEqual(ArgMax(logits, -1, labels.DType()), labels), logits.DType())
 }
 
 // Step takes one training step on a batch and returns a function that waits for it and gives its
@@ -201,48 +156,22 @@ type Outcome struct {
 // SetLearningRate sets the rate of the next steps.
 func (m *Model) SetLearningRate(rate float64) error {
 	v := optimizer.LearningRate(m.Store.RootScope(), resnet.Variable(m.Store.RootScope(), "linear/bias"))
-	return v.SetValue(scalar(rate, v.DType()))
+	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))
 }
 
 // SetSurvival sets the survival probabilities in force: a branch is scaled by them at test (Eq. 5), or
-// in training under inverted scaling. They are saved with the weights.
+// in training under inverted scaling; a probability of zero takes the block out. They are saved with the weights.
 func (m *Model) SetSurvival(p depth.Survival) error {
 	if slices.Equal(p, m.survival) {
 		return nil
 	}
-	if err := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(list(p, m.Network.ParameterDType())); err != nil {
+	if err := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p))); err != nil {
 		return err
 	}
 	m.survival = slices.Clone(p)
 	return nil
 }
 
-func scalar(v float64, dtype dtypes.DType) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromScalar(v)
-	}
-	return tensors.FromScalar(float32(v))
-}
-
-// list is scalar for a list of numbers.
-func list(values []float64, dtype dtypes.DType) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(slices.Clone(values), len(values))
-	}
-	return tensors.FromFlatDataAndDimensions(narrow(values), len(values))
-}
-
-// vector copies a small result to the host and frees it.
-func vector(t *tensors.Tensor) ([]float64, error) {
-	defer t.FinalizeAll()
-	var v []float64
-	err := t.ConstFlatData(func(flat any) {
-		switch flat := flat.(type) {
-		case []float64:
-			v = append(v, flat...)
-		case []float32:
-			v = widen(flat)
-		}
-	})
-	return v, err
-}
+// SurvivalInForce returns the survival probabilities that were last set, by [Model.SetSurvival] or from a checkpoint or
+// a file.
+func (m *Model) SurvivalInForce() (depth.Survival, error) { return m.survivalPart().read() }

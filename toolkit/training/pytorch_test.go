@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -18,6 +17,7 @@ import (
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/optimizer"
+	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
 )
@@ -104,7 +104,7 @@ func importStart(t *testing.T, m *Model, dir string, start map[string]namedTenso
 func threeSteps(t *testing.T, b compute.Backend, m *Model, start map[string]namedTensor) (losses []float64) {
 	step := model.MustNewExec(b, m.Store, func(scope *model.Scope, images, labels, gates *graph.Node) *graph.Node {
 		scope.Store().SetTraining(images.Graph(), true)
-		loss := graph.ReduceAllMean(crossEntropy(m.forward(scope, images, gates), labels))
+		loss := graph.ReduceAllMean(CrossEntropy(m.Network.ForwardIn(m.Form, scope, images, gates), labels))
 		(&optimizer.SGD{Momentum: 0.9, WeightDecay: 1e-4}).UpdateGraph(scope, images.Graph(), loss)
 		return loss
 	})
@@ -117,21 +117,13 @@ func threeSteps(t *testing.T, b compute.Backend, m *Model, start map[string]name
 	for i := range gates.shape[0] {
 		row := gates.values[i*gates.shape[1] : (i+1)*gates.shape[1]]
 		outputs := step.MustCall(
-			floatTensor(m, images.values, images.shape...),
+			residual.Tensor(m.Network.ParameterDType(), images.values, images.shape...),
 			tensors.FromFlatDataAndDimensions(labels, len(labels)),
-			floatTensor(m, row, len(row)))
+			residual.Tensor(m.Network.ParameterDType(), row, len(row)))
 		losses = append(losses, first(t, outputs[0]))
 	}
 	require.Len(t, losses, 3)
 	return losses
-}
-
-// floatTensor makes a tensor of the model's parameter type.
-func floatTensor(m *Model, values []float64, dims ...int) *tensors.Tensor {
-	if m.Network.ParameterDType() == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(values, dims...)
-	}
-	return tensors.FromFlatDataAndDimensions(narrow(values), dims...)
 }
 
 func first(t *testing.T, x *tensors.Tensor) float64 {

@@ -91,24 +91,3 @@ func TestSchedules(t *testing.T) {
 		})
 	}
 }
-
-// With gates per sample a block's gradient is averaged by how often its gates were open: over many minibatches it is
-// that of gates per minibatch, roughly, and no index runs out of the minibatch's gates.
-func TestGradientsPerSample(t *testing.T) {
-	b := backendtest.Open(t)
-	r := tiny(t)
-	r.Form, r.GatesPer, r.DeathRate = "resnet", "sample", 0.5
-	dir := filepath.Join(t.TempDir(), "run")
-	run, err := train(t, context.Background(), dir, r, nil)
-	require.NoError(t, err)
-	survival, err := r.Survival()
-	require.NoError(t, err)
-	perSample, err := training.RunGradients(b, run, training.Last, survival, 3)
-	require.NoError(t, err)
-	open, err := training.RunGradients(b, run, training.Last, depth.Constant(3), 3)
-	require.NoError(t, err)
-	for l := range perSample {
-		require.Greater(t, perSample[l], open[l]/10, "block %d", l+1)
-		require.Less(t, perSample[l], open[l]*10, "block %d", l+1)
-	}
-}

@@ -294,16 +294,16 @@ func (s *session) report(phase string, row *runs.Row) {
 	}
 	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // before, it is noise
 		p.StepsPerSecond = float64(done) / s.trainSeconds
-		left := float64(s.steps-s.at.Step) / p.StepsPerSecond
+		remaining := float64(s.steps-s.at.Step) / p.StepsPerSecond
 		if s.evaluations > 0 {
 			each := s.evaluationTime.Seconds() / float64(s.evaluations)
 			between := float64(perEpoch)
 			if every := s.Recipe.EvaluateEvery; every > 0 {
 				between = float64(every)
 			}
-			left += each * float64(s.steps-s.at.Step) / between
+			remaining += each * float64(s.steps-s.at.Step) / between
 		}
-		p.Remaining = time.Duration(left * float64(time.Second))
+		p.Remaining = time.Duration(remaining * float64(time.Second))
 	}
 	s.OnProgress(p)
 }

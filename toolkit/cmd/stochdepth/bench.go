@@ -29,7 +29,7 @@ where --dtype has it. That all compute the same loss is checked.`,
 		Args: cobra.NoArgs,
 	}
 	f, p, s := cmd.Flags(), bench.Plan{}, measure.Session{Progress: os.Stderr}
-	f.StringSliceVar(&p.Blocks, "block", []string{"basic"}, "kinds of blocks: "+strings.Join(depth.Named(), ", "))
+	f.StringSliceVar(&p.Blocks, "block", []string{depth.Basic}, "kinds of blocks: "+strings.Join(depth.Named(), ", "))
 	f.IntSliceVar(&p.Layers, "layers", []int{20, 110}, "depths: 6N+2; bottleneck 9N+2; transformer: its blocks")
 	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images of a minibatch")
 	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")

@@ -17,6 +17,7 @@ import (
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/internal/torture"
+	"stochdepth/toolkit/sweep"
 )
 
 // The ways in which a command is disturbed.
@@ -115,7 +116,7 @@ func requireDisturbed(t *testing.T, state *os.ProcessState, how []string, output
 	byKill := slices.Contains(how, killed) || slices.Contains(how, allKilled)
 	switch {
 	case byKill && status.Signaled() && status.Signal() == syscall.SIGKILL:
-	case slices.Contains(how, interrupted) && (code == exitStopped || code == 1 && strings.Contains(output, "stopped at step")):
+	case slices.Contains(how, interrupted) && (code == sweep.ExitStopped || code == 1 && strings.Contains(output, "stopped at step")):
 	case slices.Contains(how, interrupted) && status.Signaled() && status.Signal() == syscall.SIGINT: // before it could listen
 	case slices.Contains(how, workerKilled) && code == 1 && strings.Contains(output, "the worker was killed"):
 	default:

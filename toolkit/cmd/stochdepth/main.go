@@ -14,6 +14,7 @@ import (
 
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/sweep"
 	"stochdepth/toolkit/training"
 )
 
@@ -23,7 +24,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := command().ExecuteContext(ctx); err != nil {
 		printError(os.Stderr, err)
-		os.Exit(exitCode(err))
+		os.Exit(sweep.ExitCode(err))
 	}
 }
 

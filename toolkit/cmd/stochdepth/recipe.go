@@ -15,7 +15,7 @@ import (
 // keyFlags are the recipe's keys that have a flag of their own; --set takes all of them.
 var keyFlags = []struct{ flag, help string }{
 	{"dataset", "shapes, cifar10, cifar100 or svhn"},
-	{"block", "kind of the blocks: basic (the paper's), preactivation, bottleneck or transformer"},
+	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
 	{"depth", "layers: 6N+2; bottleneck 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
 	{"rule", "survival rule: linear, uniform or list"},

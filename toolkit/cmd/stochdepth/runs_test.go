@@ -11,9 +11,9 @@ import (
 )
 
 // recorded makes finished runs of one epoch, named as the keys, with the given test errors.
-func recorded(t *testing.T, folder string, errors map[string]float64) {
+func recorded(t *testing.T, folder string, testErrors map[string]float64) {
 	t.Helper()
-	for name, e := range errors {
+	for name, e := range testErrors {
 		recipe, err := runs.Preset("quickstart")
 		require.NoError(t, err)
 		recipe.Epochs = 1

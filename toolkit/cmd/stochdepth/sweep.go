@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,39 +94,9 @@ func sweepPlanCommand() *cobra.Command {
 				return err
 			}
 		}
-		return writePlan(cmd, s.Status(*folder), estimates)
+		return sweep.WritePlan(cmd.OutOrStdout(), s.Status(*folder), estimates, thisMachine().DefaultWorkers())
 	}
 	return cmd
-}
-
-func writePlan(cmd *cobra.Command, list []sweep.Status, estimates []sweep.Estimate) error {
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	var left time.Duration
-	var memory int64
-	fmt.Fprint(table, "index\tname\tstate")
-	if estimates != nil {
-		fmt.Fprint(table, "\ttime\tmemory")
-	}
-	fmt.Fprintln(table)
-	for i, status := range list {
-		fmt.Fprintf(table, "%d\t%s\t%s", status.Index, status.Name, status.State)
-		if estimates != nil {
-			e := estimates[i]
-			fmt.Fprintf(table, "\t%s\t%.1f GB", e.Time.Round(time.Second), float64(e.Memory)/1e9)
-			left += time.Duration(float64(e.Time) * (1 - status.Part()))
-			memory = max(memory, e.Memory)
-		}
-		fmt.Fprintln(table)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(cmd.OutOrStdout(), sweep.Summary(list))
-	if estimates != nil {
-		fmt.Fprintf(cmd.OutOrStdout(), "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
-			left.Round(time.Second), float64(memory)/1e9, thisMachine().DefaultWorkers())
-	}
-	return nil
 }
 
 func sweepRunCommand() *cobra.Command {
@@ -137,7 +105,7 @@ func sweepRunCommand() *cobra.Command {
 		Short: "Make the runs of a sweep on this machine, or go on with them",
 		Long: `Make the runs of a sweep on this machine, or go on with them.
 
-Finished runs are skipped, half-done ones go on. Failed ones are left, and do not stop the others; --retry
+Finished runs are skipped, half-done ones go on. Failed ones are left alone and do not stop the others; --retry
 tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
 with its share of the processors, or with one GPU after the other.`,
 		Args: cobra.ExactArgs(1),
@@ -184,29 +152,9 @@ func sweepStatusCommand() *cobra.Command {
 			return err
 		}
 		list := s.Status(*folder)
-		if err := writeStatusTable(cmd, "state", func(w io.Writer) error { return writeStates(w, list) }); err != nil {
-			return err
-		}
-		summary := sweep.Summary(list)
-		counts := sweep.Count(list)
-		if left, ok := sweep.TimeLeft(list, counts[sweep.Running]); ok && left > 0 {
-			summary += fmt.Sprintf("; about %s left with %d at a time", left.Round(time.Second), max(1, counts[sweep.Running]))
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), summary)
-		return nil
+		return writeStatusTable(cmd, "state", func(w io.Writer) error { return sweep.WriteStatus(w, list) })
 	}
 	return cmd
-}
-
-// writeStates writes a line a run: how far it is, and why not farther.
-func writeStates(w io.Writer, list []sweep.Status) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
-	for _, status := range list {
-		epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
-	}
-	return table.Flush()
 }
 
 func sweepResultsCommand() *cobra.Command {

@@ -37,7 +37,7 @@ func (s *sweepScreen) progress(p sweep.Progress) {
 	}
 	if s.bar != nil {
 		s.bar.SetTotal(int64(p.Total))
-		s.bar.Estimate(0, p.Left)
+		s.bar.Estimate(0, p.Remaining)
 		s.bar.Set(int64(p.Counts[sweep.Done]), s.state())
 		return
 	}
@@ -70,8 +70,8 @@ func (s *sweepScreen) draw() {
 	if others := p.Counts[sweep.Running] - len(p.Running); others > 0 {
 		head += fmt.Sprintf(", %d by other processes", others)
 	}
-	if p.Left > 0 {
-		head += ", " + p.Left.Round(time.Second).String() + " left"
+	if p.Remaining > 0 {
+		head += ", " + p.Remaining.Round(time.Second).String() + " left"
 	}
 	lines := []string{head}
 	for _, a := range p.Running {

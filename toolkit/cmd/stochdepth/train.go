@@ -71,7 +71,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 			},
 		})
 		if run != nil { // it began
-			bar.Done(watch.Result(run))
+			bar.Done(run.Outcome())
 		}
 		return err
 	}

@@ -1,6 +1,6 @@
-// Package explore looks into trained networks that are kept as files: what they take for what, what they get most
-// wrong, and how they bear the loss of blocks. It is apart from package notebook so that cells which only look at
-// results need not link GoMLX.
+// Package explore opens trained networks for a notebook's cell, and draws what package analysis finds in them: what they
+// take for what, what they get most wrong, and how they bear the loss of blocks. It is apart from package notebook so
+// that cells which only look at results need not link GoMLX.
 package explore
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"stochdepth/toolkit/analysis"
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/models"
@@ -52,23 +53,23 @@ func OpenRun(name string) (*training.Opened, error) {
 
 // Confusion draws the confusion matrix of a network on the test images.
 func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, error) {
-	predictions, err := network.Classify(ctx, network.Data.Test)
+	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
 	if err != nil {
 		return nil, err
 	}
 	classes := network.Data.Classes
-	return figures.Confusion(about(network), classes, training.Confusion(predictions, len(classes)))
+	return figures.Confusion(provenance(network), classes, analysis.Confusion(predictions, len(classes)))
 }
 
 // CommonMistake says which class of test images a network takes most often for which other: "cat for dog, 216 times".
 func CommonMistake(ctx context.Context, network *training.Opened) (string, error) {
-	predictions, err := network.Classify(ctx, network.Data.Test)
+	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
 	if err != nil {
 		return "", err
 	}
 	classes := network.Data.Classes
 	most, from, to := 0, 0, 0
-	for label, row := range training.Confusion(predictions, len(classes)) {
+	for label, row := range analysis.Confusion(predictions, len(classes)) {
 		for predicted, n := range row {
 			if label != predicted && n > most {
 				most, from, to = n, label, predicted
@@ -81,19 +82,19 @@ func CommonMistake(ctx context.Context, network *training.Opened) (string, error
 	return fmt.Sprintf("%s for %s, %d times", classes[from], classes[to], most), nil
 }
 
-func noMistakes(network *training.Opened, predictions []training.Prediction) error {
+func noMistakes(network *training.Opened, predictions []analysis.Prediction) error {
 	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show", network.Info.Name(), len(predictions))
 }
 
 // Mistakes shows the test images of the highest cross-entropy, n at most, with what the network takes each for and, in
 // brackets, what it is. A network that makes no mistake is an error.
 func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Figure, error) {
-	predictions, err := network.Classify(ctx, network.Data.Test)
+	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
 	if err != nil {
 		return nil, err
 	}
 	var pictures []figures.Picture
-	for _, p := range training.Worst(predictions, n) {
+	for _, p := range analysis.Worst(predictions, n) {
 		pictures = append(pictures, figures.Picture{
 			Pixels: network.Data.Test.Image(p.Index), Wrong: true,
 			Caption: fmt.Sprintf("%s (%s)", network.Data.Classes[p.Predicted], network.Data.Classes[p.Label]),
@@ -102,7 +103,7 @@ func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Fi
 	if len(pictures) == 0 {
 		return nil, noMistakes(network, predictions)
 	}
-	return figures.ImageSheet(about(network), "The worst mistakes", 8, pictures...)
+	return figures.ImageGrid(provenance(network), "The worst mistakes", 8, pictures...)
 }
 
 // Study says how a lesion study is made. The zero value of each field stands for what is said of it.
@@ -114,21 +115,21 @@ type Study struct {
 }
 
 // Lesions removes blocks from networks, chosen at random, and draws their test errors by the number of removed blocks
-// (see [training.Model.Lesions]).
+// (see [analysis.Lesions]).
 func Lesions(ctx context.Context, study Study, networks ...*training.Opened) (*figures.Figure, error) {
 	study = study.filled(networks)
 	var lesions []figures.Lesion
 	for _, network := range networks {
-		errors, err := network.Lesions(ctx, network.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
+		percent, err := analysis.Lesions(ctx, network.Model, network.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
 		if err != nil {
 			return nil, err
 		}
 		lesions = append(lesions, figures.Lesion{
-			Name: network.Info.Name(), Constant: network.Recipe.IsConstant(), Removed: study.Removed, Errors: errors,
+			Name: network.Info.Name(), Constant: network.Recipe.IsConstant(), Removed: study.Removed, Errors: percent,
 		})
 	}
 	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.", study.Choices, study.Images)
-	return figures.Lesions(about(networks...).With(note), lesions...)
+	return figures.Lesions(provenance(networks...).With(note), lesions...)
 }
 
 // filled is the study with its zero fields replaced.
@@ -152,8 +153,8 @@ func (s Study) filled(networks []*training.Opened) Study {
 	return s
 }
 
-// about is the caption that says what the networks are.
-func about(networks ...*training.Opened) figures.About {
+// provenance is the caption that says what the networks are.
+func provenance(networks ...*training.Opened) figures.Provenance {
 	list := make([]*runs.Run, len(networks))
 	for i, network := range networks {
 		list[i] = network.Info.Record()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/analysis"
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
@@ -47,7 +48,7 @@ func TestFigures(t *testing.T) {
 
 	mistake, err := CommonMistake(t.Context(), constant)
 	require.NoError(t, err)
-	predictions, err := constant.Classify(t.Context(), constant.Data.Test)
+	predictions, err := analysis.Classify(t.Context(), constant.Model, constant.Data.Test)
 	require.NoError(t, err)
 	times := map[string]int{}
 	for _, p := range predictions {

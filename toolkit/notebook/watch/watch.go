@@ -49,7 +49,7 @@ func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64
 	if err != nil {
 		return nil, err
 	}
-	said := Result(run)
+	said := run.Outcome()
 	if !s.stepped.Load() {
 		s.bar.Set(run.Result.Steps, "")
 		if os.Getenv(notebook.EnvHeadless) == "" {
@@ -194,16 +194,4 @@ func describe(p training.Progress) string {
 		text += fmt.Sprintf(", %.1f of %d blocks", p.Open, p.Blocks)
 	}
 	return text
-}
-
-// Result puts the outcome of a run into a few words.
-func Result(run *runs.Run) string {
-	best, ok := run.Best()
-	if !ok {
-		return "no evaluation yet"
-	}
-	if math.IsNaN(best.TestError) || math.IsInf(best.TestError, 0) {
-		return fmt.Sprintf("no test error yet of the epoch of the lowest validation error, %g", best.Epoch)
-	}
-	return fmt.Sprintf("test error %.1f %% at the epoch of the lowest validation error, %g", best.TestError, best.Epoch)
 }

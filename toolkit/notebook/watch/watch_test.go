@@ -22,15 +22,6 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "epoch 3 of 6, compiling", describe(p))
 }
 
-func TestResultWithoutTestError(t *testing.T) {
-	run := &runs.Run{}
-	require.Equal(t, "no evaluation yet", Result(run))
-	run.Rows = []runs.Row{{Epoch: 2, Step: 20, ValidationError: 30, TestError: math.NaN()}}
-	require.Equal(t, "no test error yet of the epoch of the lowest validation error, 2", Result(run))
-	run.Rows[0].TestError = 31.26
-	require.Equal(t, "test error 31.3 % at the epoch of the lowest validation error, 2", Result(run))
-}
-
 // A small run from its beginning to its end, which the second call finds made.
 func TestTrain(t *testing.T) {
 	if _, err := backend.Find(); err != nil {
@@ -44,7 +35,7 @@ func TestTrain(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, run.Result.Completed)
 	require.Len(t, run.Rows, 1)
-	require.Regexp(t, `^test error \d+\.\d % at the epoch of the lowest validation error, 1$`, Result(run))
+	require.Regexp(t, `^test error \d+\.\d % at the epoch of the lowest validation error, 1$`, run.Outcome())
 
 	again, err := Train(t.Context(), dir, recipe)
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 
 // normalize is batch normalisation in training: y as x, and the batch's mean and variance [channels].
 func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
-	mean, variance = l.sums.moments(ConvertDType(x, l.wide))
+	mean, variance = l.sums.moments(ConvertDType(x, l.parameterType))
 	return resnet.Normalize(x, scale, offset, mean, variance), mean, variance
 }
 
@@ -18,14 +18,14 @@ func (l *loop) normalize(x, scale, offset *Node) (y, mean, variance *Node) {
 //
 // is linear in dy and x, with coefficients a channel.
 func (l *loop) normalizeGradient(x, scale, mean, variance, dy *Node) (dx, dscale, doffset *Node) {
-	wideX, wideDY := ConvertDType(x, l.wide), ConvertDType(dy, l.wide)
-	dscale, doffset = l.sums.gradients(wideX, mean, variance, wideDY)
+	castX, castDY := ConvertDType(x, l.parameterType), ConvertDType(dy, l.parameterType)
+	dscale, doffset = l.sums.gradients(castX, mean, variance, castDY)
 
-	values := ConstAsDType(x.Graph(), l.wide, 1/float64(x.Shape().Size()/l.block.Out))
+	values := ConstAsDType(x.Graph(), l.parameterType, 1/float64(x.Shape().Size()/l.block.Out))
 	deviation := resnet.Deviation(variance)
 	slope := Div(scale, deviation)
 	xSlope := Neg(Div(Mul(Mul(slope, dscale), values), deviation))
 	shift := Sub(Neg(Mul(Mul(slope, doffset), values)), Mul(mean, xSlope))
-	dx = Add(Add(Mul(wideDY, resnet.PerChannel(slope)), Mul(wideX, resnet.PerChannel(xSlope))), resnet.PerChannel(shift))
+	dx = Add(Add(Mul(castDY, resnet.PerChannel(slope)), Mul(castX, resnet.PerChannel(xSlope))), resnet.PerChannel(shift))
 	return ConvertDType(dx, x.DType()), dscale, doffset
 }

@@ -11,6 +11,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/survivors"
@@ -42,7 +43,7 @@ var _ resnet.Form = Form{}
 
 // Stem implements resnet.Form.
 func (f Form) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
-	if n.Block != "basic" || !scope.IsTraining(images.Graph()) {
+	if n.Block != depth.Basic || !scope.IsTraining(images.Graph()) {
 		return n.Stem(scope, images)
 	}
 	return f.stem(n, scope, images)

@@ -119,5 +119,5 @@ func positive(g *Graph, output, gradient *Node) *Node {
 // kernelGradient returns the gradient of kernel [3, 3, in, out], in the parameters' type, from that of
 // y = Convolution(x, kernel, stride).
 func (l *loop) kernelGradient(x, dy *Node, stride int) *Node {
-	return ConvertDType(resnet.KernelGradient(x, dy, 3, stride), l.wide)
+	return ConvertDType(resnet.KernelGradient(x, dy, 3, stride), l.parameterType)
 }

@@ -18,24 +18,24 @@ type loop struct {
 	kept     int // blocks whose convolutions' outputs are kept: all, or one under Recompute
 	inverted bool
 
-	wide      dtypes.DType    // type of parameters and statistics
-	input     shapes.Shape    // [batch, Side*Stride, Side*Stride, In], the block's input
-	output    shapes.Shape    // [batch, Side, Side, Out]
-	parameter [3]shapes.Shape // of one block: kernel1, kernel2, affine
-	sums      sums
+	parameterType dtypes.DType    // of the statistics too
+	input         shapes.Shape    // [batch, Side*Stride, Side*Stride, In], the block's input
+	output        shapes.Shape    // [batch, Side, Side, Out]
+	parameter     [3]shapes.Shape // of one block: kernel1, kernel2, affine
+	sums          sums
 }
 
 // newLoop is for so many blocks on images or activations x.
-func (f Form) newLoop(block resnet.Basic, count int, x *Node, wide dtypes.DType) *loop {
-	narrow, batch, s := x.DType(), x.Shape().Dimensions[0], block.Shape
+func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtypes.DType) *loop {
+	activationType, batch, s := x.DType(), x.Shape().Dimensions[0], block.Shape
 	kept := count
 	if f.Recompute {
 		kept = min(1, kept)
 	}
-	return &loop{block: block, count: count, kept: kept, wide: wide,
-		input:     shapes.Make(narrow, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
-		output:    shapes.Make(narrow, batch, s.Side, s.Side, s.Out),
-		parameter: [3]shapes.Shape{shapes.Make(wide, 3, 3, s.In, s.Out), shapes.Make(wide, 3, 3, s.Out, s.Out), shapes.Make(wide, 4, s.Out)},
+	return &loop{block: block, count: count, kept: kept, parameterType: parameterType,
+		input:     shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
+		output:    shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
+		parameter: [3]shapes.Shape{shapes.Make(parameterType, 3, 3, s.In, s.Out), shapes.Make(parameterType, 3, 3, s.Out, s.Out), shapes.Make(parameterType, 4, s.Out)},
 		sums:      sumsFor(x.Graph(), f.Target),
 	}
 }
@@ -78,7 +78,7 @@ func (l *loop) forwardState() *loops.State {
 		st.Add(name, loops.Stacked(l.parameter[i], count))
 	}
 	if l.inverted {
-		st.Add("scales", shapes.Make(l.wide, count))
+		st.Add("scales", shapes.Make(l.parameterType, count))
 	}
 	st.Add("outputs", loops.Stacked(l.output, count+1))
 	st.Add("first", loops.Stacked(l.output, l.kept))

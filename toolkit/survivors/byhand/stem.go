@@ -26,7 +26,7 @@ func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	for _, name := range []string{"k", "images", "kernel", "scale", "offset"} {
 		st.Add(name, initial[name].Shape())
 	}
-	channels := shapes.Make(l.wide, l.block.Out)
+	channels := shapes.Make(l.parameterType, l.block.Out)
 	for _, r := range []struct {
 		name  string
 		shape shapes.Shape

@@ -1,4 +1,4 @@
-package training
+package analysis
 
 import (
 	"context"
@@ -7,13 +7,13 @@ import (
 	"slices"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/training"
 )
 
 // Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}) at test. It sets what their
 // branches are multiplied by to zero; the other blocks stay as they are. The returned function puts the blocks back.
-func (m *Model) Remove(blocks ...int) (putBack func() error, err error) {
-	part := m.survivalPart()
-	was, err := part.read()
+func Remove(m *training.Model, blocks ...int) (putBack func() error, err error) {
+	was, err := m.SurvivalInForce()
 	if err != nil {
 		return nil, err
 	}
@@ -24,30 +24,31 @@ func (m *Model) Remove(blocks ...int) (putBack func() error, err error) {
 		}
 		now[block-1] = 0
 	}
-	return func() error { return part.write(was) }, part.write(now)
+	return func() error { return m.SetSurvival(was) }, m.SetSurvival(now)
 }
 
 // Lesions is the lesion study of Veit et al. (2016, "Residual Networks Behave Like Ensembles of Relatively Shallow
 // Networks"): the errors on a part, in percent, after removing counts[i] blocks chosen at random, for so many choices
 // each. The same seed makes the same choices for networks of equal depth.
-func (m *Model) Lesions(ctx context.Context, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
+func Lesions(ctx context.Context, m *training.Model, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
+	blocks := len(m.Network.Survival)
 	percent := make([][]float64, len(counts))
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
 	for i, count := range counts {
-		if count < 0 || count > len(m.Network.Survival) {
-			return nil, fmt.Errorf("%d blocks cannot be removed from %d", count, len(m.Network.Survival))
+		if count < 0 || count > blocks {
+			return nil, fmt.Errorf("%d blocks cannot be removed from %d", count, blocks)
 		}
 		for range choices {
-			removed := rng.Perm(len(m.Network.Survival))[:count]
+			removed := rng.Perm(blocks)[:count]
 			for j := range removed {
 				removed[j]++
 			}
-			score, err := m.without(ctx, part, removed)
+			score, err := without(ctx, m, part, removed)
 			if err != nil {
 				return nil, err
 			}
 			percent[i] = append(percent[i], score.Error)
-			if count == 0 || count == len(m.Network.Survival) {
+			if count == 0 || count == blocks {
 				break // there is one choice only
 			}
 		}
@@ -56,10 +57,10 @@ func (m *Model) Lesions(ctx context.Context, part dataset.View, counts []int, ch
 }
 
 // without evaluates with some blocks removed.
-func (m *Model) without(ctx context.Context, part dataset.View, blocks []int) (Score, error) {
-	putBack, err := m.Remove(blocks...)
+func without(ctx context.Context, m *training.Model, part dataset.View, blocks []int) (training.Score, error) {
+	putBack, err := Remove(m, blocks...)
 	if err != nil {
-		return Score{}, err
+		return training.Score{}, err
 	}
 	score, err := m.Evaluate(ctx, part)
 	if backErr := putBack(); err == nil {

@@ -1,4 +1,4 @@
-package training
+package analysis
 
 import (
 	"cmp"
@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/training"
 )
 
 // Prediction is what a network makes of one image.
@@ -23,50 +23,28 @@ type Prediction struct {
 // Wrong reports whether the image is taken for something else.
 func (p Prediction) Wrong() bool { return p.Label != p.Predicted }
 
-// Classify is Evaluate image by image: it returns a prediction for each image of a part, in their order.
-func (m *Model) Classify(ctx context.Context, part dataset.View) ([]Prediction, error) {
-	if m.classifyExec == nil {
-		exec, err := m.named(model.NewExec(m.backend, m.Store, m.classifyGraph))
-		if err != nil {
-			return nil, err
+// Classify is [training.Model.Evaluate] image by image: it returns a prediction for each image of a part, in their order.
+func Classify(ctx context.Context, m *training.Model, part dataset.View) ([]Prediction, error) {
+	program, err := m.Program("classify", func(scope *model.Scope, inputs []*Node) []*Node {
+		logits, labels := m.TestLogits(scope, inputs[0]), inputs[1]
+		return []*Node{ // of each image, [batch]: its cross-entropy, and the class that it is taken for
+			training.CrossEntropy(logits, Max(labels, ZerosLike(labels))),
+			ConvertDType(ArgMax(logits, -1), logits.DType()),
 		}
-		m.classifyExec = exec
+	})
+	if err != nil {
+		return nil, err
 	}
 	predictions := make([]Prediction, 0, part.Len())
-	err := m.inBatches(ctx, part, func(pixels []byte, labels []int32) error {
-		size := len(labels)
-		inputs := []any{
-			tensors.FromFlatDataAndDimensions(pixels, size, dataset.Side, dataset.Side, dataset.Channels),
-			tensors.FromFlatDataAndDimensions(labels, size),
-		}
-		outputs, err := m.classifyExec.Call(inputs...)
-		if err != nil {
-			return err
-		}
-		free(inputs)
-		losses, err := vector(outputs[0])
-		if err != nil {
-			return err
-		}
-		classes, err := vector(outputs[1])
-		if err != nil {
-			return err
-		}
+	err = m.OnImages(ctx, program, part, func(labels []int32, outputs [][]float64) {
+		losses, classes := outputs[0], outputs[1]
 		for i, label := range labels {
 			if label >= 0 {
 				predictions = append(predictions, Prediction{Index: len(predictions), Label: int(label), Predicted: int(classes[i]), Loss: losses[i]})
 			}
 		}
-		return nil
 	})
 	return predictions, err
-}
-
-// classifyGraph returns the cross-entropy of each image and the class that it is taken for, both [batch].
-func (m *Model) classifyGraph(scope *model.Scope, pixels, labels *Node) []*Node {
-	scope.Store().SetTraining(pixels.Graph(), false)
-	logits := m.forward(scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
-	return []*Node{crossEntropy(logits, Max(labels, ZerosLike(labels))), ConvertDType(ArgMax(logits, -1), logits.DType())}
 }
 
 // Confusion counts predictions: [i][j] images of class i were taken for class j.

@@ -8,50 +8,52 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// About says where a figure's data come from, which the figure shows: a figure is of the paper's numbers or of our
+// Provenance says where a figure's data come from, which the figure shows: a figure is of the paper's numbers or of our
 // records, never of both unless it is a comparison that says which is which. Published, ReadOff and Recorded make one.
-type About struct {
+type Provenance struct {
 	Origin  string // a word or two for the corner: "published", "our runs", "measured"
 	Caption string // what a reader must know to judge the numbers
 	Figure  string // the figure of the paper that is redrawn, for the title: "Fig. 3, Huang et al. 2016"
 }
 
-// Published is the About of the paper's numbers, redrawn.
-func Published(caption string) About { return About{Origin: "published", Caption: caption} }
+// Published is the Provenance of the paper's numbers, redrawn.
+func Published(caption string) Provenance { return Provenance{Origin: "published", Caption: caption} }
 
-// ReadOff is the About of what was read off the paper's drawings.
-func ReadOff(caption string) About { return About{Origin: "published, read off", Caption: caption} }
+// ReadOff is the Provenance of what was read off the paper's drawings.
+func ReadOff(caption string) Provenance {
+	return Provenance{Origin: "published, read off", Caption: caption}
+}
 
-// Recorded is the About of this project's records. OfRuns writes the caption of runs.
-func Recorded(caption string) About { return About{Origin: "our runs", Caption: caption} }
+// Recorded is the Provenance of this project's records. OfRuns writes the caption of runs.
+func Recorded(caption string) Provenance { return Provenance{Origin: "our runs", Caption: caption} }
 
 // With adds sentences to the caption.
-func (a About) With(sentences ...string) About {
+func (a Provenance) With(sentences ...string) Provenance {
 	a.Caption = strings.TrimSpace(strings.Join(append([]string{a.Caption}, sentences...), " "))
 	return a
 }
 
 // Of says which figure or table of the paper is redrawn, "Fig. 3": the title begins with it.
-func (a About) Of(figure string) About {
+func (a Provenance) Of(figure string) Provenance {
 	a.Figure = figure + ", Huang et al. 2016"
 	return a
 }
 
 // titled is a headline after the name of the paper's figure, if it is one: "Fig. 3, Huang et al. 2016: test error".
-func (a About) titled(headline string) string {
+func (a Provenance) titled(headline string) string {
 	if a.Figure == "" {
 		return headline
 	}
 	return a.Figure + ": " + strings.ToLower(headline[:1]) + headline[1:]
 }
 
-// sheet is what all figures share: a headline with the origin beside it, a legend, the drawing, a caption.
-type sheet struct {
-	headline string
-	looks    []look
-	about    About
-	below    []string  // sentences under the headline, a line each or more
-	least    vg.Length // the least width at which it can be read; 0: that of all figures
+// layout is what all figures share: a headline with the origin beside it, a legend, the drawing, a caption.
+type layout struct {
+	headline   string
+	styles     []seriesStyle
+	provenance Provenance
+	below      []string  // sentences under the headline, a line each or more
+	least      vg.Length // the least width at which it can be read; 0: that of all figures
 }
 
 const (
@@ -61,14 +63,14 @@ const (
 )
 
 // figure returns a figure with so high a drawing at its own width; paint gets the drawing's canvas, inside the margins.
-func (s sheet) figure(height vg.Length, paint func(c draw.Canvas)) *Figure {
-	return s.sized(func(width vg.Length) vg.Length { return inProportion(height, width) }, paint)
+func (l layout) figure(height vg.Length, paint func(c draw.Canvas)) *Figure {
+	return l.sized(func(width vg.Length) vg.Length { return inProportion(height, width) }, paint)
 }
 
 // panels is figure for n panels, which stand below each other where the figure is narrow.
-func (s sheet) panels(n int, height vg.Length, paint func(i int, c draw.Canvas)) *Figure {
+func (l layout) panels(n int, height vg.Length, paint func(i int, c draw.Canvas)) *Figure {
 	const gap = 14
-	return s.sized(func(width vg.Length) vg.Length {
+	return l.sized(func(width vg.Length) vg.Length {
 		if n > 1 && width < narrow {
 			return vg.Length(n)*inProportion(height, width) + gap*vg.Length(n-1)
 		}
@@ -81,28 +83,28 @@ func (s sheet) panels(n int, height vg.Length, paint func(i int, c draw.Canvas))
 }
 
 // sized is figure for a drawing whose height is known for every width.
-func (s sheet) sized(heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) *Figure {
-	return design{figureWidth, s.least, func(width vg.Length, style Style) (vg.Length, func(c draw.Canvas)) {
-		return s.layout(width, style, heightOf, paint)
+func (l layout) sized(heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) *Figure {
+	return design{figureWidth, l.least, func(width vg.Length, style Style) (vg.Length, func(c draw.Canvas)) {
+		return l.arrange(width, style, heightOf, paint)
 	}}.figure()
 }
 
-func (s sheet) layout(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (vg.Length, func(c draw.Canvas)) {
+func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (vg.Length, func(c draw.Canvas)) {
 	inside := width - 2*margin
-	rows := legendRows(s.looks, inside)
+	rows := legendRows(l.styles, inside)
 	large, plain, small := text(bold(headlineSize), ink), text(sans(titleSize), ink), text(sans(smallSize), grey)
 	var headline, below, caption []string
 	var head, foot vg.Length = 9, 10
 	if !style.NoTitle {
-		headline = wrap(large, s.about.titled(s.headline), inside-originWidth(s.about.Origin))
-		for _, sentence := range s.below {
+		headline = wrap(large, l.provenance.titled(l.headline), inside-originWidth(l.provenance.Origin))
+		for _, sentence := range l.below {
 			below = append(below, wrap(plain, sentence, inside)...)
 		}
 		head = 22 + 16*vg.Length(len(headline)) + 14*vg.Length(len(below))
 	}
 	if !style.NoCaption {
-		words := s.about.Caption
-		if origin := s.about.Origin; style.NoTitle && origin != "" { // which the title's corner says otherwise
+		words := l.provenance.Caption
+		if origin := l.provenance.Origin; style.NoTitle && origin != "" { // which the title's corner says otherwise
 			words = strings.TrimSpace(strings.ToUpper(origin[:1]) + origin[1:] + ". " + words)
 		}
 		caption = wrap(small, words, inside)
@@ -113,7 +115,7 @@ func (s sheet) layout(width vg.Length, style Style, heightOf func(width vg.Lengt
 	full := head + heightOf(inside) + foot
 	return full, func(c draw.Canvas) {
 		if !style.NoTitle {
-			room := inside - drawOrigin(c, s.about.Origin)
+			room := inside - drawOrigin(c, l.provenance.Origin)
 			y := full - 27
 			for i, line := range headline {
 				c.FillText(fit(large, line, room), vg.Point{X: margin, Y: y - 16*vg.Length(i)}, line)

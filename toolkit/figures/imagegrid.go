@@ -16,8 +16,8 @@ type Picture struct {
 	Wrong   bool   // the caption is red
 }
 
-// ImageSheet draws pictures side by side, row by row, so many in a row. All are square.
-func ImageSheet(about About, headline string, columns int, pictures ...Picture) (*Figure, error) {
+// ImageGrid draws pictures side by side, row by row, so many in a row. All are square.
+func ImageGrid(provenance Provenance, headline string, columns int, pictures ...Picture) (*Figure, error) {
 	if len(pictures) == 0 || columns < 1 {
 		return nil, fmt.Errorf("there are no pictures to draw, or no columns")
 	}
@@ -42,8 +42,8 @@ func ImageSheet(about About, headline string, columns int, pictures ...Picture) 
 		below += lineHeight + 2
 	}
 	rows := (len(pictures) + columns - 1) / columns
-	s := sheet{headline: headline, about: about}
-	return s.sized(func(width vg.Length) vg.Length { return (sizeAt(width) + below) * vg.Length(rows) }, func(c draw.Canvas) {
+	l := layout{headline: headline, provenance: provenance}
+	return l.sized(func(width vg.Length) vg.Length { return (sizeAt(width) + below) * vg.Length(rows) }, func(c draw.Canvas) {
 		size := sizeAt(c.Max.X - c.Min.X)
 		for i, p := range pictures {
 			left := c.Min.X + (size+gap)*vg.Length(i%columns)

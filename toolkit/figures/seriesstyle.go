@@ -1,0 +1,170 @@
+package figures
+
+import (
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// seriesStyle is how one kind of run is drawn everywhere, and in the legend.
+type seriesStyle struct {
+	name   string
+	color  role
+	glyph  draw.GlyphDrawer // nil: no marker
+	dashes []vg.Length
+	kind   sample
+	width  vg.Length // of the line; 0: 1.6
+	phase  float64   // where the few markers of a long curve stand, as a part of their distance
+}
+
+// sample is what a style's entry in a legend shows.
+type sample int
+
+const (
+	aLine  sample = iota // with its marker, if it has one
+	aBar                 // filled
+	aFrame               // empty, with a dashed outline
+	aPoint               // a marker without a line
+)
+
+var (
+	constantStyle   = seriesStyle{name: "constant depth", color: red, glyph: draw.CircleGlyph{}, phase: 0.3}
+	stochasticStyle = seriesStyle{name: "stochastic depth", color: blue, glyph: draw.PyramidGlyph{}, dashes: []vg.Length{5, 2}, phase: 0.8}
+	uniformStyle    = seriesStyle{name: "uniform rule", color: green, glyph: draw.BoxGlyph{}, dashes: []vg.Length{2, 2}, phase: 0.55}
+)
+
+func (s seriesStyle) named(name string) seriesStyle {
+	s.name = name
+	return s
+}
+
+func (s seriesStyle) as(kind sample) seriesStyle {
+	s.kind = kind
+	return s
+}
+
+// readOff is the style of values read off a drawing: hollow markers.
+func (s seriesStyle) readOff() seriesStyle {
+	switch s.glyph.(type) {
+	case draw.CircleGlyph:
+		s.glyph = draw.RingGlyph{}
+	case draw.PyramidGlyph:
+		s.glyph = draw.TriangleGlyph{}
+	case draw.BoxGlyph:
+		s.glyph = draw.SquareGlyph{}
+	}
+	return s
+}
+
+// Curves of so many points, at most, have a marker at each; longer ones have a few, to be told apart by.
+const everyMarked, fewMarkers = 25, 8
+
+// of is the style of these curves: finer where there are many points, and solid where they are noisy, which dashes would
+// break up.
+func (s seriesStyle) of(curves ...plotter.XYs) seriesStyle {
+	for _, points := range curves {
+		if len(points) > 60 {
+			s.width = 1
+			if s.dashes != nil {
+				s.dashes = []vg.Length{9, 1.5}
+			}
+		}
+	}
+	for _, points := range curves {
+		if noisy(points) {
+			s.dashes = nil
+		}
+	}
+	return s
+}
+
+// noisy reports whether a curve goes up and down so often, at a quarter of its points or more, that dashes cannot be
+// followed.
+func noisy(points plotter.XYs) bool {
+	turns := 0
+	for i := 2; i < len(points); i++ {
+		if (points[i].Y-points[i-1].Y)*(points[i-1].Y-points[i-2].Y) < 0 {
+			turns++
+		}
+	}
+	return len(points) > everyMarked && 4*turns >= len(points)
+}
+
+func (s seriesStyle) line() draw.LineStyle {
+	width := s.width
+	if width == 0 {
+		width = 1.6
+	}
+	return draw.LineStyle{Color: s.color, Width: width, Dashes: s.dashes}
+}
+
+func (s seriesStyle) marker(radius vg.Length) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: s.color, Radius: radius, Shape: s.glyph}
+}
+
+// addCurve draws points, which must be finite, as a line, with a marker at each while there are few of them.
+func addCurve(p *plot.Plot, s seriesStyle, points plotter.XYs) {
+	if len(points) == 0 {
+		return
+	}
+	s = s.of(points)
+	add(p, &plotter.Line{XYs: points, LineStyle: s.line()})
+	if s.glyph != nil {
+		addMarkers(p, s, 2.4, s.marked(points))
+	}
+}
+
+// marked are the points of a curve that have markers.
+func (s seriesStyle) marked(points plotter.XYs) plotter.XYs {
+	if len(points) <= everyMarked {
+		return points
+	}
+	var kept plotter.XYs
+	for i := range fewMarkers {
+		kept = append(kept, points[int((float64(i)+s.phase)/fewMarkers*float64(len(points)))])
+	}
+	return kept
+}
+
+// addMarkers draws a marker at each point.
+func addMarkers(p *plot.Plot, s seriesStyle, radius vg.Length, points plotter.XYs) {
+	add(p, &plotter.Scatter{XYs: points, GlyphStyle: s.marker(radius)})
+}
+
+// legend draws the styles in a row from x to the right.
+func legend(c draw.Canvas, at vg.Point, styles ...seriesStyle) {
+	label := text(sans(textSize), ink)
+	label.YAlign = draw.YCenter
+	for _, s := range styles {
+		switch s.kind {
+		case aBar:
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, s.color, nil, nil)
+		case aFrame:
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, nil, s.color, []vg.Length{2.5, 2})
+		case aLine:
+			c.StrokeLine2(s.line(), at.X, at.Y, at.X+24, at.Y)
+			fallthrough
+		default:
+			c.DrawGlyphNoClip(s.marker(2.6), vg.Point{X: at.X + 12, Y: at.Y})
+		}
+		c.FillText(fit(label, s.name, c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.name)
+		at.X += 30 + label.Width(s.name) + 20
+	}
+}
+
+// legendRows breaks a legend into rows no wider than width.
+func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
+	var rows [][]seriesStyle
+	var used vg.Length
+	label := text(sans(textSize), ink)
+	for _, s := range styles {
+		w := 50 + label.Width(s.name)
+		if len(rows) == 0 || used+w-20 > width {
+			rows, used = append(rows, nil), 0
+		}
+		rows[len(rows)-1] = append(rows[len(rows)-1], s)
+		used += w
+	}
+	return rows
+}

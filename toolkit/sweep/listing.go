@@ -1,0 +1,61 @@
+package sweep
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"stochdepth/toolkit/runs"
+)
+
+// WritePlan writes a line a job, with its time and memory where there are estimates, and what is left in all. workers is
+// how many this machine has by default.
+func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var remaining time.Duration
+	var memory int64
+	fmt.Fprint(table, "index\tname\tstate")
+	if estimates != nil {
+		fmt.Fprint(table, "\ttime\tmemory")
+	}
+	fmt.Fprintln(table)
+	for i, status := range list {
+		fmt.Fprintf(table, "%d\t%s\t%s", status.Index, status.Name, status.State)
+		if estimates != nil {
+			e := estimates[i]
+			fmt.Fprintf(table, "\t%s\t%.1f GB", e.Time.Round(time.Second), float64(e.Memory)/1e9)
+			remaining += time.Duration(float64(e.Time) * (1 - status.Part()))
+			memory = max(memory, e.Memory)
+		}
+		fmt.Fprintln(table)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, Summary(list))
+	if err == nil && estimates != nil {
+		_, err = fmt.Fprintf(w, "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
+			remaining.Round(time.Second), float64(memory)/1e9, workers)
+	}
+	return err
+}
+
+// WriteStatus writes a line a job, how far it is and why not farther, and what is left in all.
+func WriteStatus(w io.Writer, list []Status) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
+	for _, status := range list {
+		epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	summary, running := Summary(list), Count(list)[Running]
+	if remaining, ok := TimeRemaining(list, running); ok && remaining > 0 {
+		summary += fmt.Sprintf("; about %s left with %d at a time", remaining.Round(time.Second), max(1, running))
+	}
+	_, err := fmt.Fprintln(w, summary)
+	return err
+}
