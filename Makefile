@@ -215,6 +215,11 @@ browser-test: setup
 	.venv-browser/bin/python -m pip install --quiet -r notebooks/browser/requirements.txt
 	.venv-browser/bin/python notebooks/browser/browser_test.py
 
+# The image of Containerfile, built by whichever of Docker, Podman and Buildah is here, and tried.
+.PHONY: container-test
+container-test:
+	@notebooks/container-test.sh
+
 .PHONY: setup
 setup: $(jupyter_stamp) $(kernel_stamp)
 

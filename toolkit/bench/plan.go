@@ -12,7 +12,7 @@ import (
 type Plan struct {
 	Blocks     []string // kinds of blocks; none: basic, the paper's
 	Layers     []int    // 6N+2, or as the blocks' networks have
-	Batches    []int    // images of a minibatch
+	Batches    []int    // images in a minibatch
 	DTypes     []string
 	Forms      []string
 	DeathRates []float64

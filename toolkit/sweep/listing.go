@@ -35,7 +35,7 @@ func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) er
 	}
 	_, err := fmt.Fprintln(w, Summary(list))
 	if err == nil && estimates != nil {
-		_, err = fmt.Fprintf(w, "What is left takes about %s, one run at a time with the whole machine; up to %.1f GB of memory a worker. By default this machine has %d.\n",
+		_, err = fmt.Fprintf(w, "The remaining runs take about %s, one at a time with the whole machine; up to %.1f GB of memory per worker. By default this machine has %d.\n",
 			remaining.Round(time.Second), float64(memory)/1e9, workers)
 	}
 	return err

@@ -22,7 +22,7 @@ type Session struct {
 	Step     []string  // the command of a process that reads a bench.Spec, calls Step and writes what it took
 	Python   string    // for the peers
 	Rounds   int       // how often each measurement is taken
-	Peak     bool      // a product of large matrices too, which the rates of work are compared with
+	Peak     bool      // a product of large matrices too, to compare the rates of work with
 	Progress io.Writer // a line for each measurement
 }
 

@@ -25,13 +25,13 @@ Each measurement is a process of its own, so that its memory is its own too. Wit
 measurements are taken in turn and the medians reported, which holds when the machine's speed drifts. With
 --peers the same network in PyTorch and JAX takes its turns too, from the same weights, with the same minibatch
 and the same gates in each step, on the GPU where our own steps run there: in float32, and PyTorch in tf32 too
-where --dtype has it. That all compute the same loss is checked.`,
+where --dtype has it. All must compute the same loss, which is checked.`,
 		Args: cobra.NoArgs,
 	}
 	f, p, s := cmd.Flags(), bench.Plan{}, measure.Session{Progress: os.Stderr}
 	f.StringSliceVar(&p.Blocks, "block", []string{depth.Basic}, "kinds of blocks: "+strings.Join(depth.Named(), ", "))
 	f.IntSliceVar(&p.Layers, "layers", []int{20, 110}, "depths: 6N+2; bottleneck 9N+2; transformer: its blocks")
-	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images of a minibatch")
+	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images in a minibatch")
 	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
 	f.StringSliceVar(&p.Forms, "form", []string{"survivors"}, "survivors or resnet")
 	f.Float64SliceVar(&p.DeathRates, "death-rate", []float64{0, 0.5}, "1 - p_L of the linear rule; gates are drawn as in training")
@@ -40,10 +40,10 @@ where --dtype has it. That all compute the same loss is checked.`,
 	f.BoolVar(&p.Evaluate, "evaluation", false, "time the evaluation of images too, at the first of the death rates")
 	f.IntVar(&p.Steps, "steps", 16, "steps to time; with gates drawn a multiple of 8, after which the draws repeat")
 	peers := f.Bool("peers", false, "beside PyTorch and JAX (make bench-peers installs them)")
-	f.StringSliceVar(&p.Peers, "peer", bench.PeersByDefault, "what of them to time: "+strings.Join(bench.PeerModes, ", "))
+	f.StringSliceVar(&p.Peers, "peer", bench.PeersByDefault, "which of them to time: "+strings.Join(bench.PeerModes, ", "))
 	f.StringVar(&s.Python, "python", inProject(".venv-peers", "bin", "python"), "Python with torch and jax, for --peers")
 	f.IntVar(&s.Rounds, "rounds", 1, "how often each measurement is taken, all in turn")
-	f.BoolVar(&s.Peak, "peak", true, "time a product of large matrices too, which the rates of work are compared with")
+	f.BoolVar(&s.Peak, "peak", true, "time a product of large matrices too, to compare the rates of work with")
 	out := f.String("out", "", "write the measurements to this file, as data/bench has them")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

@@ -12,11 +12,11 @@ import (
 func compareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare A B",
-		Short: "Set two runs side by side, or two groups of runs over several seeds",
-		Long: `Set two runs side by side: what differs in their recipes, their results, and the differences, B minus A.
+		Short: "Compare two runs side by side, or two groups of runs over several seeds",
+		Long: `Compare two runs side by side: what differs in their recipes, their results, and the differences, B minus A.
 
-Each of A and B is a run, by its name or folder, or a pattern of names, as 'mine-constant-*', for runs that differ
-in their seeds. Groups get a standard error, of the paired differences where both have the same seeds.`,
+Each of A and B is a run, by its name or folder, or a pattern of names, such as 'mine-constant-*', for runs that
+differ in their seeds. Groups get a standard error, of the paired differences where both have the same seeds.`,
 		Example: `  stochdepth compare mine-constant mine-stochastic
   stochdepth compare 'quickstart-20-constant-*' 'quickstart-20-linear-0.7-*'`,
 		Args: cobra.ExactArgs(2),

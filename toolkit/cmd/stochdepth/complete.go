@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,8 +73,11 @@ func addCompletions(cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, completeKey)
 		case ok:
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-				if f.Name == "recipe" { // or a file
+				switch {
+				case f.Name == "recipe": // or a file
 					return starting(list(cmd), begun), cobra.ShellCompDirectiveDefault
+				case f.Value.Type() == "stringSlice":
+					return starting(continuing(list(cmd), begun), begun), cobra.ShellCompDirectiveNoFileComp
 				}
 				return starting(list(cmd), begun), cobra.ShellCompDirectiveNoFileComp
 			})
@@ -158,6 +163,16 @@ func starting(list []string, begun string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return !strings.HasPrefix(name, begun) })
 }
 
+// continuing puts the finished part of a list with commas before each name that is not in it.
+func continuing(list []string, begun string) []string {
+	given := begun[:strings.LastIndex(begun, ",")+1]
+	list = without(list, strings.Split(given, ","))
+	for i := range list {
+		list[i] = given + list[i]
+	}
+	return list
+}
+
 func without(list, given []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(given, name) })
 }
@@ -175,5 +190,32 @@ Put one line into the file that your shell reads at its start:
   ~/.zshrc, after compinit      source <(stochdepth completion zsh)
   ~/.config/fish/config.fish    stochdepth completion fish | source
 
-In bash this needs the package bash-completion.`
+In bash this needs the package bash-completion. The shell must find stochdepth: put its folder on the PATH.`
+	for shell, generate := range map[string]func(w io.Writer, describe bool) error{
+		"fish": root.GenFishCompletion,
+		"zsh": func(w io.Writer, describe bool) error {
+			if !describe {
+				return root.GenZshCompletionNoDesc(w)
+			}
+			return root.GenZshCompletion(w)
+		},
+	} {
+		sub, _, _ := cmd.Find([]string{shell})
+		sub.RunE = func(cmd *cobra.Command, _ []string) error {
+			bare, err := cmd.Flags().GetBool("no-descriptions")
+			if err != nil {
+				return err
+			}
+			var script bytes.Buffer
+			if err := generate(&script, !bare); err != nil {
+				return err
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), strings.Replace(script.String(), anyEquals, flagEquals, 1))
+			return err
+		}
+	}
 }
+
+// Cobra's scripts take whatever has a hyphen before an equals sign, such as the name of a run, for a flag with its value;
+// a flag begins with the hyphen.
+const anyEquals, flagEquals = "'-.*='", "'^-.*='"

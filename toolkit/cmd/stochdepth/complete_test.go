@@ -40,6 +40,7 @@ func TestCompletion(t *testing.T) {
 		"runs --sort t":                      "test-error time :4",
 		"runs --format ":                     "table tsv csv json :4",
 		"figures --format ":                  "png svg pdf :4",
+		"figures --format svg,p":             "svg,png svg,pdf :4",
 		"figures --theme ":                   "light dark :4",
 		"data get ":                          "cifar10 cifar100 svhn :4",
 		"sweep run --sweeps " + folder + " ": "fig :4",

@@ -19,7 +19,7 @@ func dataGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get NAME",
 		Short: "Download cifar10, cifar100 or svhn from its official address and check it",
-		Long:  "Download a data set, check it against its published checksum and unpack it. A broken download goes on where it broke.",
+		Long:  "Download a data set, check it against its published checksum and unpack it. An interrupted download continues where it stopped.",
 		Args:  cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)

@@ -18,9 +18,9 @@ func figuresCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "figures [NAME ...]",
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
-		Long: "Draw the named figures, or all of them, the gallery figures/README.md and the results in README.md. Which runs\n" +
-			"each figure shows is in data/figures.json; --runs takes others. --width, --no-title, --no-caption and --theme draw\n" +
-			"them for a paper or a slide: name a place with --out.",
+		Long: "Draw the named figures; without names, all of them, the gallery figures/README.md and the results in README.md.\n" +
+			"data/figures.json says which runs each figure shows; --runs takes others. --width, --no-title, --no-caption and\n" +
+			"--theme are for a paper or a slide: name a place with --out.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf\n" +
 			"  stochdepth figures paper/fig3 --width 8cm --no-title --no-caption --out column.pdf\n  stochdepth figures --theme dark --format svg --out slides",
 	}

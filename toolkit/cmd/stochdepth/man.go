@@ -16,8 +16,8 @@ func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man FOLDER",
 		Short: "Write the manual pages of all commands into a folder",
-		Long: `Write the manual pages of all commands, in section 1, into a folder. They are what --help says, for man:
-a folder man1 within a folder that MANPATH names, or one that manpath lists.`,
+		Long: `Write the manual pages of all commands, in section 1, into a folder. They say what --help says. man finds
+them in a folder man1 inside one that MANPATH names or manpath lists.`,
 		Example: "  stochdepth man ~/.local/share/man/man1 && man stochdepth-train",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 	f := cmd.Flags()
 	s := bench.Spec{Form: "survivors", DeathRate: 0.5, Steps: 1}
 	f.IntVar(&s.Layers, "layers", 20, "depth, 6N+2")
-	f.IntVar(&s.Batch, "batch", 128, "images of a minibatch")
+	f.IntVar(&s.Batch, "batch", 128, "images in a minibatch")
 	f.StringVar(&s.DType, "dtype", "float32", "float32, bfloat16 or float64")
 	f.StringVar(&s.Form, "form", s.Form, "survivors or resnet")
 	f.BoolVar(&s.Recompute, "recompute", false, "the blocks' convolutions are computed again for the gradient")

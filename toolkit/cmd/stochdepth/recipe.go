@@ -25,7 +25,7 @@ var keyFlags = []struct{ flag, help string }{
 	{"augment", "random shift and flip: true or false"},
 	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
 	{"dtype", "float32, tf32 (NVIDIA GPUs), bfloat16 or float64"},
-	{"seed", "of all random draws"},
+	{"seed", "seed of all random draws"},
 }
 
 // recipeFlags adds the flags that define a recipe, and returns a function that reads them.

@@ -18,10 +18,10 @@ func runsCommand() *cobra.Command {
 	}
 	var s runs.Selection
 	flags := cmd.Flags()
-	flags.StringVar(&s.Names, "filter", "", "only runs whose name matches a pattern, as 'quickstart-*'")
-	flags.StringArrayVar(&s.Where, "where", nil, "only runs whose recipe has key=value, as depth=20; may be repeated")
+	flags.StringVar(&s.Names, "filter", "", "only runs whose name matches a pattern, such as 'quickstart-*'")
+	flags.StringArrayVar(&s.Where, "where", nil, "only runs whose recipe has key=value, such as depth=20; may be repeated")
 	flags.StringVar(&s.Sort, "sort", "", "lowest first by "+strings.Join(runs.SortKeys(), ", "))
-	flags.BoolVar(&s.Reverse, "reverse", false, "the other way round: highest first")
+	flags.BoolVar(&s.Reverse, "reverse", false, "highest first")
 	format := formatFlag(cmd)
 	folder := runsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -25,13 +25,13 @@ A sweep is a file, data/sweeps/NAME.json:
    "set":  {"epochs": 5},
    "grid": {"rule": ["linear", "uniform"], "death_rate": [0, 0.2, 0.5], "seed": [1, 2, 3]}}
 
-Each combination is a run of its own in data/runs, as NAME-20-linear-0.5-s1: sweep, depth, rule, p_L and
-seed. At death rate 0 the rules are the same network, which is trained once, as NAME-20-constant-s1.
+Each combination is a run of its own in data/runs, such as NAME-20-linear-0.5-s1: sweep, depth, rule, p_L and
+seed. At death rate 0 the rules are the same network, which is trained once, such as NAME-20-constant-s1.
 
 Any number of these commands, on any number of machines that share the folder, may work on one sweep at
 the same time: a run has one writer. What was interrupted goes on where it was.`,
 		Example: `  stochdepth sweep plan fig8-left        # the runs, with time and memory from a few measured steps
-  stochdepth sweep run fig8-left         # make them; Ctrl-C stops at checkpoints, the same command goes on
+  stochdepth sweep run fig8-left         # make them; Ctrl-C stops at checkpoints, the same command continues
   stochdepth sweep status fig8-left
   stochdepth sweep results fig8-left     # mean and spread over the seeds`,
 	}
@@ -102,10 +102,10 @@ func sweepPlanCommand() *cobra.Command {
 func sweepRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run NAME",
-		Short: "Make the runs of a sweep on this machine, or go on with them",
-		Long: `Make the runs of a sweep on this machine, or go on with them.
+		Short: "Make the runs of a sweep on this machine, or continue them",
+		Long: `Make the runs of a sweep on this machine, or continue them.
 
-Finished runs are skipped, half-done ones go on. Failed ones are left alone and do not stop the others; --retry
+Finished runs are skipped, half-done ones continue. Failed ones are left alone and do not stop the others; --retry
 tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
 with its share of the processors, or with one GPU after the other.`,
 		Args: cobra.ExactArgs(1),
@@ -142,7 +142,7 @@ with its share of the processors, or with one GPU after the other.`,
 func sweepStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status NAME",
-		Short: "Say how far the runs of a sweep are",
+		Short: "Show how far the runs of a sweep have come",
 		Args:  cobra.ExactArgs(1),
 	}
 	read, folder := sweepFlags(cmd)
@@ -168,7 +168,7 @@ The test error of a run is that at its best validation epoch. --each lists the s
 	}
 	read, folder := sweepFlags(cmd)
 	format := formatFlag(cmd)
-	each := cmd.Flags().Bool("each", false, "a line a run instead")
+	each := cmd.Flags().Bool("each", false, "one line per run instead")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := read(args[0])
 		if err != nil {

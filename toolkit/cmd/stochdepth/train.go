@@ -16,16 +16,16 @@ import (
 func trainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train",
-		Short: "Make a run, or go on with one",
-		Long: `Make a run, or go on with one that was stopped.
+		Short: "Make a run, or continue one",
+		Long: `Make a run, or continue one that was stopped.
 
 A run is defined by a recipe: a preset (--recipe cifar10) or a file (--recipe my.json), changed by flags
 and by --set key=value. Without --recipe the preset of the --dataset is taken, or else shapes. The run's
-folder, data/runs/NAME, then holds the recipe, a row an evaluation, the result and the checkpoints. The
-same command again goes on where the run was stopped, by a signal, by --max-time or by a crash.
+folder, data/runs/NAME, then holds the recipe, one row per evaluation, the result and the checkpoints.
+The same command continues a run that was stopped, be it by a signal, by --max-time or by a crash.
 
-With --devices 2 two devices share each minibatch, and the outcome is that of one but for rounding; the number
-may change when the run goes on. A minibatch that they cannot share equally, as the last of an epoch may be,
+With --devices 2 two devices share each minibatch, and the result is that of one except for rounding; the number
+may change when the run goes on. A minibatch that they cannot share equally, such as the last of an epoch,
 stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and gain no time.)`,
 		Example: `  stochdepth train                                          # shapes, nothing to download
   stochdepth train --dataset cifar10 --depth 20 --death-rate 0.5 --epochs 12 --run mine
@@ -34,8 +34,8 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 	}
 	recipeOf := recipeFlags(cmd)
 	name := cmd.Flags().String("run", "", "name of the run (default: from data set, depth, rule, death rate and seed)")
-	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after so long, as 90m or 8h")
-	devices := cmd.Flags().Int("devices", 1, "share each training step between so many devices, as the GPUs of this machine")
+	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after this long, such as 90m or 8h")
+	devices := cmd.Flags().Int("devices", 1, "share each training step between this many devices, such as the GPUs of this machine")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf()

@@ -23,9 +23,9 @@ func exportCommand() *cobra.Command {
 The file's metadata say what the network is: recipe, run, checkpoint, epoch, its errors in percent, seed,
 number of training images, commit and machine. The same network gives the same bytes.
 
-With --tensorboard FOLDER it is the log that is written, of one or more runs or of all whose names match a pattern:
-losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its name. A run that still
-trains is written as far as it is; do it again later.`,
+With --tensorboard FOLDER the log is written instead, of one or more runs or of all whose names match a pattern:
+losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its own name. A run that is
+still training is written up to its newest row; write it again later.`,
 		Example: `  stochdepth export mine
   stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme
   stochdepth export 'quickstart-*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,

@@ -13,14 +13,14 @@ func watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch RUN",
 		Short: "Show how a run goes that another process trains",
-		Long: `Show how a run goes that another process trains, here or on another machine that shares the folder: a line for
-each evaluation, and below it epoch, step, speed, time left, loss and errors. It ends with the run, or at Ctrl-C, and
-the training goes on. Where standard error is no terminal there are plain lines.`,
+		Long: `Follow a run that another process is training, here or on another machine that shares the folder: a line for
+each evaluation, and below it epoch, step, speed, time left, loss and errors. It ends with the run, or at Ctrl-C, which
+leaves the training alone. Where standard error is not a terminal, it prints plain lines.`,
 		Example: "  stochdepth watch mine\n  stochdepth watch mine --wait 10m   # it may begin later",
 		Args:    cobra.ExactArgs(1),
 	}
 	folder := runsFlag(cmd)
-	wait := cmd.Flags().Duration("wait", 0, "how long to wait for a run that has not begun, as 10m")
+	wait := cmd.Flags().Duration("wait", 0, "how long to wait for a run that has not begun, such as 10m")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := notNegative("--wait", *wait); err != nil {
 			return err
