@@ -93,7 +93,7 @@ int stochdepth_backward(ffi_call *call, const block *b, const float *output, flo
 	int parts = parts_of(b->batch);
 	size_t kernel = kernel_size(c2), sums = (size_t)b->batch * c2->out; // the first layer has no more
 	job j = {.b = b, .output = output, .dh = dh, .dx = dx};
-	stochdepth_layer_normalization(&b->one, &j.one);
+	stochdepth_layer_normalization(&b->one, 1, &j.one);
 	if (recompute && (stochdepth_layer_convolution(call, b->batch, &b->one, b->x, NULL, 0) ||
 			stochdepth_layer_convolution(call, b->batch, &b->two, b->one.y, &j.one, 0)))
 		return 1;
@@ -115,10 +115,10 @@ int stochdepth_backward(ffi_call *call, const block *b, const float *output, flo
 	stochdepth_image->pack(&back2, flipped, j.packed2);
 
 	int missed = stochdepth_layer_gradient_sums(call, b->batch, &b->two, output, dh, j.sums);
-	stochdepth_layer_normalization_gradient(b->batch, &b->two, j.sums, &two, &j.n);
+	stochdepth_layer_normalization_gradient(b->batch, &b->two, b->scale, j.sums, &two, &j.n);
 	missed |= stochdepth_parallel(call, parts, second_gradient_scratch(b), second_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, c2, two.kernel);
-	stochdepth_layer_normalization_gradient(b->batch, &b->one, j.sums, &one, &j.n);
+	stochdepth_layer_normalization_gradient(b->batch, &b->one, 1, j.sums, &one, &j.n);
 	missed |= stochdepth_parallel(call, parts, first_gradient_scratch(b), first_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, c1, one.kernel);
 	stochdepth_put_back(j.dy, IMAGES);

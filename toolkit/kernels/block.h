@@ -23,11 +23,12 @@ typedef struct {
 	float *kernel, *scale, *offset;
 } layer_gradient;
 
-// A block: relu(f(x) + shortcut), f(x) = two(relu(one(x))).
+// A block: relu(scale f(x) + shortcut), f(x) = two(relu(one(x))).
 typedef struct {
 	int batch;
 	layer one, two;
 	const float *x;
+	float scale; // of the branch: at test its survival probability, or in training one through that, or 1
 } block;
 
 // The stem: relu(one(x)).
@@ -46,8 +47,8 @@ int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, fl
 // of another is NULL, and its input's is added to dh. recompute asks for both layers' y, which were not kept.
 int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute);
 
-// A block at test, its branch times its survival probability. h holds the shortcut before and the output after.
-int stochdepth_test(ffi_call *call, const block *b, float survival, float *h);
+// A block at test. h holds the shortcut before and the output after.
+int stochdepth_test(ffi_call *call, const block *b, float *h);
 
 // The stem in training: output, y and the statistics; and the gradients of its parameters.
 int stochdepth_stem(ffi_call *call, const stem *s, float *output);

@@ -26,10 +26,10 @@ int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, fl
 	normalization one, two;
 	if (stochdepth_layer_convolution(call, b->batch, &b->one, b->x, NULL, 1))
 		return 1;
-	stochdepth_layer_normalization(&b->one, &one);
+	stochdepth_layer_normalization(&b->one, 1, &one);
 	if (stochdepth_layer_convolution(call, b->batch, &b->two, b->one.y, &one, 1))
 		return 1;
-	stochdepth_layer_normalization(&b->two, &two);
+	stochdepth_layer_normalization(&b->two, b->scale, &two);
 	job j = {b, &two, shortcut, output, last};
 	return stochdepth_parallel(call, b->batch, 0, add_shortcut, &j);
 }

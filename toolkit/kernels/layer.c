@@ -70,10 +70,11 @@ int stochdepth_layer_convolution(ffi_call *call, int batch, const layer *l, cons
 	return missed;
 }
 
-void stochdepth_layer_normalization(const layer *l, normalization *n) {
+void stochdepth_layer_normalization(const layer *l, float scale, normalization *n) {
 	for (int c = 0; c < l->c.out; c++) {
-		n->slope[c] = l->scale[c] / sqrtf(l->variance[c] + epsilon);
-		n->shift[c] = l->offset[c] - l->mean[c] * n->slope[c];
+		float slope = l->scale[c] / sqrtf(l->variance[c] + epsilon), shift = l->offset[c] - l->mean[c] * slope;
+		n->slope[c] = slope * scale;
+		n->shift[c] = shift * scale;
 	}
 }
 
@@ -99,7 +100,7 @@ int stochdepth_layer_gradient_sums(ffi_call *call, int batch, const layer *l, co
 
 // What is set are the coefficients of dx = slope (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation, as a
 // sum of dy, x and 1; x is the layer's y, and M the number of its values.
-void stochdepth_layer_normalization_gradient(int batch, const layer *l, image_sums sums, const layer_gradient *d, normalization_gradient *n) {
+void stochdepth_layer_normalization_gradient(int batch, const layer *l, float branch_scale, image_sums sums, const layer_gradient *d, normalization_gradient *n) {
 	int channels = l->c.out;
 	double values = (double)batch * pixels(&l->c);
 	for (int c = 0; c < channels; c++) {
@@ -108,10 +109,12 @@ void stochdepth_layer_normalization_gradient(int batch, const layer *l, image_su
 			sum += sums.sums[(size_t)i * channels + c];
 			product += sums.products[(size_t)i * channels + c];
 		}
+		sum *= branch_scale;
+		product *= branch_scale;
 		double ds = (product - l->mean[c] * sum) / deviation, slope = l->scale[c] / deviation, x_slope = -slope * ds / values / deviation;
 		d->scale[c] = ds;
 		d->offset[c] = sum;
-		n->slope[c] = slope;
+		n->slope[c] = slope * branch_scale;
 		n->y_slope[c] = x_slope;
 		n->shift[c] = -slope * sum / values - l->mean[c] * x_slope;
 	}

@@ -27,14 +27,15 @@ typedef struct {
 // minibatch's statistics too. It returns 1 where memory is short.
 int stochdepth_layer_convolution(ffi_call *call, int batch, const layer *l, const float *x, const normalization *before, int measure);
 
-// layer_normalization is the layer's, by its statistics.
-void stochdepth_layer_normalization(const layer *l, normalization *n);
+// layer_normalization is the layer's, by its statistics, times scale.
+void stochdepth_layer_normalization(const layer *l, float scale, normalization *n);
 
 // layer_gradient_sums sums up by image the gradient dh of the block's or stem's output, of which l is the last
 // layer. Where the output is not positive dh does not count.
 int stochdepth_layer_gradient_sums(ffi_call *call, int batch, const layer *l, const float *output, const float *dh, image_sums sums);
 
-// layer_normalization_gradient sets the gradients of scale and offset, and what gives that of y, by image sums.
-void stochdepth_layer_normalization_gradient(int batch, const layer *l, image_sums sums, const layer_gradient *d, normalization_gradient *n);
+// layer_normalization_gradient sets the gradients of scale and offset, and what gives that of y, by image sums. The
+// normalisation was times branch_scale.
+void stochdepth_layer_normalization_gradient(int batch, const layer *l, float branch_scale, image_sums sums, const layer_gradient *d, normalization_gradient *n);
 
 #endif

@@ -44,17 +44,20 @@ func programs(t *testing.T) (texts []string) {
 	})
 	defer kernels.Watch(nil)
 	for _, c := range []struct {
-		layers, batch       int
-		training, recompute bool
+		layers, batch                 int
+		training, recompute, inverted bool
 	}{
-		{8, 1, true, false},
-		{14, 32, true, false}, // as many images as pixels of a row
-		{14, 16, true, true},
-		{20, 3, true, true},
-		{8, 1, false, false},
-		{14, 128, false, false},
+		{8, 1, true, false, false},
+		{14, 32, true, false, false}, // as many images as pixels of a row
+		{14, 16, true, true, false},
+		{20, 3, true, true, false},
+		{8, 1, false, false, false},
+		{14, 128, false, false, false},
+		{14, 5, true, false, true},
+		{20, 16, true, true, true},
 	} {
 		n := network(t, c.layers, dtypes.Float32)
+		n.Inverted = c.inverted
 		store := model.NewStore()
 		require.NoError(t, n.Initialize(store, 7))
 		exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
@@ -69,7 +72,7 @@ func programs(t *testing.T) (texts []string) {
 			shapes.Make(dtypes.Float32, len(n.Survival)), shapes.Make(dtypes.Int32, c.batch))
 		require.NoError(t, err)
 	}
-	require.Len(t, texts, 6)
+	require.Len(t, texts, 8)
 	return texts
 }
 
