@@ -4,6 +4,7 @@
 
 #include "calls.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "block.h"
@@ -98,12 +99,12 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 }
 
 // A block's parameters (or their gradients): kernel1, kernel2, and affine, which is scale1, offset1, scale2 and
-// offset2. Then the scales of the branches, if there are any, and its arrays: outputs, first, second, and the
+// offset2. Then the scales of the branches and the weights of the images, if there are any, and its arrays: outputs, first, second, and the
 // statistics mean1, variance1, mean2 and variance2.
 #define PARAMETERS "553"
-#define BLOCK PARAMETERS "[1]5553"
+#define BLOCK PARAMETERS "[1][2]5553"
 
-enum { TRANSITION = 1, SCALED = 2 }; // groups of the patterns of a block in training
+enum { TRANSITION = 1, SCALED = 2, PER_SAMPLE = 4 }; // groups of the patterns of a block in training
 
 // layers fills a block's layers in with row i of its parameters and of its statistics.
 static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statistics, int i) {
@@ -120,20 +121,32 @@ typedef struct {
 	block block;
 	float *shortcut, *output;
 	int recompute; // y of both layers is memory for one block, not kept
+	int *list;     // of its images, to be freed, or NULL
 } trained;
 
-// describe finds the open block at position k in its stacks, which end at *end.
+// list_images lists a minibatch's images, those whose weights are not 0 first, as a new array, or NULL.
+static int *list_images(const float *weights, int batch, int *open) {
+	int *list = malloc(batch * sizeof *list), closed = batch;
+	*open = 0;
+	for (int n = 0; list && n < batch; n++)
+		list[weights[n] > 0 ? (*open)++ : --closed] = n;
+	return list;
+}
+
+// describe finds the open block at position k in its stacks, which end at *end. No image is open where memory is short.
 static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, ffi_buffer ***end) {
 	ffi_buffer **parameters = a, *kernel = a[0];
 	a += 3;
-	float *scales = groups & SCALED ? (*a++)->data : NULL;
+	float *scales = groups & SCALED ? (*a++)->data : NULL, *weights = groups & PER_SAMPLE ? row(*a++, open) : NULL;
 	ffi_buffer *outputs = a[0], *first = a[1], *second = a[2], *statistics = a[3];
 	*end = a + 4;
 	int64_t *d = outputs->dims;
 	int in = kernel->dims[3], out = kernel->dims[4], stride = transition ? transition->dims[1] / d[2] : 1;
 	trained t = {.shortcut = row(outputs, k), .output = row(outputs, k + 1), .recompute = first->dims[0] < kernel->dims[0]};
 	block *b = &t.block;
-	b->batch = d[1];
+	b->batch = b->open.count = d[1];
+	if (weights)
+		b->open.list = t.list = list_images(weights, b->batch, &b->open.count);
 	b->x = transition ? transition->data : t.shortcut;
 	b->scale = scales ? scales[open] : 1;
 	layers(b, parameters, statistics, open);
@@ -158,7 +171,9 @@ void *stochdepth_call_forward(ffi_call *call) {
 		return unknown(call);
 	trained t = describe(arrays, groups, transition, k, open, &end);
 	float *last = k == count - 1 ? call->results.buffers[0]->data : NULL;
-	return done(call, stochdepth_forward(call, &t.block, t.shortcut, t.output, last));
+	int missed = t.block.open.count == 0 || stochdepth_forward(call, &t.block, t.shortcut, t.output, last);
+	free(t.list);
+	return done(call, missed);
 }
 
 // Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
@@ -167,7 +182,7 @@ void *stochdepth_call_forward(ffi_call *call) {
 void *stochdepth_call_backward(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	enum { DX = 4 }; // the last group
+	enum { DX = 8 }; // the last group
 	int groups = groups_of(&call->arguments, "io[4]4" BLOCK "[4]" PARAMETERS);
 	if (groups < 0 || !(groups & TRANSITION) != !(groups & DX) || !in_place(call))
 		return unknown(call);
@@ -176,12 +191,16 @@ void *stochdepth_call_backward(ffi_call *call) {
 	if (open < 0)
 		return unknown(call);
 	trained t = describe(arrays, groups, transition, k, open, &d);
-	if (!are(&call->results, "4[55][4]" PARAMETERS, (t.recompute ? 1 : 0) + (transition ? 2 : 0)))
+	if (!are(&call->results, "4[55][4]" PARAMETERS, (t.recompute ? 1 : 0) + (transition ? 2 : 0))) {
+		free(t.list);
 		return unknown(call);
+	}
 	float *dh = arrays[-1]->data, *dx = transition ? (*d++)->data : NULL, *affine = row(d[2], open);
 	int out = t.block.two.c.out;
 	layer_gradient one = {row(d[0], open), affine, affine + out}, two = {row(d[1], open), affine + 2 * out, affine + 3 * out};
-	return done(call, stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute));
+	int missed = t.block.open.count == 0 || stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute);
+	free(t.list);
+	return done(call, missed);
 }
 
 // Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in

@@ -80,7 +80,7 @@ type loopText struct {
 	supported                     bool    // by the C code: the types and sizes of the parameters
 
 	batch, height, width, stride, in, out, count int
-	recompute, scaled                            bool
+	recompute, scaled, perSample                 bool
 }
 
 // loopsOf finds the loops over open blocks, whatever their bodies are.
@@ -110,6 +110,9 @@ func (l *loopText) what() string {
 	what := fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
 	if l.scaled {
 		what += " scaled"
+	}
+	if l.perSample {
+		what += " per sample"
 	}
 	return what
 }
@@ -170,6 +173,7 @@ func (l *loopText) measure() bool {
 	if k, _ := fmt.Sscanf(types["first"], "%dx", &kept); k == 1 && !stem {
 		l.recompute = kept < l.count
 	}
+	l.perSample = types["weights"] != ""
 	l.scaled = l.kind != TestBlock && types["scales"] != ""
 	for name, of := range types {
 		if of != l.typeOf(strings.TrimPrefix(name, "d")) {
@@ -219,6 +223,8 @@ func (l *loopText) typeOf(name string) string {
 		dims = []int{l.out}
 	case "scales":
 		dims = []int{l.count}
+	case "weights":
+		dims = []int{l.count, l.batch}
 	default:
 		return ""
 	}

@@ -26,7 +26,7 @@ static void stem_relu(void *data, int n, float *scratch) {
 
 int stochdepth_stem(ffi_call *call, const stem *s, float *output) {
 	normalization n;
-	if (stochdepth_layer_convolution(call, s->batch, &s->one, s->x, NULL, 1))
+	if (stochdepth_layer_convolution(call, (images){.count = s->batch}, &s->one, s->x, NULL, 1))
 		return 1;
 	stochdepth_layer_normalization(&s->one, 1, &n);
 	relu_job j = {s, &n, output};
@@ -74,7 +74,7 @@ int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output,
 	image_sums by_image = {memory, memory + sums};
 	float *dkernel = memory + 2 * sums;
 	gradient_job j = {.s = s, .output = output, .dh = dh, .partial = dkernel + kernel};
-	int missed = stochdepth_layer_gradient_sums(call, s->batch, &s->one, output, dh, by_image);
+	int missed = stochdepth_layer_gradient_sums(call, (images){.count = s->batch}, &s->one, output, dh, by_image);
 	stochdepth_layer_normalization_gradient(s->batch, &s->one, 1, by_image, &one, &j.n);
 	missed |= stochdepth_parallel(call, parts, stem_gradient_scratch(c), stem_kernel_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, &wide, dkernel);

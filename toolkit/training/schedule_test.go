@@ -97,7 +97,7 @@ func TestSchedules(t *testing.T) {
 func TestGradientsPerSample(t *testing.T) {
 	b := backendtest.Open(t)
 	r := tiny(t)
-	r.Form, r.GatesPer, r.DeathRate = "resnet", "sample", 0.5
+	r.GatesPer, r.DeathRate = "sample", 0.5
 	dir := filepath.Join(t.TempDir(), "run")
 	run, err := train(t, context.Background(), dir, r, nil)
 	require.NoError(t, err)

@@ -133,17 +133,20 @@ static int invoke(void *(*kernel)(ffi_call *), arrays *all, const int *arguments
 	return code;
 }
 
-// append_block appends a block's arrays to arguments, the scales unless they are negative, and returns the new number.
-static int append_block(int *a, int n, const int parameters[3], int scales, const int saved[4]) {
+// append_block appends a block's arrays to arguments, scales and weights unless they are negative, and returns the new
+// number.
+static int append_block(int *a, int n, const int parameters[3], int scales, int weights, const int saved[4]) {
 	memcpy(a + n, parameters, 3 * sizeof *a), n += 3;
 	if (scales >= 0)
 		a[n++] = scales;
+	if (weights >= 0)
+		a[n++] = weights;
 	memcpy(a + n, saved, 4 * sizeof *a);
 	return n + 4;
 }
 
 // block_calls computes blocks forward and backward, and at test, and returns the first error's code.
-static int block_calls(arrays *all, int batch, int side, int in, int out, int stride, int recompute, int scaled) {
+static int block_calls(arrays *all, int batch, int side, int in, int out, int stride, int recompute, int scaled, int per_sample) {
 	enum { COUNT = 2 };
 	int kept = recompute ? 1 : COUNT, transition = stride > 1, a[MOST], n = 0, code = 0;
 	int k = add(all, FFI_S32, 0, 0), count = add(all, FFI_S32, COUNT, 0), order = add(all, FFI_S32, 0, 1, COUNT);
@@ -152,7 +155,11 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	enum { PARAMETERS = 3, SAVED = 4, GRADIENTS = 3 };
 	int parameters[PARAMETERS] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out),
 		add(all, FFI_F32, 1, 3, COUNT, 4, out)};
-	int scales = add(all, FFI_F32, 1, 1, COUNT);
+	int scales = add(all, FFI_F32, 1, 1, COUNT), weights = add(all, FFI_F32, 1, 2, COUNT, batch);
+	for (int i = 0; i < COUNT * batch; i++) { // 1: drawn; 2: one image open alone, and in the second block closed alone
+		float *w = (float *)all->buffers[weights].data + i;
+		*w = per_sample == 1 ? *w > 0 || i % batch == 0 : (i % batch == 1) != (i >= batch);
+	}
 	int saved[SAVED] = {add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out),
 		add(all, FFI_F32, 0, 5, kept, batch, side, side, out), add(all, FFI_F32, 0, 5, kept, batch, side, side, out),
 		add(all, FFI_F32, 0, 3, COUNT, 4, out)};
@@ -164,7 +171,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = h;
-	n = append_block(a, n, parameters, scaled ? scales : -1, saved);
+	n = append_block(a, n, parameters, scaled ? scales : -1, per_sample ? weights : -1, saved);
 	a[n] = -1;
 	int forward[] = {h, saved[0], saved[1], saved[2], saved[3], -1};
 	for (int i = 0; i < COUNT && !code; i++) {
@@ -181,7 +188,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = dh;
-	n = append_block(a, n, parameters, scaled ? scales : -1, saved);
+	n = append_block(a, n, parameters, scaled ? scales : -1, per_sample ? weights : -1, saved);
 	if (transition)
 		a[n++] = dx;
 	memcpy(a + n, gradients, sizeof gradients), n += GRADIENTS;
@@ -235,15 +242,15 @@ static int stem_calls(arrays *all, int batch, int side, int in, int out) {
 }
 
 static const struct {
-	int batch, side, in, out, stride, recompute, scaled; // stride 0: a stem
-} cases[] = {{3, 8, 64, 64, 1, 0}, {17, 8, 16, 16, 1, 1}, {2, 16, 32, 32, 1, 1, 1}, {5, 8, 16, 32, 2, 0, 1}, {1, 16, 16, 16, 1, 0}, {3, 32, 16, 16, 1, 0},
+	int batch, side, in, out, stride, recompute, scaled, per_sample; // stride 0: a stem
+} cases[] = {{3, 8, 64, 64, 1, 0}, {17, 8, 16, 16, 1, 1}, {2, 16, 32, 32, 1, 1, 1}, {5, 8, 16, 32, 2, 0, 1}, {17, 8, 16, 16, 1, 1, 0, 1}, {5, 8, 16, 32, 2, 0, 1, 2}, {70, 8, 16, 16, 1, 0, 0, 1}, {1, 16, 16, 16, 1, 0}, {3, 32, 16, 16, 1, 0},
 	{3, 32, 3, 16}, {17, 8, 16, 32}};
 
 static int run(int i, arrays *all) {
 	all->count = 0;
 	if (cases[i].stride == 0)
 		return stem_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out);
-	return block_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out, cases[i].stride, cases[i].recompute, cases[i].scaled);
+	return block_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out, cases[i].stride, cases[i].recompute, cases[i].scaled, cases[i].per_sample);
 }
 
 int main(void) {
