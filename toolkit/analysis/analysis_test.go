@@ -161,7 +161,7 @@ func TestMeanGradients(t *testing.T) {
 // With gates per sample a block's gradient is averaged by how often its gates were open: it is that of gates per
 // minibatch, roughly, and no index runs out of the minibatch's gates.
 func TestMeanGradientsPerSample(t *testing.T) {
-	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.Form, r.GatesPer = 8, "resnet", "sample" })
+	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.GatesPer = 8, "sample" })
 	perSample, err := analysis.MeanGradients(m, data.Train, m.Network.Survival, 3)
 	require.NoError(t, err)
 	open, err := analysis.MeanGradients(m, data.Train, depth.Constant(3), 3)

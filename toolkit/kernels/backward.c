@@ -13,7 +13,7 @@ typedef struct {
 	const block *b;
 	const float *output;
 	float *dh, *dx;
-	float *dy;                // gradient of what the first layer gives
+	float *dy;                // gradient of what the first layer gives, of open images only
 	float *packed1, *packed2; // the kernels of the convolutions that go backwards
 	image_sums sums;
 	float *partial; // kernel gradients of the parts
@@ -47,15 +47,15 @@ static void second_gradient(void *data, int part, float *scratch) {
 	const normalization_gradient *g = &j->n;
 	long row = (long)(c->width + 2) * c->in;
 	float *sums = scratch, *activation = sums + stochdepth_begin_sums(c, sums), *gradient = activation + padded_size(c), *work = gradient + padded_size(c);
-	for (int n = from(b->batch, part); n < from(b->batch, part + 1); n++) {
-		size_t at = n * output_size(c);
-		float *dy = j->dy + at;
+	for (int position = from(b->open.count, part); position < from(b->open.count, part + 1); position++) {
+		size_t at = image_at(b->open, position) * output_size(c);
+		float *dy = j->dy + position * output_size(c);
 		stochdepth_image->padded_relu(c->height, c->width, c->in, b->one.y + at, j->one.slope, j->one.shift, activation);
 		stochdepth_image->padded_gradient(c->height, c->width, c->out, j->output + at, j->dh + at, b->two.y + at, g->slope, g->y_slope, g->shift, gradient);
 		stochdepth_image->kernel_gradient(c, activation, gradient + row + c->out, row, sums, work);
 		stochdepth_image->convolve(c, gradient, j->packed2, dy, work);
 		stochdepth_image->masked(c->height, c->width, c->in, activation, dy);
-		size_t at_sum = (size_t)n * c->in;
+		size_t at_sum = (size_t)position * c->in;
 		stochdepth_image->gradient_sums(pixels(c), c->in, NULL, dy, b->one.y + at, j->sums.sums + at_sum, j->sums.products + at_sum);
 	}
 	stochdepth_end_sums(c, sums, part, j->partial);
@@ -77,10 +77,11 @@ static void first_gradient(void *data, int part, float *scratch) {
 	long row = (long)(c->width + 2) * c->out;
 	float *sums = scratch, *x = sums + stochdepth_begin_sums(c, sums), *gradient = x + padded_size(c), *dilated = gradient + padded_output_size(c),
 	      *dx = dilated + padded_size(&back), *work = dx + input_size(c);
-	for (int n = from(b->batch, part); n < from(b->batch, part + 1); n++) {
+	for (int position = from(b->open.count, part); position < from(b->open.count, part + 1); position++) {
+		int n = image_at(b->open, position);
 		size_t at = n * output_size(c);
 		stochdepth_image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(c), x);
-		stochdepth_image->padded_gradient(c->height, c->width, c->out, NULL, j->dy + at, b->one.y + at, g->slope, g->y_slope, g->shift, gradient);
+		stochdepth_image->padded_gradient(c->height, c->width, c->out, NULL, j->dy + position * output_size(c), b->one.y + at, g->slope, g->y_slope, g->shift, gradient);
 		stochdepth_image->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
 		if (c->stride > 1)
 			stochdepth_image->dilate(c->height, c->width, c->out, c->stride, gradient + row + c->out, row, dilated);
@@ -92,21 +93,21 @@ static void first_gradient(void *data, int part, float *scratch) {
 
 int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute) {
 	const convolution *c1 = &b->one.c, *c2 = &b->two.c, back1 = backwards(c1), back2 = backwards(c2);
-	int parts = parts_of(b->batch);
-	size_t kernel = kernel_size(c2), sums = (size_t)b->batch * c2->out; // the first layer has no more
+	int open = b->open.count, parts = parts_of(open);
+	size_t kernel = kernel_size(c2), sums = (size_t)open * c2->out; // the first layer has no more
 	job j = {.b = b, .output = output, .dh = dh, .dx = dx};
-	stochdepth_layer_normalization(&b->one, &j.one);
-	if (recompute && (stochdepth_layer_convolution(call, b->batch, &b->one, b->x, NULL, 0) ||
-			stochdepth_layer_convolution(call, b->batch, &b->two, b->one.y, &j.one, 0)))
+	stochdepth_layer_normalization(&b->one, 1, &j.one);
+	if (recompute && (stochdepth_layer_convolution(call, b->open, &b->one, b->x, NULL, 0) ||
+			stochdepth_layer_convolution(call, b->open, &b->two, b->one.y, &j.one, 0)))
 		return 1;
 	float *memory = stochdepth_take(2 * sums + kernel + stochdepth_image->packed_size(&back1) + stochdepth_image->packed_size(&back2), SUMS);
-	j.dy = stochdepth_take(b->batch * output_size(c2) + parts * kernel, IMAGES);
+	j.dy = stochdepth_take(open * output_size(c2) + parts * kernel, IMAGES);
 	if (!memory || !j.dy) {
 		stochdepth_put_back(memory, SUMS);
 		stochdepth_put_back(j.dy, IMAGES);
 		return 1;
 	}
-	j.partial = j.dy + b->batch * output_size(c2);
+	j.partial = j.dy + open * output_size(c2);
 	j.sums = (image_sums){memory, memory + sums};
 	float *flipped = memory + 2 * sums;
 	j.packed1 = flipped + kernel;
@@ -116,11 +117,11 @@ int stochdepth_backward(ffi_call *call, const block *b, const float *output, flo
 	flip(c2, b->two.kernel, flipped);
 	stochdepth_image->pack(&back2, flipped, j.packed2);
 
-	int missed = stochdepth_layer_gradient_sums(call, b->batch, &b->two, output, dh, j.sums);
-	stochdepth_layer_normalization_gradient(b->batch, &b->two, j.sums, &two, &j.n);
+	int missed = stochdepth_layer_gradient_sums(call, b->open, &b->two, output, dh, j.sums);
+	stochdepth_layer_normalization_gradient(open, &b->two, b->scale, j.sums, &two, &j.n);
 	missed |= stochdepth_parallel(call, parts, second_gradient_scratch(b), second_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, c2, two.kernel);
-	stochdepth_layer_normalization_gradient(b->batch, &b->one, j.sums, &one, &j.n);
+	stochdepth_layer_normalization_gradient(open, &b->one, 1, j.sums, &one, &j.n);
 	missed |= stochdepth_parallel(call, parts, first_gradient_scratch(b), first_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, c1, one.kernel);
 	stochdepth_put_back(j.dy, IMAGES);

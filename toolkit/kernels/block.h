@@ -23,11 +23,22 @@ typedef struct {
 	float *kernel, *scale, *offset;
 } layer_gradient;
 
-// A block: relu(f(x) + shortcut), f(x) = two(relu(one(x))).
+// The images of a minibatch that a block is computed for. list has the indices of all the images, those to be computed
+// first; it is NULL where all are.
+typedef struct {
+	int count; // of those to be computed
+	const int *list;
+} images;
+
+static inline int image_at(images i, int position) { return i.list ? i.list[position] : position; }
+
+// A block: relu(scale f(x) + shortcut), f(x) = two(relu(one(x))), of its open images; of others relu(shortcut).
 typedef struct {
 	int batch;
+	images open;
 	layer one, two;
 	const float *x;
+	float scale; // of the branch: at test its survival probability, or in training one through that, or 1
 } block;
 
 // The stem: relu(one(x)).
@@ -39,15 +50,16 @@ typedef struct {
 
 // These return 0, or 1 where memory is short: then what they write is of no use.
 
-// A block in training: output, and last, a copy of it, unless that is NULL; of both layers y and the statistics.
+// A block in training: output, and last, a copy of it, unless that is NULL; of both layers y and the statistics. Of
+// closed images the shortcut, which is not negative, is copied, and y is left as it is.
 int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, float *output, float *last);
 
 // Its gradients. dh is that of the output and becomes the shortcut's. A transition's input gets its own, dx; that
-// of another is NULL, and its input's is added to dh. recompute asks for both layers' y, which were not kept.
+// of another is NULL, and its input's is added to dh. Of closed images dh and dx stay. recompute asks for both layers' y, which were not kept.
 int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute);
 
-// A block at test, its branch times its survival probability. h holds the shortcut before and the output after.
-int stochdepth_test(ffi_call *call, const block *b, float survival, float *h);
+// A block at test, of all images. h holds the shortcut before and the output after.
+int stochdepth_test(ffi_call *call, const block *b, float *h);
 
 // The stem in training: output, y and the statistics; and the gradients of its parameters.
 int stochdepth_stem(ffi_call *call, const stem *s, float *output);

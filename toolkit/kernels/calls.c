@@ -4,6 +4,7 @@
 
 #include "calls.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "block.h"
@@ -33,17 +34,40 @@ static void *done(ffi_call *call, int missed) {
 }
 
 // are says whether arrays are those of a pattern: i is an integer, o a list of integers, and a digit the
-// number of axes of an array of float32.
-static int are(const ffi_buffers *arrays, const char *pattern) {
-	if (arrays->count != (int64_t)strlen(pattern))
-		return 0;
-	for (int i = 0; i < arrays->count; i++) {
+// number of axes of an array of float32. Of groups in brackets those count whose bit is set in groups, the first's
+// being 1.
+static int are(const ffi_buffers *arrays, const char *pattern, int groups) {
+	int i = 0, bit = 1;
+	for (const char *p = pattern; *p; p++) {
+		if (*p == '[') {
+			if (!(groups & bit))
+				p = strchr(p, ']');
+			bit *= 2;
+			continue;
+		}
+		if (*p == ']')
+			continue;
+		if (i == arrays->count)
+			return 0;
 		const ffi_buffer *b = arrays->buffers[i];
-		int integers = pattern[i] == 'i' || pattern[i] == 'o', rank = pattern[i] == 'i' ? 0 : pattern[i] == 'o' ? 1 : pattern[i] - '0';
+		int integers = *p == 'i' || *p == 'o', rank = *p == 'i' ? 0 : *p == 'o' ? 1 : *p - '0';
 		if (arrays->types[i] != FFI_BUFFER || b->dtype != (integers ? FFI_S32 : FFI_F32) || b->rank != rank)
 			return 0;
+		i++;
 	}
-	return 1;
+	return i == arrays->count;
+}
+
+// groups_of are the groups of a pattern that arrays have, or -1 if they are not of the pattern.
+static int groups_of(const ffi_buffers *arrays, const char *pattern) {
+	int all = 1;
+	for (const char *p = pattern; *p; p++)
+		if (*p == '[')
+			all *= 2;
+	for (int groups = 0; groups < all; groups++)
+		if (are(arrays, pattern, groups))
+			return groups;
+	return -1;
 }
 
 // in_place says whether each result is in the memory of one of the arguments, in their order.
@@ -75,9 +99,12 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 }
 
 // A block's parameters (or their gradients): kernel1, kernel2, and affine, which is scale1, offset1, scale2 and
-// offset2. Then its arrays: outputs, first, second, and the statistics mean1, variance1, mean2 and variance2.
+// offset2. Then the scales of the branches and the weights of the images, if there are any, and its arrays: outputs, first, second, and the
+// statistics mean1, variance1, mean2 and variance2.
 #define PARAMETERS "553"
-#define BLOCK PARAMETERS "5553"
+#define BLOCK PARAMETERS "[1][2]5553"
+
+enum { TRANSITION = 1, SCALED = 2, PER_SAMPLE = 4 }; // groups of the patterns of a block in training
 
 // layers fills a block's layers in with row i of its parameters and of its statistics.
 static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statistics, int i) {
@@ -94,18 +121,35 @@ typedef struct {
 	block block;
 	float *shortcut, *output;
 	int recompute; // y of both layers is memory for one block, not kept
+	int *list;     // of its images, to be freed, or NULL
 } trained;
 
-// describe finds the open block at position k in its stacks.
-static trained describe(ffi_buffer **a, const ffi_buffer *transition, int k, int open) {
-	ffi_buffer *kernel = a[0], *outputs = a[3], *first = a[4], *second = a[5];
+// list_images lists a minibatch's images, those whose weights are not 0 first, as a new array, or NULL.
+static int *list_images(const float *weights, int batch, int *open) {
+	int *list = malloc(batch * sizeof *list), closed = batch;
+	*open = 0;
+	for (int n = 0; list && n < batch; n++)
+		list[weights[n] > 0 ? (*open)++ : --closed] = n;
+	return list;
+}
+
+// describe finds the open block at position k in its stacks, which end at *end. No image is open where memory is short.
+static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, ffi_buffer ***end) {
+	ffi_buffer **parameters = a, *kernel = a[0];
+	a += 3;
+	float *scales = groups & SCALED ? (*a++)->data : NULL, *weights = groups & PER_SAMPLE ? row(*a++, open) : NULL;
+	ffi_buffer *outputs = a[0], *first = a[1], *second = a[2], *statistics = a[3];
+	*end = a + 4;
 	int64_t *d = outputs->dims;
 	int in = kernel->dims[3], out = kernel->dims[4], stride = transition ? transition->dims[1] / d[2] : 1;
 	trained t = {.shortcut = row(outputs, k), .output = row(outputs, k + 1), .recompute = first->dims[0] < kernel->dims[0]};
 	block *b = &t.block;
-	b->batch = d[1];
+	b->batch = b->open.count = d[1];
+	if (weights)
+		b->open.list = t.list = list_images(weights, b->batch, &b->open.count);
 	b->x = transition ? transition->data : t.shortcut;
-	layers(b, a, a[6], open);
+	b->scale = scales ? scales[open] : 1;
+	layers(b, parameters, statistics, open);
 	b->one.c = (convolution){d[2], d[3], stride, in, out};
 	b->two.c = (convolution){d[2], d[3], 1, out, out};
 	b->one.y = row(first, t.recompute ? 0 : k);
@@ -118,16 +162,18 @@ static trained describe(ffi_buffer **a, const ffi_buffer *transition, int k, int
 void *stochdepth_call_forward(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	ffi_buffer **a = call->arguments.buffers;
-	int transition = are(&call->arguments, "iio44" BLOCK);
-	if ((!transition && !are(&call->arguments, "iio4" BLOCK)) || !are(&call->results, "45553") || !in_place(call))
+	int groups = groups_of(&call->arguments, "iio[4]4" BLOCK);
+	if (groups < 0 || !are(&call->results, "45553", 0) || !in_place(call))
 		return unknown(call);
-	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, a[4 + transition]);
+	ffi_buffer **a = call->arguments.buffers, *transition = groups & TRANSITION ? a[3] : NULL, **arrays = a + (transition ? 5 : 4), **end;
+	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, arrays[0]);
 	if (open < 0)
 		return unknown(call);
-	trained t = describe(a + 4 + transition, transition ? a[3] : NULL, k, open);
+	trained t = describe(arrays, groups, transition, k, open, &end);
 	float *last = k == count - 1 ? call->results.buffers[0]->data : NULL;
-	return done(call, stochdepth_forward(call, &t.block, t.shortcut, t.output, last));
+	int missed = t.block.open.count == 0 || stochdepth_forward(call, &t.block, t.shortcut, t.output, last);
+	free(t.list);
+	return done(call, missed);
 }
 
 // Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
@@ -136,25 +182,25 @@ void *stochdepth_call_forward(ffi_call *call) {
 void *stochdepth_call_backward(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	ffi_buffer **a = call->arguments.buffers;
-	int transition = are(&call->arguments, "io44" BLOCK "4" PARAMETERS);
-	if ((!transition && !are(&call->arguments, "io4" BLOCK PARAMETERS)) || !in_place(call))
+	enum { DX = 8 }; // the last group
+	int groups = groups_of(&call->arguments, "io[4]4" BLOCK "[4]" PARAMETERS);
+	if (groups < 0 || !(groups & TRANSITION) != !(groups & DX) || !in_place(call))
 		return unknown(call);
-	int k = integer(a[0]), open = chosen(a[1], k, a[3 + transition]);
+	ffi_buffer **a = call->arguments.buffers, *transition = groups & TRANSITION ? a[2] : NULL, **arrays = a + (transition ? 4 : 3), **d;
+	int k = integer(a[0]), open = chosen(a[1], k, arrays[0]);
 	if (open < 0)
 		return unknown(call);
-	trained t = describe(a + 3 + transition, transition ? a[2] : NULL, k, open);
-	const char *results = transition ? t.recompute ? "4554" PARAMETERS : "44" PARAMETERS : t.recompute ? "455" PARAMETERS : "4" PARAMETERS;
-	if (!are(&call->results, results))
+	trained t = describe(arrays, groups, transition, k, open, &d);
+	if (!are(&call->results, "4[55][4]" PARAMETERS, (t.recompute ? 1 : 0) + (transition ? 2 : 0))) {
+		free(t.list);
 		return unknown(call);
-	float *dh = a[2 + transition]->data, *dx = NULL;
-	ffi_buffer **d = a + 3 + transition + 7;
-	if (transition)
-		dx = (*d++)->data;
-	float *affine = row(d[2], open);
+	}
+	float *dh = arrays[-1]->data, *dx = transition ? (*d++)->data : NULL, *affine = row(d[2], open);
 	int out = t.block.two.c.out;
 	layer_gradient one = {row(d[0], open), affine, affine + out}, two = {row(d[1], open), affine + 2 * out, affine + 3 * out};
-	return done(call, stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute));
+	int missed = t.block.open.count == 0 || stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute);
+	free(t.list);
+	return done(call, missed);
 }
 
 // Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in
@@ -162,8 +208,8 @@ void *stochdepth_call_backward(ffi_call *call) {
 void *stochdepth_call_test(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	int transition = are(&call->arguments, "i441" PARAMETERS "3");
-	if ((!transition && !are(&call->arguments, "i41" PARAMETERS "3")) || !are(&call->results, "4") || !in_place(call))
+	int transition = groups_of(&call->arguments, "i[4]41" PARAMETERS "3");
+	if (transition < 0 || !are(&call->results, "4", 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers + 1 + transition, *h = a[0], *kernel = a[2];
 	int k = integer(call->arguments.buffers[0]);
@@ -171,11 +217,11 @@ void *stochdepth_call_test(ffi_call *call) {
 		return unknown(call);
 	int64_t *d = h->dims;
 	int stride = transition ? a[-1]->dims[1] / d[1] : 1;
-	block b = {.batch = d[0], .x = transition ? a[-1]->data : h->data};
+	block b = {.batch = d[0], .x = transition ? a[-1]->data : h->data, .scale = ((float *)a[1]->data)[k]};
 	layers(&b, a + 2, a[5], k);
 	b.one.c = (convolution){d[1], d[2], stride, kernel->dims[3], d[3]};
 	b.two.c = (convolution){d[1], d[2], 1, d[3], d[3]};
-	return done(call, stochdepth_test(call, &b, ((float *)a[1]->data)[k], h->data));
+	return done(call, stochdepth_test(call, &b, h->data));
 }
 
 // between is the convolution of x to y.
@@ -189,7 +235,7 @@ static convolution between(const ffi_buffer *x, const ffi_buffer *y) {
 void *stochdepth_call_stem(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "i44114411") || !are(&call->results, "4411") || !in_place(call))
+	if (!are(&call->arguments, "i44114411", 0) || !are(&call->results, "4411", 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[5]->dims[0], .x = a[1]->data,
@@ -203,7 +249,7 @@ void *stochdepth_call_stem(ffi_call *call) {
 void *stochdepth_call_stem_gradient(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "i4414411411") || !are(&call->results, "411") || !in_place(call))
+	if (!are(&call->arguments, "i4414411411", 0) || !are(&call->results, "411", 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[4]->dims[0], .x = a[1]->data,
@@ -215,7 +261,7 @@ void *stochdepth_call_stem_gradient(ffi_call *call) {
 void *stochdepth_call_convolve(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "44") || !are(&call->results, "4"))
+	if (!are(&call->arguments, "44", 0) || !are(&call->results, "4", 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *y = call->results.buffers[0];
 	convolution c = between(a[0], y);
@@ -226,7 +272,7 @@ void *stochdepth_call_convolve(ffi_call *call) {
 void *stochdepth_call_kernel_gradient(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "44") || !are(&call->results, "4"))
+	if (!are(&call->arguments, "44", 0) || !are(&call->results, "4", 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *dkernel = call->results.buffers[0];
 	convolution c = between(a[0], a[1]);

@@ -29,7 +29,7 @@ const char *stochdepth_processor(int version) {
 
 int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y) {
 	layer l = {.c = *c, .kernel = kernel, .y = y};
-	return stochdepth_layer_convolution(call, batch, &l, x, NULL, 0);
+	return stochdepth_layer_convolution(call, (images){.count = batch}, &l, x, NULL, 0);
 }
 
 size_t stochdepth_begin_sums(const convolution *c, float *sums) {

@@ -127,6 +127,8 @@ func (l *loopText) reshape(match string) string {
 		how = "without the first axis"
 	case len(to) > 0 && to[0] == 1 && slices.Equal(to[1:], from):
 		how = "with an axis before"
+	case len(from) == 1 && slices.Equal(to, []int{from[0], 1, 1, 1}): // never channels: of these there are 16 or more
+		how = "a value an image"
 	case len(to) == 1: // there is only one way
 		how = "flat"
 	case len(from) == 4 && slices.Equal(to, []int{from[0] * from[1], from[2] * from[3]}):

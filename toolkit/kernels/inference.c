@@ -32,15 +32,11 @@ static void test_image(void *data, int n, float *scratch) {
 	stochdepth_image->shortcut_relu(pixels(c2), c2->out, f, j->two.slope, j->two.shift, h, h, NULL);
 }
 
-int stochdepth_test(ffi_call *call, const block *b, float survival, float *h) {
+int stochdepth_test(ffi_call *call, const block *b, float *h) {
 	const convolution *c1 = &b->one.c, *c2 = &b->two.c;
 	job j = {.b = b, .h = h};
-	stochdepth_layer_normalization(&b->one, &j.one);
-	stochdepth_layer_normalization(&b->two, &j.two);
-	for (int c = 0; c < c2->out; c++) {
-		j.two.slope[c] *= survival;
-		j.two.shift[c] *= survival;
-	}
+	stochdepth_layer_normalization(&b->one, 1, &j.one);
+	stochdepth_layer_normalization(&b->two, b->scale, &j.two);
 	j.packed1 = stochdepth_take(stochdepth_image->packed_size(c1) + stochdepth_image->packed_size(c2), SUMS);
 	if (!j.packed1)
 		return 1;

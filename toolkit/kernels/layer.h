@@ -17,24 +17,25 @@ typedef struct {
 	float slope[MOST_CHANNELS], y_slope[MOST_CHANNELS], shift[MOST_CHANNELS];
 } normalization_gradient;
 
-// Sums over each image, [batch, channels]: in forward the mean and the squared differences from it, in backward
+// Sums over each image to be computed, [count, channels]: in forward the mean and the squared differences from it, in backward
 // the gradient and its product with y.
 typedef struct {
 	float *sums, *products;
 } image_sums;
 
-// layer_convolution computes a layer's y from x, or from relu(before(x)) unless before is NULL. measure asks for the
-// minibatch's statistics too. It returns 1 where memory is short.
-int stochdepth_layer_convolution(ffi_call *call, int batch, const layer *l, const float *x, const normalization *before, int measure);
+// layer_convolution computes a layer's y of some images from x, or from relu(before(x)) unless before is NULL. measure asks for
+// their statistics too. It returns 1 where memory is short.
+int stochdepth_layer_convolution(ffi_call *call, images of, const layer *l, const float *x, const normalization *before, int measure);
 
-// layer_normalization is the layer's, by its statistics.
-void stochdepth_layer_normalization(const layer *l, normalization *n);
+// layer_normalization is the layer's, by its statistics, times scale.
+void stochdepth_layer_normalization(const layer *l, float scale, normalization *n);
 
 // layer_gradient_sums sums up by image the gradient dh of the block's or stem's output, of which l is the last
 // layer. Where the output is not positive dh does not count.
-int stochdepth_layer_gradient_sums(ffi_call *call, int batch, const layer *l, const float *output, const float *dh, image_sums sums);
+int stochdepth_layer_gradient_sums(ffi_call *call, images of, const layer *l, const float *output, const float *dh, image_sums sums);
 
-// layer_normalization_gradient sets the gradients of scale and offset, and what gives that of y, by image sums.
-void stochdepth_layer_normalization_gradient(int batch, const layer *l, image_sums sums, const layer_gradient *d, normalization_gradient *n);
+// layer_normalization_gradient sets the gradients of scale and offset, and what gives that of y, by the sums of so many
+// images. The normalisation was times branch_scale.
+void stochdepth_layer_normalization_gradient(int count, const layer *l, float branch_scale, image_sums sums, const layer_gradient *d, normalization_gradient *n);
 
 #endif

@@ -80,7 +80,7 @@ type loopText struct {
 	supported                     bool    // by the C code: the types and sizes of the parameters
 
 	batch, height, width, stride, in, out, count int
-	recompute                                    bool
+	recompute, scaled, perSample                 bool
 }
 
 // loopsOf finds the loops over open blocks, whatever their bodies are.
@@ -107,7 +107,14 @@ func loopsOf(program string) (loops []*loopText) {
 
 // what tells the loop from those that other C code computes.
 func (l *loopText) what() string {
-	return fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
+	what := fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
+	if l.scaled {
+		what += " scaled"
+	}
+	if l.perSample {
+		what += " per sample"
+	}
+	return what
 }
 
 // rewriteLoops replaces the bodies of loops over open blocks by calls of one function, and says whether it
@@ -166,6 +173,8 @@ func (l *loopText) measure() bool {
 	if k, _ := fmt.Sscanf(types["first"], "%dx", &kept); k == 1 && !stem {
 		l.recompute = kept < l.count
 	}
+	l.perSample = types["weights"] != ""
+	l.scaled = l.kind != TestBlock && types["scales"] != ""
 	for name, of := range types {
 		if of != l.typeOf(strings.TrimPrefix(name, "d")) {
 			return false
@@ -210,10 +219,9 @@ func (l *loopText) typeOf(name string) string {
 	case "scale", "offset", "mean", "variance":
 		dims = []int{l.out}
 	case "scales":
-		if l.kind != TestBlock { // inverted scaling stays XLA's
-			return ""
-		}
 		dims = []int{l.count}
+	case "weights":
+		dims = []int{l.count, l.batch}
 	default:
 		return ""
 	}

@@ -24,9 +24,9 @@ static void stem_relu(void *data, int n, float *scratch) {
 
 int stochdepth_stem(ffi_call *call, const stem *s, float *output) {
 	normalization n;
-	if (stochdepth_layer_convolution(call, s->batch, &s->one, s->x, NULL, 1))
+	if (stochdepth_layer_convolution(call, (images){.count = s->batch}, &s->one, s->x, NULL, 1))
 		return 1;
-	stochdepth_layer_normalization(&s->one, &n);
+	stochdepth_layer_normalization(&s->one, 1, &n);
 	relu_job j = {s, &n, output};
 	return stochdepth_parallel(call, s->batch, 0, stem_relu, &j);
 }
@@ -66,8 +66,8 @@ int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output,
 		return 1;
 	image_sums by_image = {memory, memory + sums};
 	gradient_job j = {.s = s, .output = output, .dh = dh, .partial = memory + 2 * sums};
-	int missed = stochdepth_layer_gradient_sums(call, s->batch, &s->one, output, dh, by_image);
-	stochdepth_layer_normalization_gradient(s->batch, &s->one, by_image, &one, &j.n);
+	int missed = stochdepth_layer_gradient_sums(call, (images){.count = s->batch}, &s->one, output, dh, by_image);
+	stochdepth_layer_normalization_gradient(s->batch, &s->one, 1, by_image, &one, &j.n);
 	missed |= stochdepth_parallel(call, parts, stem_gradient_scratch(c), stem_kernel_gradient, &j);
 	stochdepth_add_parts(j.partial, parts, c, one.kernel);
 	stochdepth_put_back(memory, SUMS);

@@ -62,6 +62,10 @@ type Branch struct {
 	Training bool
 	// InLoop says that the branch is built inside a loop, where some operations are better written in another way.
 	InLoop bool
+	// Weights say how much each image counts in statistics over the minibatch: 0 if its gate is closed, the same for the
+	// others, with mean 1, or 0 for all if none is open; [batch], in the parameters' type (Stack.DType). nil says that all count the
+	// same: gates are per minibatch.
+	Weights *graph.Node
 
 	values, measured map[string]*graph.Node
 }

@@ -1,6 +1,7 @@
 package residual
 
 import (
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 )
@@ -9,7 +10,8 @@ import (
 type Form interface {
 	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]; gates is 1 for
 	// open and 0 for closed, [Count], one gate a block for the whole minibatch as in the paper, or [batch, Count], one
-	// for each sample, which not every form can; branches are multiplied by scales [Count], or not if that is nil.
+	// for each image: then a block is that of the images whose gates are open, batch statistics included, and the others
+	// pass by their shortcut. Branches are multiplied by scales [Count], or not if that is nil.
 	Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node
 	// Test computes the stack with all blocks open, each branch multiplied by its scale: by p_l [Count] in the paper
 	// (Eq. 5).
@@ -25,9 +27,12 @@ var _ Form = Textbook{}
 // Train implements Form.
 func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node {
 	g := h.Graph()
-	measured := make(map[string][]*graph.Node)
+	measured, weights := make(map[string][]*graph.Node), ImageWeights(gates, s.DType(scope, h))
 	for i := range s.Count {
 		b := s.branch(scope, g, i, true)
+		if weights != nil {
+			b.Weights = graph.Reshape(graph.Slice(weights, graph.AxisElem(i)), -1)
+		}
 		f := s.Block.Branch(b, h)
 		gate := gateOf(gates, i, f)
 		if scales != nil {
@@ -42,11 +47,7 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 	for name, values := range measured {
 		stacked[name] = graph.Stack(values, 0)
 	}
-	open := gates
-	if gates.Rank() != 1 {
-		open = nil // each block is computed for the whole minibatch
-	}
-	s.MoveAverages(scope, stacked, open)
+	s.MoveAverages(scope, stacked, OpenBlocks(gates))
 	return h
 }
 
@@ -67,6 +68,25 @@ func (s Stack) branch(scope *model.Scope, g *graph.Graph, i int, training bool) 
 		values[p.Name] = graph.Reshape(graph.Slice(s.Value(scope, g, p), graph.AxisRange(i, i+1)), p.Dims...)
 	}
 	return NewBranch(training, false, values)
+}
+
+// OpenBlocks is 1 for the blocks that are open for any image, [Count], of gates [Count] or [batch, Count].
+func OpenBlocks(gates *graph.Node) *graph.Node {
+	if gates.Rank() == 1 {
+		return gates
+	}
+	return graph.ReduceMax(gates, 0)
+}
+
+// ImageWeights are the Weights of all blocks' branches, [Count, batch], of gates [batch, Count], or nil for gates [Count].
+func ImageWeights(gates *graph.Node, dtype dtypes.DType) *graph.Node {
+	if gates.Rank() == 1 {
+		return nil
+	}
+	gates = graph.ConvertDType(gates, dtype)
+	batch := float64(gates.Shape().Dimensions[0])
+	number := graph.MaxScalar(graph.ReduceAndKeep(gates, graph.ReduceSum, 0), 1)
+	return graph.Transpose(graph.Div(graph.MulScalar(gates, batch), number), 0, 1)
 }
 
 // gateOf is what the branch f of block i is multiplied by: a scalar, or [batch, 1, ...] for gates per sample.

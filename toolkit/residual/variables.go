@@ -74,6 +74,14 @@ func (s Stack) Value(scope *model.Scope, g *graph.Graph, p Parameter) *graph.Nod
 	return Variable(scope, s.Name+"/"+p.Name).NodeValue(g)
 }
 
+// DType returns the type of the stack's parameters, or that of its activations h if it has none.
+func (s Stack) DType(scope *model.Scope, h *graph.Node) dtypes.DType {
+	if trained := s.Trained(); len(trained) > 0 {
+		return s.Value(scope, h.Graph(), trained[0]).DType()
+	}
+	return h.DType()
+}
+
 // MoveAverages moves the stack's running averages a step towards what its blocks have measured: by name, [Count, ...].
 // open [Count] is 1 for the blocks that were computed, whose averages alone move; nil stands for all.
 func (s Stack) MoveAverages(scope *model.Scope, measured map[string]*graph.Node, open *graph.Node) {

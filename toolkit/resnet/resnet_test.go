@@ -14,6 +14,7 @@ import (
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
 )
 
@@ -203,6 +204,44 @@ func TestGatesPerSample(t *testing.T) {
 	require.InDeltaSlice(t, same, run([]float64{1, 0, 1, 1, 0, 1}, 2, 3), 1e-12)
 	mixed := run([]float64{1, 0, 1, 0, 0, 1}, 2, 3)
 	require.NotEqual(t, same[10:], mixed[10:])
+}
+
+// A stack with gates per sample is, for images that open the same blocks, what it is for a minibatch of these images
+// alone, running averages included; images that open none come out as they went in, and a block that no image opens
+// keeps its averages.
+func TestGatesPerSampleAreMinibatches(t *testing.T) {
+	n := network(t, 20, 0.5)
+	s := n.Stages()[0].Stack // of three blocks
+	const size = 32 * 32 * 16
+	rng := rand.New(rand.NewPCG(5, 6))
+	inputs := make([]float64, 3*size)
+	for i := range inputs {
+		inputs[i] = rng.ExpFloat64() // as after a ReLU
+	}
+	run := func(inputs, gates []float64, dims ...int) (outputs, averages []float64) {
+		store := model.NewStore()
+		require.NoError(t, initialize(n, store, 7, resnet.ScaleUniform))
+		results := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, h, gates *Node) []*Node {
+			g := h.Graph()
+			scope.Store().SetTraining(g, true)
+			all := []*Node{residual.Textbook{}.Train(scope, s, h, gates, nil)}
+			for _, p := range s.Averages() {
+				all = append(all, s.Value(scope, g, p))
+			}
+			return all
+		}).MustCall(tensors.FromFlatDataAndDimensions(inputs, len(inputs)/size, 32, 32, 16), tensors.FromFlatDataAndDimensions(gates, dims...))
+		for _, r := range results[1:] {
+			averages = append(averages, tensors.MustCopyFlatData[float64](r)...)
+		}
+		return tensors.MustCopyFlatData[float64](results[0]), averages
+	}
+	want, wantAverages := run(append(append([]float64{}, inputs[:size]...), inputs[2*size:]...), []float64{1, 0, 1}, 3)
+	got, gotAverages := run(inputs, []float64{1, 0, 1, 0, 0, 0, 1, 0, 1}, 3, 3)
+	require.InDeltaSlice(t, want[:size], got[:size], 1e-12)
+	require.Equal(t, inputs[size:2*size], got[size:2*size])
+	require.InDeltaSlice(t, want[size:], got[2*size:], 1e-12)
+	require.InDeltaSlice(t, wantAverages, gotAverages, 1e-12)
+	require.Equal(t, repeat(0, 16), gotAverages[16:32], "the mean of a block that no image opens")
 }
 
 // A closed block's running averages do not move; an open one's move by a tenth towards the batch's,

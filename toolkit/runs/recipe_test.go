@@ -73,7 +73,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"list and rate":      {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
 		"list value":         {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1.5"}}, "survival probability 1.5 of block 9 is outside (0, 1]"},
 		"list without rule":  {[][2]string{{"survival_probabilities", "1"}}, `survival_probabilities need rule "list", but rule is "linear"`},
-		"gates a sample":     {[][2]string{{"gates_per", "sample"}}, `gates_per "sample" needs form "resnet"`},
+		"gates a sample":     {[][2]string{{"gates_per", "sample"}, {"freeze_closed", "true"}}, `freeze_closed needs gates_per "minibatch"`},
 		"epochs":             {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
 		"batch":              {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
 		"rate":               {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},

@@ -88,8 +88,6 @@ func (r Recipe) validateNetwork() error {
 		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all", r.DeathRate)
 	case r.GatesPer == "sample" && r.FreezeClosed:
 		return errors.New("freeze_closed needs gates_per \"minibatch\": with gates per sample no block is closed as a whole")
-	case r.GatesPer == "sample" && r.Form == "survivors":
-		return errors.New("gates_per \"sample\" needs form \"resnet\": form \"survivors\" leaves out the blocks that are closed for a whole minibatch")
 	}
 	if r.Recompute && r.Form != "survivors" {
 		return errors.New("recompute needs form \"survivors\": the textbook form keeps all that its gradient needs")

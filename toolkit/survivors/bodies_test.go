@@ -44,17 +44,28 @@ func programs(t *testing.T) (texts []string) {
 	})
 	defer kernels.Watch(nil)
 	for _, c := range []struct {
-		layers, batch       int
-		training, recompute bool
+		layers, batch                            int
+		training, recompute, inverted, perSample bool
 	}{
-		{8, 1, true, false},
-		{14, 32, true, false}, // as many images as pixels of a row
-		{14, 16, true, true},
-		{20, 3, true, true},
-		{8, 1, false, false},
-		{14, 128, false, false},
+		{8, 1, true, false, false, false},
+		{14, 32, true, false, false, false}, // as many images as pixels of a row
+		{14, 16, true, true, false, false},
+		{20, 3, true, true, false, false},
+		{8, 1, false, false, false, false},
+		{14, 128, false, false, false, false},
+		{14, 5, true, false, true, false},
+		{20, 16, true, true, true, false},
+		{14, 32, true, false, false, true},
+		{14, 16, true, true, false, true},
+		{20, 3, true, false, true, true},
+		{14, 64, true, true, true, true},
 	} {
 		n := network(t, c.layers, dtypes.Float32)
+		n.Inverted = c.inverted
+		gates := []int{len(n.Survival)}
+		if c.perSample {
+			gates = []int{c.batch, len(n.Survival)}
+		}
 		store := model.NewStore()
 		require.NoError(t, n.Initialize(store, 7))
 		exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
@@ -66,10 +77,10 @@ func programs(t *testing.T) (texts []string) {
 			return scope.BuildTrainableVariablesGradientsGraph(crossEntropy(logits, labels))
 		})
 		_, err := exec.Compile(shapes.Make(dtypes.Float32, c.batch, resnet.Side, resnet.Side, resnet.Channels),
-			shapes.Make(dtypes.Float32, len(n.Survival)), shapes.Make(dtypes.Int32, c.batch))
+			shapes.Make(dtypes.Float32, gates...), shapes.Make(dtypes.Int32, c.batch))
 		require.NoError(t, err)
 	}
-	require.Len(t, texts, 6)
+	require.Len(t, texts, 12)
 	return texts
 }
 

@@ -199,10 +199,12 @@ func TestContract(t *testing.T) {
 		// Kernels sum over parts of the minibatch: of 4 images, of 4 or 5, of 4, of 8.
 		{14, dtypes.Float32, false, false, true, 1e-4, 16, ""},
 		{8, dtypes.Float32, false, false, false, 1e-4, 17, ""},
+		{8, dtypes.Float32, true, false, false, 1e-4, 16, ""},
+		{14, dtypes.Float32, true, false, true, 1e-4, 3, ""},
 		{8, dtypes.Float32, false, false, false, 1e-4, 64, ""},
 		{8, dtypes.Float32, false, false, false, 1e-4, 128, ""},
 	} {
-		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, recompute %t, %d images, %s", c.dtype, c.layers, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, inverted %t, recompute %t, %d images, %s", c.dtype, c.layers, c.inverted, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
 			n.Inverted, n.Subsample = c.inverted, c.sub
 			form := byhand.Form{Recompute: c.recompute, Target: c.target}

@@ -3,7 +3,6 @@ package survivors
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/survivors/internal/loops"
 )
 
@@ -36,6 +35,9 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	}
 	if l.scaled {
 		carry("scales", initial["scales"])
+	}
+	if l.perSample {
+		carry("weights", initial["weights"])
 	}
 	done := st.While(g, backwardLoop, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
@@ -71,7 +73,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	for _, p := range l.trained {
 		of = append(of, rows[p.Name])
 	}
-	h := l.join(residual.NewBranch(true, true, rows), v, block, x, shortcut)
+	h := l.join(l.branch(v, block, rows), v, block, x, shortcut)
 	gradients := Gradient(ReduceAllSum(Mul(h, StopGradient(v[gradientOf+"h"]))), of...)
 
 	next := loops.Values{"k": v.Previous()}

@@ -25,7 +25,10 @@ import (
 )
 
 // Form computes a stack of any blocks, the open ones only. It equals [residual.Textbook], gates, gradients and running
-// averages included. Gates per sample leave no block out, so it has none.
+// averages included.
+//
+// With gates per sample it leaves out the blocks that no image opens. Those that some open it computes for all images,
+// closed ones times zero: shapes are static in XLA, and the open images' number is not.
 type Form struct{}
 
 var _ residual.Form = Form{}
@@ -37,29 +40,32 @@ const (
 	testLoop     = "test_residual_"
 )
 
-// Train implements residual.Form, for gates [Count].
+// Train implements residual.Form.
 func (Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
-	gates.AssertDims(s.Count)
-	g := h.Graph()
+	g, open := h.Graph(), residual.OpenBlocks(gates)
+	open.AssertDims(s.Count)
 	l := newLoop(s, h, scales != nil)
+	l.perSample, l.dtype = gates.Rank() == 2, s.DType(scope, h)
 	initial := l.parameters(scope, g)
-	initial["order"], initial["count"] = loops.OpenFirst(gates)
-	initial["scales"] = scales
+	initial["order"], initial["count"] = loops.OpenFirst(open)
+	initial["scales"], initial["weights"] = scales, residual.ImageWeights(gates, l.dtype)
 	out, measured := l.run(h, initial)
-	s.MoveAverages(scope, measured, gates)
+	s.MoveAverages(scope, measured, open)
 	return out
 }
 
 // loop builds the loops over a stack's open blocks.
 type loop struct {
-	stack    residual.Stack
-	trained  []residual.Parameter
-	averages []residual.Parameter
-	shortcut *Node // what the stack gives with all blocks closed
-	changes  bool  // the shortcut is not the input: a stack of one block
-	scaled   bool
-	input    shapes.Shape // [batch, ...], a block's
-	output   shapes.Shape // [batch, ...], a block's
+	stack     residual.Stack
+	trained   []residual.Parameter
+	averages  []residual.Parameter
+	shortcut  *Node // what the stack gives with all blocks closed
+	changes   bool  // the shortcut is not the input: a stack of one block
+	scaled    bool
+	perSample bool         // the gates
+	dtype     dtypes.DType // of parameters, or where a block has none, of activations
+	input     shapes.Shape // [batch, ...], a block's
+	output    shapes.Shape // [batch, ...], a block's
 }
 
 func newLoop(s residual.Stack, h *Node, scaled bool) *loop {
@@ -86,6 +92,7 @@ func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 //	input, shortcut   of the stack, where they are not the same
 //	h                 the newest output
 //	scales            of each block's branch, if there are any
+//	weights           of the images in each block, if gates are per sample
 //	inputs            of open block k in row k, where input is not
 //	measured_...      by block, zero for closed ones
 func (l *loop) forwardState(initial loops.Values) *loops.State {
@@ -106,6 +113,9 @@ func (l *loop) forwardState(initial loops.Values) *loops.State {
 	if l.scaled {
 		st.Add("scales", initial["scales"].Shape())
 	}
+	if l.perSample {
+		st.Add("weights", initial["weights"].Shape())
+	}
 	for _, p := range l.averages {
 		st.Add(measuredOf+p.Name, initial[measuredOf+p.Name].Shape())
 	}
@@ -120,7 +130,7 @@ func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[strin
 	g := h.Graph()
 	for _, p := range l.averages {
 		dims := append([]int{l.stack.Count}, p.Dims...)
-		initial[measuredOf+p.Name] = Zeros(g, shapes.Make(l.parameterDType(initial), dims...))
+		initial[measuredOf+p.Name] = Zeros(g, shapes.Make(l.dtype, dims...))
 	}
 	st := l.forwardState(initial)
 	initial["k"], initial["h"] = Const(g, int32(0)), l.shortcut
@@ -139,14 +149,6 @@ func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[strin
 	return results[st.Index["h"]], measured
 }
 
-// parameterDType is the type of the stack's parameters. A block without any measures in the activations' type.
-func (l *loop) parameterDType(initial loops.Values) dtypes.DType {
-	if len(l.trained) > 0 {
-		return initial[l.trained[0].Name].DType()
-	}
-	return l.input.DType
-}
-
 // forwardBlock computes one open block (Eq. 2 with an open gate).
 func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
@@ -154,7 +156,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	if l.changes {
 		x, shortcut = v["input"], v["shortcut"]
 	}
-	b := residual.NewBranch(true, true, l.rows(v, block))
+	b := l.branch(v, block, l.rows(v, block))
 	next := loops.Values{"k": v.Next(), "h": l.join(b, v, block, x, shortcut)}
 	if !l.changes {
 		next["inputs"] = loops.Save(v["inputs"], x, v["k"])
@@ -166,11 +168,23 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	return next
 }
 
-// join is the output of an open block: Join(scale f(x), shortcut).
+// branch gives the branch of one block in training its values.
+func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *residual.Branch {
+	b := residual.NewBranch(true, true, rows)
+	if l.perSample {
+		b.Weights = loops.Row(v["weights"], block)
+	}
+	return b
+}
+
+// join is the output of an open block: Join(scale f(x), shortcut), or for a closed image Join(0, shortcut).
 func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node) *Node {
 	f := l.stack.Block.Branch(b, x)
 	if l.scaled {
 		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
+	}
+	if b.Weights != nil {
+		f = Mul(f, ConvertDType(residual.WithAxes(Sign(b.Weights), f.Rank()-1), f.DType()))
 	}
 	return l.stack.Block.Join(f, shortcut)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Several devices share a training step by its images: each holds all variables and computes its part of the
-// minibatch, with the same gates. The step's graph is the one for a single device, which XLA divides (GoMLX's automatic
+// minibatch, with the same gates, or with those of its images. The step's graph is the one for a single device, which XLA divides (GoMLX's automatic
 // sharding): what sums over the minibatch, as batch normalisation, the loss and the gradients do, sums over all
 // devices. So the outcome is that of one device but for rounding, and their number is no part of a run's recipe.
 //

@@ -94,6 +94,7 @@ func TestDevices(t *testing.T) {
 		{"survivors", "float64", "minibatch", 2, 20, 0.1, 1e-9},
 		{"survivors", "float32", "minibatch", 2, 20, 0.01, 1e-4},
 		{"survivors", "float32", "minibatch", 4, 5, 0.01, 1e-4},
+		{"survivors", "float64", "sample", 2, 5, 0.1, 1e-9},
 	} {
 		t.Run(fmt.Sprintf("%s %s by %s on %d", c.form, c.dtype, c.gatesPer, c.devices), func(t *testing.T) {
 			r := tiny(t)

@@ -297,7 +297,7 @@ func TestOptions(t *testing.T) {
 		{"both forms", [][2]string{{"dtype", "float64"}, {"scale_at", "train"}, {"freeze_closed", "true"}, {"shortcut", "subsample"}, {"rule", "uniform"}},
 			[][2]string{{"form", "resnet"}}, 1e-9},
 		{"bfloat16", [][2]string{{"dtype", "bfloat16"}}, [][2]string{{"dtype", "float32"}}, 0.2},
-		{"per sample", [][2]string{{"form", "resnet"}, {"gates_per", "sample"}}, nil, 0},
+		{"per sample", [][2]string{{"dtype", "float64"}, {"gates_per", "sample"}}, [][2]string{{"form", "resnet"}}, 1e-9},
 		{"mean image", [][2]string{{"normalization", "mean-image"}}, nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

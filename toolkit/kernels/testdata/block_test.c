@@ -133,16 +133,34 @@ static int invoke(void *(*kernel)(ffi_call *), arrays *all, const int *arguments
 	return code;
 }
 
-// block computes blocks forward and backward, and at test, and returns the first error's code.
-static int block_calls(arrays *all, int batch, int side, int in, int out, int stride, int recompute) {
+// append_block appends a block's arrays to arguments, scales and weights unless they are negative, and returns the new
+// number.
+static int append_block(int *a, int n, const int parameters[3], int scales, int weights, const int saved[4]) {
+	memcpy(a + n, parameters, 3 * sizeof *a), n += 3;
+	if (scales >= 0)
+		a[n++] = scales;
+	if (weights >= 0)
+		a[n++] = weights;
+	memcpy(a + n, saved, 4 * sizeof *a);
+	return n + 4;
+}
+
+// block_calls computes blocks forward and backward, and at test, and returns the first error's code.
+static int block_calls(arrays *all, int batch, int side, int in, int out, int stride, int recompute, int scaled, int per_sample) {
 	enum { COUNT = 2 };
 	int kept = recompute ? 1 : COUNT, transition = stride > 1, a[MOST], n = 0, code = 0;
 	int k = add(all, FFI_S32, 0, 0), count = add(all, FFI_S32, COUNT, 0), order = add(all, FFI_S32, 0, 1, COUNT);
 	((int *)all->buffers[order].data)[1] = 1;
 	int x = add(all, FFI_F32, 1, 4, batch, side * stride, side * stride, in), h = add(all, FFI_F32, 1, 4, batch, side, side, out);
-	enum { SHARED = 7, GRADIENTS = 3 };
-	int shared[SHARED] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out),
-		add(all, FFI_F32, 1, 3, COUNT, 4, out), add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out),
+	enum { PARAMETERS = 3, SAVED = 4, GRADIENTS = 3 };
+	int parameters[PARAMETERS] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out),
+		add(all, FFI_F32, 1, 3, COUNT, 4, out)};
+	int scales = add(all, FFI_F32, 1, 1, COUNT), weights = add(all, FFI_F32, 1, 2, COUNT, batch);
+	for (int i = 0; i < COUNT * batch; i++) { // 1: drawn; 2: one image open alone, and in the second block closed alone
+		float *w = (float *)all->buffers[weights].data + i;
+		*w = per_sample == 1 ? *w > 0 || i % batch == 0 : (i % batch == 1) != (i >= batch);
+	}
+	int saved[SAVED] = {add(all, FFI_F32, 1, 5, COUNT + 1, batch, side, side, out),
 		add(all, FFI_F32, 0, 5, kept, batch, side, side, out), add(all, FFI_F32, 0, 5, kept, batch, side, side, out),
 		add(all, FFI_F32, 0, 3, COUNT, 4, out)};
 	int dh = add(all, FFI_F32, 1, 4, batch, side, side, out), dx = add(all, FFI_F32, 0, 4, batch, side * stride, side * stride, in);
@@ -153,9 +171,9 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = h;
-	memcpy(a + n, shared, sizeof shared), n += SHARED;
+	n = append_block(a, n, parameters, scaled ? scales : -1, per_sample ? weights : -1, saved);
 	a[n] = -1;
-	int forward[] = {h, shared[3], shared[4], shared[5], shared[6], -1};
+	int forward[] = {h, saved[0], saved[1], saved[2], saved[3], -1};
 	for (int i = 0; i < COUNT && !code; i++) {
 		*(int *)all->buffers[k].data = i;
 		code = invoke(stochdepth_call_forward, all, a, forward);
@@ -170,7 +188,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	if (transition)
 		a[n++] = x;
 	a[n++] = dh;
-	memcpy(a + n, shared, sizeof shared), n += SHARED;
+	n = append_block(a, n, parameters, scaled ? scales : -1, per_sample ? weights : -1, saved);
 	if (transition)
 		a[n++] = dx;
 	memcpy(a + n, gradients, sizeof gradients), n += GRADIENTS;
@@ -178,7 +196,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	int r[MOST], m = 0;
 	r[m++] = dh;
 	if (recompute)
-		r[m++] = shared[4], r[m++] = shared[5];
+		r[m++] = saved[1], r[m++] = saved[2];
 	if (transition)
 		r[m++] = dx;
 	memcpy(r + m, gradients, sizeof gradients), m += GRADIENTS;
@@ -196,13 +214,12 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	CHECK(invoke(stochdepth_call_backward, all, a, r) == FFI_INVALID_ARGUMENT);
 	all->buffers[dh].dtype = FFI_F32;
 
-	int scales = add(all, FFI_F32, 1, 1, COUNT);
 	n = 0, a[n++] = k;
 	if (transition)
 		a[n++] = x;
 	a[n++] = h, a[n++] = scales;
-	memcpy(a + n, shared, 3 * sizeof *a), n += 3;
-	a[n++] = shared[6];
+	memcpy(a + n, parameters, sizeof parameters), n += PARAMETERS;
+	a[n++] = saved[3];
 	a[n] = -1;
 	return invoke(stochdepth_call_test, all, a, (int[]){h, -1});
 }
@@ -225,15 +242,15 @@ static int stem_calls(arrays *all, int batch, int side, int in, int out) {
 }
 
 static const struct {
-	int batch, side, in, out, stride, recompute; // stride 0: a stem
-} cases[] = {{3, 8, 64, 64, 1, 0}, {17, 8, 16, 16, 1, 1}, {2, 16, 32, 32, 1, 1}, {5, 8, 16, 32, 2, 0}, {1, 16, 16, 16, 1, 0}, {3, 32, 16, 16, 1, 0},
-	{3, 32, 3, 16, 0, 0}, {17, 8, 16, 32, 0, 0}};
+	int batch, side, in, out, stride, recompute, scaled, per_sample; // stride 0: a stem
+} cases[] = {{3, 8, 64, 64, 1, 0}, {17, 8, 16, 16, 1, 1}, {2, 16, 32, 32, 1, 1, 1}, {5, 8, 16, 32, 2, 0, 1}, {17, 8, 16, 16, 1, 1, 0, 1}, {5, 8, 16, 32, 2, 0, 1, 2}, {70, 8, 16, 16, 1, 0, 0, 1}, {1, 16, 16, 16, 1, 0}, {3, 32, 16, 16, 1, 0},
+	{3, 32, 3, 16}, {17, 8, 16, 32}};
 
 static int run(int i, arrays *all) {
 	all->count = 0;
 	if (cases[i].stride == 0)
 		return stem_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out);
-	return block_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out, cases[i].stride, cases[i].recompute);
+	return block_calls(all, cases[i].batch, cases[i].side, cases[i].in, cases[i].out, cases[i].stride, cases[i].recompute, cases[i].scaled, cases[i].per_sample);
 }
 
 int main(void) {

@@ -97,7 +97,8 @@ static void blocks(int batch, int side, int in, int out, int stride, int count) 
 	if (stride > 1)
 		shortcut = floats(size), dx = floats((size_t)batch * side * side * stride * stride * in);
 	for (int l = 0; l < count; l++) {
-		b[l] = (block){batch, new_layer(batch, (convolution){side, side, stride, in, out}), new_layer(batch, (convolution){side, side, 1, out, out}), h[l]};
+		b[l] = (block){.batch = batch, .open = {.count = batch}, .one = new_layer(batch, (convolution){side, side, stride, in, out}),
+			.two = new_layer(batch, (convolution){side, side, 1, out, out}), .x = h[l], .scale = 1};
 		g[2 * l] = new_gradient(&b[l].one), g[2 * l + 1] = new_gradient(&b[l].two);
 		h[l + 1] = floats(size);
 	}

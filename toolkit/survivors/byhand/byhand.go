@@ -29,7 +29,8 @@ const (
 )
 
 // Form is the engine for networks of package resnet: it computes open blocks only, and equals [resnet.Textbook], gates,
-// gradients and batch-norm averages included. Gates per sample leave no block out, so it has none.
+// gradients and batch-norm averages included. With gates per sample package kernels computes a block for its open images
+// only, and XLA for all, as in package survivors.
 type Form struct {
 	// Recompute computes the convolutions of the paper's block again for its gradient instead of keeping their outputs:
 	// a third of the memory for a third more time.
@@ -55,20 +56,25 @@ func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node
 	if !ok {
 		return survivors.Form{}.Train(scope, s, h, gates, scales)
 	}
-	gates.AssertDims(s.Count)
+	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
+	open.AssertDims(s.Count)
 	parameters := packed(scope, h.Graph(), s)
 	l := f.newLoop(block, s.Count, h, parameters[0].DType())
-	l.inverted = scales != nil
-	order, count := loops.OpenFirst(gates)
-	out, statistics := l.run(block.Shortcut(h), h, order, count, scales, parameters)
-	measured, values := make(map[string]*Node), out.Shape().Size()/block.Out
+	l.inverted, l.perSample = scales != nil, weights != nil
+	order, count := loops.OpenFirst(open)
+	out, statistics := l.run(block.Shortcut(h), h, loops.Values{"order": order, "count": count, "scales": scales, "weights": weights}, parameters)
+	measured, pixels := make(map[string]*Node), block.Side*block.Side
 	for i, name := range []string{"mean1", "variance1", "mean2", "variance2"} {
 		measured[name] = Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, block.Out)
-		if i%2 == 1 {
-			measured[name] = resnet.Unbiased(measured[name], values)
+		switch {
+		case i%2 == 0:
+		case l.perSample:
+			measured[name] = resnet.UnbiasedOver(measured[name], residual.WithAxes(ConvertDType(ReduceSum(gates, 0), l.parameterType), 1), pixels)
+		default:
+			measured[name] = resnet.Unbiased(measured[name], h.Shape().Dimensions[0]*pixels)
 		}
 	}
-	s.MoveAverages(scope, measured, gates)
+	s.MoveAverages(scope, measured, open)
 	return out
 }
 

@@ -73,6 +73,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	if l.transition() {
 		x = v["x"]
 	}
+	weights := l.weights(v, block)
 	mean1, variance1, mean2, variance2 := statistics[0], statistics[1], statistics[2], statistics[3]
 
 	var first, a, second *Node
@@ -85,14 +86,11 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 		a = relu(resnet.Normalize(first, affine[0], affine[1], mean1, variance1))
 	}
 	dz := positive(g, out, v["dh"]) // gradient of f(x) + id(x)
-	df := dz
-	if l.inverted {
-		df = Mul(df, ConvertDType(loops.Row(v["scales"], block), df.DType()))
-	}
-	dsecond, dscale2, doffset2 := l.normalizeGradient(second, affine[2], mean2, variance2, df)
+	df := l.scaled(v, block, weights, dz)
+	dsecond, dscale2, doffset2 := l.normalizeGradient(second, affine[2], mean2, variance2, weights, df)
 	dkernel2 := l.kernelGradient(a, dsecond, 1)
 	dy := positive(g, a, resnet.InputGradient(dsecond, kernel2, 1))
-	dfirst, dscale1, doffset1 := l.normalizeGradient(first, affine[0], mean1, variance1, dy)
+	dfirst, dscale1, doffset1 := l.normalizeGradient(first, affine[0], mean1, variance1, weights, dy)
 	dkernel1 := l.kernelGradient(x, dfirst, l.block.Stride)
 	dx := resnet.InputGradient(dfirst, kernel1, l.block.Stride)
 

@@ -13,10 +13,11 @@ import (
 
 // loop builds the forward and backward loops over a stack's open blocks.
 type loop struct {
-	block    resnet.Basic
-	count    int // of blocks
-	kept     int // blocks whose convolutions' outputs are kept: all, or one under Recompute
-	inverted bool
+	block     resnet.Basic
+	count     int // of blocks
+	kept      int // blocks whose convolutions' outputs are kept: all, or one under Recompute
+	inverted  bool
+	perSample bool // the gates
 
 	parameterType dtypes.DType    // of the statistics too
 	input         shapes.Shape    // [batch, Side*Stride, Side*Stride, In], the block's input
@@ -62,6 +63,7 @@ func packed(scope *model.Scope, g *Graph, s residual.Stack) [3]*Node {
 //	h                 the newest output
 //	parameters        stacked over the stage's blocks
 //	scales            of each block's branch, if there are any
+//	weights           of the images in each block, if gates are per sample (residual.Branch)
 //	outputs           slot 0 the stage's shortcut, slot k+1 what open block k gave
 //	first, second     what the convolutions of open block k gave; if computed again, memory for one block
 //	statistics        batch mean and variance of both batch normalisations, by block, zero for closed ones
@@ -80,6 +82,9 @@ func (l *loop) forwardState() *loops.State {
 	if l.inverted {
 		st.Add("scales", shapes.Make(l.parameterType, count))
 	}
+	if l.perSample {
+		st.Add("weights", shapes.Make(l.parameterType, count, l.output.Dimensions[0]))
+	}
 	st.Add("outputs", loops.Stacked(l.output, count+1))
 	st.Add("first", loops.Stacked(l.output, l.kept))
 	st.Add("second", loops.Stacked(l.output, l.kept))
@@ -89,15 +94,12 @@ func (l *loop) forwardState() *loops.State {
 
 // run builds the forward loop and registers its gradient. shortcut is what the stage gives with all
 // blocks closed, x its input (the same but for a transition). It returns the stage's output and the
-// batch statistics [Count, 4, Out]. scales [Count], or nil, multiply the branches.
-func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [3]*Node) (out, statistics *Node) {
+// batch statistics [Count, 4, Out]. initial has order and count, and scales and weights or nil.
+func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node) (out, statistics *Node) {
 	g, st := shortcut.Graph(), l.forwardState()
-	initial := loops.Values{"k": Const(g, int32(0)), "count": count, "order": order, "x": x, "h": shortcut}
+	initial["k"], initial["x"], initial["h"] = Const(g, int32(0)), x, shortcut
 	for i, name := range parameterNames {
 		initial[name] = parameters[i]
-	}
-	if l.inverted {
-		initial["scales"] = scales
 	}
 	for i, name := range st.Names {
 		if initial[name] == nil {
@@ -112,7 +114,8 @@ func (l *loop) run(shortcut, x, order, count, scales *Node, parameters [3]*Node)
 	return results[st.Index["h"]], StopGradient(results[st.Index["statistics"]])
 }
 
-// forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate).
+// forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate), for an image whose gate is
+// closed H = ReLU(id(H)).
 func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	kernel1, kernel2, affine := loops.Row(v["kernel1"], block), loops.Row(v["kernel2"], block), parts(loops.Row(v["affine"], block))
@@ -121,12 +124,11 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 		x = v["x"]
 	}
 	first := resnet.Convolution(nil, x, kernel1, l.block.Stride)
-	y, mean1, variance1 := l.normalize(first, affine[0], affine[1])
+	weights := l.weights(v, block)
+	y, mean1, variance1 := l.normalize(first, affine[0], affine[1], weights)
 	second := resnet.Convolution(nil, relu(y), kernel2, 1)
-	f, mean2, variance2 := l.normalize(second, affine[2], affine[3])
-	if l.inverted {
-		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
-	}
+	f, mean2, variance2 := l.normalize(second, affine[2], affine[3], weights)
+	f = l.scaled(v, block, weights, f)
 	h := relu(Add(f, shortcut))
 	next := loops.Values{
 		"k":          v.Next(),
@@ -138,6 +140,25 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 		next["first"], next["second"] = loops.Save(v["first"], first, v["k"]), loops.Save(v["second"], second, v["k"])
 	}
 	return next
+}
+
+// weights are those of a block's images, [batch, 1, 1, 1], or nil.
+func (l *loop) weights(v loops.Values, block *Node) *Node {
+	if !l.perSample {
+		return nil
+	}
+	return residual.WithAxes(loops.Row(v["weights"], block), 3)
+}
+
+// scaled is a block's branch, or its gradient, times the block's scale, and zero for closed images.
+func (l *loop) scaled(v loops.Values, block, weights, f *Node) *Node {
+	if l.inverted {
+		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
+	}
+	if l.perSample {
+		f = Mul(f, ConvertDType(Sign(weights), f.DType()))
+	}
+	return f
 }
 
 // recomputes says whether the convolutions' outputs are computed again for the gradient.

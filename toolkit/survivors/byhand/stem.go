@@ -38,7 +38,7 @@ func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(1)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		first := resnet.Convolution(nil, v["images"], v["kernel"], 1)
-		y, mean, variance := l.normalize(first, v["scale"], v["offset"])
+		y, mean, variance := l.normalize(first, v["scale"], v["offset"], nil)
 		return loops.Values{"k": v.Next(), "output": relu(y), "first": first, "mean": mean, "variance": variance}
 	})
 	result := func(name string) *Node { return results[st.Index[name]] }
@@ -73,7 +73,7 @@ func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		dy := positive(g, v["output"], v["dh"])
-		dfirst, dscale, doffset := l.normalizeGradient(v["first"], v["scale"], v["mean"], v["variance"], dy)
+		dfirst, dscale, doffset := l.normalizeGradient(v["first"], v["scale"], v["mean"], v["variance"], nil, dy)
 		return loops.Values{"k": v.Previous(),
 			"dkernel": l.kernelGradient(v["images"], dfirst, 1), "dscale": dscale, "doffset": doffset}
 	})
