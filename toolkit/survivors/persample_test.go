@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/kernels"
+	"stochdepth/toolkit/residual"
 	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/survivors/byhand"
 )
