@@ -8,11 +8,13 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/backend/backendtest"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/resnet"
 	"stochdepth/toolkit/survivors/byhand"
 )
 
@@ -57,4 +59,43 @@ func cpuTime() time.Duration {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkGates times a step of 20 layers with a minibatch of 128 at p_L = 0.5, where 6.5 of 9 blocks are expected to
+// be open: gates per sample in the engine and in the textbook form, and gates per minibatch; with branches scaled at test
+// and in training.
+//
+//	go test -run '^$' -bench Gates ./toolkit/survivors
+func BenchmarkGates(b *testing.B) {
+	const size = 128
+	engine := backendtest.Open(b)
+	for _, inverted := range []bool{false, true} {
+		n := network(b, 20, dtypes.Float32)
+		n.Inverted = inverted
+		images, labels := batch(n, size)
+		rng, drawn := depth.Rand(3, depth.GateDraws, 0), make(imageGates, size)
+		for i := range drawn {
+			drawn[i] = n.Survival.Draw(rng)
+		}
+		few := depth.AllOpen(len(n.Survival))
+		few[3], few[7] = false, false
+		for _, c := range []struct {
+			name  string
+			form  resnet.Form
+			gates *tensors.Tensor
+		}{
+			{"engine, per sample", byhand.Form{}, drawn.tensor(n)},
+			{"engine, per minibatch, 7 open", byhand.Form{}, gatesOf(n, few)},
+			{"engine, per minibatch, all open", byhand.Form{}, gatesOf(n, depth.AllOpen(len(few)))},
+			{"textbook, per sample", resnet.Textbook{}, drawn.tensor(n)},
+		} {
+			run := step(b, engine, n, c.form)
+			run(images, c.gates, labels)
+			b.Run(fmt.Sprintf("%s, inverted %t", c.name, inverted), func(b *testing.B) {
+				for b.Loop() {
+					run(images, c.gates, labels)
+				}
+			})
+		}
+	}
 }

@@ -235,7 +235,7 @@ func TestContractWithOtherKernels(t *testing.T) {
 		"avx2": "^Float32",
 		"off":  "^Float32(.*_3_images)?$", // larger minibatches are for the kernels
 	} {
-		test := exec.Command(os.Args[0], "-test.run", "^TestContract(AtTest)?$/"+cases)
+		test := exec.Command(os.Args[0], "-test.run", "^TestContract(AtTest|PerSample)?$/"+cases)
 		test.Env = append(os.Environ(), kernels.Environment+"="+choice)
 		out, err := test.CombinedOutput()
 		require.NoError(t, err, "%s: %s", choice, out)
