@@ -60,3 +60,19 @@ func BlocksOf(block string, layers int) (int, error) {
 	n, err := blocksPerGroup(layers, convolutions)
 	return Blocks(n), err
 }
+
+// LayersOf is the other way round: the layers of a network of so many residual blocks of a kind.
+func LayersOf(block string, blocks int) (int, error) {
+	convolutions, ok := named[block]
+	if !ok {
+		convolutions = 2
+	}
+	layers := convolutions*blocks + 2
+	if convolutions == 0 {
+		layers = blocks
+	}
+	if same, err := BlocksOf(block, layers); err != nil || same != blocks {
+		return 0, fmt.Errorf("no network has %d blocks of the kind %s: take a multiple of %d, of transformer blocks any number from 1 on", blocks, block, Groups)
+	}
+	return layers, nil
+}
