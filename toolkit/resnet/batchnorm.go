@@ -9,7 +9,7 @@ import (
 // Epsilon is added to the variance in batch normalisation (torch/nn's default) and in layer normalisation.
 const Epsilon = 1e-5
 
-// batchNorm is what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
+// BatchNormParameters lists what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
 func (s Shape) BatchNormParameters(suffix string, channels int) []residual.Parameter {
 	return BatchNormParameters(suffix, channels, s.Scale)
 }
@@ -33,28 +33,41 @@ func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
 	if !p.Training {
 		return Normalize(x, scale, offset, p.Value("mean"+suffix), p.Value("variance"+suffix))
 	}
-	mean, variance := moments(ConvertDType(x, scale.DType()), p.InLoop)
+	y, mean, variance := normalizeBatch(x, scale, offset, p.InLoop)
 	p.Measure("mean"+suffix, mean)
 	p.Measure("variance"+suffix, Unbiased(variance, x.Shape().Size()/variance.Shape().Size()))
-	return Normalize(x, scale, offset, mean, variance)
+	return y
 }
 
-// moments are the mean and the variance of x [batch, height, width, channels] over all but the channels, [channels]; the
-// variance is divided by the count. In a loop XLA's CPU code adds up a row of pixels with its channels as one long axis
-// several times faster than pixels of a few channels.
-func moments(x *Node, inLoop bool) (mean, variance *Node) {
-	average := func(x *Node) *Node { return ReduceMean(x, 0, 1, 2) }
+// normalizeBatch is [Normalize] by the mean and the variance, divided by the count, of x over all but the channels.
+func normalizeBatch(x, scale, offset *Node, inLoop bool) (y, mean, variance *Node) {
 	if inLoop {
-		average = averageByRow
+		return normalizeRows(x, scale, offset)
 	}
-	mean = average(x)
-	return mean, average(Square(Sub(x, PerChannel(mean))))
+	wide := ConvertDType(x, scale.DType())
+	mean = ReduceMean(wide, 0, 1, 2)
+	variance = ReduceMean(Square(Sub(wide, PerChannel(mean))), 0, 1, 2)
+	return Normalize(x, scale, offset, mean, variance), mean, variance
 }
 
-func averageByRow(x *Node) *Node {
+// normalizeRows does the same with a row of pixels and its channels as one long axis. In a loop XLA's CPU code adds up
+// such rows many times faster than pixels of a few channels, also for the gradient.
+func normalizeRows(x, scale, offset *Node) (y, mean, variance *Node) {
 	d := x.Shape().Dimensions
-	rows := ReduceMean(Reshape(x, d[0]*d[1], d[2]*d[3]), 0)
-	return ReduceMean(Reshape(rows, d[2], d[3]), 0)
+	width, channels := d[2], d[3]
+	rows := Reshape(x, 1, 1, d[0]*d[1], width*channels)
+	average := func(rows *Node) *Node {
+		return ReduceMean(Reshape(ReduceMean(rows, 0, 1, 2), width, channels), 0)
+	}
+	alongRow := func(v *Node) *Node {
+		return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
+	}
+	wide := ConvertDType(rows, scale.DType())
+	mean = average(wide)
+	// The derivative of the variance by the mean is zero.
+	variance = average(Square(Sub(wide, StopGradient(PerChannel(alongRow(mean))))))
+	y = Normalize(rows, alongRow(scale), alongRow(offset), alongRow(mean), alongRow(variance))
+	return Reshape(y, d...), mean, variance
 }
 
 // Unbiased is the variance [..., channels] of so many values with that number less one in its denominator.
