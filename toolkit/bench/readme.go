@@ -37,13 +37,16 @@ func Readme(page, folder string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the page names the records %q: %w", name, err)
 		}
-		if match {
+		if match && len(records[n].Results) > 0 {
 			chosen = append(chosen, records[n])
 		}
 	}
 	if len(chosen) == 0 {
 		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others in the page", name, folder)
 	}
+	slices.SortStableFunc(chosen, func(a, b *Record) int { // their names sort 110 layers before 20
+		return cmp.Or(cmp.Compare(a.Results[0].Layers, b.Results[0].Layers), cmp.Compare(a.Results[0].Batch, b.Results[0].Batch))
+	})
 	page = page[:at[3]] + "\n" + Markdown(chosen) + "\n" + page[at[6]:]
 	if at = placeOfBlocks.FindStringSubmatchIndex(page); at == nil {
 		return page, nil
