@@ -48,6 +48,7 @@ help:
 	make fuzz    feed the readers of files damaged ones, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
+	make bench-blocks  the same with blocks of all kinds, and compile times
 	make bench-peers  the same beside PyTorch and JAX, which it installs
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
@@ -180,6 +181,21 @@ bench-peers: setup
 		.bin/stochdepth bench --layers "$$layers" --batch "$$batch" --steps "$$steps" --rounds '$(ROUNDS)' --death-rate 0,0.5 \
 			--evaluation --peers --peer "$$peers" --out '$(BENCH_OUT)'/peers-"$$layers-$$batch".json
 	done
+
+# Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records that in BENCH_OUT, and
+# draws the figure and writes the table of toolkit/bench/README.md from the records in data/bench.
+BLOCKS       ?= basic,preactivation,bottleneck,transformer
+BLOCKS_DEEP  ?= 21,201
+BLOCKS_BATCH ?= 32
+.PHONY: bench-blocks
+bench-blocks: setup
+	@go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
+	.bin/stochdepth bench --block '$(BLOCKS)' --layers 20 --batch '$(BLOCKS_BATCH)' --death-rate 0.5 --open --steps 8 --rounds '$(ROUNDS)' \
+		--peak=false --out '$(BENCH_OUT)'/blocks.json
+	.bin/stochdepth bench --block '$(BLOCKS)' --residual-blocks '$(BLOCKS_DEEP)' --batch 8 --death-rate 0.5 --steps 1 --rounds '$(ROUNDS)' \
+		--peak=false --out '$(BENCH_OUT)'/blocks-compile.json
+	.bin/stochdepth figures step-time-blocks
+	.bin/stochdepth bench readme
 
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
 # data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 )
 
@@ -12,6 +13,7 @@ import (
 type Plan struct {
 	Blocks     []string // kinds of blocks; none: basic, the paper's
 	Layers     []int    // 6N+2, or as the blocks' networks have
+	Residual   []int    // numbers of residual blocks, in place of Layers: the same for all kinds
 	Batches    []int    // images in a minibatch
 	DTypes     []string
 	Forms      []string
@@ -69,12 +71,20 @@ func (p Plan) Cases() ([]Case, error) {
 	if len(peers) > 0 && !slices.Equal(blocks, []string{runs.Default().Block}) {
 		return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
 	}
+	depths, layersOf := p.Layers, func(_ string, layers int) (int, error) { return layers, nil }
+	if len(p.Residual) > 0 {
+		depths, layersOf = p.Residual, depth.LayersOf
+	}
 	var cases []Case
-	for _, layers := range p.Layers {
+	for _, deep := range depths {
 		for _, batch := range p.Batches {
 			for _, dtype := range p.DTypes {
 				for _, form := range p.Forms {
 					for _, block := range blocks {
+						layers, err := layersOf(block, deep)
+						if err != nil {
+							return nil, err
+						}
 						if block == runs.Default().Block {
 							block = "" // as in records from before there were others
 						}
@@ -83,6 +93,10 @@ func (p Plan) Cases() ([]Case, error) {
 				}
 			}
 			for _, peer := range peers {
+				layers, err := layersOf(runs.Default().Block, deep)
+				if err != nil {
+					return nil, err
+				}
 				for _, dtype := range peer.dtypes(p.DTypes) {
 					for i, rate := range p.DeathRates {
 						cases = append(cases, Case{Peer: peer, Spec: Spec{Layers: layers, Batch: batch, DType: dtype, Form: "survivors",

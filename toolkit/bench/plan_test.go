@@ -44,6 +44,21 @@ func TestCases(t *testing.T) {
 	require.Equal(t, []string{"survivors", "survivors, recomputed", "resnet"}, modes)
 	require.Equal(t, []int{0, 2, 5, 7, 9}, open)
 
+	plan = Plan{Blocks: []string{"basic", "bottleneck", "transformer"}, Residual: []int{201}, Batches: []int{8}, DTypes: []string{"float32"},
+		Forms: []string{"survivors"}, DeathRates: []float64{0.5}, Steps: 1}
+	cases, err = plan.Cases()
+	require.NoError(t, err)
+	var layers []int
+	for _, c := range cases {
+		require.Equal(t, 201, c.blocks())
+		layers = append(layers, c.Layers)
+	}
+	require.Equal(t, []int{404, 605, 201}, layers)
+	plan.Residual = []int{200}
+	_, err = plan.Cases()
+	require.ErrorContains(t, err, "no network has 200 blocks of the kind basic: take a multiple of 3")
+
+	plan.Blocks, plan.Residual, plan.Layers = nil, nil, []int{20}
 	plan.Peers = []string{"torch fast"}
 	_, err = plan.Cases()
 	require.ErrorContains(t, err, `--peer "torch fast" is unknown: say one of torch eager, `)

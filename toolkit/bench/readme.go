@@ -15,7 +15,10 @@ import (
 // place is where a page has a table of speed: between two lines, of which the first names the records.
 var place = regexp.MustCompile("(?s)(<!-- `stochdepth bench readme` writes this table from data/bench/([^ /]+)\\.json\\. -->\n).*?(<!-- Here the table ends\\. -->)")
 
-// Readme returns the page with its table of speed written anew from the records in folder that the page names, as a name
+// placeOfBlocks is where it may have one of other blocks: the lines name the record by open blocks and that of compile times.
+var placeOfBlocks = regexp.MustCompile("(?s)(<!-- `stochdepth bench readme` writes this table from data/bench/([^ /]+)\\.json and ([^ /]+)\\.json\\. -->\n).*?(<!-- Here the table ends\\. -->)")
+
+// Readme returns the page with its tables of speed written anew from the records in folder that the page names, as a name
 // or a pattern. A page without a place for the table is an error.
 func Readme(page, folder string) (string, error) {
 	at := place.FindStringSubmatchIndex(page)
@@ -34,14 +37,25 @@ func Readme(page, folder string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the page names the records %q: %w", name, err)
 		}
-		if match {
+		if match && len(records[n].Results) > 0 {
 			chosen = append(chosen, records[n])
 		}
 	}
 	if len(chosen) == 0 {
 		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others in the page", name, folder)
 	}
-	return page[:at[3]] + "\n" + Markdown(chosen) + "\n" + page[at[6]:], nil
+	slices.SortStableFunc(chosen, func(a, b *Record) int { // their names sort 110 layers before 20
+		return cmp.Or(cmp.Compare(a.Results[0].Layers, b.Results[0].Layers), cmp.Compare(a.Results[0].Batch, b.Results[0].Batch))
+	})
+	page = page[:at[3]] + "\n" + Markdown(chosen) + "\n" + page[at[6]:]
+	if at = placeOfBlocks.FindStringSubmatchIndex(page); at == nil {
+		return page, nil
+	}
+	open, compile := records[page[at[4]:at[5]]], records[page[at[6]:at[7]]]
+	if open == nil || compile == nil {
+		return "", fmt.Errorf("there are no records %s and %s in %s: measure with make bench-blocks", page[at[4]:at[5]], page[at[6]:at[7]], folder)
+	}
+	return page[:at[3]] + "\n" + MarkdownOfBlocks(open, compile) + "\n" + page[at[8]:], nil
 }
 
 // UpdateReadme writes the table of speed in a page, and reports whether that changed it.

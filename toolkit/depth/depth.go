@@ -60,16 +60,21 @@ func Named() []string {
 	return names
 }
 
+// convolutionsOf are the layers of a block of a kind, two where it is one's own.
+func convolutionsOf(block string) int {
+	for _, n := range named {
+		if n.kind == block {
+			return n.convolutions
+		}
+	}
+	return 2
+}
+
 // BlocksOf returns L, the number of residual blocks of a network of so many layers with blocks of a kind: 3N of 6N+2
 // layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for [Bottleneck]; and for
 // [Transformer] one each. Other depths are refused.
 func BlocksOf(block string, layers int) (int, error) {
-	convolutions := 2
-	for _, n := range named {
-		if n.kind == block {
-			convolutions = n.convolutions
-		}
-	}
+	convolutions := convolutionsOf(block)
 	if convolutions == 0 {
 		if layers < 1 {
 			return 0, fmt.Errorf("depth %d: a transformer has one block at least", layers)
@@ -78,4 +83,17 @@ func BlocksOf(block string, layers int) (int, error) {
 	}
 	n, err := blocksPerGroup(layers, convolutions)
 	return Blocks(n), err
+}
+
+// LayersOf is the other way round: the layers of a network of so many residual blocks of a kind.
+func LayersOf(block string, blocks int) (int, error) {
+	convolutions := convolutionsOf(block)
+	layers := convolutions*blocks + 2
+	if convolutions == 0 {
+		layers = blocks
+	}
+	if same, err := BlocksOf(block, layers); err != nil || same != blocks {
+		return 0, fmt.Errorf("no network has %d blocks of the kind %s: take a multiple of %d, of transformer blocks any number from 1 on", blocks, block, Groups)
+	}
+	return layers, nil
 }

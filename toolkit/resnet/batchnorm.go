@@ -9,7 +9,7 @@ import (
 // Epsilon is added to the variance in batch normalisation (torch/nn's default) and in layer normalisation.
 const Epsilon = 1e-5
 
-// batchNorm is what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
+// BatchNormParameters lists what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
 func (s Shape) BatchNormParameters(suffix string, channels int) []residual.Parameter {
 	return BatchNormParameters(suffix, channels, s.Scale)
 }
@@ -27,43 +27,62 @@ func BatchNormParameters(suffix string, channels int, scale residual.Start) []re
 
 // BatchNorm is batch normalisation of x [batch, height, width, channels]: in training by the minibatch's mean and
 // variance, which it measures, at test by their running averages. With gates per sample the minibatch is those of its
-// images whose gates are open. As in Torch the minibatch is divided by the
-// deviation with the count in it, while the running variance is the unbiased one.
+// images whose gates are open. As in Torch the minibatch is divided by the deviation with the count in it, while the
+// running variance is the unbiased one.
 func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
 	if !p.Training {
 		return Normalize(x, scale, offset, p.Value("mean"+suffix), p.Value("variance"+suffix))
 	}
-	mean, variance := moments(ConvertDType(x, scale.DType()), p.Weights, p.InLoop)
+	y, mean, variance := normalizeBatch(x, scale, offset, p.Weights, p.InLoop)
 	p.Measure("mean"+suffix, mean)
 	if d := x.Shape().Dimensions; p.Weights == nil {
 		p.Measure("variance"+suffix, Unbiased(variance, d[0]*d[1]*d[2]))
 	} else {
 		p.Measure("variance"+suffix, UnbiasedOver(variance, ReduceSum(Sign(p.Weights)), d[1]*d[2]))
 	}
-	return Normalize(x, scale, offset, mean, variance)
+	return y
 }
 
-// moments are the mean and the variance of x [batch, height, width, channels] over all but the channels, [channels]; the
-// variance is divided by the count. In a loop XLA's CPU code adds up a row of pixels with its channels as one long axis
-// several times faster than pixels of a few channels. weights [batch], unless nil, say how much each image counts.
-func moments(x, weights *Node, inLoop bool) (mean, variance *Node) {
-	average := func(x *Node) *Node { return ReduceMean(x, 0, 1, 2) }
+// normalizeBatch is [Normalize] by the mean and the variance, divided by the count, of x over all but the channels.
+// weights [batch], unless nil, say how much each image counts.
+func normalizeBatch(x, scale, offset, weights *Node, inLoop bool) (y, mean, variance *Node) {
 	if inLoop {
-		average = averageByRow
+		return normalizeRows(x, scale, offset, weights)
 	}
-	if weights != nil {
-		each, plain := residual.WithAxes(weights, 3), average
-		average = func(x *Node) *Node { return plain(Mul(x, each)) }
+	cast := ConvertDType(x, scale.DType())
+	average := func(x *Node) *Node {
+		if weights != nil {
+			x = Mul(x, residual.WithAxes(weights, 3))
+		}
+		return ReduceMean(x, 0, 1, 2)
 	}
-	mean = average(x)
-	return mean, average(Square(Sub(x, PerChannel(mean))))
+	mean = average(cast)
+	variance = average(Square(Sub(cast, PerChannel(mean))))
+	return Normalize(x, scale, offset, mean, variance), mean, variance
 }
 
-func averageByRow(x *Node) *Node {
+// normalizeRows does the same with a row of pixels and its channels as one long axis. In a loop XLA's CPU code adds up
+// such rows many times faster than pixels of a few channels, also for the gradient.
+func normalizeRows(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 	d := x.Shape().Dimensions
-	rows := ReduceMean(Reshape(x, d[0]*d[1], d[2]*d[3]), 0)
-	return ReduceMean(Reshape(rows, d[2], d[3]), 0)
+	width, channels := d[2], d[3]
+	rows := Reshape(x, 1, 1, d[0]*d[1], width*channels)
+	average := func(rows *Node) *Node {
+		if weights != nil {
+			rows = Mul(rows, Reshape(BroadcastToDims(Reshape(weights, d[0], 1), d[0], d[1]), 1, 1, d[0]*d[1], 1))
+		}
+		return ReduceMean(Reshape(ReduceMean(rows, 0, 1, 2), width, channels), 0)
+	}
+	alongRow := func(v *Node) *Node {
+		return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
+	}
+	cast := ConvertDType(rows, scale.DType())
+	mean = average(cast)
+	// The derivative of the variance by the mean is zero.
+	variance = average(Square(Sub(cast, StopGradient(PerChannel(alongRow(mean))))))
+	y = Normalize(rows, alongRow(scale), alongRow(offset), alongRow(mean), alongRow(variance))
+	return Reshape(y, d...), mean, variance
 }
 
 // Unbiased is the variance [..., channels] of so many values with that number less one in its denominator.

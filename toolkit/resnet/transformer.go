@@ -45,7 +45,8 @@ func (t Transformer) attention(p *residual.Branch, x *Node) *Node {
 	part := func(i int) *Node {
 		return Reshape(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), batch, tokens, t.Heads, d)
 	}
-	scores := MulScalar(Einsum("bqhd,bkhd->bhqk", part(0), part(1)), 1/math.Sqrt(float64(d)))
+	queries := MulScalar(part(0), 1/math.Sqrt(float64(d)))
+	scores := Einsum("bqhd,bkhd->bhqk", queries, part(1))
 	mixed := Einsum("bhqk,bkhd->bqhd", Softmax(scores, -1), part(2))
 	return Linear(p, "projection", Reshape(mixed, batch, tokens, t.Width))
 }

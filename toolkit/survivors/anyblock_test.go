@@ -2,6 +2,11 @@ package survivors_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -70,6 +75,34 @@ func TestContractOfAnyBlock(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestClosedBlocksAreNotComputed reads what XLA made of a step: before and after its loops are the products of the stem
+// and of the head alone. XLA would move there what a loop computes in the same way in each turn, and a stack of one
+// computes all of its block so; then closed blocks cost what open ones do.
+func TestClosedBlocksAreNotComputed(t *testing.T) {
+	dumps := t.TempDir()
+	test := exec.Command(os.Args[0], "-test.run", "^TestContractOfAnyBlock$/^(preactivation,_14|bottleneck,_20)_.*Float32")
+	test.Env = append(os.Environ(), "XLA_FLAGS="+os.Getenv("XLA_FLAGS")+" --xla_dump_to="+dumps)
+	out, err := test.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	programs, err := filepath.Glob(filepath.Join(dumps, "*after_optimizations.txt"))
+	require.NoError(t, err)
+	products := regexp.MustCompile(` (dot|convolution)\(|custom_call_target="stochdepth_`)
+	engines := 0
+	for _, path := range programs {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		loops, main, found := strings.Cut(string(text), "\nENTRY ")
+		require.True(t, found, path)
+		if !strings.Contains(main, " while(") {
+			continue
+		}
+		engines++
+		require.LessOrEqual(t, len(products.FindAllString(main, -1)), 2+3, "the stem's convolution and its gradient, and the linear layer's product and its gradients")
+		require.GreaterOrEqual(t, len(products.FindAllString(loops, -1)), 30)
+	}
+	require.Equal(t, 2, engines, "programs with loops in what XLA wrote")
 }
 
 // TestContractOfAnyBlockAtTest compares logits in test mode, with running averages that have moved.

@@ -66,6 +66,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 		shortcut = x
 	}
 	rows := l.rows(v, block)
+	x, shortcut = l.inTurn(v, x, shortcut, rows)
 	of := []*Node{x}
 	if l.changes {
 		of = append(of, shortcut)

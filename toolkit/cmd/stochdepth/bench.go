@@ -31,6 +31,7 @@ where --dtype has it. All must compute the same loss, which is checked.`,
 	f, p, s := cmd.Flags(), bench.Plan{}, measure.Session{Progress: os.Stderr}
 	f.StringSliceVar(&p.Blocks, "block", []string{depth.Basic}, "kinds of blocks: "+strings.Join(depth.Named(), ", "))
 	f.IntSliceVar(&p.Layers, "layers", []int{20, 110}, "depths: 6N+2; bottleneck 9N+2; transformer: its blocks")
+	f.IntSliceVar(&p.Residual, "residual-blocks", nil, "depths as numbers of residual blocks, the same for all kinds, in place of --layers")
 	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images in a minibatch")
 	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
 	f.StringSliceVar(&p.Forms, "form", []string{"survivors"}, "survivors or resnet")

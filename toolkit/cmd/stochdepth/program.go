@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/bench"
 	"stochdepth/toolkit/bench/measure"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -22,7 +24,8 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 	}
 	f := cmd.Flags()
 	s := bench.Spec{Form: "survivors", DeathRate: 0.5, Steps: 1}
-	f.IntVar(&s.Layers, "layers", 20, "depth, 6N+2")
+	f.StringVar(&s.Block, "block", depth.Basic, "kind of blocks: "+strings.Join(depth.Named(), ", "))
+	f.IntVar(&s.Layers, "layers", 20, "depth: 6N+2; bottleneck 9N+2; transformer: its blocks")
 	f.IntVar(&s.Batch, "batch", 128, "images in a minibatch")
 	f.StringVar(&s.DType, "dtype", "float32", "float32, bfloat16 or float64")
 	f.StringVar(&s.Form, "form", s.Form, "survivors or resnet")

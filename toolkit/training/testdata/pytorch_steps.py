@@ -1,47 +1,70 @@
-"""Three training steps of a PyTorch implementation that is not ours, for TestAgainstPyTorch.
+"""Three training steps in PyTorch, for TestAgainstPyTorch, of the network in toolkit/bench/peers.
 
     pytorch_steps.py PEERS DIR float32|float64
 
-PEERS is a folder with peer_common.py and peer_torch.py: a stochastic-depth ResNet with build(n,
-death_rate, parameters), trainer(model, x, y), and the initial weights, the batch and the gates in
-peer_common. Writes DIR/start.safetensors (weights under the names of `stochdepth export`, the batch,
-the gates) and DIR/end.safetensors (weights after three steps, the losses).
+PEERS is that folder. Writes DIR/start.safetensors (random weights under the names of `stochdepth export`, a minibatch, the
+gates of each step) and DIR/end.safetensors (weights after the steps, the losses).
 """
+import json
 import sys
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+import torch.nn.functional as F
 
 peers, out, dtype = sys.argv[1], sys.argv[2], getattr(torch, sys.argv[3])
 sys.path.insert(0, peers)
-import peer_common as pc  # noqa: E402
-import peer_torch  # noqa: E402
+from pytorch_steps import Network  # noqa: E402
 
-N, RATE, BATCH, STEPS = 3, 0.5, 32, 3
-
-
-def named(model):
-    tensors = {}
-    for key, value in model.state_dict().items():
-        for old, new in ((".net.0.", ".conv1."), (".net.1.", ".bn1."), (".net.3.", ".conv2."), (".net.4.", ".bn2."),
-                         ("stem.0.", "stem.conv."), ("stem.1.", "stem.bn.")):
-            key = key.replace(old, new)
-        tensors[key] = value.clone().contiguous()
-    return tensors
+N, BATCH, STEPS = 3, 32, 3
+rng = np.random.default_rng(0)
 
 
-torch.manual_seed(0)
+def save(path, tensors):
+    """Writes a safetensors file."""
+    header, data = {}, b""
+    for name, t in tensors.items():
+        t = t.detach().contiguous().numpy()
+        header[name] = {"dtype": {"float32": "F32", "float64": "F64"}[str(t.dtype)], "shape": t.shape,
+                        "data_offsets": [len(data), len(data) + t.nbytes]}
+        data += t.tobytes()
+    header = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(len(header).to_bytes(8, "little") + header + data)
+
+
+def named(network):
+    return {name: t.clone() for name, t in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
 torch.set_num_threads(1)
-model = peer_torch.build(N, RATE, pc.init_params(N)).to(dtype)
-images, labels = pc.make_batch(BATCH)
-draw = pc.Gates(N, RATE)
-gates = [draw.draw() for _ in range(STEPS)]
-save_file(dict(named(model), **{
-    "batch.images": torch.from_numpy(images.transpose(0, 2, 3, 1).copy()).to(dtype),
-    "batch.labels": torch.from_numpy(labels.astype(np.float32)),
-    "batch.gates": torch.from_numpy(np.array(gates, np.float32)),
-}), out + "/start.safetensors")
-step = peer_torch.trainer(model, torch.from_numpy(images).to(dtype), torch.from_numpy(labels).long())
-losses = [step(g) for g in gates]
-save_file(dict(named(model), losses=torch.tensor(losses, dtype=torch.float64)), out + "/end.safetensors")
+widths = [16] * (N + 1) + [32] * N + [64] * N
+survival = 1 - 0.5 * torch.arange(1, 3 * N + 1, dtype=dtype) / (3 * N)
+shapes = {"stem.conv.weight": torch.empty(16, 3, 3, 3), "fc.weight": torch.empty(10, 64), "survival": survival}
+for k, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
+    shapes[f"blocks.{k}.conv1.weight"] = torch.empty(outputs, inputs, 3, 3)
+network = Network(shapes).to(dtype)
+with torch.no_grad():
+    for name, p in network.named_parameters():
+        if p.dim() > 1:
+            p.copy_(torch.from_numpy(rng.normal(0, (2 / p[0].numel()) ** 0.5, p.shape)))
+        else:
+            p.copy_(torch.from_numpy(rng.uniform(0.5, 1, p.shape) if name.endswith("weight") else rng.normal(0, 0.1, p.shape)))
+images = torch.from_numpy(rng.normal(0, 1, (BATCH, 3, 32, 32))).to(dtype)
+labels = torch.from_numpy(rng.integers(0, 10, BATCH))
+gates = torch.from_numpy(rng.uniform(0, 1, (STEPS, 3 * N))) < survival
+save(out + "/start.safetensors", dict(named(network), **{
+    "batch.images": images.permute(0, 2, 3, 1), "batch.labels": labels.float(), "batch.gates": gates.float()}))
+
+for p in network.parameters():
+    p.grad = torch.zeros_like(p)
+optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True)
+network.train()
+losses = []
+for row in gates.tolist():
+    optimizer.zero_grad(set_to_none=False)
+    loss = F.cross_entropy(network(images, row), labels)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+save(out + "/end.safetensors", dict(named(network), losses=torch.tensor(losses, dtype=torch.float64)))
