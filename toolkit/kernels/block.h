@@ -55,7 +55,8 @@ typedef struct {
 int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, float *output, float *last);
 
 // Its gradients. dh is that of the output and becomes the shortcut's. A transition's input gets its own, dx; that
-// of another is NULL, and its input's is added to dh. Of closed images dh and dx stay. recompute asks for both layers' y, which were not kept.
+// of another is NULL, and its input's is added to dh. Of closed images dh and dx stay. recompute asks for both layers'
+// y, which were not kept.
 int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute);
 
 // A block at test, of all images. h holds the shortcut before and the output after.

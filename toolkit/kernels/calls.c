@@ -99,8 +99,8 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 }
 
 // A block's parameters (or their gradients): kernel1, kernel2, and affine, which is scale1, offset1, scale2 and
-// offset2. Then the scales of the branches and the weights of the images, if there are any, and its arrays: outputs, first, second, and the
-// statistics mean1, variance1, mean2 and variance2.
+// offset2. Then the scales of the branches and the weights of the images, if there are any, and its arrays: outputs,
+// first, second, and the statistics mean1, variance1, mean2 and variance2.
 #define PARAMETERS "553"
 #define BLOCK PARAMETERS "[1][2]5553"
 

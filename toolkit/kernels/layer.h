@@ -17,14 +17,14 @@ typedef struct {
 	float slope[MOST_CHANNELS], y_slope[MOST_CHANNELS], shift[MOST_CHANNELS];
 } normalization_gradient;
 
-// Sums over each image to be computed, [count, channels]: in forward the mean and the squared differences from it, in backward
-// the gradient and its product with y.
+// Sums over each image to be computed, [count, channels]: in forward the mean and the squared differences from it, in
+// backward the gradient and its product with y.
 typedef struct {
 	float *sums, *products;
 } image_sums;
 
-// layer_convolution computes a layer's y of some images from x, or from relu(before(x)) unless before is NULL. measure asks for
-// their statistics too. It returns 1 where memory is short.
+// layer_convolution computes a layer's y of some images from x, or from relu(before(x)) unless before is NULL. measure
+// asks for their statistics too. It returns 1 where memory is short.
 int stochdepth_layer_convolution(ffi_call *call, images of, const layer *l, const float *x, const normalization *before, int measure);
 
 // layer_normalization is the layer's, by its statistics, times scale.

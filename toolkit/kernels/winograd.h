@@ -47,59 +47,45 @@ static inline void output_column(const vector *m, vector *y) {
 	y[0] = m[0] + a + c, y[1] = b + d, y[2] = 2 * a + 0.5f * c, y[3] = 2 * b + 0.5f * d + m[5];
 }
 
+// A transform takes ROWS x ROWS vectors at x, whose rows are row and columns step apart, to RESULTS x RESULTS at y: COLUMN of
+// each column, then of each row.
+#define TRANSFORM(NAME, COLUMN, ROWS, RESULTS) \
+	static inline void NAME(const float *x, long row, long step, float *y, long yrow, long ystep) { \
+		vector half[RESULTS][ROWS]; \
+		_Pragma("GCC unroll 6") for (int j = 0; j < ROWS; j++) { \
+			vector column[ROWS], t[RESULTS]; \
+			_Pragma("GCC unroll 6") for (int k = 0; k < ROWS; k++) column[k] = load(x + k * row + j * step); \
+			COLUMN(column, t); \
+			_Pragma("GCC unroll 6") for (int k = 0; k < RESULTS; k++) half[k][j] = t[k]; \
+		} \
+		_Pragma("GCC unroll 6") for (int k = 0; k < RESULTS; k++) { \
+			vector t[RESULTS]; \
+			COLUMN(half[k], t); \
+			_Pragma("GCC unroll 6") for (int j = 0; j < RESULTS; j++) store(y + k * yrow + j * ystep, t[j]); \
+		} \
+	}
+
+TRANSFORM(transform_input, input_column, 6, 6)
+TRANSFORM(transform_kernel, kernel_column, 3, 6)
+TRANSFORM(transform_output, output_column, 6, 4)
+
 // winograd_kernel transforms a kernel: w [3, 3, in, out] becomes u [6, 6] of [in, out].
 static void winograd_kernel(const convolution *c, const float *w, float *u) {
 	long size = (long)c->in * c->out, pitch = apart(size);
-	for (long i = 0; i < size; i += LANES) {
-		vector half[6][3];
-		for (int j = 0; j < 3; j++) {
-			vector column[3], t[6];
-			for (int k = 0; k < 3; k++) column[k] = load(w + (3 * k + j) * size + i);
-			kernel_column(column, t);
-			for (int k = 0; k < 6; k++) half[k][j] = t[k];
-		}
-		for (int k = 0; k < 6; k++) {
-			vector t[6];
-			kernel_column(half[k], t);
-			for (int j = 0; j < 6; j++) store(u + (6 * k + j) * pitch + i, t[j]);
-		}
-	}
+	for (long i = 0; i < size; i += LANES)
+		transform_kernel(w + i, 3 * size, size, u + i, 6 * pitch, pitch);
 }
 
 // winograd_input transforms the 6x6 pixels at x: v [6, 6] of pitch apart.
 static inline void winograd_input(const float *x, long row, int channels, float *v, long pitch) {
-	for (int c = 0; c < channels; c += LANES) {
-		vector half[6][6];
-		_Pragma("GCC unroll 6") for (int j = 0; j < 6; j++) {
-			vector column[6], t[6];
-			_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) column[k] = load(x + k * row + j * channels + c);
-			input_column(column, t);
-			_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) half[k][j] = t[k];
-		}
-		_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) {
-			vector t[6];
-			input_column(half[k], t);
-			_Pragma("GCC unroll 6") for (int j = 0; j < 6; j++) store(v + (6 * k + j) * pitch + c, t[j]);
-		}
-	}
+	for (int c = 0; c < channels; c += LANES)
+		transform_input(x + c, row, channels, v + c, 6 * pitch, pitch);
 }
 
 // winograd_output transforms m [6, 6] of pitch apart into the 4x4 pixels at y.
 static inline void winograd_output(const float *m, long pitch, int channels, float *y, long line) {
-	for (int c = 0; c < channels; c += LANES) {
-		vector half[4][6];
-		_Pragma("GCC unroll 6") for (int j = 0; j < 6; j++) {
-			vector column[6], t[4];
-			_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) column[k] = load(m + (6 * k + j) * pitch + c);
-			output_column(column, t);
-			_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) half[k][j] = t[k];
-		}
-		_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) {
-			vector t[4];
-			output_column(half[k], t);
-			_Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) store(y + k * line + j * channels + c, t[j]);
-		}
-	}
+	for (int c = 0; c < channels; c += LANES)
+		transform_output(m + c, 6 * pitch, pitch, y + c, line, channels);
 }
 
 // A product is m [ROWS, out] = v [ROWS, in] u [in, out], for VECTORS of out.

@@ -17,22 +17,13 @@ static inline void summed_column(const vector *u, vector *w) {
 	w[2] = a * (1.0f / 3) - c * (1.0f / 3) + u[5];
 }
 
-// tile_gradient transforms the 4x4 pixels at dy: d [6, 6] of pitch apart.
-static inline void tile_gradient(const float *dy, long row, int channels, float *d, long pitch) {
-	for (int c = 0; c < channels; c += LANES) {
-		vector half[6][4];
-		_Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) {
-			vector column[4], t[6];
-			_Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) column[k] = load(dy + k * row + j * channels + c);
-			gradient_column(column, t);
-			_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) half[k][j] = t[k];
-		}
-		_Pragma("GCC unroll 6") for (int k = 0; k < 6; k++) {
-			vector t[6];
-			gradient_column(half[k], t);
-			_Pragma("GCC unroll 6") for (int j = 0; j < 6; j++) store(d + (6 * k + j) * pitch + c, t[j]);
-		}
-	}
+TRANSFORM(transform_gradient, gradient_column, 4, 6)
+TRANSFORM(transform_sums, summed_column, 6, 3)
+
+// winograd_gradient transforms the 4x4 pixels at dy: d [6, 6] of pitch apart.
+static inline void winograd_gradient(const float *dy, long row, int channels, float *d, long pitch) {
+	for (int c = 0; c < channels; c += LANES)
+		transform_gradient(dy + c, row, channels, d + c, 6 * pitch, pitch);
 }
 
 // outer_product adds to sums [PIXELS, out] the products of v [tiles, in] and d [tiles, out], for PIXELS of in and LANES of out.
@@ -56,7 +47,7 @@ static void winograd_sums(const convolution *c, const float *padded, const float
 		for (int t = 0; t < tiles; t++) {
 			int h = (first + t) / across * 4, w = (first + t) % across * 4;
 			winograd_input(padded + h * row + w * c->in, row, c->in, v + (long)t * c->in, vpitch);
-			tile_gradient(dy + h * dyrow + w * c->out, dyrow, c->out, d + (long)t * c->out, dpitch);
+			winograd_gradient(dy + h * dyrow + w * c->out, dyrow, c->out, d + (long)t * c->out, dpitch);
 		}
 		for (int e = 0; e < 36; e++)
 			for (int i = 0; i < c->in; i += PIXELS)
@@ -68,18 +59,6 @@ static void winograd_sums(const convolution *c, const float *padded, const float
 // winograd_summed transforms sums [6, 6] of [in, out] into dw [3, 3, in, out].
 static void winograd_summed(const convolution *c, const float *sums, float *dw) {
 	long size = (long)c->in * c->out, pitch = apart(size);
-	for (long i = 0; i < size; i += LANES) {
-		vector half[3][6];
-		for (int j = 0; j < 6; j++) {
-			vector column[6], t[3];
-			for (int k = 0; k < 6; k++) column[k] = load(sums + (6 * k + j) * pitch + i);
-			summed_column(column, t);
-			for (int k = 0; k < 3; k++) half[k][j] = t[k];
-		}
-		for (int k = 0; k < 3; k++) {
-			vector t[3];
-			summed_column(half[k], t);
-			for (int j = 0; j < 3; j++) store(dw + (3 * k + j) * size + i, t[j]);
-		}
-	}
+	for (long i = 0; i < size; i += LANES)
+		transform_sums(sums + i, 6 * pitch, pitch, dw + i, 3 * size, size);
 }
