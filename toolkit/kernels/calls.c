@@ -133,7 +133,7 @@ static int *list_images(const float *weights, int batch, int *open) {
 	return list;
 }
 
-// describe finds the open block at position k in its stacks, which end at *end. No image is open where memory is short.
+// describe finds the open block at position k in its stacks, which end at *end.
 static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, ffi_buffer ***end) {
 	ffi_buffer **parameters = a, *kernel = a[0];
 	a += 3;
@@ -157,6 +157,14 @@ static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition
 	return t;
 }
 
+// refused is the error of a block that cannot be computed, because memory for the list of its images is short or none of
+// them is open, or NULL. The loops skip blocks that no image opens.
+static void *refused(ffi_call *call, const trained *t, int groups) {
+	if (groups & PER_SAMPLE && !t->list)
+		return done(call, 1);
+	return t->block.open.count == 0 ? fail(call, FFI_INVALID_ARGUMENT, "stochdepth: a kernel was called for a block that no image opens") : NULL;
+}
+
 // Arguments: k, count, order, (x of a transition,) h, and the block's arrays. Results, in the
 // memory of the arguments: h, outputs, first, second, and the statistics.
 void *stochdepth_call_forward(ffi_call *call) {
@@ -171,9 +179,11 @@ void *stochdepth_call_forward(ffi_call *call) {
 		return unknown(call);
 	trained t = describe(arrays, groups, transition, k, open, &end);
 	float *last = k == count - 1 ? call->results.buffers[0]->data : NULL;
-	int missed = t.block.open.count == 0 || stochdepth_forward(call, &t.block, t.shortcut, t.output, last);
+	void *error = refused(call, &t, groups);
+	if (!error)
+		error = done(call, stochdepth_forward(call, &t.block, t.shortcut, t.output, last));
 	free(t.list);
-	return done(call, missed);
+	return error;
 }
 
 // Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
@@ -198,9 +208,11 @@ void *stochdepth_call_backward(ffi_call *call) {
 	float *dh = arrays[-1]->data, *dx = transition ? (*d++)->data : NULL, *affine = row(d[2], open);
 	int out = t.block.two.c.out;
 	layer_gradient one = {row(d[0], open), affine, affine + out}, two = {row(d[1], open), affine + 2 * out, affine + 3 * out};
-	int missed = t.block.open.count == 0 || stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute);
+	void *error = refused(call, &t, groups);
+	if (!error)
+		error = done(call, stochdepth_backward(call, &t.block, t.output, dh, dx, one, two, t.recompute));
 	free(t.list);
-	return done(call, missed);
+	return error;
 }
 
 // Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in

@@ -108,6 +108,9 @@ func loopsOf(program string) (loops []*loopText) {
 // what tells the loop from those that other C code computes.
 func (l *loopText) what() string {
 	what := fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
+	if l.count == 1 && l.stride == 1 && l.kind != ForwardStem && l.kind != BackwardStem {
+		what += " only block"
+	}
 	if l.scaled {
 		what += " scaled"
 	}

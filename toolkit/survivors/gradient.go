@@ -60,13 +60,12 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	var x, shortcut *Node
 	if l.changes {
-		x, shortcut = v["input"], v["shortcut"]
+		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
 	} else {
 		x = loops.Row(v["inputs"], v["k"])
 		shortcut = x
 	}
 	rows := l.rows(v, block)
-	x, shortcut = l.inTurn(v, x, shortcut, rows)
 	of := []*Node{x}
 	if l.changes {
 		of = append(of, shortcut)

@@ -154,11 +154,9 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	x, shortcut := v["h"], v["h"]
 	if l.changes {
-		x, shortcut = v["input"], v["shortcut"]
+		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
 	}
-	rows := l.rows(v, block)
-	x, shortcut = l.inTurn(v, x, shortcut, rows)
-	b := l.branch(v, block, rows)
+	b := l.branch(v, block, l.rows(v, block))
 	next := loops.Values{"k": v.Next(), "h": l.join(b, v, block, x, shortcut)}
 	if !l.changes {
 		next["inputs"] = loops.Save(v["inputs"], x, v["k"])
@@ -198,26 +196,6 @@ func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 		rows[p.Name] = loops.Row(v[p.Name], block)
 	}
 	return rows
-}
-
-// inTurn ties what the block of a stack of one is computed from to the loop's turn; rows are replaced in place. All of it
-// is the same in any turn, so XLA would compute the branch before the loop, for a closed block too.
-func (l *loop) inTurn(v loops.Values, x, shortcut *Node, rows map[string]*Node) (*Node, *Node) {
-	if l.stack.Count > 1 {
-		return x, shortcut
-	}
-	tied := []*Node{v["k"], x, shortcut}
-	for _, p := range l.trained {
-		tied = append(tied, rows[p.Name])
-	}
-	tied = OptimizationBarriers(tied...)
-	for i, p := range l.trained {
-		rows[p.Name] = tied[3+i]
-	}
-	if !l.changes { // then the gradient of x is that of the shortcut too
-		return tied[1], tied[1]
-	}
-	return tied[1], tied[2]
 }
 
 // Test implements residual.Form.

@@ -71,7 +71,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	x := loops.Row(v["outputs"], v["k"])
 	out := loops.Row(v["outputs"], v.Next())
 	if l.transition() {
-		x = v["x"]
+		x = loops.InTurn(v["k"], v["x"])
 	}
 	weights := l.weights(v, block)
 	mean1, variance1, mean2, variance2 := statistics[0], statistics[1], statistics[2], statistics[3]

@@ -121,7 +121,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	kernel1, kernel2, affine := loops.Row(v["kernel1"], block), loops.Row(v["kernel2"], block), parts(loops.Row(v["affine"], block))
 	shortcut, x := v["h"], v["h"]
 	if l.transition() {
-		x = v["x"]
+		x = loops.InTurn(v["k"], v["x"])
 	}
 	first := resnet.Convolution(nil, x, kernel1, l.block.Stride)
 	weights := l.weights(v, block)

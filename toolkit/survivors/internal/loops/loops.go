@@ -78,8 +78,12 @@ func OpenFirst(open *Node) (order, number *Node) {
 	return ReduceSum(Mul(chosen, column), 1), number
 }
 
-// Block returns the index of the open block at position k, of the values order and k.
+// Block returns the index of the open block at position k, of the values order and k. That of the only block is k, which
+// ties what is computed with it to the loop's turn (Row).
 func (v Values) Block() *Node {
+	if v["order"].Shape().Dimensions[0] == 1 {
+		return v["k"]
+	}
 	return Reshape(DynamicSlice(v["order"], []*Node{v["k"]}, []int{1}))
 }
 
@@ -106,8 +110,19 @@ func Save(stack, value, i *Node) *Node {
 	return DynamicUpdateSlice(stack, InsertAxes(value, 0), At(i, value.Rank()))
 }
 
-// Row returns row i of a stack, without the leading axis.
+// Row returns row i of a stack, without the leading axis. The only row is tied to i (InTurn).
 func Row(stack, i *Node) *Node {
 	dims := append([]int{1}, stack.Shape().Dimensions[1:]...)
-	return Reshape(DynamicSlice(stack, At(i, len(dims)-1), dims), dims[1:]...)
+	row := Reshape(DynamicSlice(stack, At(i, len(dims)-1), dims), dims[1:]...)
+	if stack.Shape().Dimensions[0] == 1 {
+		row = InTurn(i, row)
+	}
+	return row
+}
+
+// InTurn returns value, tied to the turn of a loop by its position k. What a body computes from values that are the same
+// in any turn XLA moves before the loop, where it is computed though the loop has no turn: a closed block would cost what
+// an open one does.
+func InTurn(k, value *Node) *Node {
+	return OptimizationBarriers(k, value)[1]
 }
