@@ -97,7 +97,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		lines[i].fit()
 		s := []seriesStyle{stochasticStyle, constantStyle, uniformStyle}[min(i, 2)]
 		if i > 2 {
-			s.color = more[(i-1)%len(more)]
+			s.color, s.glyph = more[(i-1)%len(more)], moreGlyphs[(i-3)%len(moreGlyphs)]
 		}
 		s.dashes = nil
 		k := lines[i].key
@@ -132,6 +132,9 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		p.Draw(c)
 	}), nil
 }
+
+// moreGlyphs are the markers of further networks, after the first three.
+var moreGlyphs = []draw.GlyphDrawer{draw.CrossGlyph{}, draw.RingGlyph{}, draw.TriangleGlyph{}, draw.PlusGlyph{}}
 
 // stepLine is the measurements of one network, and the line through them.
 type stepLine struct {
