@@ -68,6 +68,8 @@ func Entries() []Entry {
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "Schedules of the death rate: the paper's, a ramp, and blocks closed only early or only late."},
+		{Name: "variants", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+			Shows: "Other choices than the paper's: a gate for each image instead of one for the minibatch, branches scaled in training instead of at test."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
