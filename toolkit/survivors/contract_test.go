@@ -30,19 +30,16 @@ import (
 // outcome is everything the contract compares: the loss and, by variable, gradients and averages.
 type outcome map[string][]float64
 
-// step runs one training step's forward and backward pass without updating the weights. Each call begins with the
-// first running averages.
+// step runs one training step's forward and backward pass without updating the weights. The running averages move on
+// from call to call.
 func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) func(images, gates, labels *tensors.Tensor) outcome {
 	store := model.NewStore()
 	require.NoError(t, n.Initialize(store, 7))
-	first := make(map[*model.Variable]*tensors.Tensor)
-	for v := range store.IterVariables() {
-		if !v.Trainable {
-			value, err := v.MustValue().LocalClone()
-			require.NoError(t, err)
-			first[v] = value
-		}
-	}
+	return stepOf(b, store, n, form)
+}
+
+// stepOf is step with variables that are there.
+func stepOf(b compute.Backend, store *model.Store, n *resnet.Network, form resnet.Form) func(images, gates, labels *tensors.Tensor) outcome {
 	var names []string
 	exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 		g := images.Graph()
@@ -68,15 +65,6 @@ func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) 
 		return outputs
 	})
 	return func(images, gates, labels *tensors.Tensor) outcome {
-		for v, value := range first {
-			value, err := value.LocalClone()
-			if err == nil {
-				err = v.SetValue(value)
-			}
-			if err != nil {
-				panic(err)
-			}
-		}
 		o := outcome{}
 		for i, value := range exec.MustCall(images, gates, labels) {
 			o[names[i]] = flat(value)
@@ -85,16 +73,31 @@ func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) 
 	}
 }
 
-var textbooks = make(map[string]func(images, gates, labels *tensors.Tensor) outcome)
+// textbooks are the textbook forms compiled so far, each with its variables.
+var textbooks = make(map[string]compiled)
 
-// textbook is a network in float64 and a step of its textbook form, compiled once for all tests.
+type compiled struct {
+	store *model.Store
+	step  func(images, gates, labels *tensors.Tensor) outcome
+}
+
+// textbook is a network in float64 and a step of its textbook form, from the first running averages on. It is compiled
+// once for all tests.
 func textbook(t testing.TB, b compute.Backend, n *resnet.Network) (*resnet.Network, func(images, gates, labels *tensors.Tensor) outcome) {
 	exact, key := *n, fmt.Sprint(n.Block, n.N, n.Inverted, n.Subsample)
 	exact.DType = dtypes.Float64
-	if textbooks[key] == nil {
-		textbooks[key] = step(t, b, &exact, resnet.Textbook{})
+	fresh := model.NewStore()
+	require.NoError(t, exact.Initialize(fresh, 7))
+	c, ok := textbooks[key]
+	if !ok {
+		c = compiled{fresh, stepOf(b, fresh, &exact, resnet.Textbook{})}
+		textbooks[key] = c
+		return &exact, c.step
 	}
-	return &exact, textbooks[key]
+	for v := range fresh.IterVariables() {
+		require.NoError(t, c.store.GetVariable(v.Path()).SetValue(v.MustValue()))
+	}
+	return &exact, c.step
 }
 
 func trainable(all []*model.Variable) (some []*model.Variable) {
