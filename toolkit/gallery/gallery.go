@@ -66,6 +66,7 @@ type Drawing struct {
 	Markdown string   // of a table
 	Used     []string // runs, or the record of measurements
 	Named    []string // as figures.json names them, with asterisks
+	LeftOut  string   // a sentence on the runs that asterisks name and that are not finished, or ""
 }
 
 // Network is what the schematic figures (fig1, fig2, stochastic-depth) show; zero values leave each its own.
@@ -147,10 +148,12 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	drawn := &Drawing{Entry: e, Named: choice.Runs}
 	switch e.inputs {
 	case ofRuns:
+		var unfinished []*runs.Run
 		var err error
-		if d.list, err = s.Runs(choice.Runs); err != nil {
+		if d.list, unfinished, err = s.open(choice.Runs); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
+		drawn.LeftOut = leftOut(e.Name, unfinished)
 		for _, run := range d.list {
 			drawn.Used = append(drawn.Used, run.Name)
 		}
@@ -164,6 +167,18 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	}
 	drawn.Figure, drawn.Markdown = out.figure, out.markdown
 	return drawn, nil
+}
+
+// leftOut says in a sentence which runs a figure passes over, and how far each is.
+func leftOut(figure string, unfinished []*runs.Run) string {
+	if len(unfinished) == 0 {
+		return ""
+	}
+	var list []string
+	for _, run := range unfinished {
+		list = append(list, fmt.Sprintf("%s (%g of %d epochs)", run.Name, done(run), run.Recipe.Epochs))
+	}
+	return figure + " leaves out what is not finished: " + strings.Join(list, ", ")
 }
 
 // smaller says that runs are not of the paper's setting, if they are not.
@@ -196,8 +211,9 @@ func (d *Drawing) Save(path string, formats ...string) (paths []string, err erro
 
 // SaveAll draws every available entry into a folder, and the gallery's README.md beside them. The README.md beside the
 // folder, which is the project's, gets the results anew if it has a place for them. What cannot be drawn is
-// reported in the error, and the rest is drawn. The files written are told one by one, in the order of the entries.
-func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(file string)) error {
+// reported in the error, and the rest is drawn. Told is called with each file written, in the order of the entries, and
+// with a sentence for each figure that leaves out runs which are not finished.
+func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(line string)) error {
 	var entries []Entry
 	for _, e := range Entries() {
 		if s.Available(e) {
@@ -233,6 +249,9 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 			failed = append(failed, r.err)
 			continue
 		}
+		if r.drawn.LeftOut != "" {
+			told(r.drawn.LeftOut)
+		}
 		drawings = append(drawings, r.drawn)
 	}
 	if len(failed) > 0 {
@@ -256,8 +275,8 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 
 // SaveNamed draws the entries of those names, in a style, into the folder out; or one, to the file out if that has the
 // extension of a format. Names of runs replace the entry's own. What cannot be drawn is reported in the error, and the
-// rest is drawn.
-func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, of []string, told func(file string)) error {
+// rest is drawn. Told is called as by SaveAll.
+func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, of []string, told func(line string)) error {
 	file := ""
 	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
 		if len(names) > 1 {
@@ -287,6 +306,9 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 			files, err = drawn.Save(path, formats...)
 			for _, f := range files {
 				told(f)
+			}
+			if drawn.LeftOut != "" {
+				told(drawn.LeftOut)
 			}
 		}
 		if err != nil {

@@ -169,6 +169,59 @@ func TestASweepAndMeasurements(t *testing.T) {
 	}
 }
 
+// While a sweep is under way, asterisks stand for its finished runs, and which they are is said. A run that diverged will
+// not be finished: it is not passed over.
+func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
+	folder := copyData(t)
+	recipe, err := runs.Preset("quickstart")
+	require.NoError(t, err)
+	recipe.Epochs = 4
+	train := func(name string, epochs int, result *runs.Result) {
+		writer, err := runs.Create(filepath.Join(folder, "runs", name), recipe)
+		require.NoError(t, err)
+		for epoch := range epochs {
+			require.NoError(t, writer.Append(runs.Row{Epoch: float64(epoch + 1), Step: int64(5 * (epoch + 1)), ValidationError: 20, TestError: 21, Seconds: 1}))
+		}
+		if result != nil {
+			require.NoError(t, writer.WriteResult(*result))
+		}
+		require.NoError(t, writer.Close())
+	}
+	finished := &runs.Result{Completed: true, Status: "finished", Steps: 20, Epochs: 4}
+	train("under-way-a", 4, finished)
+	train("under-way-b", 1, &runs.Result{Status: "stopped", Steps: 5, Epochs: 1})
+	train("under-way-c", 0, nil)
+	train("begun-a", 2, nil)
+	train("lost-a", 4, finished)
+	train("lost-b", 3, &runs.Result{Status: "diverged", Steps: 15, Epochs: 3})
+	sources := read(t, folder)
+	names := func(patterns ...string) (list []string, err error) {
+		chosen, err := sources.Runs(patterns)
+		for _, run := range chosen {
+			list = append(list, run.Name)
+		}
+		return list, err
+	}
+
+	list, err := names("under-way-*", "begun-*", "under-way-*")
+	require.NoError(t, err)
+	require.Equal(t, []string{"under-way-a"}, list)
+	for said, patterns := range map[string][]string{
+		"the run under-way-b is incomplete, 1 of 4 epochs are done: go on with stochdepth train --run under-way-b": {"under-way-*", "under-way-b"},
+		"the run begun-a is incomplete, 2 of 4 epochs are done: go on with stochdepth train --run begun-a":         {"begun-*"},
+		"the run lost-b diverged after 3 epochs and has no result to show":                                         {"lost-*"},
+	} {
+		_, err := names(patterns...)
+		require.EqualError(t, err, said)
+	}
+
+	var told []string
+	require.NoError(t, sources.SaveNamed([]string{"fig3"}, filepath.Join(folder, "out.svg"), nil, gallery.Network{}, figures.Style{}, []string{"under-way-*"},
+		func(line string) { told = append(told, line) }))
+	require.Equal(t, []string{filepath.Join(folder, "out.svg"),
+		"fig3 leaves out what is not finished: under-way-b (1 of 4 epochs), under-way-c (0 of 4 epochs)"}, told)
+}
+
 // What is compared over seeds needs only the names of a sweep's runs, and a table is saved as Markdown too.
 func TestRegimesOverSeeds(t *testing.T) {
 	folder := copyData(t)

@@ -30,7 +30,7 @@ func DrawTable(name string) (string, error) {
 
 // Records returns the recorded runs that figures.json names for a figure, those of constant depth apart from the others:
 // what a notebook's cell sets beside a reader's own runs. Where it names none, or none of them is there, both lists are
-// empty; runs that are damaged or incomplete are an error.
+// empty; what is damaged, or incomplete and named without asterisks, is an error.
 func Records(name string) (constant, stochastic []*runs.Run, err error) {
 	sources, entry, err := find(name)
 	if err != nil {

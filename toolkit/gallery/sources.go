@@ -64,56 +64,80 @@ func Read(folder string) (*Sources, error) {
 }
 
 // Runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
-// may also be the path of a run folder. Runs that are missing, damaged or incomplete are an error.
+// may also be the path of a run folder. Asterisks pass over runs that are not finished, as those of a sweep that is under
+// way. Runs that are missing, damaged, diverged, or named without asterisks and incomplete, are an error.
 func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
+	chosen, _, err := s.open(names)
+	return chosen, err
+}
+
+// open is Runs, and returns those passed over too.
+func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err error) {
 	root := filepath.Join(s.Folder, "runs")
-	var chosen []*runs.Run
-	add := func(dir, name string) error {
-		if slices.ContainsFunc(chosen, func(r *runs.Run) bool { return r.Dir == dir }) {
-			return nil
-		}
-		run, err := runs.Open(dir)
-		if err != nil {
-			return err
-		}
-		run.Name = name
-		chosen = append(chosen, run)
-		return complete(run)
-	}
 	for _, name := range names {
-		if !strings.Contains(name, "*") {
-			dir := filepath.Join(root, filepath.FromSlash(name))
-			if _, err := os.Stat(dir); err != nil {
-				if info, err := os.Stat(name); err != nil || !info.IsDir() {
-					return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
-				}
-				dir = name
-			}
-			if err := add(dir, filepath.Base(name)); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		folders, err := runFolders(root)
+		folders, err := matching(root, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		found := false
 		for _, folder := range folders {
-			if ok, err := path.Match(name, folder); err != nil {
-				return nil, fmt.Errorf("the name %q of runs: %w", name, err)
-			} else if ok {
-				found = true
-				if err := add(filepath.Join(root, filepath.FromSlash(folder)), folder); err != nil {
-					return nil, err
-				}
+			same := func(r *runs.Run) bool { return r.Dir == folder.dir }
+			if slices.ContainsFunc(chosen, same) {
+				continue
 			}
-		}
-		if !found {
-			return nil, absent{fmt.Sprintf("there is no run %s in %s: train them, or name others", name, root)}
+			run, err := runs.Open(folder.dir)
+			if err != nil {
+				return nil, nil, err
+			}
+			run.Name = folder.name
+			if err := complete(run); err == nil {
+				chosen = append(chosen, run)
+			} else if !folder.byPattern || ended(run) {
+				return nil, nil, err
+			} else if !slices.ContainsFunc(unfinished, same) {
+				unfinished = append(unfinished, run)
+			}
 		}
 	}
-	return chosen, nil
+	if len(chosen) == 0 && len(unfinished) > 0 {
+		return nil, nil, absent{complete(unfinished[0]).Error()}
+	}
+	return chosen, unfinished, nil
+}
+
+// folder is where a run is, and its name.
+type folder struct {
+	dir, name string
+	byPattern bool // chosen by asterisks
+}
+
+// matching returns the folder of the run of that name below root, or else of that path, or those that asterisks choose.
+func matching(root, name string) ([]folder, error) {
+	if !strings.Contains(name, "*") {
+		dir := filepath.Join(root, filepath.FromSlash(name))
+		if _, err := os.Stat(dir); err != nil {
+			if info, err := os.Stat(name); err != nil || !info.IsDir() {
+				return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
+			}
+			dir = name
+		}
+		return []folder{{dir: dir, name: filepath.Base(name)}}, nil
+	}
+	all, err := runFolders(root)
+	if err != nil {
+		return nil, err
+	}
+	var list []folder
+	for _, found := range all {
+		if ok, err := path.Match(name, found); err != nil {
+			return nil, fmt.Errorf("the name %q of runs: %w", name, err)
+		} else if ok {
+			list = append(list, folder{dir: filepath.Join(root, filepath.FromSlash(found)), name: found, byPattern: true})
+		}
+	}
+	if len(list) == 0 {
+		return nil, absent{fmt.Sprintf("there is no run %s in %s: train them, or name others", name, root)}
+	}
+	return list, nil
 }
 
 // absent is the error of runs that are not there.
@@ -141,19 +165,28 @@ func runFolders(root string) ([]string, error) {
 	return folders, nil
 }
 
+// ended reports whether nothing is to be expected of a run any more, be it complete or not.
+func ended(run *runs.Run) bool {
+	return run.Finished() || run.Result != nil && run.Result.Status == "diverged"
+}
+
+// done is how many epochs of a run are in its log.
+func done(run *runs.Run) float64 {
+	if n := len(run.Rows); n > 0 {
+		return run.Rows[n-1].Epoch
+	}
+	return 0
+}
+
 // complete returns an error for a run that a figure would show unfinished.
 func complete(run *runs.Run) error {
-	epochs := 0.0
-	if n := len(run.Rows); n > 0 {
-		epochs = run.Rows[n-1].Epoch
-	}
 	switch r := run.Result; {
 	case len(run.Rows) == 0:
 		return fmt.Errorf("the log of the run %s is empty: train it first", run.Name)
 	case r != nil && r.Status == "diverged":
-		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, epochs)
+		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, done(run))
 	case r == nil || !r.Completed:
-		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, epochs, run.Recipe.Epochs, run.Name)
+		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, done(run), run.Recipe.Epochs, run.Name)
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func Figure(names ...string) {
 	sources := Must(gallery.Read(Must(inProject("data"))))
 	for _, name := range names {
 		drawing := Must(sources.Draw(Must(gallery.Find(name)), gallery.Network{}))
+		if drawing.LeftOut != "" {
+			fmt.Println(drawing.LeftOut)
+		}
 		if drawing.Markdown != "" {
 			Markdown("%s", drawing.Markdown)
 			continue

@@ -63,7 +63,7 @@ func figuresCommand() *cobra.Command {
 				return fmt.Errorf("unknown format %q: use png, svg or pdf", format)
 			}
 		}
-		told := func(file string) { fmt.Fprintln(cmd.OutOrStdout(), file) }
+		told := func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) }
 		switch {
 		case *list:
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
