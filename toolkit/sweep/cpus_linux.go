@@ -22,8 +22,8 @@ func usableCPUs() []int {
 	return cpus
 }
 
-// startOn starts the command on these processors only. A process inherits them from the thread that starts it; XLA
-// makes as many threads as there are.
+// startOn starts the command on these processors only. A process inherits them from the thread that starts it, and XLA's
+// threads share them, of which there may be more.
 func startOn(cmd *exec.Cmd, cpus []int) error {
 	if len(cpus) == 0 {
 		return cmd.Start()
