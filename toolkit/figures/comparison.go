@@ -140,6 +140,12 @@ func sameRegime(constant, stochastic []*runs.Run) error {
 			return fmt.Errorf("the run %s is of constant depth, where one of stochastic depth is to be compared", run.Name)
 		}
 	}
+	return onlySeedsApart(constant, stochastic)
+}
+
+// onlySeedsApart returns an error unless runs of constant depth and of one stochastic setting, of which there may be none,
+// differ in nothing but the survival rule and the seed.
+func onlySeedsApart(constant, stochastic []*runs.Run) error {
 	if err := sameSettings(slices.Concat(constant, stochastic), "seed"); err != nil {
 		return err
 	}

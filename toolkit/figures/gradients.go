@@ -3,6 +3,7 @@ package figures
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -12,34 +13,50 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// GradientsOf takes a run's mean gradient magnitudes by epoch, and the epochs after which its rate was divided.
-func GradientsOf(run *runs.Run) (points plotter.XYs, drops []float64, err error) {
-	points = gradientMagnitude.points(run.Rows)
-	if len(points) == 0 {
-		return nil, nil, fmt.Errorf("the run %s has no gradient magnitudes to draw: train it first", run.Name)
+// GradientsOf takes the mean gradient magnitudes by epoch of runs of constant depth and of one stochastic setting, which
+// differ in the seed, and the epochs after which their rate was divided.
+func GradientsOf(constant, stochastic []*runs.Run) (curves [2][]plotter.XYs, drops []float64, err error) {
+	if err := sameRegime(constant, stochastic); err != nil {
+		return curves, nil, err
 	}
-	for _, epoch := range run.Recipe.RateDrops() {
+	for i, group := range [][]*runs.Run{constant, stochastic} {
+		for _, run := range group {
+			points := gradientMagnitude.points(run.Rows)
+			if len(points) == 0 {
+				return curves, nil, fmt.Errorf("the run %s has no gradient magnitudes to draw: train it first", run.Name)
+			}
+			curves[i] = append(curves[i], points)
+		}
+	}
+	for _, epoch := range constant[0].Recipe.RateDrops() {
 		drops = append(drops, float64(epoch))
 	}
-	return points, drops, nil
+	return curves, drops, nil
 }
 
 var gradientMagnitude = measure{"gradient magnitude", func(r runs.Row) float64 { return r.GradientMagnitude }}
 
 // Gradients draws Fig. 7: the mean absolute gradient of the first convolution of the first block by epoch, with dashed
-// lines where the learning rate was divided by 10. One of the two curves may be empty.
-func Gradients(provenance Provenance, constant, stochastic plotter.XYs, drops []float64) (*Figure, error) {
-	low, high := spread(constant, stochastic)
+// lines where the learning rate was divided by 10. The curves are those of constant and those of stochastic depth, one for
+// each seed, finer where there are several; one of the two lists may be empty.
+func Gradients(provenance Provenance, curves [2][]plotter.XYs, drops []float64) (*Figure, error) {
+	low, high := spread(slices.Concat(curves[:]...)...)
 	if low > high {
 		return nil, fmt.Errorf("there is no gradient magnitude to draw")
 	}
-	curves, styles := []plotter.XYs{constant, stochastic}, []seriesStyle{constantStyle, stochasticStyle}
+	styles := [2]seriesStyle{constantStyle, stochasticStyle}
 	var shown []seriesStyle
-	for i, points := range curves {
-		styles[i] = styles[i].of(points)
-		if len(points) > 0 {
+	for i, seeds := range curves {
+		styles[i] = styles[i].of(seeds...)
+		if len(seeds) > 1 {
+			styles[i].width = 1
+		}
+		if len(seeds) > 0 {
 			shown = append(shown, styles[i])
 		}
+	}
+	if max(len(curves[0]), len(curves[1])) > 1 {
+		provenance = provenance.With("Each curve is one seed.")
 	}
 	l := layout{headline: "Gradient magnitude in the first block", styles: shown, provenance: provenance}
 	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
@@ -50,13 +67,15 @@ func Gradients(provenance Provenance, constant, stochastic plotter.XYs, drops []
 		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0, 1
 		p.Y.Min, p.Y.Max = 0, high/scale*1.2
-		for i, points := range curves {
-			scaled := make(plotter.XYs, len(points))
-			for j, xy := range points {
-				scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
-				p.X.Max = max(p.X.Max, xy.X)
+		for i, seeds := range curves {
+			for _, points := range seeds {
+				scaled := make(plotter.XYs, len(points))
+				for j, xy := range points {
+					scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
+					p.X.Max = max(p.X.Max, xy.X)
+				}
+				addCurve(p, styles[i], scaled)
 			}
-			addCurve(p, styles[i], scaled)
 		}
 		p.Add(rateDrops(drops))
 		p.Draw(c)

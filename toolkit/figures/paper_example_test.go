@@ -45,7 +45,7 @@ func ExampleTrainingCurves() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	panel := figures.Panel{Title: "shapes, 20 layers", Constant: constant, Stochastic: stochastic, Digits: 1}
+	panel := figures.Panel{Title: "shapes, 20 layers", Constant: []*figures.Training{constant}, Stochastic: []*figures.Training{stochastic}, Digits: 1}
 	figure, err := figures.TrainingCurves(made, panel, panel)
 	save("training-curves.png", figure, err)
 }
@@ -101,7 +101,7 @@ func ExampleGradients() {
 		curves[0] = append(curves[0], plotter.XY{X: epoch, Y: 2e-5 * fall * (1 - math.Exp(-epoch))})
 		curves[1] = append(curves[1], plotter.XY{X: epoch, Y: 2.3e-5 * math.Sqrt(fall) * (1 - math.Exp(-epoch))})
 	}
-	figure, err := figures.Gradients(made, curves[0], curves[1], []float64{20, 30})
+	figure, err := figures.Gradients(made, [2][]plotter.XYs{{curves[0]}, {curves[1]}}, []float64{20, 30})
 	save("gradients.png", figure, err)
 }
 

@@ -27,6 +27,7 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 		"image-grid.png": ExampleImageGrid, "confusion.png": ExampleConfusion, "gradients-by-block.png": ExampleGradientsByBlock,
 		"lesions.png":   ExampleLesions,
 		"one-epoch.png": oneEpoch, "long-labels.png": longLabels, "one-run.png": oneRun, "stripes.png": stripes,
+		"several-seeds.png": severalSeeds,
 	} {
 		t.Run(file, func(t *testing.T) {
 			cmpimg.CheckPlot(example, t, file)
@@ -55,6 +56,31 @@ func oneRun() {
 	save("one-run.png", figure, err)
 }
 
+// Each seed has its curves, and the errors beside the circles are means: 10.3 and 8.3 with a deviation of 0.3.
+func severalSeeds() {
+	var list []*runs.Run
+	for seed := int64(1); seed <= 3; seed++ {
+		for _, deathRate := range []float64{0, 0.5} {
+			run := exampleRun(deathRate, 20)
+			run.Recipe.Seed = seed
+			shift := 0.3 * float64(seed-2)
+			for i := range run.Rows {
+				run.Rows[i].TestError += shift * (1 + 5*float64(20-i)/20)
+				run.Rows[i].TrainLoss *= 1 + shift/4
+			}
+			run.Rows[17+seed-1].ValidationError = 0 // selected at epochs 18 to 20
+			run.Rows[17+seed-1].TestError = 10.3 - 4*deathRate + shift
+			list = append(list, run)
+		}
+	}
+	panels, err := figures.PanelsOf(list)
+	if err != nil {
+		panic(err)
+	}
+	figure, err := figures.TrainingCurves(figures.OfRuns(list), panels...)
+	save("several-seeds.png", figure, err)
+}
+
 func longLabels() {
 	panel := longPanel()
 	figure, err := figures.TrainingCurves(figures.Recorded(long), panel, panel)
@@ -64,12 +90,12 @@ func longLabels() {
 const long = "A caption that has a lot to say about the data set, the depth of the network and the machine with a very long name, which needs several lines, and at whose end there is p_L = 0.5 too."
 
 func longPanel() figures.Panel {
-	training := func(deathRate float64) *figures.Training {
+	training := func(deathRate float64) []*figures.Training {
 		t, err := figures.TrainingOf(exampleRun(deathRate, 12))
 		if err != nil {
 			panic(err)
 		}
-		return t
+		return []*figures.Training{t}
 	}
 	return figures.Panel{Title: "a data set whose name does not fit above its own panel, with 1202 layers and more", Constant: training(0), Stochastic: training(0.5), Digits: 2}
 }
@@ -104,7 +130,7 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 	f, err := figures.TrainingCurves(made, equal)
 	add("curves, equal", f, err)
 	flat := &figures.Training{Error: plotter.XYs{{X: 1, Y: 0}, {X: 2, Y: 0}}, Selected: plotter.XY{X: 1}}
-	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: flat, Stochastic: flat})
+	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: []*figures.Training{flat}, Stochastic: []*figures.Training{flat}})
 	add("curves, flat", f, err)
 
 	missing := figures.Estimate{Mean: math.NaN()}
@@ -116,7 +142,7 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 		f, err = figures.HeatMap(made, grid)
 		add("one row", f, err)
 	}
-	f, err = figures.Gradients(made, nil, plotter.XYs{{X: 1, Y: 1e-9}}, []float64{0, 1, 2})
+	f, err = figures.Gradients(made, [2][]plotter.XYs{1: {{{X: 1, Y: 1e-9}}}}, []float64{0, 1, 2})
 	add("gradients", f, err)
 	f, err = figures.SurvivalSweep(made, figures.SurvivalErrors{Constant: missing, Uniform: []figures.SurvivalError{{Survival: 0.1, Error: figures.Average(5), SpeedUp: 10}}})
 	add("one survival probability", f, err)
@@ -264,7 +290,24 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			_, err := figures.PanelsOf([]*runs.Run{exampleRun(0.5, 3), exampleRun(0.5, 3)})
 			return err
 		},
-			"the run stochastic is a second one of stochastic depth for shapes (500 images), 20 layers: name one of constant and one of stochastic depth"},
+			"the runs stochastic and stochastic are one experiment with one seed: they are not two repeats, name one of them"},
+		"two settings": {func() error {
+			_, err := figures.PanelsOf([]*runs.Run{exampleRun(0, 3), exampleRun(0.5, 3), exampleRun(0.2, 3)})
+			return err
+		},
+			"the runs stochastic and stochastic are of two stochastic settings: compare one of them at a time"},
+		"gradients of one depth": {func() error {
+			_, _, err := figures.GradientsOf(nil, []*runs.Run{exampleRun(0.5, 3)})
+			return err
+		},
+			"0 runs of constant and 1 of stochastic depth are no comparison: name one of each at least"},
+		"no gradients": {func() error {
+			unmade := exampleRun(0.5, 3)
+			unmade.Rows = nil
+			_, _, err := figures.GradientsOf([]*runs.Run{exampleRun(0, 3)}, []*runs.Run{unmade})
+			return err
+		},
+			"the run stochastic has no gradient magnitudes to draw: train it first"},
 		"empty log": {func() error { _, err := figures.PanelsOf([]*runs.Run{empty}); return err },
 			"the run stochastic has no evaluated epoch to draw yet: train it first"},
 		"three panels": {func() error {

@@ -20,10 +20,10 @@ type Training struct {
 	Selected plotter.XY  // epoch of the lowest validation error, and the test error there
 }
 
-// Panel is one network at constant and at stochastic depth; one of the two may be missing.
+// Panel is one network at constant and at stochastic depth, a training for each seed; one of the two may be missing.
 type Panel struct {
 	Title                string
-	Constant, Stochastic *Training
+	Constant, Stochastic []*Training
 	Digits               int // after the point of the selected errors
 }
 
@@ -36,37 +36,53 @@ func TrainingOf(run *runs.Run) (*Training, error) {
 	return &Training{testError.points(run.Rows), trainLoss.points(run.Rows), plotter.XY{X: best.Epoch, Y: best.TestError}}, nil
 }
 
-// PanelsOf pairs runs by data set and depth, one of constant and one of stochastic depth each: a panel a pair. Runs of
-// a pair that differ in more than the survival rule and the seed, or a second run of a kind, are an error.
+// PanelsOf makes a panel of the runs of each data set and depth. Runs of a panel that differ in more than the survival
+// rule and the seed, several stochastic settings and two runs of one seed are errors.
 func PanelsOf(list []*runs.Run) ([]Panel, error) {
 	var panels []Panel
-	var firsts []*runs.Run // of each panel
-	for _, run := range list {
-		training, err := TrainingOf(run)
+	for len(list) > 0 {
+		var constant, stochastic, others []*runs.Run
+		for _, run := range list {
+			switch r := run.Recipe; {
+			case r.Dataset != list[0].Recipe.Dataset || r.Depth != list[0].Recipe.Depth:
+				others = append(others, run)
+			case r.IsConstant():
+				constant = append(constant, run)
+			default:
+				stochastic = append(stochastic, run)
+			}
+		}
+		if err := onlySeedsApart(constant, stochastic); err != nil {
+			return nil, err
+		}
+		first := list[0].Recipe
+		panel := Panel{Title: fmt.Sprintf("%s, %d layers", DatasetName(first), first.Depth), Digits: digitsOf(first)}
+		var err error
+		if panel.Constant, err = trainingsOf(constant); err != nil {
+			return nil, err
+		}
+		if panel.Stochastic, err = trainingsOf(stochastic); err != nil {
+			return nil, err
+		}
+		panels, list = append(panels, panel), others
+	}
+	return panels, nil
+}
+
+// trainingsOf takes the curves of runs that differ in the seed.
+func trainingsOf(group []*runs.Run) ([]*Training, error) {
+	if _, err := selected(testError, group); err != nil {
+		return nil, err
+	}
+	var trainings []*Training
+	for _, run := range group {
+		t, err := TrainingOf(run)
 		if err != nil {
 			return nil, err
 		}
-		i := 0
-		for i < len(firsts) && (firsts[i].Recipe.Dataset != run.Recipe.Dataset || firsts[i].Recipe.Depth != run.Recipe.Depth) {
-			i++
-		}
-		if i == len(panels) {
-			title := fmt.Sprintf("%s, %d layers", DatasetName(run.Recipe), run.Recipe.Depth)
-			panels, firsts = append(panels, Panel{Title: title, Digits: digitsOf(run.Recipe)}), append(firsts, run)
-		}
-		if err := sameSettings([]*runs.Run{firsts[i], run}, "seed"); err != nil {
-			return nil, err
-		}
-		kind, word := &panels[i].Stochastic, "stochastic"
-		if run.Recipe.IsConstant() {
-			kind, word = &panels[i].Constant, "constant"
-		}
-		if *kind != nil {
-			return nil, fmt.Errorf("the run %s is a second one of %s depth for %s: name one of constant and one of stochastic depth", run.Name, word, panels[i].Title)
-		}
-		*kind = training
+		trainings = append(trainings, t)
 	}
-	return panels, nil
+	return trainings, nil
 }
 
 // digitsOf is how many digits after the point of an error the test set resolves.
@@ -84,28 +100,37 @@ var (
 )
 
 // TrainingCurves draws one or two panels like those of Fig. 3 and 4: the test error (left axis, linear) and the training
-// loss (right axis, logarithmic) over the epochs, with a circle at the selected epoch and its error beside it.
+// loss (right axis, logarithmic) over the epochs, with a circle at the selected epoch and its error beside it. Of several
+// seeds each has its curves, finer ones, and the mean of their errors stands beside one of the circles.
 func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 	if len(panels) < 1 || len(panels) > 2 {
 		return nil, fmt.Errorf("a figure of %d panels cannot be read: draw one or two", len(panels))
 	}
 	var styles trainingStyles
-	for i, kind := range []func(Panel) *Training{constantOf, stochasticOf} {
+	if slices.ContainsFunc(panels, func(p Panel) bool { return max(len(p.Constant), len(p.Stochastic)) > 1 }) {
+		provenance = provenance.With("Each curve is one seed; beside the circles: mean ± standard deviation.")
+	}
+	for i := range styles.errors {
 		var testErrors, losses []plotter.XYs
+		several := false
 		for _, p := range panels {
-			if t := kind(p); t != nil {
+			for _, t := range p.trainings()[i] {
 				testErrors, losses = append(testErrors, t.Error), append(losses, logarithms(t.Loss))
 			}
+			several = several || len(p.trainings()[i]) > 1
 		}
 		styles.errors[i] = []seriesStyle{constantStyle.named("test error, constant"), stochasticStyle.named("test error, stochastic")}[i].of(testErrors...)
 		styles.losses[i] = []seriesStyle{constantLossStyle, stochasticLossStyle}[i]
 		if slices.ContainsFunc(losses, noisy) {
 			styles.losses[i].dashes = nil
 		}
+		if several {
+			styles.errors[i].width, styles.losses[i].width = 1, 0.7
+		}
 		styles.shown[i] = len(testErrors) > 0
 	}
 	for _, p := range panels {
-		if !slices.ContainsFunc(p.trainings(), func(t *Training) bool { return t != nil && len(t.Error) > 0 }) {
+		if !slices.ContainsFunc(slices.Concat(p.Constant, p.Stochastic), func(t *Training) bool { return len(t.Error) > 0 }) {
 			return nil, fmt.Errorf("there is no test error to draw for %s", p.Title)
 		}
 	}
@@ -113,11 +138,8 @@ func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 	return l.panels(len(panels), 2.7*vg.Inch, func(i int, c draw.Canvas) { panels[i].draw(c, styles) }), nil
 }
 
-func constantOf(p Panel) *Training   { return p.Constant }
-func stochasticOf(p Panel) *Training { return p.Stochastic }
-
-// trainings are the networks of constant and of stochastic depth; nil where one is missing.
-func (p Panel) trainings() []*Training { return []*Training{p.Constant, p.Stochastic} }
+// trainings are those of constant and those of stochastic depth.
+func (p Panel) trainings() [2][]*Training { return [2][]*Training{p.Constant, p.Stochastic} }
 
 // trainingStyles are those of all panels, of constant and of stochastic depth.
 type trainingStyles struct {
@@ -154,36 +176,60 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 
 	plt := newPlot()
 	plt.X.Label.Text = "epoch"
-	var list []*Training // those that exist
-	var errorStyles, losses []seriesStyle
-	for i, t := range p.trainings() {
-		if t != nil {
-			list, errorStyles, losses = append(list, t), append(errorStyles, styles.errors[i]), append(losses, styles.losses[i])
-		}
-	}
-	setRanges(plt, list)
+	all := slices.Concat(p.Constant, p.Stochastic)
+	setRanges(plt, all)
 	lowest, highest := math.Inf(1), math.Inf(-1) // of the losses that a logarithmic axis can show
-	for _, t := range list {
+	for _, t := range all {
 		l, h := spread(positive(t.Loss))
 		lowest, highest = min(lowest, l), max(highest, h)
 	}
 	selected := callouts{}
 	if lowest <= highest {
 		axis := NewLogRightAxis("training loss", lowest, highest)
-		for i, t := range list {
-			axis.Add(t.Loss, losses[i].line())
+		for i, trainings := range p.trainings() {
+			for _, t := range trainings {
+				axis.Add(t.Loss, styles.losses[i].line())
+			}
 		}
 		plt.Add(axis)
 		selected.others = axis.paths
 	}
-	for i, t := range list {
-		addCurve(plt, errorStyles[i], t.Error)
-		above := len(list) == 1 || t.Selected.Y > list[1-i].Selected.Y || t.Selected.Y == list[1-i].Selected.Y && i == 0
-		selected.curves = append(selected.curves, t.Error)
-		selected.marks = append(selected.marks, callout{t.Selected, fmt.Sprintf("%.*f %%", p.Digits, t.Selected.Y), text(bold(textSize), errorStyles[i].color), above, 5})
+	for i, trainings := range p.trainings() {
+		for _, t := range trainings {
+			addCurve(plt, styles.errors[i], t.Error)
+			selected.curves = append(selected.curves, t.Error)
+		}
+		selected.marks = append(selected.marks, p.circles(i, text(bold(textSize), styles.errors[i].color))...)
 	}
 	plt.Add(selected)
 	plt.Draw(c)
+}
+
+// circles are those around the selected epochs of constant (0) or stochastic depth (1). The mean error stands above the
+// highest or below the lowest of them, where the other kind of depth is not.
+func (p Panel) circles(kind int, style draw.TextStyle) []callout {
+	ours, theirs := p.trainings()[kind], p.trainings()[1-kind]
+	if len(ours) == 0 {
+		return nil
+	}
+	errorsOf := func(trainings []*Training) (values []float64) {
+		for _, t := range trainings {
+			values = append(values, t.Selected.Y)
+		}
+		return values
+	}
+	mean := Average(errorsOf(ours)...)
+	above := len(theirs) == 0 || kind == 0 && mean.Mean == Average(errorsOf(theirs)...).Mean || mean.Mean > Average(errorsOf(theirs)...).Mean
+	outermost := 0
+	var list []callout
+	for i, t := range ours {
+		list = append(list, callout{at: t.Selected, style: style, above: above, radius: 5})
+		if y := ours[outermost].Selected.Y; above && t.Selected.Y > y || !above && t.Selected.Y < y {
+			outermost = i
+		}
+	}
+	list[outermost].text = percent(mean, p.Digits)
+	return list
 }
 
 // setRanges lets the frame cut the errors of the first epochs, as the paper's does: they would press the rest flat.

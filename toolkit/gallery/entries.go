@@ -3,8 +3,6 @@ package gallery
 import (
 	"fmt"
 
-	"gonum.org/v1/plot/plotter"
-
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/published"
@@ -161,18 +159,11 @@ func drawFig5(d drawing) (output, error) {
 }
 
 func drawFig7(d drawing) (output, error) {
-	var curves [2]plotter.XYs
-	var drops []float64
-	constant, stochastic, err := d.pair()
+	curves, drops, err := figures.GradientsOf(split(d.list))
 	if err != nil {
 		return output{}, err
 	}
-	for i, run := range []*runs.Run{constant, stochastic} {
-		if curves[i], drops, err = figures.GradientsOf(run); err != nil {
-			return output{}, err
-		}
-	}
-	return figure(figures.Gradients(d.provenance, curves[0], curves[1], drops))
+	return figure(figures.Gradients(d.provenance, curves, drops))
 }
 
 func drawFig8Left(d drawing) (output, error) {

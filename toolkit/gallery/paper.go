@@ -56,9 +56,9 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 				}
 				training.Selected = plotter.XY{X: epoch.Value, Y: selected.Value}
 				if constant {
-					panel.Constant = training
+					panel.Constant = []*figures.Training{training}
 				} else {
-					panel.Stochastic = training
+					panel.Stochastic = []*figures.Training{training}
 				}
 			}
 			panels = append(panels, panel)
@@ -124,16 +124,16 @@ func drawPaperFig6(d drawing) (output, error) {
 }
 
 func drawPaperFig7(d drawing) (output, error) {
-	var curves [2]plotter.XYs
+	var curves [2][]plotter.XYs
 	for i, constant := range []bool{true, false} {
 		curve, err := d.Paper.Curve("Fig. 7", network(constant, published.GradientMagnitude))
 		if err != nil {
 			return output{}, err
 		}
-		curves[i] = xys(curve)
+		curves[i] = []plotter.XYs{xys(curve)}
 	}
 	return figure(figures.Gradients(figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing.").Of("Fig. 7"),
-		curves[0], curves[1], []float64{250, 375}))
+		curves, []float64{250, 375}))
 }
 
 func drawPaperFig8Left(d drawing) (output, error) {
