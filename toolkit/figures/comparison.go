@@ -144,7 +144,7 @@ func sameRegime(constant, stochastic []*runs.Run) error {
 }
 
 // onlySeedsApart returns an error unless runs of constant depth and of one stochastic setting, of which there may be none,
-// differ in nothing but the survival rule and the seed.
+// differ in nothing but the survival rule and the seed, and no two of either kind have one seed.
 func onlySeedsApart(constant, stochastic []*runs.Run) error {
 	if err := sameSettings(slices.Concat(constant, stochastic), "seed"); err != nil {
 		return err
@@ -154,19 +154,32 @@ func onlySeedsApart(constant, stochastic []*runs.Run) error {
 			return fmt.Errorf("the runs %s and %s are of two stochastic settings: compare one of them at a time", stochastic[0].Name, run.Name)
 		}
 	}
+	if err := distinctSeeds(constant); err != nil {
+		return err
+	}
+	return distinctSeeds(stochastic)
+}
+
+// distinctSeeds returns an error if two runs of one setting have one seed.
+func distinctSeeds(group []*runs.Run) error {
+	seeds := make(map[int64]string)
+	for _, run := range group {
+		if twin, twice := seeds[run.Recipe.Seed]; twice {
+			return fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
+		}
+		seeds[run.Recipe.Seed] = run.Name
+	}
 	return nil
 }
 
 // selected returns a measure of each run at the epoch of its lowest validation error. A run without an evaluated epoch
 // and two runs of one seed are errors.
 func selected(m measure, group []*runs.Run) ([]float64, error) {
+	if err := distinctSeeds(group); err != nil {
+		return nil, err
+	}
 	var values []float64
-	seeds := make(map[int64]string)
 	for _, run := range group {
-		if twin, twice := seeds[run.Recipe.Seed]; twice {
-			return nil, fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
-		}
-		seeds[run.Recipe.Seed] = run.Name
 		best, ok := run.Best()
 		if !ok || math.IsNaN(m.of(best)) {
 			return nil, noEpoch(run)

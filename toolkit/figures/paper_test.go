@@ -301,6 +301,11 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			return err
 		},
 			"0 runs of constant and 1 of stochastic depth are no comparison: name one of each at least"},
+		"gradients of one seed twice": {func() error {
+			_, _, err := figures.GradientsOf([]*runs.Run{exampleRun(0, 3), exampleRun(0, 3)}, []*runs.Run{exampleRun(0.5, 3)})
+			return err
+		},
+			"the runs constant and constant are one experiment with one seed: they are not two repeats, name one of them"},
 		"no gradients": {func() error {
 			unmade := exampleRun(0.5, 3)
 			unmade.Rows = nil

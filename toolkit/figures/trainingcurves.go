@@ -71,9 +71,6 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 
 // trainingsOf takes the curves of runs that differ in the seed.
 func trainingsOf(group []*runs.Run) ([]*Training, error) {
-	if _, err := selected(testError, group); err != nil {
-		return nil, err
-	}
 	var trainings []*Training
 	for _, run := range group {
 		t, err := TrainingOf(run)
@@ -212,14 +209,8 @@ func (p Panel) circles(kind int, style draw.TextStyle) []callout {
 	if len(ours) == 0 {
 		return nil
 	}
-	errorsOf := func(trainings []*Training) (values []float64) {
-		for _, t := range trainings {
-			values = append(values, t.Selected.Y)
-		}
-		return values
-	}
-	mean := Average(errorsOf(ours)...)
-	above := len(theirs) == 0 || kind == 0 && mean.Mean == Average(errorsOf(theirs)...).Mean || mean.Mean > Average(errorsOf(theirs)...).Mean
+	mean, other := selectedError(ours), selectedError(theirs)
+	above := other.N == 0 || mean.Mean > other.Mean || mean.Mean == other.Mean && kind == 0
 	outermost := 0
 	var list []callout
 	for i, t := range ours {
@@ -230,6 +221,15 @@ func (p Panel) circles(kind int, style draw.TextStyle) []callout {
 	}
 	list[outermost].text = percent(mean, p.Digits)
 	return list
+}
+
+// selectedError averages the selected errors of trainings, of which there may be none.
+func selectedError(trainings []*Training) Estimate {
+	var values []float64
+	for _, t := range trainings {
+		values = append(values, t.Selected.Y)
+	}
+	return Average(values...)
 }
 
 // setRanges lets the frame cut the errors of the first epochs, as the paper's does: they would press the rest flat.

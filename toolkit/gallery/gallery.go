@@ -176,7 +176,7 @@ func leftOut(figure string, unfinished []*runs.Run) string {
 	}
 	var list []string
 	for _, run := range unfinished {
-		list = append(list, fmt.Sprintf("%s (%g of %d epochs)", run.Name, done(run), run.Recipe.Epochs))
+		list = append(list, fmt.Sprintf("%s (%g of %d epochs)", run.Name, run.EpochsDone(), run.Recipe.Epochs))
 	}
 	return figure + " leaves out what is not finished: " + strings.Join(list, ", ")
 }

@@ -89,11 +89,12 @@ func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err erro
 				return nil, nil, err
 			}
 			run.Name = folder.name
-			if err := complete(run); err == nil {
+			switch err := complete(run); {
+			case err == nil:
 				chosen = append(chosen, run)
-			} else if !folder.byPattern || ended(run) {
+			case !folder.byPattern || ended(run):
 				return nil, nil, err
-			} else if !slices.ContainsFunc(unfinished, same) {
+			case !slices.ContainsFunc(unfinished, same):
 				unfinished = append(unfinished, run)
 			}
 		}
@@ -140,7 +141,7 @@ func matching(root, name string) ([]folder, error) {
 	return list, nil
 }
 
-// absent is the error of runs that are not there.
+// absent is the error of runs that are not there, or of which asterisks choose none that is finished.
 type absent struct{ sentence string }
 
 func (a absent) Error() string { return a.sentence }
@@ -170,23 +171,15 @@ func ended(run *runs.Run) bool {
 	return run.Finished() || run.Result != nil && run.Result.Status == "diverged"
 }
 
-// done is how many epochs of a run are in its log.
-func done(run *runs.Run) float64 {
-	if n := len(run.Rows); n > 0 {
-		return run.Rows[n-1].Epoch
-	}
-	return 0
-}
-
 // complete returns an error for a run that a figure would show unfinished.
 func complete(run *runs.Run) error {
 	switch r := run.Result; {
 	case len(run.Rows) == 0:
 		return fmt.Errorf("the log of the run %s is empty: train it first", run.Name)
 	case r != nil && r.Status == "diverged":
-		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, done(run))
+		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, run.EpochsDone())
 	case r == nil || !r.Completed:
-		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, done(run), run.Recipe.Epochs, run.Name)
+		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, run.EpochsDone(), run.Recipe.Epochs, run.Name)
 	}
 	return nil
 }

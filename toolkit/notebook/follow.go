@@ -57,7 +57,7 @@ func Follow(ctx context.Context, dir string, patience time.Duration, others ...s
 			bar.SetTotal(int64(run.Recipe.Epochs))
 			bar.Estimate(0, max(0, p.remaining-time.Since(grown)))
 			bar.Took(p.took)
-			bar.Set(epochs(run), p.text()+state(run))
+			bar.Set(int64(run.EpochsDone()), p.text()+state(run))
 			if status := run.Status(); status != "running" && (len(run.Rows) > 0 || time.Now().After(until)) {
 				bar.Done(status + ", " + state(run))
 				return run, curve.Done(draw)
@@ -74,14 +74,6 @@ func Follow(ctx context.Context, dir string, patience time.Duration, others ...s
 		case <-time.After(lookEvery):
 		}
 	}
-}
-
-// epochs is how many whole epochs of a run are done.
-func epochs(run *runs.Run) int64 {
-	if len(run.Rows) == 0 {
-		return 0
-	}
-	return int64(run.Rows[len(run.Rows)-1].Epoch)
 }
 
 // pace is how far and how fast a run is, from its log.

@@ -31,7 +31,7 @@ func Table(list ...*runs.Run) {
 		if n := len(run.Rows); n > 0 {
 			seconds = fmt.Sprintf("%.0f s", run.Rows[n-1].Seconds)
 		}
-		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", epochs(run), run.Recipe.Epochs), selected, percents[0], percents[1], seconds}
+		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", int64(run.EpochsDone()), run.Recipe.Epochs), selected, percents[0], percents[1], seconds}
 	}
 	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)", "training"}, rows...)
 }

@@ -200,6 +200,14 @@ func (r *Run) Finished() bool {
 	return r.Rows[len(r.Rows)-1].Step == r.Result.Steps
 }
 
+// EpochsDone is how many epochs are in the log, parts of one included.
+func (r *Run) EpochsDone() float64 {
+	if n := len(r.Rows); n > 0 {
+		return r.Rows[n-1].Epoch
+	}
+	return 0
+}
+
 // interrupted is the status of a run that did not end in order.
 const interrupted = "interrupted"
 

@@ -43,10 +43,10 @@ func (s Status) Part() float64 {
 	switch {
 	case s.State == Done:
 		return 1
-	case s.Run == nil || len(s.Run.Rows) == 0:
+	case s.Run == nil:
 		return 0
 	}
-	return min(1, s.Run.Rows[len(s.Run.Rows)-1].Epoch/float64(s.Recipe.Epochs))
+	return min(1, s.Run.EpochsDone()/float64(s.Recipe.Epochs))
 }
 
 // Status reads how far every job of the sweep is from the run folders below root.
