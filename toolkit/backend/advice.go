@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -108,7 +109,7 @@ var driverPattern = regexp.MustCompile(`Kernel Module\s.*?\b(\d{3,4}(\.\d+)+)\b`
 
 // driverVersion is that of NVIDIA's driver, as "580.65.06", or "". It is replaced in tests.
 var driverVersion = func() string {
-	text, _ := os.ReadFile("/proc/driver/nvidia/version")
+	text, _ := os.ReadFile(filepath.Join(driverFolder, "version"))
 	if m := driverPattern.FindSubmatch(text); m != nil {
 		return string(m[1])
 	}

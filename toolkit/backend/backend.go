@@ -95,7 +95,7 @@ type Info struct {
 	Kind    string   `json:"kind"`    // CPU or CUDA, "" if unknown
 	PJRT    string   `json:"pjrt"`    // version of PJRT's C interface, "0.81"
 	Kernels string   `json:"kernels"` // what package kernels uses of the processor, "AVX-512" or "AVX2", "" if XLA computes all
-	Devices []string `json:"devices"` // one entry a device, by PJRT's description
+	Devices []string `json:"devices"` // one entry a device, by PJRT's description, a GPU's model before it: "NVIDIA H200 (cuda:0)"
 }
 
 // Describe says what the backend runs on. For a backend that is not XLA's only
@@ -113,6 +113,9 @@ func Describe(b compute.Backend) Info {
 	for device := range x.NumDevices() {
 		description, _, _ := strings.Cut(x.DeviceDescription(compute.DeviceNum(device)), " [processId=")
 		info.Devices = append(info.Devices, description)
+	}
+	if info.Kind == CUDA {
+		nameGPUs(info.Devices)
 	}
 	return info
 }

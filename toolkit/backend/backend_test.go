@@ -168,6 +168,26 @@ func TestLoadNVIDIALibraries(t *testing.T) {
 }
 
 // Flags are added that the plugin knows and the user has not set.
+func TestNameGPUs(t *testing.T) {
+	driverFolder = t.TempDir()
+	t.Cleanup(func() { driverFolder = "/proc/driver/nvidia" })
+	named := func() []string {
+		devices := []string{"cuda:0", "cuda:1"}
+		nameGPUs(devices)
+		return devices
+	}
+	t.Setenv("PATH", "")
+	require.Equal(t, []string{"cuda:0", "cuda:1"}, named(), "no driver")
+	tell := func(gpu, model string) {
+		writeFile(t, filepath.Join(driverFolder, "gpus", gpu, "information"), "Model: \t\t "+model+"\nIRQ:   \t\t 56\n")
+	}
+	tell("0000:01:00.0", "NVIDIA H200")
+	tell("0000:02:00.0", "NVIDIA H200")
+	require.Equal(t, []string{"NVIDIA H200 (cuda:0)", "NVIDIA H200 (cuda:1)"}, named())
+	tell("0000:02:00.0", "NVIDIA T4")
+	require.Equal(t, []string{"cuda:0", "cuda:1"}, named(), "two models")
+}
+
 func TestXLAFlags(t *testing.T) {
 	root := newProject(t, true)
 	packages := filepath.Join(root, ".venv/lib/python3.12/site-packages")

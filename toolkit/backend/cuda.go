@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,35 @@ func knows(file, flag string) bool {
 			return false
 		}
 		window = append(window[:0], window[max(0, len(window)-len(text)):]...)
+	}
+}
+
+// driverFolder is where NVIDIA's driver tells of itself.
+var driverFolder = "/proc/driver/nvidia"
+
+// nameGPUs puts the GPUs' model before their descriptions, which are "cuda:0" whatever the model. Where this machine has
+// several models it leaves them alone: which of them is the first one, CUDA decides.
+func nameGPUs(devices []string) {
+	var models []string
+	files, _ := filepath.Glob(filepath.Join(driverFolder, "gpus/*/information"))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			if model, found := strings.CutPrefix(line, "Model:"); found {
+				models = append(models, strings.TrimSpace(model))
+			}
+		}
+	}
+	if len(files) == 0 { // under WSL
+		output, _ := exec.Command("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").Output()
+		models = strings.FieldsFunc(strings.TrimSpace(string(output)), func(r rune) bool { return r == '\n' || r == '\r' })
+	}
+	slices.Sort(models)
+	if models = slices.Compact(models); len(models) != 1 {
+		return
+	}
+	for i, description := range devices {
+		devices[i] = fmt.Sprintf("%s (%s)", models[0], description)
 	}
 }
 
