@@ -77,21 +77,29 @@ func UpdateReadme(path, folder string) (changed bool, err error) {
 // systems are the names of what is compared, in the table's order.
 var systems = []struct{ key, name string }{{"stochdepth", "**stochdepth**"}, {"pytorch", "PyTorch"}, {"jax", "JAX"}}
 
+// types are the types of numbers in the table's order; others come first.
+var types = []string{"float64", "float32", "tf32", "bfloat16"}
+
 // Markdown is a table of the records' programs beside each other: a line for each network, death rate and system, of its
-// modes the one with the fastest median step. Measurements with blocks set open by hand are left out.
+// modes the one with the fastest median step. Measurements with blocks set open by hand are left out, and so is the
+// memory on a GPU: what a process holds is the host's.
 func Markdown(records []*Record) string {
 	var b strings.Builder
 	evaluated := slices.ContainsFunc(records, func(r *Record) bool {
 		return slices.ContainsFunc(r.Results, func(m Measurement) bool { return m.Evaluation > 0 })
 	})
-	line := func(cells string, evaluation string) {
+	onGPU := slices.ContainsFunc(records, (*Record).onGPU)
+	line := func(cells, memory, evaluation string) {
+		if !onGPU {
+			cells += " | " + memory
+		}
 		if evaluated {
 			cells += " | " + evaluation
 		}
 		fmt.Fprintf(&b, "| %s |\n", cells)
 	}
-	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory", "Test images per second")
-	line("--- | --- | --- | --- | --- | --- | --- | --- | ---", "---")
+	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n*", "Memory", "Test images per second")
+	line("--- | --- | --- | --- | --- | --- | --- | ---", "---", "---")
 	var conditions []string
 	for _, r := range records {
 		written := Measurement{}
@@ -104,8 +112,8 @@ func Markdown(records []*Record) string {
 				}
 			}
 			written = m
-			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d | %.1f GB", layers, batch, rate, m.title(), significant(m.StepMS),
-				significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps, m.PeakMB/1e3), orDash(m.Evaluation, 0))
+			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d", layers, batch, rate, m.title(), significant(m.StepMS),
+				significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps), fmt.Sprintf("%.1f GB", m.PeakMB/1e3), orDash(m.Evaluation, 0))
 		}
 		if c := r.conditions(); !slices.Contains(conditions, c) {
 			conditions = append(conditions, c)
@@ -136,7 +144,7 @@ func (r *Record) fastest() (list []Measurement) {
 	}
 	slices.SortStableFunc(list, func(a, b Measurement) int {
 		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
-			cmp.Compare(order(a), order(b)))
+			cmp.Compare(slices.Index(types, a.DType), slices.Index(types, b.DType)), cmp.Compare(order(a), order(b)))
 	})
 	return list
 }
@@ -154,9 +162,15 @@ func (m Measurement) title() string {
 	return title
 }
 
+// onGPU reports whether a CUDA device computed.
+func (r *Record) onGPU() bool { return strings.Contains(r.Device, "cuda") }
+
 // conditions are machine, versions, commit and day.
 func (r *Record) conditions() string {
 	text := r.Machine
+	if r.onGPU() {
+		text += ", " + r.Device
+	}
 	for _, s := range systems[1:] {
 		if version := r.Versions[s.key]; version != "" {
 			text += ", " + s.name + " " + version

@@ -9,13 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The table of speed in the page is that of the records.
+// The tables of speed in the pages are those of the records.
 func TestReadmeIsThatOfTheRecords(t *testing.T) {
-	page, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	want, err := Readme(string(page), "../../data/bench")
-	require.NoError(t, err)
-	require.Equal(t, want, string(page), "the table in toolkit/bench/README.md is not that of its records: stochdepth bench readme")
+	for _, path := range []string{"README.md", "../backend/README.md"} {
+		page, err := os.ReadFile(path)
+		require.NoError(t, err)
+		want, err := Readme(string(page), "../../data/bench")
+		require.NoError(t, err)
+		require.Equal(t, want, string(page), "the table in %s is not that of its records: stochdepth bench readme", path)
+	}
 }
 
 func TestMarkdown(t *testing.T) {

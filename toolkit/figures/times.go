@@ -100,8 +100,11 @@ func StepTime(record *bench.Record) (*Figure, error) {
 			s.color, s.glyph = more[(i-1)%len(more)], moreGlyphs[(i-3)%len(moreGlyphs)]
 		}
 		s.dashes = nil
-		k := lines[i].key
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*10)/10)))
+		k, digits := lines[i].key, 10.0
+		if lines[i].slope < 1 {
+			digits = 100
+		}
+		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)

@@ -72,6 +72,8 @@ func Entries() []Entry {
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "The same for other kinds of blocks, whose gradients are GoMLX's."},
+		{Name: "step-time-gpu", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
+			Shows: "The same for the paper's block on an NVIDIA GPU."},
 		{Name: "open-blocks", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.OpenBlocks),
 			Shows: "How many blocks were open in the minibatches of a run, against the expected distribution."},
 		{Name: "block-survival", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGates(figures.BlockSurvival),

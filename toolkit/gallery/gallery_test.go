@@ -37,6 +37,9 @@ func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
 	folder := filepath.Join(project, "figures")
 	drawn := map[string]bool{}
 	require.NoError(t, read(t, data).SaveAll(folder, []string{"png"}, gallery.Network{}, func(file string) {
+		if !filepath.IsAbs(file) { // a sentence on runs that are under way here, which figures pass over
+			return
+		}
 		name, err := filepath.Rel(folder, file)
 		require.NoError(t, err)
 		drawn[name] = true

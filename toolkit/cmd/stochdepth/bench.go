@@ -103,14 +103,17 @@ func benchStepCommand() *cobra.Command {
 
 func benchReadmeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "readme", Short: "Write the table of speed in toolkit/bench/README.md anew from the records in data/bench", Args: cobra.NoArgs,
+		Use: "readme", Short: "Write the tables of speed in the pages of toolkit/bench and toolkit/backend anew from the records in data/bench", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			page := inProject("toolkit", "bench", "README.md")
-			changed, err := bench.UpdateReadme(page, inProject("data", "bench"))
-			if err == nil {
+			for _, of := range []string{"bench", "backend"} {
+				page := inProject("toolkit", of, "README.md")
+				changed, err := bench.UpdateReadme(page, inProject("data", "bench"))
+				if err != nil {
+					return err
+				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", page, map[bool]string{true: "table written", false: "is as it should be"}[changed])
 			}
-			return err
+			return nil
 		},
 	}
 }
