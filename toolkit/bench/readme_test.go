@@ -36,6 +36,17 @@ func TestMarkdown(t *testing.T) {
 		}}
 	require.NoError(t, record.Write(filepath.Join(folder, "mine-1.json")))
 	require.NotContains(t, Markdown([]*Record{{Results: []Measurement{m("stochdepth", "survivors", 0, 9, 40, 0)}}}), "Test images")
+	ours, theirs := m("stochdepth", "survivors", 0, 9, 2, 0), m("pytorch", "eager", 0, 9, 5, 0)
+	ours.DType = "tf32"
+	require.Equal(t, `| Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| 20 | 32 | 0 | **stochdepth** | 4.00 (2.00) ms | 9 of 9 | 0.40 ms | 24 |
+|  |  |  | PyTorch, eager | 5.00 (2.50) ms | 9 of 9 | 0.50 ms | 24 |
+|  |  |  | **stochdepth**, tf32 | 2.00 (1.00) ms | 9 of 9 | 0.20 ms | 24 |
+
+Medians of *n* steps, in turn; a machine, NVIDIA H200 (cuda:0), commit 0123456, 2016-03-30.
+`, Markdown([]*Record{{Machine: "a machine", Device: "NVIDIA H200 (cuda:0)", Commit: "0123456789ab", Date: "2016-03-30",
+		Results: []Measurement{ours, theirs, m("stochdepth", "survivors", 0, 9, 4, 0)}}}), "on a GPU")
 	require.NoError(t, (&Record{}).Write(filepath.Join(folder, "other.json")))
 	const begin, end = "# A page\n\n<!-- `stochdepth bench readme` writes this table from data/bench/mine-*.json. -->\n", "<!-- Here the table ends. -->\n\nThe end.\n"
 	path := filepath.Join(folder, "README.md")

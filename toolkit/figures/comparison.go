@@ -13,7 +13,7 @@ import (
 // Comparison sets runs of one stochastic setting beside runs of constant depth of the same data, network and optimizer.
 // Errors are those of the epochs of the lowest validation errors, as the paper selects them (Section 4).
 type Comparison struct {
-	ConstantRuns, StochasticRuns []*runs.Run
+	ConstantRuns, StochasticRuns []*runs.Run // those compared
 
 	N                    int      // repeats: the smaller of the two numbers of runs
 	Constant, Stochastic Estimate // test error, percent
@@ -26,19 +26,21 @@ type Comparison struct {
 }
 
 // Compare compares runs that differ in the seed and in how blocks close only (runs.StochasticKeys): each list is of one
-// setting, the first of constant depth. With equal seeds on both sides the standard error is that of the paired
-// differences, s/√n, otherwise Welch's √(s₁²/n₁ + s₂²/n₂). Runs that cannot be compared, two runs of one seed, and runs
-// without a test error at the selected epoch are errors.
+// setting, the first of constant depth. Of lists that share seeds, the runs of these are compared, and the others left
+// alone: how hard a seed is would pass for what stochastic depth does. The standard error is then that of the paired
+// differences, s/√n; where no seed is shared, Welch's √(s₁²/n₁ + s₂²/n₂). Runs that cannot be compared, two runs of one
+// seed, and runs without a test error at the selected epoch are errors.
 func Compare(constant, stochastic []*runs.Run) (Comparison, error) {
 	return compareBy(testError, constant, stochastic)
 }
 
 // compareBy is Compare for the test or the validation error.
 func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) {
-	c := Comparison{ConstantRuns: constant, StochasticRuns: stochastic, N: min(len(constant), len(stochastic))}
 	if err := sameRegime(constant, stochastic); err != nil {
-		return c, err
+		return Comparison{ConstantRuns: constant, StochasticRuns: stochastic}, err
 	}
+	constant, stochastic = ofSharedSeeds(constant, stochastic)
+	c := Comparison{ConstantRuns: constant, StochasticRuns: stochastic, N: min(len(constant), len(stochastic))}
 	var values [2][]float64
 	for i, group := range [][]*runs.Run{constant, stochastic} {
 		var err error
@@ -58,6 +60,22 @@ func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) 
 		}
 	}
 	return c, nil
+}
+
+// ofSharedSeeds leaves of each list the runs whose seed the other has too; both as they are if no seed is shared.
+func ofSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
+	shared := func(list, other []*runs.Run) (kept []*runs.Run) {
+		for _, run := range list {
+			if slices.ContainsFunc(other, func(o *runs.Run) bool { return o.Recipe.Seed == run.Recipe.Seed }) {
+				kept = append(kept, run)
+			}
+		}
+		return kept
+	}
+	if sharedA, sharedB = shared(a, b), shared(b, a); len(sharedA) == 0 {
+		return a, b
+	}
+	return sharedA, sharedB
 }
 
 // Contrast is how the errors of two groups of runs differ, whatever else differs between them.

@@ -65,15 +65,28 @@ func TestCompare(t *testing.T) {
 	require.InDelta(t, 0.9*2/math.Sqrt(3)/60, spread.TimeSavedError, 1e-9)
 	require.Equal(t, "stochastic depth 18.5 ± 3.5 % instead of 21.0 ± 1.0 %, lower in 2 of 3 seeds", spread.String())
 
-	// The order of the seeds does not matter; a missing one makes it Welch's: s² is 1 and 1/2, n is 3 and 2.
+	// The order of the seeds does not matter; of a missing one the partner is left alone: -5 and -3, of variance 2.
 	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]
 	again, err := figures.Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, c.StandardError, again.StandardError, 1e-12)
 	c, err = figures.Compare(constant, stochastic[1:])
 	require.NoError(t, err)
+	require.True(t, c.Paired && c.Clear())
+	require.Equal(t, [5]int{2, 2, 2, 2, 2}, [5]int{c.N, c.Pairs, c.Wins, len(c.ConstantRuns), len(c.StochasticRuns)})
+	require.InDelta(t, 20.5, c.Constant.Mean, 1e-9)
+	require.InDelta(t, -4, c.Difference, 1e-9)
+	require.InDelta(t, 1, c.StandardError, 1e-9)
+
+	// Without a shared seed it is Welch's: s² is 1 and 1/2, n is 3 and 2.
+	others := seeded(0.2, 6, 17, 16)
+	for _, run := range others {
+		run.Recipe.Seed += 10
+	}
+	c, err = figures.Compare(constant, others)
+	require.NoError(t, err)
 	require.False(t, c.Paired)
-	require.Equal(t, [3]int{2, 2, 2}, [3]int{c.N, c.Pairs, c.Wins})
+	require.Equal(t, [3]int{2, 0, 0}, [3]int{c.N, c.Pairs, c.Wins})
 	require.InDelta(t, 16.5-21, c.Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(1.0/3+0.5/2), c.StandardError, 1e-9)
 	require.True(t, c.Clear())

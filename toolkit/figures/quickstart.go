@@ -30,6 +30,9 @@ func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figur
 	if err != nil {
 		return nil, err
 	}
+	if n := len(constant) + len(stochastic) - len(q.ConstantRuns) - len(q.StochasticRuns); n > 0 {
+		provenance = provenance.With(fmt.Sprintf("Without %d run%s whose seed the other side does not have.", n, plural(n > 1)))
+	}
 	return q.figure(provenance, q.inSeeds()), nil
 }
 
@@ -174,11 +177,8 @@ func (q quickstart) inSeeds() string {
 		return ""
 	case q.Paired:
 		return fmt.Sprintf("%d seeds each: stochastic depth has the lower error in %d of %d.", a, q.Wins, q.Pairs)
-	case q.Pairs == 0:
-		return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds.", a, plural(a > 1), b)
 	}
-	return fmt.Sprintf("%d run%s of constant and %d of stochastic depth; of the seeds that both have, stochastic depth has the lower error in %d of %d.",
-		a, plural(a > 1), b, q.Wins, q.Pairs)
+	return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds.", a, plural(a > 1), b)
 }
 
 // besideRecorded says what the recorded runs are to the one pair that is drawn.

@@ -12,8 +12,8 @@ import (
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
 // network and optimizer, with the difference of the test errors in points and its standard error (see Compare), the
-// seeds in which stochastic depth has the lower error, and the blocks and the time saved. Regimes of one data set are in
-// the order of depth and epochs. A difference below zero by more than two standard errors is bold. A setting without its
+// seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of the seeds that both
+// have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference below zero by more than two standard errors is bold. A setting without its
 // counterpart is an error, as are two runs of one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
@@ -44,7 +44,7 @@ func Results(list []*runs.Run) (Table, error) {
 		}
 		of[i] = append(of[i], c)
 	}
-	data := ""
+	data, constant := "", ""
 	for i, comparisons := range of {
 		if len(comparisons) == 0 {
 			return t, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to be compared with", constants[i][0].Name)
@@ -59,16 +59,22 @@ func Results(list []*runs.Run) (Table, error) {
 					data = row.Cells[0]
 				}
 			} else { // of the regime above
-				for _, k := range []int{0, 1, 2, 5} {
+				for _, k := range []int{0, 1, 2} {
 					row.Cells[k] = ""
 				}
+				if row.Cells[5] == constant {
+					row.Cells[5] = ""
+				}
+			}
+			if row.Cells[5] != "" { // else it is that of the row above
+				constant = row.Cells[5]
 			}
 			t.Rows = append(t.Rows, row)
 		}
 	}
 	t.Provenance = OfRuns(list).With("+: augmented by flips and shifts; without +: not augmented.",
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error. Difference: stochastic minus constant depth, in points ± standard error, bold where it is below zero by more than two of them.",
-		"Wins: seeds in which stochastic depth has the lower error, of the seeds that both have. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
+		"A row is of the seeds that both have. Wins: those in which stochastic depth has the lower error. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
 	return t, nil
 }
 

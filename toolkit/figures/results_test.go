@@ -56,10 +56,10 @@ func TestResults(t *testing.T) {
 		cells = append(cells, row.Cells)
 	}
 	// Paired: -4, -4 and -3.7, of mean -3.9 and variance 0.03: standard error 0.1. The early schedule's seeds are two of
-	// three: Welch's √(1/3 + 0.5/2) is 0.76, and the difference is 18 - 21.
+	// three, and so are those of constant depth beside it: twice -3.5.
 	require.Equal(t, [][]string{
 		{"shapes, 500 images", "20", "12", "p_L = 0.8", "3", "21.0 ± 1.0", "17.1 ± 1.2", "−3.9 ± 0.1", "3 of 3", "11 %", "10 ± 0 %"},
-		{"", "", "", "p_L = 0.8, early schedule", "3 and 2", "", "18.0 ± 0.7", "−3.0 ± 0.8", "2 of 2", "11 %", "10 ± 0 %"},
+		{"", "", "", "p_L = 0.8, early schedule", "2", "21.5 ± 0.7", "18.0 ± 0.7", "−3.5 ± 0.0", "2 of 2", "11 %", "10 ± 0 %"},
 		{"CIFAR-10+", "20", "6", "uniform, p_L = 0.5", "1", "9.50", "12.25", "+2.75", "0 of 1", "28 %", "–"},
 	}, cells)
 	require.Equal(t, [][]int{{7}, {7}, nil}, [][]int{table.Rows[0].BoldCells, table.Rows[1].BoldCells, table.Rows[2].BoldCells})
