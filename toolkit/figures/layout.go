@@ -202,9 +202,9 @@ func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 	}
 }
 
-// title writes a panel's title at its upper left and returns the canvas below.
+// title writes a panel's title, with subscripts (see rich), at its upper left and returns the canvas below.
 func title(c draw.Canvas, s string) draw.Canvas {
-	c.FillText(fit(text(bold(titleSize), ink), s, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 10}, s)
+	rich(c, fit(text(bold(titleSize), ink), s, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 10}, s)
 	return draw.Crop(c, 0, 0, 0, -16)
 }
 

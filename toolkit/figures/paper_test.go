@@ -56,6 +56,26 @@ func oneRun() {
 	save("one-run.png", figure, err)
 }
 
+func TestPanelsOfSaysWhichSurvival(t *testing.T) {
+	titles := func(deathRates ...float64) (titles []string) {
+		var list []*runs.Run
+		for i, deathRate := range deathRates {
+			for _, run := range []*runs.Run{exampleRun(0, 3), exampleRun(deathRate, 3)} {
+				run.Recipe.Dataset = []string{"cifar10", "cifar100"}[i]
+				list = append(list, run)
+			}
+		}
+		panels, err := figures.PanelsOf(list)
+		require.NoError(t, err)
+		for _, p := range panels {
+			titles = append(titles, p.Title)
+		}
+		return titles
+	}
+	require.Equal(t, []string{"CIFAR-10 (500 images), 20 layers, p_L = 0.5", "CIFAR-100 (500 images), 20 layers, p_L = 0.8"}, titles(0.5, 0.2))
+	require.Equal(t, []string{"CIFAR-10 (500 images), 20 layers", "CIFAR-100 (500 images), 20 layers"}, titles(0.5, 0.5))
+}
+
 // Each seed has its curves, and the errors beside the circles are means: 10.3 and 8.3 with a deviation of 0.3.
 func severalSeeds() {
 	var list []*runs.Run

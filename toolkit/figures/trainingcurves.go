@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -36,10 +37,11 @@ func TrainingOf(run *runs.Run) (*Training, error) {
 	return &Training{testError.points(run.Rows), trainLoss.points(run.Rows), plotter.XY{X: best.Epoch, Y: best.TestError}}, nil
 }
 
-// PanelsOf makes a panel of the runs of each data set and depth. Runs of a panel that differ in more than the survival
+// PanelsOf makes a panel of the runs of each data set and depth; panels of different p_L say theirs. Runs of a panel that differ in more than the survival
 // rule and the seed, several stochastic settings and two runs of one seed are errors.
 func PanelsOf(list []*runs.Run) ([]Panel, error) {
 	var panels []Panel
+	var settings []string // of stochastic depth, of each panel
 	for len(list) > 0 {
 		var constant, stochastic, others []*runs.Run
 		for _, run := range list {
@@ -64,7 +66,17 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 		if panel.Stochastic, err = trainingsOf(stochastic); err != nil {
 			return nil, err
 		}
+		setting := ""
+		if len(stochastic) > 0 {
+			setting = depthCell(stochastic[0])
+		}
+		settings = append(settings, setting)
 		panels, list = append(panels, panel), others
+	}
+	if slices.ContainsFunc(settings, func(s string) bool { return s != settings[0] }) {
+		for i, setting := range settings {
+			panels[i].Title = strings.TrimSuffix(panels[i].Title+", "+setting, ", ")
+		}
 	}
 	return panels, nil
 }
