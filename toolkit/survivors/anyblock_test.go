@@ -54,7 +54,7 @@ func TestContractOfAnyBlock(t *testing.T) {
 		block    string
 		layers   int
 		inverted bool
-		batch    int
+		batch    int // few: each ReLU whose input is nearly 0 may round to the other side in float32
 	}{
 		{"basic", 14, false, 3}, {"preactivation", 14, false, 3}, {"preactivation", 8, true, 3}, {"bottleneck", 20, false, 2},
 		{"transformer", 4, false, 3}, {"transformer", 3, true, 3}, {"squeezed", 14, true, 3},
@@ -64,12 +64,12 @@ func TestContractOfAnyBlock(t *testing.T) {
 				n := networkOf(t, c.block, c.layers, dtype)
 				n.Inverted = c.inverted
 				exact, textbook := textbook(t, b, n)
+				images, labels := batch(n, c.batch)
+				exactImages, _ := batch(exact, c.batch)
 				engine := step(t, b, n, general{})
 				for name, gates := range gatePatterns(n.Survival) {
-					what := fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted, name)
-					agree(t, what, gates, tolerance, n, exact, c.batch, func(exactImages, images, labels *tensors.Tensor) (want, got outcome) {
-						return textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels)
-					})
+					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted, name), gates, tolerance,
+						textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
 				}
 			})
 		}

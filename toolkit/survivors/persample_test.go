@@ -90,15 +90,16 @@ func TestContractPerSample(t *testing.T) {
 			n := networkOf(t, c.block, c.layers, c.dtype)
 			n.Inverted = c.inverted
 			exact, textbook := textbook(t, b, n)
+			images, labels := batch(n, c.batch)
+			exactImages, _ := batch(exact, c.batch)
 			replaced, engine := kernels.Replaced(), step(t, b, n, c.form)
 			patterns := imageGatePatterns(n.Survival, c.batch)
 			if c.batch > 4 { // what matters there are the sums
 				patterns = map[string]imageGates{"drawn": patterns["drawn 0"], "each block by one image": patterns["each block by one image"]}
 			}
 			for name, gates := range patterns {
-				agree(t, name, gates[len(gates)-1], c.tolerance, n, exact, c.batch, func(exactImages, images, labels *tensors.Tensor) (want, got outcome) {
-					return textbook(exactImages, gates.tensor(exact), labels), engine(images, gates.tensor(n), labels)
-				})
+				compare(t, name, gates[len(gates)-1], c.tolerance,
+					textbook(exactImages, gates.tensor(exact), labels), engine(images, gates.tensor(n), labels))
 			}
 			if _, ok := c.form.(byhand.Form); ok && c.dtype == dtypes.Float32 {
 				requireReplaced(t, b, n, replaced)
