@@ -167,7 +167,7 @@ func TestLoadNVIDIALibraries(t *testing.T) {
 	require.Contains(t, string(maps), library)
 }
 
-// Flags are added that the plugin knows and the user has not set.
+// GPUs of one model get its name, those of several keep XLA's.
 func TestNameGPUs(t *testing.T) {
 	driverFolder = t.TempDir()
 	t.Cleanup(func() { driverFolder = "/proc/driver/nvidia" })
@@ -188,6 +188,7 @@ func TestNameGPUs(t *testing.T) {
 	require.Equal(t, []string{"cuda:0", "cuda:1"}, named(), "two models")
 }
 
+// Flags are added that the plugin knows and the user has not set.
 func TestXLAFlags(t *testing.T) {
 	root := newProject(t, true)
 	packages := filepath.Join(root, ".venv/lib/python3.12/site-packages")

@@ -13,8 +13,8 @@ import (
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
 // network and optimizer, with the difference of the test errors in points and its standard error (see Compare), the
 // seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of the seeds that both
-// have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference below zero by more than two standard errors is bold. A setting without its
-// counterpart is an error, as are two runs of one seed.
+// have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference below zero by more
+// than two standard errors is bold. A setting without its counterpart is an error, as are two runs of one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
@@ -44,13 +44,14 @@ func Results(list []*runs.Run) (Table, error) {
 		}
 		of[i] = append(of[i], c)
 	}
-	data, constant := "", ""
+	data, constant := "", "" // of the row above
 	for i, comparisons := range of {
 		if len(comparisons) == 0 {
 			return t, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to be compared with", constants[i][0].Name)
 		}
 		for j, c := range comparisons {
 			row := resultRow(c)
+			own := row.Cells[5]
 			if j == 0 {
 				row.Rule = true
 				if row.Cells[0] == data {
@@ -62,13 +63,11 @@ func Results(list []*runs.Run) (Table, error) {
 				for _, k := range []int{0, 1, 2} {
 					row.Cells[k] = ""
 				}
-				if row.Cells[5] == constant {
+				if own == constant {
 					row.Cells[5] = ""
 				}
 			}
-			if row.Cells[5] != "" { // else it is that of the row above
-				constant = row.Cells[5]
-			}
+			constant = own
 			t.Rows = append(t.Rows, row)
 		}
 	}

@@ -37,8 +37,8 @@ func TrainingOf(run *runs.Run) (*Training, error) {
 	return &Training{testError.points(run.Rows), trainLoss.points(run.Rows), plotter.XY{X: best.Epoch, Y: best.TestError}}, nil
 }
 
-// PanelsOf makes a panel of the runs of each data set and depth; panels of different p_L say theirs. Runs of a panel that differ in more than the survival
-// rule and the seed, several stochastic settings and two runs of one seed are errors.
+// PanelsOf makes a panel of the runs of each data set and depth; panels of different p_L say theirs. Runs of a panel that
+// differ in more than the survival rule and the seed, several stochastic settings and two runs of one seed are errors.
 func PanelsOf(list []*runs.Run) ([]Panel, error) {
 	var panels []Panel
 	var settings []string // of stochastic depth, of each panel
