@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/runs"
 )
 
 // place is where a page has a table of speed: between two lines, of which the first names the records.
@@ -77,9 +78,6 @@ func UpdateReadme(path, folder string) (changed bool, err error) {
 // systems are the names of what is compared, in the table's order.
 var systems = []struct{ key, name string }{{"stochdepth", "**stochdepth**"}, {"pytorch", "PyTorch"}, {"jax", "JAX"}}
 
-// types are the types of numbers in the table's order; others come first.
-var types = []string{"float64", "float32", "tf32", "bfloat16"}
-
 // Markdown is a table of the records' programs beside each other: a line for each network, death rate and system, of its
 // modes the one with the fastest median step. Measurements with blocks set open by hand are left out, and so is the
 // memory on a GPU: what a process holds is the host's.
@@ -142,6 +140,7 @@ func (r *Record) fastest() (list []Measurement) {
 			list[i] = m
 		}
 	}
+	types := runs.Choices("dtype")
 	slices.SortStableFunc(list, func(a, b Measurement) int {
 		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
 			cmp.Compare(slices.Index(types, a.DType), slices.Index(types, b.DType)), cmp.Compare(order(a), order(b)))

@@ -66,7 +66,7 @@ func compareBy(m measure, constant, stochastic []*runs.Run) (Comparison, error) 
 func ofSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
 	shared := func(list, other []*runs.Run) (kept []*runs.Run) {
 		for _, run := range list {
-			if slices.ContainsFunc(other, func(o *runs.Run) bool { return o.Recipe.Seed == run.Recipe.Seed }) {
+			if ofSeed(other, run.Recipe.Seed) >= 0 {
 				kept = append(kept, run)
 			}
 		}
@@ -76,6 +76,11 @@ func ofSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
 		return a, b
 	}
 	return sharedA, sharedB
+}
+
+// ofSeed is the index of the run of a seed, or -1.
+func ofSeed(list []*runs.Run, seed int64) int {
+	return slices.IndexFunc(list, func(r *runs.Run) bool { return r.Recipe.Seed == seed })
 }
 
 // Contrast is how the errors of two groups of runs differ, whatever else differs between them.
@@ -110,7 +115,7 @@ func contrast(first, second []*runs.Run, firsts, seconds []float64) Contrast {
 	c := Contrast{Difference: b.Mean - a.Mean}
 	var differences []float64
 	for i, run := range second {
-		if j := slices.IndexFunc(first, func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }); j >= 0 {
+		if j := ofSeed(first, run.Recipe.Seed); j >= 0 {
 			differences = append(differences, seconds[i]-firsts[j])
 			if differences[c.Pairs] < 0 {
 				c.Wins++

@@ -74,8 +74,7 @@ func GapsOf(list []*runs.Run) ([]Gap, error) {
 func partners(sides [2][]*runs.Run) error {
 	for i, side := range sides {
 		for _, run := range side {
-			same := func(r *runs.Run) bool { return r.Recipe.Seed == run.Recipe.Seed }
-			if !slices.ContainsFunc(sides[1-i], same) {
+			if ofSeed(sides[1-i], run.Recipe.Seed) < 0 {
 				return fmt.Errorf("the run %s has no partner of %s depth with seed %d and %d epochs to be compared with",
 					run.Name, []string{"stochastic", "constant"}[i], run.Recipe.Seed, run.Recipe.Epochs)
 			}
