@@ -80,15 +80,15 @@ func choose(t *testing.T, folder string, choice map[string]gallery.Choice) {
 // A run that is missing, incomplete, empty or does not fit spoils its own figure, and each is said in a sentence.
 func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	folder := copyData(t)
-	incomplete := filepath.Join(folder, "runs", "quickstart-20-linear-0.7-s11", "result.json")
+	incomplete := filepath.Join(folder, "runs", "shapes-20-linear-0.7-s11", "result.json")
 	content, err := os.ReadFile(incomplete)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(incomplete, bytes.Replace(content, []byte(`"completed": true`), []byte(`"completed": false`), 1), 0o644))
 	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap-20-linear-0.5-epochs=64-s2", "epochs.tsv")))
 	choose(t, folder, map[string]gallery.Choice{
 		"fig3":       {Runs: []string{"gap-20-constant-epochs=64-s1", "nowhere"}},
-		"quickstart": {Runs: []string{"quickstart-20-constant-s11", "quickstart-20-linear-0.7-s11"}},
-		"fig5":       {Runs: []string{"quickstart-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"}},
+		"quickstart": {Runs: []string{"shapes-20-constant-s11", "shapes-20-linear-0.7-s11"}},
+		"fig5":       {Runs: []string{"shapes-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"}},
 		"fig7":       {Runs: []string{"gap-20-constant-epochs=64-s1", "gap-20-linear-0.5-epochs=64-s2"}},
 		"fig8-left":  {Runs: []string{"test-sweep-*"}},
 		"fig8-right": {Runs: []string{"gap-20-*0*5-epochs=64-s1", "gap-20-constant-epochs=64-s1"}},
@@ -99,9 +99,9 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{}, func(file string) { drawn = append(drawn, filepath.Base(file)) })
 	root := filepath.Join(folder, "runs")
 	require.EqualError(t, err, strings.Join([]string{
-		"quickstart: the run quickstart-20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run quickstart-20-linear-0.7-s11",
+		"quickstart: the run shapes-20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run shapes-20-linear-0.7-s11",
 		"fig3: there is no run nowhere in " + root + ": train it, or name another",
-		"fig5: the runs quickstart-20-constant-s11 and gap-20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "quickstart-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"),
+		"fig5: the runs shapes-20-constant-s11 and gap-20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "shapes-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"),
 		"fig7: the log of the run gap-20-linear-0.5-epochs=64-s2 is empty: train it first",
 		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
 		"step-time: no measurements at " + filepath.Join(folder, "bench", "cpu.json") + ": measure with stochdepth bench",
@@ -286,7 +286,7 @@ func TestSaveNamed(t *testing.T) {
 		told = nil
 		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, style, of, func(f string) { told = append(told, f) })
 	}
-	require.NoError(t, save([]string{"fig3"}, file, "quickstart-20-constant-s11", filepath.Join(data, "runs", "quickstart-20-linear-0.7-s11")))
+	require.NoError(t, save([]string{"fig3"}, file, "shapes-20-constant-s11", filepath.Join(data, "runs", "shapes-20-linear-0.7-s11")))
 	require.Equal(t, []string{file}, told)
 	svg, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -304,8 +304,8 @@ func TestSaveNamed(t *testing.T) {
 	err = save([]string{"fig9", "fig2"}, folder)
 	require.ErrorContains(t, err, `there is no figure "fig9": the figures are stochastic-depth, quickstart, fig1, paper/fig2`)
 	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
-	require.EqualError(t, save([]string{"paper/fig3"}, folder, "quickstart-20-constant-s11"), "the figure paper/fig3 is not drawn from runs")
-	require.EqualError(t, save([]string{"quickstart"}, folder, "quickstart-20-constant-s11"),
+	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes-20-constant-s11"), "the figure paper/fig3 is not drawn from runs")
+	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes-20-constant-s11"),
 		"quickstart: 1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least")
 }
 

@@ -137,7 +137,7 @@ func TestSweepsOfTheProject(t *testing.T) {
 		"fig8-right": {10, "fig8-right-8-constant-s1", "fig8-right-32-linear-0.3-s1"},
 		"gap":        {30, "gap-20-constant-epochs=8-s1", "gap-20-linear-0.5-epochs=128-s3"},
 		"schedules":  {9, "schedules-20-linear-0.5-survival_schedule=ramp-s1", "schedules-20-linear-0.5-survival_schedule=late-s3"},
-		"quickstart": {10, "quickstart-20-constant-s11", "quickstart-20-linear-0.7-s15"},
+		"quickstart": {24, "quickstart-20-constant-s41", "quickstart-20-linear-0.5-s52"},
 	} {
 		s, err := Read(filepath.Join("..", "..", "data", "sweeps", name+".json"))
 		require.NoError(t, err)

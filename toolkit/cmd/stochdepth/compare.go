@@ -18,7 +18,7 @@ func compareCommand() *cobra.Command {
 Each of A and B is a run, by its name or folder, or a pattern of names, such as 'mine-constant-*', for runs that
 differ in their seeds. Groups get a standard error, of the paired differences where both have the same seeds.`,
 		Example: `  stochdepth compare mine-constant mine-stochastic
-  stochdepth compare 'quickstart-20-constant-*' 'quickstart-20-linear-0.7-*'`,
+  stochdepth compare 'quickstart-20-constant-*' 'quickstart-20-linear-0.5-*'`,
 		Args: cobra.ExactArgs(2),
 	}
 	folder := runsFlag(cmd)
