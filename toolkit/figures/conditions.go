@@ -191,18 +191,37 @@ next:
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {
 	for _, run := range list[min(1, len(list)):] {
-		var differences []string
-		for _, d := range runs.Differences(list[0].Recipe, run.Recipe) {
-			key, _, _ := strings.Cut(d, ":")
-			if !slices.Contains(runs.StochasticKeys, key) && !slices.Contains(allowed, key) {
-				differences = append(differences, d)
-			}
-		}
-		if len(differences) > 0 {
-			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, strings.Join(differences, "; "))
+		if d := differences(list[0].Recipe, run.Recipe, slices.Concat(runs.StochasticKeys, allowed)...); d != "" {
+			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, d)
 		}
 	}
 	return nil
+}
+
+// sameMethod returns an error that names the first stochastic run that closes its blocks otherwise than the first one in
+// more than their probabilities, such as by another schedule: in a figure by p_L the two would pass for one setting.
+func sameMethod(list []*runs.Run) error {
+	var first *runs.Run
+	for _, run := range list {
+		switch {
+		case run.Recipe.IsConstant():
+			continue
+		case first == nil:
+			first = run
+		}
+		if d := differences(first.Recipe.Canonical(), run.Recipe.Canonical(), "rule", "death_rate", "survival_probabilities", "depth", "seed"); d != "" {
+			return fmt.Errorf("the runs %s and %s are of two stochastic settings, their recipes differ in %s: name those of one", first.Name, run.Name, d)
+		}
+	}
+	return nil
+}
+
+// differences says in which keys but the ignored ones two recipes differ, and how; "" if in none.
+func differences(a, b runs.Recipe, ignored ...string) string {
+	return strings.Join(slices.DeleteFunc(runs.Differences(a, b), func(d string) bool {
+		key, _, _ := strings.Cut(d, ":")
+		return slices.Contains(ignored, key)
+	}), "; ")
 }
 
 // Estimate is a number with its spread over runs that differ in the seed.
