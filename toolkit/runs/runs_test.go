@@ -234,6 +234,7 @@ func TestResultRoundTrip(t *testing.T) {
 		BestEpoch: 3, ValidationError: 5.5, TestError: math.NaN(), Epochs: 4.25, Steps: 99, Completed: true, Status: "diverged",
 		Message: "the loss is not a number", WallSeconds: 1. / 3, StepsPerSecond: math.Inf(1), CompileSeconds: 7, Machine: "m", Device: "cpu",
 		GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c", Parameters: 5, Started: time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
+		Earlier: []Session{{Machine: "first", Commit: "b"}, {Machine: "m", Device: "TFRT_CPU_0", Devices: 2, Commit: "c"}},
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	w, err := Create(dir, small(t))
@@ -249,6 +250,8 @@ func TestResultRoundTrip(t *testing.T) {
 	run.Result.TestError, run.Result.StepsPerSecond = 0, 0
 	require.Equal(t, result, *run.Result)
 	require.Equal(t, "diverged", run.Status())
+	require.Equal(t, []string{"first", "m", "m, cpu"}, run.Result.Machines())
+	require.Equal(t, []string{"b", "c"}, run.Result.Commits())
 
 	var plain map[string]any // and it is JSON to others
 	data, err := os.ReadFile(filepath.Join(dir, resultFile))
@@ -256,7 +259,8 @@ func TestResultRoundTrip(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &plain))
 	require.Nil(t, plain["test_error"])
 	require.Equal(t, 5.5, plain["validation_error"])
-	require.Len(t, plain, 20)
+	require.Len(t, plain["earlier"], 2)
+	require.Len(t, plain, 21)
 }
 
 func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
