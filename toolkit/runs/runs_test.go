@@ -229,6 +229,26 @@ func TestSecondWriterIsToldWhoHoldsTheRun(t *testing.T) {
 	require.ErrorAs(t, err, &locked, "the same process is no exception")
 }
 
+// The mean over all minibatches: 30 with 9 open blocks, and 10 with 5.
+func TestOpenBlocks(t *testing.T) {
+	run := Run{Rows: []Row{{Step: 30, OpenBlocksMean: 9}, {Step: 40, OpenBlocksMean: 5}}}
+	require.InDelta(t, 8, run.OpenBlocks(), 1e-12)
+	run.Rows[0].OpenBlocksMean = math.NaN()
+	require.True(t, math.IsNaN(run.OpenBlocks()))
+	require.True(t, math.IsNaN((&Run{}).OpenBlocks()))
+}
+
+func TestUnfinished(t *testing.T) {
+	run := Run{Recipe: Recipe{Epochs: 2}, Rows: []Row{{Epoch: 1.5}}}
+	require.True(t, run.Unfinished())
+	run.Result = &Result{Status: "stopped"}
+	require.True(t, run.Unfinished())
+	run.Result.Status = "" // of a network's file
+	require.False(t, run.Unfinished())
+	run.Result, run.Rows[0].Epoch = nil, 2
+	require.False(t, run.Unfinished())
+}
+
 func TestResultRoundTrip(t *testing.T) {
 	result := Result{
 		BestEpoch: 3, ValidationError: 5.5, TestError: math.NaN(), Epochs: 4.25, Steps: 99, Completed: true, Status: "diverged",
