@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -13,7 +14,8 @@ import (
 
 // Check is what must hold for a claim; of its kinds those that are named. Runs are named as in data/figures.json, with
 // asterisks, and each list but that of Best is of one setting, its runs differing in the seed only. Errors are those of
-// the epoch with the lowest validation error, in percent, and means are over seeds.
+// the epoch with the lowest validation error, in percent, and means are over seeds: where two lists are compared, over
+// those that both have, if they share some, as in the tables.
 type Check struct {
 	Lower   *Lower   `json:"lower,omitempty"`
 	Between *Between `json:"between,omitempty"`
@@ -27,13 +29,15 @@ type Check struct {
 // or "training seconds".
 type Quantity string
 
+const seconds Quantity = "training seconds"
+
 // Lower holds if the mean of some runs is below that of others.
 type Lower struct {
-	Quantity       Quantity `json:"quantity,omitempty"`
-	Runs           []string `json:"runs"`
-	Than           []string `json:"than"`
-	By             float64  `json:"by,omitempty"`              // by at least so much, as points of percent
-	StandardErrors float64  `json:"standard_errors,omitempty"` // by more than so many standard errors of the difference
+	Quantity Quantity `json:"quantity,omitempty"`
+	Runs     []string `json:"runs"`
+	Than     []string `json:"than"`
+	By       float64  `json:"by,omitempty"`    // by at least so much, as points of percent
+	Clear    bool     `json:"clear,omitempty"` // beyond chance, as what is bold in the tables: see figures.Contrast
 }
 
 // Between holds if a mean, or a difference of two, is neither below Low nor above High.
@@ -45,8 +49,8 @@ type Between struct {
 	High     *float64 `json:"high"`
 }
 
-// Faster holds if some runs trained in less time than others: by at least Percent of the others' mean time, and at most
-// AtMost if that is told.
+// Faster holds if some runs trained in less time than others (see figures.TimeSaved): by at least Percent of the others'
+// time, and at most AtMost if that is told.
 type Faster struct {
 	Runs    []string `json:"runs"`
 	Than    []string `json:"than"`
@@ -103,13 +107,15 @@ func (c *Lower) verify(r records, _ text) error {
 	case difference < c.By-tiny:
 		return fmt.Errorf("%s: lower by %.4g and not by %g", means, difference, c.By)
 	}
-	if c.StandardErrors > 0 {
-		if low.N < 2 || high.N < 2 {
-			return fmt.Errorf("%s: one run has no standard error", means)
-		}
-		standard := math.Sqrt(low.Deviation*low.Deviation/float64(low.N) + high.Deviation*high.Deviation/float64(high.N))
-		if !(difference > c.StandardErrors*standard) {
-			return fmt.Errorf("%s: the difference %.4g is not more than %g standard errors of %.3g", means, difference, c.StandardErrors, standard)
+	if c.Clear {
+		contrast, err := figures.ContrastBy(low.quantity.of, high.runs, low.runs)
+		switch from, to := contrast.Interval(); {
+		case err != nil:
+			return err
+		case math.IsNaN(from):
+			return fmt.Errorf("%s: one run has no interval", means)
+		case !contrast.Clear():
+			return fmt.Errorf("%s: the 95 %% interval of the difference, %.3g to %.3g, does not lie below zero", means, from, to)
 		}
 	}
 	return nil
@@ -128,12 +134,12 @@ func (c *Between) verify(r records, _ text) error {
 	}
 	x, means := is.Mean, fmt.Sprintf("%s is %s", is.title(), is)
 	if len(c.Minus) > 0 {
-		other, err := r.group(c.Quantity, c.Minus)
+		one, other, err := r.two(c.Quantity, c.Runs, c.Minus)
 		if err != nil {
 			return err
 		}
-		x -= other.Mean
-		means += fmt.Sprintf(", of %s %s, and the difference %.4g", other.list(), other, x)
+		x = one.Mean - other.Mean
+		means = fmt.Sprintf("%s is %s, of %s %s, and the difference %.4g", one.title(), one, other.list(), other, x)
 	}
 	if !(x >= *c.Low-tiny && x <= *c.High+tiny) {
 		return fmt.Errorf("%s: not from %g to %g", means, *c.Low, *c.High)
@@ -145,11 +151,15 @@ func (c *Faster) verify(r records, _ text) error {
 	if c == nil {
 		return nil
 	}
-	quick, slow, err := r.two("training seconds", c.Runs, c.Than)
+	quick, slow, err := r.two(seconds, c.Runs, c.Than)
 	if err != nil {
 		return err
 	}
-	saved := 100 * (1 - quick.Mean/slow.Mean)
+	saved, _, err := figures.TimeSaved(slow.runs, quick.runs)
+	if err != nil {
+		return err
+	}
+	saved *= 100
 	if !(saved > 0 && saved >= c.Percent-tiny) || c.AtMost > 0 && saved > c.AtMost+tiny {
 		wanted := fmt.Sprintf("at least %g", c.Percent)
 		if c.AtMost > 0 {
@@ -164,19 +174,19 @@ func (c *Wins) verify(r records, _ text) error {
 	if c == nil {
 		return nil
 	}
-	ours, theirs, err := r.two(c.Quantity, c.Runs, c.Than)
+	ours, err := r.group(c.Quantity, c.Runs)
 	if err != nil {
 		return err
 	}
-	wins, pairs := 0, 0
-	for seed, value := range ours.bySeed {
-		if other, ok := theirs.bySeed[seed]; ok {
-			pairs++
-			if value < other {
-				wins++
-			}
-		}
+	theirs, err := r.group(c.Quantity, c.Than)
+	if err != nil {
+		return err
 	}
+	contrast, err := figures.ContrastBy(ours.quantity.of, theirs.runs, ours.runs)
+	if err != nil {
+		return err
+	}
+	wins, pairs := contrast.Wins, contrast.Pairs
 	if wins != c.Wins || pairs != c.Seeds || ours.N != pairs || theirs.N != pairs {
 		return fmt.Errorf("%s is below that of %s in %d of %d pairs of equal seeds (of %d and %d runs), not in %d of %d",
 			ours.title(), theirs.list(), wins, pairs, ours.N, theirs.N, c.Wins, c.Seeds)
@@ -207,7 +217,7 @@ func (c *Best) verify(r records, _ text) error {
 			}
 		}
 		all = rest
-		if runs.SameSetting(same[0].Recipe, best.first.Recipe) {
+		if runs.SameSetting(same[0].Recipe, best.runs[0].Recipe) {
 			if len(same) != best.N {
 				return fmt.Errorf("%s are %d of the %d runs of their setting", best.list(), best.N, len(same))
 			}
@@ -267,9 +277,24 @@ func (r records) group(q Quantity, names []string) (*group, error) {
 	return groupOf(q, names, list)
 }
 
+// two opens the runs that a check compares, and leaves of them those of shared seeds, if there are some.
 func (r records) two(q Quantity, a, b []string) (first, second *group, err error) {
-	if first, err = r.group(q, a); err == nil {
-		second, err = r.group(q, b)
+	ours, err := r.open(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := r.open(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs = figures.OfSharedSeeds(ours, theirs)
+	if q == seconds {
+		if err := figures.OneMachine(ours, theirs); err != nil {
+			return nil, nil, err
+		}
+	}
+	if first, err = groupOf(q, a, ours); err == nil {
+		second, err = groupOf(q, b, theirs)
 	}
 	return first, second, err
 }
@@ -279,28 +304,25 @@ type group struct {
 	figures.Estimate
 	quantity Quantity
 	names    []string
-	first    *runs.Run
-	bySeed   map[int64]float64
+	runs     []*runs.Run
 }
 
 func groupOf(q Quantity, names []string, list []*runs.Run) (*group, error) {
-	if q == "" {
-		q = "test error"
-	}
-	g := &group{quantity: q, names: names, first: list[0], bySeed: map[int64]float64{}}
+	g := &group{quantity: cmp.Or(q, "test error"), names: names, runs: list}
 	var values []float64
+	seeds := make(map[int64]bool)
 	for _, run := range list {
-		if !runs.SameSetting(run.Recipe, g.first.Recipe) {
-			return nil, fmt.Errorf("the runs %s and %s are of two settings: name those of one", g.first.Name, run.Name)
+		if !runs.SameSetting(run.Recipe, list[0].Recipe) {
+			return nil, fmt.Errorf("the runs %s and %s are of two settings: name those of one", list[0].Name, run.Name)
 		}
-		if _, twice := g.bySeed[run.Recipe.Seed]; twice {
+		if seeds[run.Recipe.Seed] {
 			return nil, fmt.Errorf("the seed %d of %s is there twice", run.Recipe.Seed, g.list())
 		}
-		value, err := q.of(run)
+		value, err := g.quantity.of(run)
 		if err != nil {
 			return nil, err
 		}
-		g.bySeed[run.Recipe.Seed] = value
+		seeds[run.Recipe.Seed] = true
 		values = append(values, value)
 	}
 	g.Estimate = figures.Average(values...)
@@ -322,7 +344,7 @@ func (q Quantity) of(run *runs.Run) (float64, error) {
 		}
 	case "training loss":
 		value = last.TrainLoss
-	case "training seconds":
+	case seconds:
 		value = last.Seconds
 	default:
 		return 0, fmt.Errorf("its check names the unknown quantity %q: use test error, validation error, training loss or training seconds", q)

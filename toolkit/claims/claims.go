@@ -4,7 +4,7 @@
 //	{
 //	  "claims": [
 //	    {"where": "README.md", "says": "closing blocks lowers the error by more than a point",
-//	     "holds": {"lower": {"runs": ["a-linear-0.5-s*"], "than": ["a-constant-s*"], "by": 1, "standard_errors": 2}}}
+//	     "holds": {"lower": {"runs": ["a-linear-0.5-s*"], "than": ["a-constant-s*"], "by": 1, "clear": true}}}
 //	  ],
 //	  "not_outcomes": [
 //	    {"where": "README.md", "says": "guessing gets 90 % wrong", "why": "nine of ten classes"}

@@ -67,12 +67,16 @@ func TestChecks(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Some outcome is stated here.\n")
 	for name, c := range map[string]struct{ holds, wrong string }{
-		"lower":               {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.5, "standard_errors": 3}}`, ""},
-		"lower, wrong sign":   {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`, "the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.9-s* 19.5 (n = 3): it is not lower"},
-		"lower than itself":   {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-constant-s*"]}}`, "it is not lower"},
-		"lower, by less":      {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.6}}`, "lower by 2.5 and not by 2.6"},
-		"lower, within noise": {`{"lower": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "standard_errors": 1}}`, "the difference 1 is not more than 1 standard errors of 1.63"},
-		"lower, one run":      {`{"lower": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "standard_errors": 1}}`, "one run has no standard error"},
+		"lower":             {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.5, "clear": true}}`, ""},
+		"lower, wrong sign": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`, "the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.9-s* 19.5 (n = 3): it is not lower"},
+		"lower than itself": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-constant-s*"]}}`, "it is not lower"},
+		"lower, by less":    {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.6}}`, "lower by 2.5 and not by 2.6"},
+		// -3, 0 and 0 have a standard error of 1, and Student's t 4.303 of them; -3 and 0 one of 1.5, and 12.706. Paired
+		// too, 2.5 of 0.29 are enough.
+		"lower, within noise": {`{"lower": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "clear": true}}`, "the 95 % interval of the difference, -5.3 to 3.3, does not lie below zero"},
+		"lower, two seeds":    {`{"lower": {"runs": ["made-linear-0.5-s1", "made-linear-0.5-s2"], "than": ["made-constant-s*"], "clear": true}}`, "and of made-constant-s* 21.5 (n = 2): the 95 % interval of the difference, -20.6 to 17.6,"},
+		"lower, one run":      {`{"lower": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "clear": true}}`, "and of made-constant-s* 21 (n = 1): one run has no interval"},
+		"lower, shared seeds": {`{"lower": {"runs": ["made-linear-0.5-s1", "made-linear-0.5-s2"], "than": ["made-constant-s*"], "by": 1.51}}`, "lower by 1.5 and not by 1.51"},
 		"lower, loss":         {`{"lower": {"quantity": "training loss", "runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`, ""},
 		"unknown quantity":    {`{"lower": {"quantity": "loss", "runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`, `unknown quantity "loss"`},
 		"two settings":        {`{"lower": {"runs": ["made-linear-*"], "than": ["made-constant-s*"]}}`, "are of two settings"},
@@ -82,6 +86,7 @@ func TestChecks(t *testing.T) {
 		"between, at its end": {`{"between": {"runs": ["made-constant-s*"], "low": 22, "high": 22}}`, ""},
 		"between, above":      {`{"between": {"runs": ["made-constant-s*"], "low": 20, "high": 21.9}}`, "is 22 (n = 3): not from 20 to 21.9"},
 		"between, difference": {`{"between": {"runs": ["made-constant-s*"], "minus": ["made-linear-0.9-s*"], "low": 2.45, "high": 2.55}}`, ""},
+		"between, shared":     {`{"between": {"runs": ["made-linear-0.9-s3"], "minus": ["made-constant-s*"], "low": -3, "high": -3}}`, ""},
 		"between, sign":       {`{"between": {"runs": ["made-linear-0.9-s*"], "minus": ["made-constant-s*"], "low": 2.45, "high": 2.55}}`, "the difference -2.5: not from"},
 		"between, no end":     {`{"between": {"runs": ["made-constant-s*"], "low": 20}}`, `does not name "low" and "high"`},
 		"faster":              {`{"faster": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "percent": 25}}`, ""},
@@ -90,7 +95,7 @@ func TestChecks(t *testing.T) {
 		"faster, wrong sign":  {`{"faster": {"runs": ["made-constant-s*"], "than": ["made-linear-0.5-s*"]}}`, "-33.3 % less"},
 		"wins":                {`{"wins": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "wins": 1, "seeds": 3}}`, ""},
 		"wins, too many":      {`{"wins": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "wins": 2, "seeds": 3}}`, "in 1 of 3 pairs of equal seeds (of 3 and 3 runs), not in 2 of 3"},
-		"wins, chosen seeds":  {`{"wins": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "wins": 1, "seeds": 1}}`, "(of 1 and 3 runs)"},
+		"wins, chosen seeds":  {`{"wins": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "wins": 1, "seeds": 1}}`, "in 1 of 1 pairs of equal seeds (of 1 and 3 runs)"},
 		"best":                {`{"best": {"runs": ["made-linear-0.9-s*"], "among": ["made-*"]}}`, ""},
 		"best, another":       {`{"best": {"runs": ["made-constant-s*"], "among": ["made-*"]}}`, "the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.5-s1 and the other seeds 21"},
 		"best, one seed":      {`{"best": {"runs": ["made-linear-0.5-s1"], "among": ["made-*"]}}`, "are 1 of the 3 runs of their setting"},
@@ -113,6 +118,19 @@ func TestChecks(t *testing.T) {
 			require.ErrorContains(t, err, c.wrong)
 			require.NotContains(t, err.Error(), "\n", "one error")
 		})
+	}
+}
+
+// Times of two machines are no outcome.
+func TestTimesOfTwoMachines(t *testing.T) {
+	p := newProject(t)
+	p.write("README.md", "Some outcome is stated here.\n")
+	for _, name := range []string{"made-constant-s1", "made-linear-0.5-s1"} {
+		p.write("data/runs/"+name+"/result.json", fmt.Sprintf(`{"completed": true, "status": "finished", "machine": %q}`, name))
+	}
+	for _, holds := range []string{`{"faster": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"]}}`,
+		`{"lower": {"quantity": "training seconds", "runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"]}}`} {
+		require.ErrorContains(t, p.verify(`{"where": "README.md", "says": "outcome is stated here", "holds": `+holds+`}`, ""), "cannot be compared: the machines differ")
 	}
 }
 

@@ -3,6 +3,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -21,8 +22,13 @@ type Side struct {
 }
 
 // Write writes the comparison of two sides as text for people: the keys in which their recipes differ, their results, and
-// the differences, b minus a.
+// the differences, b minus a. Of sides that share seeds, all is of these, and the text names the runs that are left out.
 func Write(w io.Writer, a, b Side) error {
+	c, none := figures.ContrastOf(a.Runs, b.Runs)
+	saved, margin, timeless := figures.TimeSaved(a.Runs, b.Runs)
+	all := slices.Concat(a.Runs, b.Runs)
+	a.Runs, b.Runs = figures.OfSharedSeeds(a.Runs, b.Runs)
+	compared := slices.Concat(a.Runs, b.Runs)
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	line := func(what, a, b, difference string) { fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", what, a, b, difference) }
@@ -31,20 +37,33 @@ func Write(w io.Writer, a, b Side) error {
 		line("runs", fmt.Sprint(len(a.Runs)), fmt.Sprint(len(b.Runs)), "")
 	}
 	for _, key := range runs.RecipeKeys() {
-		if x, y := a.values(key), b.values(key); key != "description" && x != y {
+		value := func(r *runs.Run) string { return cmp.Or(r.Recipe.Get(key), `""`) }
+		if x, y := a.values(value), b.values(value); key != "description" && x != y {
 			line(key, x, y, "")
 		}
 	}
-	c, none := figures.ContrastOf(a.Runs, b.Runs)
+	if slices.ContainsFunc(compared, (*runs.Run).Unfinished) {
+		done := func(r *runs.Run) string { return fmt.Sprintf("%.4g", r.EpochsDone()) }
+		line("epochs done", a.values(done), b.values(done), "")
+	}
+	elsewhere := figures.OneMachine(a.Runs, b.Runs)
 	for _, r := range results {
 		x, y := a.average(r), b.average(r)
-		difference := r.difference(x, y)
-		if r.name == testError && none == nil {
-			difference = signed(c.Difference, c.StandardError)
+		difference := ""
+		if d := y.Mean - x.Mean; x.N == len(a.Runs) && y.N == len(b.Runs) { // else they are not of the same seeds
+			difference = fmt.Sprintf("%+.3g", d)
+		}
+		switch {
+		case r.name == testError && none == nil:
+			difference = points(c)
+		case r.name == trainingTime && timeless == nil:
+			difference = interval(0-100*saved, 100*margin, 0) + " %"
+		case r.name == trainingTime || r.name == stepTime && elsewhere != nil:
+			difference = ""
 		}
 		line(r.name, r.text(x), r.text(y), difference)
 	}
-	if x, y := a.machines(), b.machines(); x != y {
+	if x, y := a.machines(), b.machines(); x != y || strings.Contains(x, "; ") {
 		line("machine", x, y, "")
 	}
 	if err := table.Flush(); err != nil {
@@ -55,8 +74,26 @@ func Write(w io.Writer, a, b Side) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", conclusion(a, b, c, none))
+	sentences := []string{conclusion(a, b, c, none)}
+	if left := names(all, func(r *runs.Run) bool { return !slices.Contains(compared, r) }); left != "" {
+		sentences = append(sentences, fmt.Sprintf("Left out, as the other side does not have their seeds: %s.", left))
+	}
+	if left := names(compared, (*runs.Run).Unfinished); left != "" {
+		sentences = append(sentences, fmt.Sprintf("Not trained to the end: %s.", left))
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(sentences, "\n"))
 	return err
+}
+
+// names lists the names of some runs.
+func names(list []*runs.Run, which func(*runs.Run) bool) string {
+	var names []string
+	for _, run := range list {
+		if which(run) {
+			names = append(names, runs.Shown(run.Name))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // conclusion says in sentences what the differences mean, or why they mean little.
@@ -64,14 +101,14 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	if none != nil {
 		return fmt.Sprintf("The test errors are not compared: %s.", none)
 	}
-	text := fmt.Sprintf("Test error of %s: %s points", runs.Shown(b.Name), signed(c.Difference, c.StandardError))
+	text := fmt.Sprintf("Test error of %s: %s points", runs.Shown(b.Name), points(c))
 	switch {
 	case math.IsNaN(c.StandardError):
-		text += " (a run alone has no standard error: other seeds tell how much is chance)"
-	case c.Paired:
-		text += fmt.Sprintf(" (± is the standard error of the differences of %d seeds; beside a mean, the deviation over them)", c.Pairs)
+		text += " (a run alone has no interval: other seeds tell how much is chance)"
+	case c.Pairs > 0:
+		text += fmt.Sprintf(" (in brackets the 95 %% interval by Student's t of the differences of %d seeds; ± is the deviation over the seeds)", c.Pairs)
 	default:
-		text += " (± is the standard error of two groups that have not the same seeds; beside a mean, the deviation over them)"
+		text += " (in brackets the 95 % interval by Welch's t, of two groups that share no seed; ± is the deviation over the seeds)"
 	}
 	if c.Pairs > 1 {
 		text += fmt.Sprintf(", lower in %d of %d seeds", c.Wins, c.Pairs)
@@ -87,27 +124,38 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	}
 	if !math.IsNaN(full.BlocksSaved) {
 		text += fmt.Sprintf("\nStochastic depth left out %.0f %% of the blocks", 100*full.BlocksSaved)
-		if !math.IsNaN(full.TimeSaved) {
+		if full.NoTimeSaved == nil {
 			text += fmt.Sprintf(" and took %.0f %% less time", 100*full.TimeSaved)
-			if !math.IsNaN(full.TimeSavedError) {
-				text += fmt.Sprintf(" (± %.0f)", 100*full.TimeSavedError)
+			if m := full.TimeSavedMargin; !math.IsNaN(m) {
+				text += fmt.Sprintf(" (95 %% interval %.0f to %.0f %%)", 100*(full.TimeSaved-m)+0, 100*(full.TimeSaved+m)+0)
 			}
 		}
 		text += "."
 	}
+	if full.NoTimeSaved != nil {
+		text += fmt.Sprintf("\nThe times are not compared: %s.", full.NoTimeSaved)
+	}
 	return text
 }
 
-// values are the different values that a key of the recipe has in a side.
-func (s Side) values(key string) string {
+// points is a difference of errors, with its interval.
+func points(c figures.Contrast) string { return interval(c.Difference, c.Margin(), 2) }
+
+// interval is a difference with its interval, if it has a margin: "-2.50 [-9.42, +4.42]".
+func interval(difference, margin float64, digits int) string {
+	s := fmt.Sprintf("%+.*f", digits, difference)
+	if !math.IsNaN(margin) {
+		s += fmt.Sprintf(" [%+.*f, %+.*f]", digits, difference-margin, digits, difference+margin)
+	}
+	return s
+}
+
+// values are the different texts that the runs of a side have.
+func (s Side) values(of func(*runs.Run) string) string {
 	var values []string
 	for _, run := range s.Runs {
-		value := run.Recipe.Get(key)
-		if value == "" {
-			value = `""`
-		}
-		if !slices.Contains(values, value) {
-			values = append(values, runs.Shown(value))
+		if value := runs.Shown(of(run)); !slices.Contains(values, value) {
+			values = append(values, value)
 		}
 	}
 	if most := 6; len(values) > most {
@@ -120,8 +168,13 @@ func (s Side) values(key string) string {
 func (s Side) machines() string {
 	var names []string
 	for _, run := range s.Runs {
-		if run.Result != nil && !slices.Contains(names, run.Result.Machine) {
-			names = append(names, run.Result.Machine)
+		if run.Result == nil {
+			continue
+		}
+		for _, name := range run.Result.Machines() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return strings.Join(names, "; ")
@@ -131,23 +184,28 @@ func (s Side) machines() string {
 type result struct {
 	name string
 	of   func(*runs.Run) float64 // NaN: not known
-	time bool                    // in seconds, and compared in percent
+	time bool                    // in seconds
 }
 
-const testError = "test error %"
+// Results whose differences are more than those of two means.
+const (
+	testError    = "test error %"
+	trainingTime = "training time"
+	stepTime     = "time a step, ms"
+)
 
 var results = []result{
 	{name: "validation error %", of: func(r *runs.Run) float64 { return best(r).ValidationError }},
 	{name: testError, of: func(r *runs.Run) float64 { return best(r).TestError }},
 	{name: "best epoch", of: func(r *runs.Run) float64 { return best(r).Epoch }},
 	{name: "training loss", of: func(r *runs.Run) float64 { return last(r).TrainLoss }},
-	{name: "open blocks", of: func(r *runs.Run) float64 { return last(r).OpenBlocksMean }},
-	{name: "training time", of: func(r *runs.Run) float64 { return last(r).Seconds }, time: true},
-	{name: "time a step, ms", of: func(r *runs.Run) float64 { return 1000 * last(r).Seconds / float64(last(r).Step) }},
+	{name: "open blocks", of: func(r *runs.Run) float64 { return r.OpenBlocks() }},
+	{name: trainingTime, of: func(r *runs.Run) float64 { return last(r).Seconds }, time: true},
+	{name: stepTime, of: func(r *runs.Run) float64 { return 1000 * last(r).Seconds / float64(last(r).Step) }},
 }
 
 var unknown = runs.Row{Epoch: math.NaN(), TrainLoss: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
-	OpenBlocksMean: math.NaN(), Seconds: math.NaN()}
+	Seconds: math.NaN()}
 
 // best is the selected row, whose test error is the one to report.
 func best(r *runs.Run) runs.Row {
@@ -186,26 +244,4 @@ func (r result) text(e figures.Estimate) string {
 		return fmt.Sprintf("%.4g", e.Mean)
 	}
 	return fmt.Sprintf("%.4g ± %.2g", e.Mean, e.Deviation)
-}
-
-// difference is by how much the second mean differs.
-func (r result) difference(a, b figures.Estimate) string {
-	switch d := b.Mean - a.Mean; {
-	case math.IsNaN(d):
-		return ""
-	case r.time && a.Mean > 0:
-		return fmt.Sprintf("%+.0f %%", 100*d/a.Mean)
-	case r.time:
-		return ""
-	default:
-		return fmt.Sprintf("%+.3g", d)
-	}
-}
-
-// signed is a difference with its standard error, if it has one.
-func signed(difference, standardError float64) string {
-	if math.IsNaN(standardError) {
-		return fmt.Sprintf("%+.2f", difference)
-	}
-	return fmt.Sprintf("%+.2f ± %.2f", difference, standardError)
 }

@@ -3,6 +3,7 @@ package figures_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,44 +52,45 @@ func TestCompare(t *testing.T) {
 	// Paired: -3, -5 and 0.5, of mean -2.5 and variance (0.25 + 6.25 + 9) / 2 = 7.75.
 	require.InDelta(t, -2.5, c.Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(7.75/3), c.StandardError, 1e-9)
-	require.True(t, c.Paired && !c.Clear())
+	low, high := c.Interval() // the quantile is 4.303 at 2 degrees of freedom
+	require.InDelta(t, -2.5-4.303*1.6073, low, 2e-3)
+	require.InDelta(t, -2.5+4.303*1.6073, high, 2e-3)
+	require.False(t, c.Clear())
 	require.Equal(t, [2]int{3, 2}, [2]int{c.Pairs, c.Wins})
 	require.InDelta(t, 1.0/9, c.BlocksSaved, 1e-9)
 	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
 	require.InDelta(t, 60, c.ConstantTime.Mean, 1e-9)
-	require.InDelta(t, 0, c.TimeSavedError, 1e-9)   // all seeds took equally long
-	for i, seconds := range []float64{58, 60, 62} { // deviation 2: standard error 2/√3 of 60
-		constant[i].Rows[len(constant[i].Rows)-1].Seconds = seconds
-	}
-	spread, err := figures.Compare(constant, stochastic)
-	require.NoError(t, err)
-	require.InDelta(t, 0.9*2/math.Sqrt(3)/60, spread.TimeSavedError, 1e-9)
-	require.Equal(t, "stochastic depth 18.5 ± 3.5 % instead of 21.0 ± 1.0 %, lower in 2 of 3 seeds", spread.String())
+	require.Zero(t, c.TimeSavedMargin) // all seeds took equally long
+	require.Equal(t, "stochastic depth 18.5 ± 3.5 % instead of 21.0 ± 1.0 %, lower in 2 of 3 seeds", c.String())
 
-	// The order of the seeds does not matter; of a missing one the partner is left alone: -5 and -3, of variance 2.
+	// The order of the seeds does not matter; of a missing one the partner is left alone: -5 and -3, of variance 2. Four
+	// standard errors are not enough for two seeds.
 	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]
 	again, err := figures.Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, c.StandardError, again.StandardError, 1e-12)
 	c, err = figures.Compare(constant, stochastic[1:])
 	require.NoError(t, err)
-	require.True(t, c.Paired && c.Clear())
 	require.Equal(t, [5]int{2, 2, 2, 2, 2}, [5]int{c.N, c.Pairs, c.Wins, len(c.ConstantRuns), len(c.StochasticRuns)})
 	require.InDelta(t, 20.5, c.Constant.Mean, 1e-9)
 	require.InDelta(t, -4, c.Difference, 1e-9)
 	require.InDelta(t, 1, c.StandardError, 1e-9)
+	require.InDelta(t, 12.706, c.Margin(), 1e-3)
+	require.False(t, c.Clear())
 
-	// Without a shared seed it is Welch's: s² is 1 and 1/2, n is 3 and 2.
+	// Without a shared seed it is Welch's: s² is 1 and 1/2, n is 3 and 2, and (1/3 + 1/4)² / (1/9/2 + 1/16/1) degrees of
+	// freedom, whose quantile is between those of 2 and 3.
 	others := seeded(0.2, 6, 17, 16)
 	for _, run := range others {
 		run.Recipe.Seed += 10
 	}
 	c, err = figures.Compare(constant, others)
 	require.NoError(t, err)
-	require.False(t, c.Paired)
 	require.Equal(t, [3]int{2, 0, 0}, [3]int{c.N, c.Pairs, c.Wins})
 	require.InDelta(t, 16.5-21, c.Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(1.0/3+0.5/2), c.StandardError, 1e-9)
+	require.InDelta(t, 2.8824, c.Degrees, 1e-4)
+	require.InDelta(t, 3.26*0.7638, c.Margin(), 0.01)
 	require.True(t, c.Clear())
 
 	// One run of each has no spread.
@@ -101,7 +103,8 @@ func TestCompare(t *testing.T) {
 	stochastic[0].Result = &runs.Result{Machine: "another"}
 	c, err = figures.Compare(constant, stochastic)
 	require.NoError(t, err)
-	require.True(t, math.IsNaN(c.TimeSaved))
+	require.True(t, math.IsNaN(c.TimeSaved) && math.IsNaN(c.TimeSavedMargin))
+	require.EqualError(t, c.NoTimeSaved, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s3 cannot be compared: the machines differ")
 	require.Equal(t, 3, c.StochasticTime.N)
 	stochastic[1].Rows[5].Seconds, stochastic[1].Rows[2].OpenBlocksMean = math.NaN(), math.NaN()
 	c, err = figures.Compare(constant, stochastic)
@@ -110,7 +113,78 @@ func TestCompare(t *testing.T) {
 	require.Zero(t, c.StochasticTime.N)
 }
 
-// Open blocks are weighted by the steps of their rows.
+// The two quantiles that decide for two and for three seeds, from a table of Student's t.
+func TestFewSeedsNeedManyStandardErrors(t *testing.T) {
+	for degrees, quantile := range map[float64]float64{1: 12.706, 2: 4.303, 4: 2.776, 30: 2.042} {
+		c := figures.Contrast{Difference: -2.5, StandardError: 1, Degrees: degrees}
+		require.InDelta(t, quantile, c.Margin(), 1e-3)
+		require.Equal(t, quantile < 2.5, c.Clear())
+	}
+}
+
+// A hard seed that only constant depth has would turn the sign: of the shared ones it is +1.00.
+func TestOnlySharedSeedsAreCompared(t *testing.T) {
+	constant, stochastic := seeded(0, 3, 10, 12, 40), seeded(0.2, 3, 11, 13)
+	constant[2].Rows[2].Seconds = 1000
+	c, err := figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	contrast, err := figures.ContrastOf(constant, stochastic)
+	require.NoError(t, err)
+	require.Equal(t, contrast, c.Contrast)
+	require.InDelta(t, 1, c.Difference, 1e-9)
+	require.InDelta(t, 0, c.StandardError, 1e-9)
+	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
+	table, err := figures.Table2(examplePaper(), slices.Concat(constant, stochastic))
+	require.NoError(t, err)
+	last := table.Rows[len(table.Rows)-1].Cells
+	require.Equal(t, []string{"30.0 s ± 0.0 s", "27.0 s ± 0.0 s", "10.0 % [10.0, 10.0]", "", "2"}, last[2:7])
+	require.Contains(t, table.Provenance.Caption, "seeds 1, 2 and 3, not the same for all settings")
+}
+
+// Ratios are paired too: a slow seed is slow for both.
+func TestTimeSaved(t *testing.T) {
+	constant, stochastic := seeded(0, 6, 20, 21), seeded(0.2, 6, 17, 16)
+	last := func(run *runs.Run) *runs.Row { return &run.Rows[len(run.Rows)-1] }
+	last(constant[1]).Seconds, last(stochastic[1]).Seconds = 120, 96 // twice as slow: ratios of 0.9 and 0.8
+	saved, margin, err := figures.TimeSaved(constant, stochastic)
+	require.NoError(t, err)
+	require.InDelta(t, 0.15, saved, 1e-9)
+	require.InDelta(t, 12.706*0.05, margin, 1e-3)
+
+	for _, run := range stochastic { // Welch's: 60 and 120, and 54 and 96; relative errors of 1/3 and 0.28
+		run.Recipe.Seed += 10
+	}
+	saved, margin, err = figures.TimeSaved(constant, stochastic)
+	require.NoError(t, err)
+	require.InDelta(t, 1-75.0/90, saved, 1e-9)
+	v1, v2 := 1.0/9, 0.28*0.28
+	degrees := (v1 + v2) * (v1 + v2) / (v1*v1 + v2*v2)
+	require.InDelta(t, 75.0/90*figures.Contrast{StandardError: math.Sqrt(v1 + v2), Degrees: degrees}.Margin(), margin, 1e-9)
+
+	stopped := seeded(0.2, 6, 17)
+	stopped[0].Rows = stopped[0].Rows[:3]
+	_, _, err = figures.TimeSaved(constant[:1], stopped)
+	require.EqualError(t, err, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s1 cannot be compared: the numbers of steps differ, 96 and 48")
+	_, err = figures.Table2(examplePaper(), slices.Concat(constant[:1], stopped))
+	require.ErrorContains(t, err, "the numbers of steps differ, 96 and 48")
+}
+
+// A run that was stopped half-way does not pass for a finished one.
+func TestUnfinishedRuns(t *testing.T) {
+	constant, stochastic := seeded(0, 6, 20), seeded(0.2, 6, 17)
+	stochastic[0].Rows = stochastic[0].Rows[:3]
+	stochastic[0].Result = &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
+	c, err := figures.Compare(constant, stochastic)
+	require.NoError(t, err)
+	require.True(t, math.IsNaN(c.TimeSaved))
+	require.Contains(t, c.String(), "seeds (constant depth after 6 of 6 epochs, stochastic depth after 3 of 6 epochs)")
+	require.Contains(t, figures.OfRuns(stochastic).Caption, "The run stochastic-epochs=6-s1 has done 3 of 6 epochs.")
+	table, err := figures.Results(slices.Concat(constant, stochastic))
+	require.NoError(t, err)
+	require.Equal(t, "–", table.Rows[0].Cells[10])
+	require.Contains(t, table.Provenance.Caption, "The run stochastic-epochs=6-s1 has done 3 of 6 epochs.")
+}
+
 // Two stochastic settings can be contrasted too, with the standard errors of Compare.
 func TestContrastOf(t *testing.T) {
 	first, second := seeded(0.2, 6, 20, 21, 22), seeded(0.5, 6, 17, 16, 22.5)
@@ -118,14 +192,12 @@ func TestContrastOf(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, -2.5, c.Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(7.75/3), c.StandardError, 1e-9)
-	require.True(t, c.Paired)
 	require.Equal(t, [2]int{3, 2}, [2]int{c.Pairs, c.Wins})
 
-	c, err = figures.ContrastOf(first[:2], second) // Welch's: deviations √0.5 of 2 and √12.25 of 3
+	c, err = figures.ContrastOf(first[:2], second) // of the shared seeds: -3 and -5
 	require.NoError(t, err)
-	require.False(t, c.Paired)
 	require.Equal(t, [2]int{2, 2}, [2]int{c.Pairs, c.Wins})
-	require.InDelta(t, math.Sqrt(0.25+12.25/3), c.StandardError, 1e-9)
+	require.InDelta(t, 1, c.StandardError, 1e-9)
 
 	c, err = figures.ContrastOf(first[:1], second[:1])
 	require.NoError(t, err)
@@ -136,6 +208,7 @@ func TestContrastOf(t *testing.T) {
 	require.ErrorContains(t, err, "are of two settings: compare one of them at a time")
 }
 
+// Open blocks are weighted by the steps of their rows.
 func TestBlocksSavedAreOfAllMinibatches(t *testing.T) {
 	stochastic := seeded(0.2, 2, 10)
 	stochastic[0].Rows[0].Step, stochastic[0].Rows[0].OpenBlocksMean = 30, 9

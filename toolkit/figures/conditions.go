@@ -14,19 +14,25 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// OfRuns is the Provenance of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit.
+// OfRuns is the Provenance of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit, and how far they
+// are where they are not trained to their end.
 func OfRuns(list []*runs.Run) Provenance {
 	if len(list) == 0 {
 		return Recorded("")
 	}
-	each := func(of func(r *runs.Run) string) []string {
+	all := func(of func(r *runs.Run) []string) []string {
 		var values []string
 		for _, run := range list {
-			if v := of(run); v != "" && !slices.Contains(values, v) {
-				values = append(values, v)
+			for _, v := range of(run) {
+				if v != "" && !slices.Contains(values, v) {
+					values = append(values, v)
+				}
 			}
 		}
 		return values
+	}
+	each := func(of func(r *runs.Run) string) []string {
+		return all(func(r *runs.Run) []string { return []string{of(r)} })
 	}
 	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
 		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
@@ -49,13 +55,22 @@ func OfRuns(list []*runs.Run) Provenance {
 	sentence += "; " + many(epochs) + " epoch" + plural(!slices.Equal(epochs, []string{"1"}))
 	seeds := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Seed) })
 	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), plural(len(list) > 1), repeats(list), plural(len(seeds) > 1), many(seeds))
-	if machines := each(func(r *runs.Run) string { return machineOf(r.Result) }); len(machines) > 0 {
+	if !sameSeeds(list) {
+		sentence += ", not the same for all settings"
+	}
+	if machines := all(machinesOf); len(machines) > 0 {
 		sentence += "; " + many(machines)
 	}
-	if commits := each(commitOf); len(commits) > 0 {
+	if commits := all(commitsOf); len(commits) > 0 {
 		sentence += "; commit" + plural(len(commits) > 1) + " " + many(commits)
 	}
-	return Recorded(sentence + ".")
+	sentence += "."
+	for _, run := range list {
+		if run.Unfinished() {
+			sentence += fmt.Sprintf(" The run %s has done %s of %d epochs.", run.Name, decimal(run.EpochsDone()), run.Recipe.Epochs)
+		}
+	}
+	return Recorded(sentence)
 }
 
 // DatasetName is a recipe's data set as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own.
@@ -102,22 +117,25 @@ func variant(r runs.Recipe) string {
 	return s
 }
 
-func machineOf(result *runs.Result) string {
-	if result == nil {
-		return ""
+// machinesOf names the machines that trained a run; a run that has not ended once names none yet.
+func machinesOf(r *runs.Run) []string {
+	if r.Result == nil {
+		return nil
 	}
-	device := result.Device
-	if strings.HasPrefix(device, "TFRT_CPU") {
-		device = "" // XLA's name of the processor that the machine names already
-	}
-	return strings.Trim(result.Machine+", "+device, ", ")
+	return r.Result.Machines()
 }
 
-func commitOf(r *runs.Run) string {
+// commitsOf names the commits that trained a run, short.
+func commitsOf(r *runs.Run) (short []string) {
 	if r.Result == nil {
-		return ""
+		return nil
 	}
-	return shortCommit(r.Result.Commit)
+	for _, commit := range r.Result.Commits() {
+		for _, one := range strings.Split(commit, ", ") { // a network's file has them in one text
+			short = append(short, shortCommit(one))
+		}
+	}
+	return short
 }
 
 // shortCommit is a commit's first seven digits, with the plus sign of a changed source.
@@ -140,6 +158,24 @@ func repeats(list []*runs.Run) string {
 		return fmt.Sprint(low)
 	}
 	return fmt.Sprintf("%d to %d", low, high)
+}
+
+// sameSeeds reports whether all settings of a data set have the same seeds.
+func sameSeeds(list []*runs.Run) bool {
+	seeds := make(map[string][]int64) // of the data set's first setting
+	for _, group := range bySetting(list) {
+		var own []int64
+		for _, run := range group {
+			own = append(own, run.Recipe.Seed)
+		}
+		slices.Sort(own)
+		dataset := DatasetName(group[0].Recipe)
+		if others, ok := seeds[dataset]; ok && !slices.Equal(others, own) {
+			return false
+		}
+		seeds[dataset] = own
+	}
+	return true
 }
 
 // many lists a few values, numbers in ascending order; of many numbers it tells the range, of other values the first
@@ -191,18 +227,37 @@ next:
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {
 	for _, run := range list[min(1, len(list)):] {
-		var differences []string
-		for _, d := range runs.Differences(list[0].Recipe, run.Recipe) {
-			key, _, _ := strings.Cut(d, ":")
-			if !slices.Contains(runs.StochasticKeys, key) && !slices.Contains(allowed, key) {
-				differences = append(differences, d)
-			}
-		}
-		if len(differences) > 0 {
-			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, strings.Join(differences, "; "))
+		if d := differences(list[0].Recipe, run.Recipe, slices.Concat(runs.StochasticKeys, allowed)...); d != "" {
+			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, d)
 		}
 	}
 	return nil
+}
+
+// sameMethod returns an error that names the first stochastic run that closes its blocks otherwise than the first one in
+// more than their probabilities, such as by another schedule: in a figure by p_L the two would pass for one setting.
+func sameMethod(list []*runs.Run) error {
+	var first *runs.Run
+	for _, run := range list {
+		switch {
+		case run.Recipe.IsConstant():
+			continue
+		case first == nil:
+			first = run
+		}
+		if d := differences(first.Recipe.Canonical(), run.Recipe.Canonical(), "rule", "death_rate", "survival_probabilities", "depth", "seed"); d != "" {
+			return fmt.Errorf("the runs %s and %s are of two stochastic settings, their recipes differ in %s: name those of one", first.Name, run.Name, d)
+		}
+	}
+	return nil
+}
+
+// differences says in which keys but the ignored ones two recipes differ, and how; "" if in none.
+func differences(a, b runs.Recipe, ignored ...string) string {
+	return strings.Join(slices.DeleteFunc(runs.Differences(a, b), func(d string) bool {
+		key, _, _ := strings.Cut(d, ":")
+		return slices.Contains(ignored, key)
+	}), "; ")
 }
 
 // Estimate is a number with its spread over runs that differ in the seed.
@@ -211,11 +266,6 @@ type Estimate struct {
 	Deviation float64 // sample standard deviation; 0 where N is 1
 	N         int     // runs; 0: published
 	ReadOff   bool    // read off the paper's drawing
-}
-
-// relativeError is the standard error of the mean, as a fraction of it.
-func (e Estimate) relativeError() float64 {
-	return stat.StdErr(e.Deviation, float64(e.N)) / e.Mean
 }
 
 // Average returns the estimate of n values.
@@ -227,9 +277,9 @@ func Average(values ...float64) Estimate {
 	return e
 }
 
-// estimateOf averages the selected test errors of runs of one setting; see selected.
+// estimateOf averages the selected test errors of runs of one setting.
 func estimateOf(group []*runs.Run) (Estimate, error) {
-	values, err := selected(testError, group)
+	values, err := valuesOf(testError.selected, group)
 	if err != nil {
 		return Estimate{}, err
 	}

@@ -20,9 +20,12 @@ type DepthBar struct {
 }
 
 // DepthBarsOf averages runs over seeds, by depth. The runs must differ in depth, survival rule and seed only, with one
-// stochastic setting a depth.
+// stochastic setting a depth, and not in how else blocks close.
 func DepthBarsOf(list []*runs.Run) ([]DepthBar, error) {
 	if err := sameSettings(list, "depth", "seed"); err != nil {
+		return nil, err
+	}
+	if err := sameMethod(list); err != nil {
 		return nil, err
 	}
 	bars := map[int]*DepthBar{}

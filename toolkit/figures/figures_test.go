@@ -87,6 +87,9 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	long := runs.Result{Machine: "a machine with a very long name of many words that says too much", Device: "an accelerator whose name is long as well"}
 	quickstart("long names", func(c, s *runs.Run) { c.Result, s.Result, s.Recipe.Seed = &long, &long, math.MaxInt64 }, 12)
 	quickstart("two machines", func(c, _ *runs.Run) { c.Result = &long }, 12)
+	quickstart("stopped", func(_, s *runs.Run) {
+		s.Rows, s.Result = s.Rows[:5], &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
+	}, 12)
 
 	for name, list := range map[string][2][]*runs.Run{
 		"five seeds":        {seeded(0, 120, 20, 21, 22, 20.5, 19), seeded(0.2, 120, 16, 17, 18, 15.5, 15)},

@@ -84,14 +84,15 @@ func partners(sides [2][]*runs.Run) error {
 }
 
 // GapByEpochs draws what stochastic depth gains or loses by the length of training: on the left the difference of the
-// test errors, stochastic minus constant depth, with its standard error; on the right the two errors with their
+// test errors, stochastic minus constant depth, with its confidence interval; on the right the two errors with their
 // standard deviations. The headline is computed from the gaps, which must be in ascending order of epochs.
 func GapByEpochs(provenance Provenance, gaps ...Gap) (*Figure, error) {
 	if len(gaps) == 0 {
 		return nil, fmt.Errorf("there is no length of training to draw")
 	}
 	l := layout{headline: gapHeadline(gaps), styles: []seriesStyle{constantStyle, stochasticStyle},
-		provenance: provenance.With("Left: mean difference over seeds; bars: ± standard error.", clearGaps(gaps), "Right: mean test error at the epoch of the lowest validation error; bars: ± standard deviation.")}
+		provenance: provenance.With("Left: mean difference over seeds; bars: its 95 % confidence interval by Student's t.", clearGaps(gaps),
+			"Right: mean test error at the epoch of the lowest validation error; bars: ± standard deviation.")}
 	return l.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
 		if i == 0 {
 			drawGaps(title(c, "Stochastic minus constant depth (points)"), gaps)
@@ -135,23 +136,23 @@ func gapHeadline(gaps []Gap) string {
 	return fmt.Sprintf("Stochastic depth is ahead after %s epochs, not after %s", enumerate(ahead), enumerate(others))
 }
 
-// clearGaps says which differences are more than two standard errors from zero.
+// clearGaps says which differences are clear: the confidence interval leaves out zero.
 func clearGaps(gaps []Gap) string {
-	var beyond []string
+	var clear []string
 	known := false
 	for _, g := range gaps {
-		known = known || !math.IsNaN(g.StandardError)
-		if math.Abs(g.Difference) > 2*g.StandardError {
-			beyond = append(beyond, fmt.Sprint(g.Epochs))
+		known = known || !math.IsNaN(g.Margin())
+		if math.Abs(g.Difference) > g.Margin() {
+			clear = append(clear, fmt.Sprint(g.Epochs))
 		}
 	}
 	switch {
 	case !known:
-		return "One seed each: there is no standard error."
-	case len(beyond) == 0:
-		return "No difference is more than two standard errors from zero."
+		return "One seed each: there is no interval."
+	case len(clear) == 0:
+		return "No interval leaves out zero (p < 0.05)."
 	}
-	return fmt.Sprintf("More than two standard errors from zero: after %s epochs.", enumerate(beyond))
+	return fmt.Sprintf("It leaves out zero (p < 0.05) after %s epochs.", enumerate(clear))
 }
 
 // setLengths gives a plot a logarithmic axis of epochs with the lengths as ticks.
@@ -174,10 +175,7 @@ func drawGaps(c draw.Canvas, gaps []Gap) {
 	var points plotter.XYs
 	var spreads bars
 	for _, g := range gaps {
-		e := g.StandardError
-		if math.IsNaN(e) {
-			e = 0
-		}
+		e := g.bar()
 		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
 		spreads.add(float64(g.Epochs), g.Difference, e, e)
 		low, high = min(low, g.Difference-e), max(high, g.Difference+e)
@@ -189,6 +187,14 @@ func drawGaps(c draw.Canvas, gaps []Gap) {
 	addErrorBars(p, ink, spreads)
 	p.Add(gapLabels(gaps))
 	p.Draw(c)
+}
+
+// bar is half the height of the error bar of a gap; one seed has none.
+func (g Gap) bar() float64 {
+	if e := g.Margin(); !math.IsNaN(e) {
+		return e
+	}
+	return 0
 }
 
 // halves is a plotter of the grounds above and below zero.
@@ -225,10 +231,7 @@ func (g gapLabels) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	label := centered(fit(text(bold(smallSize), ink), "−10.00", (c.Max.X-c.Min.X)/vg.Length(len(g))-2))
 	for _, gap := range g {
-		e := gap.StandardError
-		if math.IsNaN(e) {
-			e = 0
-		}
+		e := gap.bar()
 		y := toY(gap.Difference+e) + 8
 		if gap.Difference < 0 {
 			y = toY(gap.Difference-e) - 8

@@ -52,6 +52,7 @@ func TestGaps(t *testing.T) {
 	// The differences after 8 epochs are 6, 6.6 and 5.1: mean 5.9, variance (0.01 + 0.49 + 0.64) / 2.
 	require.InDelta(t, 5.9, gaps[0].Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(0.57/3), gaps[0].StandardError, 1e-9)
+	require.InDelta(t, 4.303*math.Sqrt(0.57/3), gaps[0].Margin(), 1e-3)
 	require.Equal(t, [2]int{0, 3}, [2]int{gaps[0].Wins, gaps[2].Wins})
 	require.InDelta(t, 1, gaps[3].Constant.Deviation, 1e-9)
 

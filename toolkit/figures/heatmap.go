@@ -20,10 +20,14 @@ type Grid struct {
 }
 
 // GridOf averages runs over seeds, by depth and p_L. The runs must be of constant depth or of the linear rule, and
-// differ in depth, p_L and seed only. Settings without a run are left empty.
+// differ in depth, p_L and seed only, not in how else blocks close (by a schedule, say). Settings without a run are left
+// empty.
 func GridOf(list []*runs.Run) (Grid, error) {
 	var g Grid
 	if err := sameSettings(list, "depth", "seed"); err != nil {
+		return g, err
+	}
+	if err := sameMethod(list); err != nil {
 		return g, err
 	}
 	type cell struct {

@@ -212,6 +212,40 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	_, err = figures.SurvivalErrorsOf(list)
 	require.ErrorContains(t, err, "cannot be compared, their recipes differ in depth: 20, 56")
 
+	// Of a schedule and of other blocks, the speed-up is of what their networks leave out: a ramp over the whole training
+	// closes half as many, (9 - 1.25) of 9; 29 layers of bottleneck are nine blocks too, and 12 blocks of a transformer
+	// are open 8.75 times on average.
+	for want, change := range map[float64]func(*runs.Recipe){
+		9 / 7.75:  func(r *runs.Recipe) { r.SurvivalSchedule, r.ScheduleFraction = "ramp", 1 },
+		9 / 6.5:   func(r *runs.Recipe) { r.Block, r.Depth = "bottleneck", 29 },
+		12 / 8.75: func(r *runs.Recipe) { r.Block, r.Depth = "transformer", 12 },
+	} {
+		run := exampleRun(0.5, 3)
+		change(&run.Recipe)
+		swept, err := figures.SurvivalErrorsOf([]*runs.Run{run})
+		require.NoError(t, err)
+		require.InDelta(t, want, swept.Linear[0].SpeedUp, 1e-9)
+	}
+
+	// What closes its blocks otherwise is no second value of one setting.
+	for key, change := range map[string]func(*runs.Recipe){
+		"survival_schedule: constant, early": func(r *runs.Recipe) { r.SurvivalSchedule = "early" },
+		"gates_per: minibatch, sample":       func(r *runs.Recipe) { r.GatesPer = "sample" },
+		"scale_at: test, train":              func(r *runs.Recipe) { r.ScaleAt = "train" },
+		"freeze_closed: false, true":         func(r *runs.Recipe) { r.FreezeClosed = true },
+	} {
+		steady, other := exampleRun(0.5, 3), exampleRun(0.3, 3)
+		change(&other.Recipe)
+		mixed := []*runs.Run{exampleRun(0, 3), steady, other}
+		_, ofGrid := figures.GridOf(mixed)
+		_, ofSweep := figures.SurvivalErrorsOf(mixed)
+		other.Recipe.Depth = 38
+		_, ofBars := figures.DepthBarsOf(mixed)
+		for _, err := range []error{ofGrid, ofSweep, ofBars} {
+			require.EqualError(t, err, "the runs stochastic and stochastic are of two stochastic settings, their recipes differ in "+key+": name those of one")
+		}
+	}
+
 	bars, err := figures.DepthBarsOf(list[:3])
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(bars[0].Stochastic.Mean))

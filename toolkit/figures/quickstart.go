@@ -47,11 +47,6 @@ func QuickstartOwn(constant, stochastic *runs.Run, recordedConstant, recordedSto
 	}
 	provenance := OfRuns(own)
 	provenance.Origin = ""
-	for _, run := range own {
-		if last := lastRow(run).Epoch; last < float64(run.Recipe.Epochs) {
-			provenance = provenance.With(fmt.Sprintf("The run %s has done %s epochs so far.", run.Name, decimal(last)))
-		}
-	}
 	if len(recordedConstant)+len(recordedStochastic) == 0 {
 		return q.figure(provenance, ""), nil
 	}
@@ -93,8 +88,11 @@ func (q quickstart) figure(provenance Provenance, below string) *Figure {
 		q.styles[i] = q.styles[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
 	}
 	l := layout{headline: q.headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
+	if soFar := q.soFar(); soFar != "" {
+		l.below = append(l.below, "Not trained to the end: "+soFar+".")
+	}
 	if below != "" {
-		l.below = []string{below}
+		l.below = append(l.below, below)
 	}
 	const high, gap = 2.55 * vg.Inch, 14
 	return l.sized(func(width vg.Length) vg.Length {
@@ -138,6 +136,9 @@ func (q quickstart) headline() string {
 	digits := digitsOf(q.ConstantRuns[0].Recipe)
 	constant, stochastic := percent(q.Constant, digits), percent(q.Stochastic, digits)
 	s := "Stochastic depth: "
+	if q.soFar() != "" {
+		s = "Stochastic depth so far: "
+	}
 	switch rounded := func(e Estimate) string { return fmt.Sprintf("%.*f", digits, e.Mean) }; {
 	case constant == stochastic:
 		s += fmt.Sprintf("the same %s, %s", q.shown.name, constant)
@@ -169,16 +170,22 @@ func percent(e Estimate, digits int) string {
 	return fmt.Sprintf("%.*f %%", digits, e.Mean)
 }
 
-// inSeeds says in how many seeds stochastic depth is ahead; nothing of one run each.
+// inSeeds says in how many seeds stochastic depth is ahead, and by how much; nothing of one run each.
 func (q quickstart) inSeeds() string {
-	a, b := len(q.ConstantRuns), len(q.StochasticRuns)
-	switch {
-	case q.single():
+	if q.single() {
 		return ""
-	case q.Paired:
-		return fmt.Sprintf("%d seeds each: stochastic depth has the lower error in %d of %d.", a, q.Wins, q.Pairs)
 	}
-	return fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds.", a, plural(a > 1), b)
+	a, b := len(q.ConstantRuns), len(q.StochasticRuns)
+	s := fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds: difference", a, plural(a > 1), b)
+	if q.Pairs > 0 {
+		s = fmt.Sprintf("Stochastic depth has the lower error in %d of %d seeds: paired difference", q.Wins, q.Pairs)
+	}
+	digits := digitsOf(q.ConstantRuns[0].Recipe)
+	s += " " + signed(q.Difference, digits) + " points"
+	if low, high := q.Interval(); !math.IsNaN(low) {
+		s += fmt.Sprintf(", 95 %% interval %s to %s (Student's t)", signed(low, digits), signed(high, digits))
+	}
+	return s + "."
 }
 
 // besideRecorded says what the recorded runs are to the one pair that is drawn.

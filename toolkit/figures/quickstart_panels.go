@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -161,7 +162,10 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 	case q.ConstantTime.N == 0 || q.StochasticTime.N == 0:
 		missing(c, "no times recorded")
 		return
-	case math.IsNaN(q.TimeSaved):
+	case errors.Is(q.NoTimeSaved, errSteps):
+		missing(c, "unequal epochs")
+		return
+	case q.NoTimeSaved != nil:
 		missing(c, "different machines")
 		return
 	}

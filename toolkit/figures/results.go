@@ -11,10 +11,10 @@ import (
 )
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
-// network and optimizer, with the difference of the test errors in points and its standard error (see Compare), the
-// seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of the seeds that both
-// have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference below zero by more
-// than two standard errors is bold. A setting without its counterpart is an error, as are two runs of one seed.
+// network and optimizer, with the difference of the test errors in points and its 95 % confidence interval (see
+// [Contrast]), the seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of
+// the seeds that both have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference
+// whose interval lies below zero is bold. A setting without its counterpart is an error, as are two runs of one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
@@ -72,8 +72,14 @@ func Results(list []*runs.Run) (Table, error) {
 		}
 	}
 	t.Provenance = OfRuns(list).With("+: augmented by flips and shifts; without +: not augmented.",
-		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error. Difference: stochastic minus constant depth, in points ± standard error, bold where it is below zero by more than two of them.",
-		"A row is of the seeds that both have. Wins: those in which stochastic depth has the lower error. Blocks saved: not computed in training. Time saved: of the training time, ± standard error; it is uncertain where other work ran on the machine.")
+		"A row is of the seeds that both have.",
+		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error.",
+		"Difference: stochastic minus constant depth, in points.",
+		"Wins: seeds in which stochastic depth has the lower error. Blocks saved: not computed in training.",
+		"Time saved: of the training time; it is uncertain where other work ran on the machine.",
+		"In brackets: the 95 % confidence interval by Student's t, of the paired differences, and of the paired ratios of the",
+		"times (of independent means where no seed is shared); none for one seed.",
+		"Bold: the interval lies below zero, so that p < 0.05, two-sided.")
 	return t, nil
 }
 
@@ -86,16 +92,12 @@ func resultRow(c Comparison) TableRow {
 	}
 	digits := digitsOf(r)
 	cell := func(e Estimate) string { return strings.TrimSuffix(percent(e, digits), " %") }
-	difference := signed(c.Difference, digits)
-	if !math.IsNaN(c.StandardError) {
-		difference += fmt.Sprintf(" ± %.*f", digits, c.StandardError)
-	}
 	wins := "–"
 	if c.Pairs > 0 {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
 	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
-		cell(c.Constant), cell(c.Stochastic), difference, wins, saving(c.BlocksSaved, math.NaN()), saving(c.TimeSaved, c.TimeSavedError)}}
+		cell(c.Constant), cell(c.Stochastic), c.inPoints(digits), wins, saving(c.BlocksSaved, math.NaN(), 0), saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
 	}
@@ -129,14 +131,24 @@ func depthCell(run *runs.Run) string {
 	return cell
 }
 
-// saving is a fraction in percent with its standard error, if it has one, and a dash where it is not known.
-func saving(fraction, standardError float64) string {
+// inPoints is the difference of two errors with its confidence interval, if it has one: "−3.41 [−5.72, −1.10]".
+func (c Contrast) inPoints(digits int) string {
+	low, high := c.Interval()
+	if math.IsNaN(low) {
+		return signed(c.Difference, digits)
+	}
+	return fmt.Sprintf("%s [%s, %s]", signed(c.Difference, digits), signed(low, digits), signed(high, digits))
+}
+
+// saving is a fraction in percent with its confidence interval, if it has a margin, and a dash where it is not known:
+// "27 % [21, 33]".
+func saving(fraction, margin float64, digits int) string {
 	if math.IsNaN(fraction) {
 		return "–"
 	}
-	s := fmt.Sprintf("%.0f", 100*fraction+0)
-	if !math.IsNaN(standardError) {
-		s += fmt.Sprintf(" ± %.0f", 100*standardError)
+	s := fmt.Sprintf("%.*f %%", digits, 100*fraction+0)
+	if !math.IsNaN(margin) {
+		s += fmt.Sprintf(" [%.*f, %.*f]", digits, 100*(fraction-margin), digits, 100*(fraction+margin))
 	}
-	return strings.Replace(s+" %", "-", "−", 1)
+	return strings.ReplaceAll(s, "-", "−")
 }

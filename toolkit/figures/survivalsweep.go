@@ -11,7 +11,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 )
 
@@ -31,11 +30,14 @@ type SurvivalErrors struct {
 }
 
 // SurvivalErrorsOf averages runs over seeds, by rule and p_L; the runs must differ in rule, p_L and seed only. The
-// speed-ups, where the paper labels them, are computed as blocks over expected open blocks: they are what the paper's
-// labels are, not measured times.
+// speed-ups, where the paper labels them, are computed as blocks over expected open blocks, averaged over the training:
+// they are what the paper's labels are, not measured times.
 func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
 	if err := sameSettings(list, "seed"); err != nil {
+		return swept, err
+	}
+	if err := sameMethod(list); err != nil {
 		return swept, err
 	}
 	for _, group := range bySetting(list) {
@@ -45,7 +47,12 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 		}
 		swept.Digits = digitsOf(group[0].Recipe)
 		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
-		switch rule := group[0].Recipe.Rule; {
+		rule := group[0].Recipe.Rule
+		if p := point.Survival; p == 0.5 || p == 0.2 && rule == "linear" {
+			open, blocks := group[0].Recipe.ExpectedOpen()
+			point.SpeedUp = float64(blocks) / open
+		}
+		switch {
 		case group[0].Recipe.IsConstant():
 			swept.Constant = e
 		case rule == "linear":
@@ -56,21 +63,8 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
 		}
 	}
-	n, err := depth.BlocksPerGroup(list[0].Recipe.Depth)
-	if err != nil {
-		return swept, err
-	}
-	for rule, points := range map[string][]SurvivalError{"linear": swept.Linear, "uniform": swept.Uniform} {
+	for _, points := range [][]SurvivalError{swept.Linear, swept.Uniform} {
 		slices.SortFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Survival, b.Survival) })
-		for i := range points {
-			if p := points[i].Survival; p == 0.5 || p == 0.2 && rule == "linear" {
-				survival, err := depth.ByRule(rule, depth.Blocks(n), 1-points[i].Survival, nil)
-				if err != nil {
-					return swept, err
-				}
-				points[i].SpeedUp = float64(len(survival)) / survival.ExpectedOpen()
-			}
-		}
 	}
 	return swept, nil
 }

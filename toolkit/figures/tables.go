@@ -168,8 +168,9 @@ func publishedTimes(paper *published.Paper, dataset string) (constant, stochasti
 	return
 }
 
-// Table2 sets recorded training times beside the paper's Table 2. What is compared is the time saved, since the
-// machines differ. Ours are pairs of constant and stochastic runs of one data set, depth and machine.
+// Table2 sets recorded training times beside the paper's Table 2. What is compared is the time saved (see [TimeSaved]),
+// since the machines differ. Ours are pairs of constant and stochastic runs of one data set, depth and machine, of the
+// seeds that both have, if they share some.
 func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 2, published and ours: training time",
 		Columns: []string{"Data set", "Whose", "Constant", "Stochastic", "Saved", "Difference", "n", "Conditions"}}
@@ -178,23 +179,24 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	ours := func(dataset string, publishedSaved float64) error {
 		constants := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && r.Recipe.IsConstant() })
 		stochastics := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && !r.Recipe.IsConstant() })
-		for _, stochastic := range stochastics {
+		for _, group := range stochastics {
 			i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
-				return sameSettings([]*runs.Run{c[0], stochastic[0]}, "seed") == nil
+				return sameSettings([]*runs.Run{c[0], group[0]}, "seed") == nil
 			})
 			if i < 0 {
-				return fmt.Errorf("the run %s has no run of constant depth with the same settings to compare its time with", stochastic[0].Name)
+				return fmt.Errorf("the run %s has no run of constant depth with the same settings to compare its time with", group[0].Name)
 			}
-			a, b, err := timesOf(constants[i], stochastic)
+			constant, stochastic := OfSharedSeeds(constants[i], group)
+			saved, margin, err := TimeSaved(constant, stochastic)
 			if err != nil {
 				return err
 			}
-			saved, difference := 1-b.Mean/a.Mean, ""
+			a, b, difference := timeOf(constant), timeOf(stochastic), ""
 			if !math.IsNaN(publishedSaved) {
 				difference = signed(100*(saved-publishedSaved), 1) + " points"
 			}
-			used[stochastic[0]] = true
-			t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "ours", clock(a), clock(b), fmt.Sprintf("%.1f %%", 100*saved),
+			used[group[0]] = true
+			t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "ours", clock(a), clock(b), saving(saved, margin, 1),
 				difference, fmt.Sprint(min(a.N, b.N)), settingOf(stochastic)}, Rule: math.IsNaN(publishedSaved)})
 		}
 		return nil
@@ -227,21 +229,9 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	provenance := OfRuns(list)
 	provenance.Origin = "published and ours"
-	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over seeds; compare within a pair only.")
+	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over n seeds, which are those that both",
+		"have, if they share some; in brackets the 95 % confidence interval of what is saved, by Student's t. Compare within a pair only.")
 	return t, nil
-}
-
-// timesOf averages the training times, in seconds, of two groups that ran on one machine.
-func timesOf(constant, stochastic []*runs.Run) (a, b Estimate, err error) {
-	for _, run := range slices.Concat(constant, stochastic) {
-		if timeOf([]*runs.Run{run}).N == 0 {
-			return a, b, fmt.Errorf("the run %s has no training time recorded", run.Name)
-		}
-	}
-	if !oneMachine(constant, stochastic) {
-		return a, b, fmt.Errorf("the training times of %s and %s cannot be compared: the machines differ", constant[0].Name, stochastic[0].Name)
-	}
-	return timeOf(constant), timeOf(stochastic), nil
 }
 
 func matchingGroups(groups [][]*runs.Run, match func(*runs.Run) bool) [][]*runs.Run {

@@ -96,6 +96,26 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// A stopped run is not finished, whatever its error, and its time is that of other steps.
+func TestHeadlineOfAStoppedRun(t *testing.T) {
+	made := func(deathRate, testError, epochs float64) []*runs.Run {
+		return []*runs.Run{{Recipe: runs.Recipe{TestImages: 1000, Epochs: 120, DeathRate: deathRate},
+			Rows: []runs.Row{{TestError: testError, Epoch: epochs, Step: int64(16 * epochs), Seconds: epochs}}}}
+	}
+	for epochs, want := range map[float64]string{
+		120: "Stochastic depth: higher test error, 44.0 % instead of 38.0 %, in the same training time",
+		60:  "Stochastic depth so far: higher test error, 44.0 % instead of 38.0 %",
+	} {
+		q, err := compareQuickstart(made(0, 38, 120), made(0.5, 44, epochs))
+		require.NoError(t, err)
+		require.Equal(t, want, strings.ReplaceAll(q.headline(), "\u00a0", " "))
+		if epochs == 60 {
+			require.Equal(t, "constant depth after 120 of 120 epochs, stochastic depth after 60 of 120 epochs", q.soFar())
+			require.ErrorIs(t, q.NoTimeSaved, errSteps)
+		}
+	}
+}
+
 func pairOf(constant, stochastic float64) [2][]float64 {
 	return [2][]float64{{constant}, {stochastic}}
 }
@@ -118,9 +138,10 @@ func TestBelowTheHeadline(t *testing.T) {
 	}
 	constant, stochastic := made(0, 1, 20, 21, 22), made(0.2, 1, 16, 22, 17)
 	recorded := compared(constant, stochastic)
-	require.Equal(t, "3 seeds each: stochastic depth has the lower error in 2 of 3.", recorded.inSeeds())
-	require.Equal(t, "2 seeds each: stochastic depth has the lower error in 1 of 2.", compared(constant, stochastic[:2]).inSeeds())
-	require.Equal(t, "1 run of constant and 2 of stochastic depth, with different seeds.", compared(constant[:1], stochastic[1:]).inSeeds())
+	// -4, 1 and -5: mean -8/3, variance 31/3, and 4.303 standard errors of 1.856. -4 and 1: 12.706 of 2.5.
+	require.Equal(t, "Stochastic depth has the lower error in 2 of 3 seeds: paired difference −2.7 points, 95 % interval −10.7 to +5.3 (Student's t).", recorded.inSeeds())
+	require.Equal(t, "Stochastic depth has the lower error in 1 of 2 seeds: paired difference −1.5 points, 95 % interval −33.3 to +30.3 (Student's t).", compared(constant, stochastic[:2]).inSeeds())
+	require.Equal(t, "1 run of constant and 2 of stochastic depth, with different seeds: difference −0.5 points.", compared(constant[:1], stochastic[1:]).inSeeds())
 	require.Empty(t, compared(constant[:1], stochastic[:1]).inSeeds())
 
 	beside := func(q quickstart) string { return q.besideRecorded(recorded.Comparison) }
@@ -166,10 +187,14 @@ func TestGapHeadline(t *testing.T) {
 		}
 		require.Equal(t, want, gapHeadline(gaps))
 	}
-	gaps := []Gap{{8, Comparison{Contrast: Contrast{Difference: 3, StandardError: 1}}}, {16, Comparison{Contrast: Contrast{Difference: -1, StandardError: 1}}}, {32, Comparison{Contrast: Contrast{Difference: -3, StandardError: 1}}}}
-	require.Equal(t, "More than two standard errors from zero: after 8 and 32 epochs.", clearGaps(gaps))
-	require.Equal(t, "No difference is more than two standard errors from zero.", clearGaps(gaps[1:2]))
-	require.Equal(t, "One seed each: there is no standard error.", clearGaps([]Gap{{8, Comparison{Contrast: Contrast{StandardError: math.NaN()}}}}))
+	of := func(difference float64) Gap { // of three seeds, with a standard error of 1
+		return Gap{8, Comparison{Contrast: Contrast{Difference: difference, StandardError: 1, Degrees: 2}}}
+	}
+	gaps := []Gap{of(4.31), of(-4.29), of(-4.31)}
+	gaps[2].Epochs = 32
+	require.Equal(t, "It leaves out zero (p < 0.05) after 8 and 32 epochs.", clearGaps(gaps))
+	require.Equal(t, "No interval leaves out zero (p < 0.05).", clearGaps(gaps[1:2]))
+	require.Equal(t, "One seed each: there is no interval.", clearGaps([]Gap{{8, Comparison{Contrast: Contrast{StandardError: math.NaN(), Degrees: math.NaN()}}}}))
 }
 
 func TestBestOfARule(t *testing.T) {

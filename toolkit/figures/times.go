@@ -23,7 +23,7 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 	if err := sameSettings([]*runs.Run{constant, stochastic}, "seed"); err != nil {
 		return nil, err
 	}
-	if _, _, err := timesOf([]*runs.Run{constant}, []*runs.Run{stochastic}); err != nil {
+	if err := OneMachine([]*runs.Run{constant, stochastic}); err != nil {
 		return nil, err
 	}
 	var curves [2]plotter.XYs

@@ -38,8 +38,8 @@ type Info struct {
 	ValidationError float64 // percent, at that epoch
 	TestError       float64 // percent, at that epoch
 	TrainingImages  int     // that it was trained on
-	Commit          string  // of this project's source, in the run's newest session
-	Machine         string  // that trained it
+	Commit          string  // of this project's source; several, if the run went on by another: "d3bc219…, f3238c5…"
+	Machine         string  // that trained it; several with a semicolon between them
 }
 
 // OfRun describes the network of a run's checkpoint, made at so many steps. The errors are those of the row at that
@@ -58,7 +58,7 @@ func OfRun(run *runs.Run, step int64, trainingImages int) Info {
 		}
 	}
 	if run.Result != nil {
-		info.Commit, info.Machine = run.Result.Commit, run.Result.Machine
+		info.Commit, info.Machine = strings.Join(run.Result.Commits(), ", "), strings.Join(run.Result.Machines(), "; ")
 	}
 	return info
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
@@ -71,6 +72,13 @@ func TestMetadata(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"run": "mine", "checkpoint": "last", "step": "15", "seed": "5", "commit": "0123456789ab+", "machine": "a machine, 2 cores",
 	}, models.OfRun(run, 15, 0).Metadata(), "between two rows")
+	run.Result.Earlier = []runs.Session{{Machine: "another", Commit: "fedcba987654"}}
+	went := models.OfRun(run, 10, 4000)
+	require.Equal(t, []string{"fedcba987654, 0123456789ab+", "another; a machine, 2 cores"}, []string{went.Commit, went.Machine})
+	require.Contains(t, figures.OfRuns([]*runs.Run{went.Record()}).Caption, "; another; a machine, 2 cores; commits fedcba9 and 0123456+.")
+	var table strings.Builder
+	require.NoError(t, models.Table(&table, []models.Info{went}, "table"))
+	require.Contains(t, table.String(), "fedcba9, 0123456+")
 
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	write(t, path, best, nil)

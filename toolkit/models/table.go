@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -92,17 +93,18 @@ func (i Info) images() string {
 	return strconv.Itoa(i.TrainingImages)
 }
 
-// commit is the commit's first seven digits, with the plus sign of a changed source.
+// commit is the first seven digits of each commit, with the plus sign of a changed source.
 func (i Info) commit() string {
-	hash, changed := strings.CutSuffix(i.Commit, "+")
-	hash = hash[:min(7, len(hash))]
-	if changed {
-		hash += "+"
+	var short []string
+	for _, commit := range strings.Split(i.Commit, ", ") {
+		hash, changed := strings.CutSuffix(commit, "+")
+		hash = hash[:min(7, len(hash))]
+		if changed {
+			hash += "+"
+		}
+		short = append(short, hash)
 	}
-	if hash == "" {
-		return "-"
-	}
-	return hash
+	return cmp.Or(strings.Join(short, ", "), "-")
 }
 
 // rule says how the blocks of a recipe close; pL is how p_L is written.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"stochdepth/toolkit/internal/files"
@@ -39,6 +41,50 @@ type Result struct {
 	Parameters   int64     `json:"parameters"`
 	Started      time.Time `json:"started"`
 	Ended        time.Time `json:"ended"`
+
+	// Sessions of which a part of the run is, and which were elsewhere: on another machine, by other versions. The fields
+	// above are those of the newest.
+	Earlier []Session `json:"earlier,omitempty"`
+}
+
+// Session is where a part of a run was trained, and by what.
+type Session struct {
+	Machine      string `json:"machine"`
+	Device       string `json:"device"`
+	Devices      int    `json:"devices,omitempty"`
+	GoVersion    string `json:"go_version"`
+	GoMLXVersion string `json:"gomlx_version"`
+	PJRTVersion  string `json:"pjrt_version"`
+	Kernels      string `json:"kernels,omitempty"`
+	Commit       string `json:"commit"`
+}
+
+// Sessions are all sessions of the run that were elsewhere than another, the newest last.
+func (r *Result) Sessions() []Session {
+	return append(slices.Clone(r.Earlier), Session{r.Machine, r.Device, r.Devices, r.GoVersion, r.GoMLXVersion, r.PJRTVersion, r.Kernels, r.Commit})
+}
+
+// Machines names the machines that trained the run, each once: the processor, and the device where that is another one.
+func (r *Result) Machines() []string {
+	return r.each(func(s Session) string {
+		if strings.HasPrefix(s.Device, "TFRT_CPU") { // XLA's name of the processor that the machine names already
+			return s.Machine
+		}
+		return strings.Trim(s.Machine+", "+s.Device, ", ")
+	})
+}
+
+// Commits are the commits of this project's source that trained the run, each once.
+func (r *Result) Commits() []string { return r.each(func(s Session) string { return s.Commit }) }
+
+// each collects a text of all sessions, each once, without empty ones.
+func (r *Result) each(of func(Session) string) (texts []string) {
+	for _, s := range r.Sessions() {
+		if text := of(s); text != "" && !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }
 
 // number is a float64 for JSON, which has no NaN: null stands for it.

@@ -208,6 +208,27 @@ func (r *Run) EpochsDone() float64 {
 	return 0
 }
 
+// Unfinished reports whether the log ends before the recipe does. Of a trained network's file, whose result has no status,
+// that is not known: its one row is the network's epoch.
+func (r *Run) Unfinished() bool {
+	return r.EpochsDone() < float64(r.Recipe.Epochs) && (r.Result == nil || r.Result.Status != "")
+}
+
+// OpenBlocks is the mean number of open blocks over all minibatches of the log: that of each row, which is of the
+// minibatches since the row before, counts by these. NaN where the log does not have it.
+func (r *Run) OpenBlocks() float64 {
+	var sum float64
+	var before int64
+	for _, row := range r.Rows {
+		sum += row.OpenBlocksMean * float64(row.Step-before)
+		before = row.Step
+	}
+	if sum == 0 { // a log of before open blocks were counted
+		return math.NaN()
+	}
+	return sum / float64(before)
+}
+
 // interrupted is the status of a run that did not end in order.
 const interrupted = "interrupted"
 

@@ -229,11 +229,32 @@ func TestSecondWriterIsToldWhoHoldsTheRun(t *testing.T) {
 	require.ErrorAs(t, err, &locked, "the same process is no exception")
 }
 
+// The mean over all minibatches: 30 with 9 open blocks, and 10 with 5.
+func TestOpenBlocks(t *testing.T) {
+	run := Run{Rows: []Row{{Step: 30, OpenBlocksMean: 9}, {Step: 40, OpenBlocksMean: 5}}}
+	require.InDelta(t, 8, run.OpenBlocks(), 1e-12)
+	run.Rows[0].OpenBlocksMean = math.NaN()
+	require.True(t, math.IsNaN(run.OpenBlocks()))
+	require.True(t, math.IsNaN((&Run{}).OpenBlocks()))
+}
+
+func TestUnfinished(t *testing.T) {
+	run := Run{Recipe: Recipe{Epochs: 2}, Rows: []Row{{Epoch: 1.5}}}
+	require.True(t, run.Unfinished())
+	run.Result = &Result{Status: "stopped"}
+	require.True(t, run.Unfinished())
+	run.Result.Status = "" // of a network's file
+	require.False(t, run.Unfinished())
+	run.Result, run.Rows[0].Epoch = nil, 2
+	require.False(t, run.Unfinished())
+}
+
 func TestResultRoundTrip(t *testing.T) {
 	result := Result{
 		BestEpoch: 3, ValidationError: 5.5, TestError: math.NaN(), Epochs: 4.25, Steps: 99, Completed: true, Status: "diverged",
 		Message: "the loss is not a number", WallSeconds: 1. / 3, StepsPerSecond: math.Inf(1), CompileSeconds: 7, Machine: "m", Device: "cpu",
 		GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c", Parameters: 5, Started: time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
+		Earlier: []Session{{Machine: "first", Commit: "b"}, {Machine: "m", Device: "TFRT_CPU_0", Devices: 2, Commit: "c"}},
 	}
 	dir := filepath.Join(t.TempDir(), "run")
 	w, err := Create(dir, small(t))
@@ -249,6 +270,8 @@ func TestResultRoundTrip(t *testing.T) {
 	run.Result.TestError, run.Result.StepsPerSecond = 0, 0
 	require.Equal(t, result, *run.Result)
 	require.Equal(t, "diverged", run.Status())
+	require.Equal(t, []string{"first", "m", "m, cpu"}, run.Result.Machines())
+	require.Equal(t, []string{"b", "c"}, run.Result.Commits())
 
 	var plain map[string]any // and it is JSON to others
 	data, err := os.ReadFile(filepath.Join(dir, resultFile))
@@ -256,7 +279,8 @@ func TestResultRoundTrip(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &plain))
 	require.Nil(t, plain["test_error"])
 	require.Equal(t, 5.5, plain["validation_error"])
-	require.Len(t, plain, 20)
+	require.Len(t, plain["earlier"], 2)
+	require.Len(t, plain, 21)
 }
 
 func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {

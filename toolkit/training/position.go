@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/runs"
 )
 
 // position is what a checkpoint holds besides the variables: where the run is, and what the row in
@@ -23,6 +24,8 @@ type position struct {
 	Files   map[string]string `json:"files"` // SHA-256 of GoMLX's files
 
 	Normalization dataset.Normalization `json:"normalization"`
+
+	Sessions []runs.Session `json:"sessions,omitempty"` // that made the steps so far, the newest last; older ones name none
 
 	Sum string `json:"sum,omitempty"` // SHA-256 of the position without it; older ones have none
 }

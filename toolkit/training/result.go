@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,15 +23,15 @@ func (s *session) result(err error) runs.Result {
 	if run, openErr := runs.Open(s.Dir); openErr == nil && run.Result != nil {
 		earlier = *run.Result
 	}
-	info := backend.Describe(s.backend)
+	here := s.at.Sessions[len(s.at.Sessions)-1]
 	r := runs.Result{
 		Epochs: float64(s.at.Step) / float64(s.batches.PerEpoch()), Steps: s.at.Step,
 		Completed: err == nil, Status: "finished",
 		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
 		CompileSeconds: earlier.CompileSeconds + s.compileSeconds,
-		Machine:        Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
-		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
-		Commit: s.commit, Parameters: s.model.Parameters(),
+		Machine:        here.Machine, Device: here.Device, Devices: here.Devices,
+		GoVersion: here.GoVersion, GoMLXVersion: here.GoMLXVersion, PJRTVersion: here.PJRTVersion, Kernels: here.Kernels,
+		Commit: here.Commit, Earlier: s.at.Sessions[:len(s.at.Sessions)-1], Parameters: s.model.Parameters(),
 		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),
 	}
 	if !earlier.Started.IsZero() {
@@ -50,6 +51,27 @@ func (s *session) result(err error) runs.Result {
 		}
 	}
 	return r
+}
+
+// here describes this session, in which a part of the run is trained on this machine.
+func (s *session) here() runs.Session {
+	info := backend.Describe(s.backend)
+	return runs.Session{Machine: Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
+		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
+		Commit: s.commit}
+}
+
+// join adds this session to those that made the checkpoint which it goes on from. Older checkpoints do not name theirs:
+// then they are those of the result, if there is one.
+func (s *session) join() {
+	before := s.at.Sessions
+	if len(before) == 0 && s.at.Step > 0 {
+		if run, err := runs.Open(s.Dir); err == nil && run.Result != nil {
+			before = run.Result.Sessions()
+		}
+	}
+	here := s.here()
+	s.at.Sessions = append(slices.DeleteFunc(slices.Clone(before), func(other runs.Session) bool { return other == here }), here)
 }
 
 // Parameters returns the number of trainable parameters.

@@ -174,6 +174,7 @@ func (s *session) resume() error {
 		}
 	}
 	s.at, s.saved, s.firstStep = found.at, found.at, found.at.Step
+	s.join()
 	if found.from == "" {
 		s.saved.Step = -1
 	}

@@ -44,7 +44,7 @@ func TestLookingAtRuns(t *testing.T) {
 
 	out := ok("compare", "constant-*", "linear-*")
 	require.Regexp(t, `(?m)^death_rate +0 +0.3$`, out)
-	require.Contains(t, out, "Test error of linear-*: -1.75 ± 0.25 points")
+	require.Contains(t, out, "Test error of linear-*: -1.75 [-4.93, +1.43] points")
 	out = ok("compare", "constant-1", filepath.Join(folder, "linear-2"))
 	require.Regexp(t, `(?m)^seed +1 +2$`, out)
 	_, err := call(t, "compare", "constant-1", "nobody-*", "--runs", folder)

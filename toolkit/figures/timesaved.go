@@ -1,0 +1,110 @@
+package figures
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Why training times cannot be compared.
+var (
+	errNoTimes  = errors.New("has no training time recorded")
+	errMachines = errors.New("the machines differ")
+	errSteps    = errors.New("the numbers of steps differ")
+)
+
+// TimeSaved is the fraction of the training time of some runs that others save: both are of one setting each, of several
+// seeds, and those of shared seeds are compared, if there are some. It is then 1 less the mean of the paired ratios, and
+// margin is half the width of its 95 % confidence interval by Student's t; else 1 less the ratio of the means, whose
+// relative errors add up in squares. The margin is NaN where a side has one run only.
+//
+// Times are those of equal work on one machine: runs that have done other numbers of steps, of two machines, one that
+// went on on another machine, and one without a time are errors.
+func TimeSaved(than, quick []*runs.Run) (saved, margin float64, err error) {
+	for _, group := range [][]*runs.Run{than, quick} {
+		if err := onlySeeds(group); err != nil {
+			return math.NaN(), math.NaN(), err
+		}
+	}
+	than, quick = OfSharedSeeds(than, quick)
+	if err := sameWork(than, quick); err != nil {
+		return math.NaN(), math.NaN(), err
+	}
+	saved, margin = timeSaved(than, quick)
+	return saved, margin, nil
+}
+
+// timeSaved is TimeSaved for runs of the same work and of shared seeds, or without one.
+func timeSaved(than, quick []*runs.Run) (saved, half float64) {
+	var ratios, a, b []float64
+	for _, run := range than {
+		a = append(a, lastRow(run).Seconds)
+	}
+	for _, run := range quick {
+		b = append(b, lastRow(run).Seconds)
+		if i := ofSeed(than, run.Recipe.Seed); i >= 0 {
+			ratios = append(ratios, lastRow(run).Seconds/a[i])
+		}
+	}
+	if len(ratios) > 0 {
+		return 1 - Average(ratios...).Mean, halfWidth(standardError(ratios))
+	}
+	ratio := Average(b...).Mean / Average(a...).Mean
+	for _, times := range [][]float64{a, b} {
+		mean := Average(times...).Mean
+		for i := range times {
+			times[i] /= mean
+		}
+	}
+	return 1 - ratio, ratio * halfWidth(welch(a, b))
+}
+
+// sameWork returns an error unless all runs have a training time, of equally many steps on one machine.
+func sameWork(constant, stochastic []*runs.Run) error {
+	if err := OneMachine(constant, stochastic); err != nil {
+		return err
+	}
+	first := constant[0]
+	for _, run := range slices.Concat(constant, stochastic) {
+		if steps, others := lastRow(first).Step, lastRow(run).Step; steps != others {
+			return fmt.Errorf("the training times of %s and %s cannot be compared: %w, %d and %d", first.Name, run.Name, errSteps, steps, others)
+		}
+	}
+	return nil
+}
+
+// OneMachine returns an error unless all runs have a training time, of one machine, so that times can be compared. A run
+// that has not ended once names no machine yet.
+func OneMachine(groups ...[]*runs.Run) error {
+	var first *runs.Run // that names its machine
+	for _, run := range slices.Concat(groups...) {
+		machines := machinesOf(run)
+		switch {
+		case timeOf([]*runs.Run{run}).N == 0:
+			return fmt.Errorf("the run %s %w", run.Name, errNoTimes)
+		case len(machines) > 1:
+			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, enumerate(machines))
+		case len(machines) == 0:
+		case first == nil:
+			first = run
+		case !slices.Equal(machines, machinesOf(first)):
+			return fmt.Errorf("the training times of %s and %s cannot be compared: %w", first.Name, run.Name, errMachines)
+		}
+	}
+	return nil
+}
+
+// timeOf averages the training times of runs, in seconds; none if one is not recorded.
+func timeOf(group []*runs.Run) Estimate {
+	var seconds []float64
+	for _, run := range group {
+		if len(run.Rows) == 0 || !(lastRow(run).Seconds > 0) {
+			return Estimate{Mean: math.NaN()}
+		}
+		seconds = append(seconds, lastRow(run).Seconds)
+	}
+	return Average(seconds...)
+}

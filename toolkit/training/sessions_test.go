@@ -1,0 +1,66 @@
+package training
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+// A run is of all sessions that made a part of it, be they on other machines or by other commits, and says so; one that
+// goes on where it was has one.
+func TestSessionsOfARun(t *testing.T) {
+	tr := newTrainer(t, nil) // three epochs of two steps
+	trainUntil := func(dir, commit string, step int64) *runs.Run {
+		t.Setenv(CommitEnvironment, commit)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		run, err := tr.train(t, ctx, dir, func(p Progress) {
+			if p.Step == step {
+				cancel()
+			}
+		})
+		if step > 0 {
+			require.ErrorIs(t, err, ErrStopped)
+		} else {
+			require.NoError(t, err)
+		}
+		return run
+	}
+	root := scratch(t)
+	dir := filepath.Join(root, "several")
+	require.Nil(t, trainUntil(dir, "a", 1).Result.Earlier)
+	trainUntil(dir, "b", 3)
+	require.NoError(t, os.Remove(filepath.Join(dir, "result.json"))) // as if it had been killed after its checkpoint
+	run := trainUntil(dir, "c", 0)
+	require.Equal(t, []string{"a", "b", "c"}, run.Result.Commits())
+	require.Equal(t, "c", run.Result.Commit)
+	require.Equal(t, []string{Machine()}, run.Result.Machines())
+	require.Equal(t, Machine(), run.Result.Earlier[0].Machine)
+
+	dir = filepath.Join(root, "one")
+	trainUntil(dir, "a", 1)
+	trainUntil(dir, "a", 0)
+	require.NotContains(t, string(contentOf(t, filepath.Join(dir, "result.json"))), "earlier")
+
+	// Older checkpoints name no sessions: those of the result count.
+	dir = filepath.Join(root, "older")
+	trainUntil(dir, "a", 1)
+	setPosition(t, dir, Last, "sessions", nil)
+	edit(t, filepath.Join(dir, "result.json"), func(text string) string {
+		return regexp.MustCompile(`"machine": ".*"`).ReplaceAllString(text, `"machine": "another"`)
+	})
+	require.Equal(t, []string{"another", Machine()}, trainUntil(dir, "a", 0).Result.Machines())
+}
+
+func contentOf(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
