@@ -72,7 +72,7 @@ func Results(list []*runs.Run) (Table, error) {
 		}
 	}
 	t.Provenance = OfRuns(list).With("+: augmented by flips and shifts; without +: not augmented.",
-		"A row is of the seeds that both have.",
+		"Each row uses the seeds common to both.",
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error.",
 		"Difference: stochastic minus constant depth, in points.",
 		"Wins: seeds in which stochastic depth has the lower error. Blocks saved: not computed in training.",
