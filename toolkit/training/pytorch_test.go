@@ -5,10 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -126,4 +128,58 @@ func first(t *testing.T, x *tensors.Tensor) float64 {
 	v, err := vector(x)
 	require.NoError(t, err)
 	return v[0]
+}
+
+// The lines of the page on PyTorch compute what our networks compute at test, for each choice that changes it. They need
+// the Python of TestAgainstPyTorch, with the package safetensors.
+func TestThePagesLinesInPyTorch(t *testing.T) {
+	python := os.Getenv("BENCH_PYTHON")
+	if python == "" {
+		t.Skip("set BENCH_PYTHON to a Python with torch and safetensors to run the page's lines")
+	}
+	page, err := os.ReadFile("../models/README.md")
+	require.NoError(t, err)
+	_, lines, _ := strings.Cut(string(page), "```python\n")
+	lines, _, _ = strings.Cut(lines, "```")
+	require.Contains(t, lines, "def logits(pixels)")
+	lines += `
+images = load_file("images.safetensors")
+loss = F.cross_entropy(logits(images["pixels"].permute(0, 3, 1, 2)), images["labels"].long(), reduction="none").double()
+print(json.dumps(loss.mean().item()))
+`
+	for _, change := range []func(*runs.Recipe){
+		func(*runs.Recipe) {},
+		func(r *runs.Recipe) { r.ScaleAt = "train" },
+		func(r *runs.Recipe) { r.Shortcut = "subsample" },
+		func(r *runs.Recipe) { r.Normalization = "mean-image" },
+	} {
+		r := eight(t, 0.9)
+		change(&r)
+		data, err := LoadData(r, "")
+		require.NoError(t, err)
+		m, err := NewModel(backendtest.Open(t), r, len(data.Classes), Fit(r, data.Train))
+		require.NoError(t, err)
+		want, err := m.Evaluate(t.Context(), data.Test)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		require.NoError(t, m.Export(filepath.Join(dir, "mine.safetensors"), nil))
+		var pixels, labels []float64
+		for i := range data.Test.Len() {
+			for _, v := range data.Test.Image(i) {
+				pixels = append(pixels, float64(v))
+			}
+			labels = append(labels, float64(data.Test.Label(i)))
+		}
+		n := data.Test.Len()
+		require.NoError(t, tensorfile.Write(filepath.Join(dir, "images.safetensors"), []tensorfile.Tensor{
+			encode("pixels", []int{n, 32, 32, 3}, pixels, dtypes.Float32), encode("labels", []int{n}, labels, dtypes.Float32)}, nil))
+		cmd := exec.Command(python, "-c", lines)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		loss, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		require.NoError(t, err, "%s", out)
+		t.Logf("%s, %s, %s: loss %.6f, PyTorch %.6f", r.ScaleAt, r.Shortcut, r.Normalization, want.Loss, loss)
+		require.InEpsilon(t, want.Loss, loss, 1e-4)
+	}
 }

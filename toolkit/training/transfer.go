@@ -2,13 +2,12 @@ package training
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
+	"math"
+	"slices"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
 )
 
@@ -21,7 +20,7 @@ import (
 //	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
 //	fc.weight [classes, 64]; fc.bias [classes]
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
-//	survival [L]                                           p_l of each block, as in force
+//	survival [L]                                           what each branch is multiplied by at test: p_l in force, or 1 under scale_at=train
 //
 // and other kinds of blocks after the same rules (torchName).
 //
@@ -53,45 +52,40 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	add("normalization.mean", []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
-	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
+	add(meanName, []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
+	add(deviationName, []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
 	survival, err := m.survivalPart().read()
 	if err != nil {
 		return err
+	}
+	if m.Network.Inverted {
+		survival = atTest(survival)
 	}
 	add("survival", []int{len(survival)}, survival)
 	return tensorfile.Write(path, out, meta)
 }
 
-// ImportedRecipe returns the recipe that a file written by [Model.Export] carries. A file from
-// elsewhere has none: found is false.
-func ImportedRecipe(path string) (recipe runs.Recipe, found bool, err error) {
-	info, err := models.Read(path)
-	if errors.Is(err, models.ErrNoRecipe) {
-		return runs.Recipe{}, false, nil
-	}
-	return info.Recipe, err == nil, err
-}
-
 // Import sets the model's variables, and its normalisation if the file has one, from a file of the
-// names and shapes of [Model.Export]. A missing, surplus or differently shaped tensor is an error, and so
-// is a value that no trained network has (not finite, a negative variance, a deviation of zero); then
-// nothing is changed.
+// names and shapes of [Model.Export], or of PyTorch's where they are known (see [Model.Notes]). A missing, surplus or
+// differently shaped tensor is an error, and so is a value that no trained network has (not finite, a negative variance,
+// a deviation of zero), and a survival that the recipe does not apply; then nothing is changed.
 func (m *Model) Import(path string) error {
-	list, _, err := tensorfile.Read(path)
+	file, err := readNetwork(path)
 	if err != nil {
 		return err
 	}
-	file := make(map[string]tensorfile.Tensor, len(list))
-	for _, t := range list {
-		file[t.Name] = t
-	}
+	return m.take(file)
+}
+
+// take is Import of a file that was read.
+func (m *Model) take(file *networkFile) error {
+	path := file.path
 	take := func(name string, shape []int) ([]float64, error) {
-		t, ok := file[name]
+		t, ok := file.tensors[name]
 		if !ok {
-			return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs", path, name, m.Recipe.Depth)
+			return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", path, name, m.Recipe.Depth, file.others())
 		}
-		delete(file, name)
+		delete(file.tensors, name)
 		if shape != nil && fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
 			return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
 				name, path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
@@ -107,7 +101,7 @@ func (m *Model) Import(path string) error {
 		values []float64
 	}
 	var writes []write
-	err = m.visit(func(name string, part variablePart) error {
+	err := m.visit(func(name string, part variablePart) error {
 		values, err := take(name, part.torchShape())
 		writes = append(writes, write{part, values})
 		return err
@@ -115,43 +109,91 @@ func (m *Model) Import(path string) error {
 	if err != nil {
 		return err
 	}
-	normalization := m.Normalization
-	for name, target := range map[string]*[]float32{"normalization.mean": &normalization.Mean, "normalization.deviation": &normalization.Deviation} {
-		if _, ok := file[name]; ok {
-			values, err := take(name, []int{len(*target)})
-			if err != nil {
-				return err
-			}
-			*target = toFloat32s(values)
+	notes, normalization := file.notes, m.Normalization
+	switch mean, deviation := file.has(meanName), file.has(deviationName); {
+	case mean && deviation:
+		mean, err := take(meanName, []int{len(m.Normalization.Mean)})
+		if err != nil {
+			return err
 		}
+		deviation, err := take(deviationName, []int{len(m.Normalization.Deviation)})
+		if err != nil {
+			return err
+		}
+		unit, err := onUnitScale(path, mean, deviation)
+		if err != nil {
+			return err
+		}
+		if unit {
+			notes = append(notes, "its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
+		}
+		normalization = dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}
+	case mean || deviation:
+		return fmt.Errorf("%s has one of %s and %s: it needs both, or none", path, meanName, deviationName)
+	default:
+		notes = append(notes, fmt.Sprintf("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName))
 	}
-	if _, ok := file["survival"]; ok {
-		part := m.survivalPart()
-		values, err := take("survival", part.shape)
+	part := m.survivalPart()
+	rule, err := part.read()
+	if err != nil {
+		return err
+	}
+	switch steady := m.Recipe.Schedule().Kind == depth.Steady; {
+	case file.has("survival"):
+		scales, err := take("survival", part.shape)
 		if err == nil {
-			if err = depth.Survival(values).Validate(); err != nil {
+			if err = depth.Survival(scales).Validate(); err != nil {
 				err = fmt.Errorf("survival of %s: %w", path, err)
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
-			writes = append(writes, write{part, values})
+		if file.recipe != nil && file.recipe.ScaleAt == "train" {
+			scales = atTest(scales) // older files have the survival probabilities of the training there
 		}
-	}
-	for name := range file {
-		if !strings.HasSuffix(name, ".num_batches_tracked") { // PyTorch counts batches; nothing depends on it
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", path, name, m.Recipe.Depth)
+		switch {
+		case m.Network.Inverted && !near(scales, atTest(scales)):
+			return fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: make it scale_at test",
+				path, scales[len(scales)-1])
+		case m.Network.Inverted: // as the recipe says: the variable is what they are divided by in training
+		case !near(scales, rule):
+			writes = append(writes, write{part, scales})
+			if steady {
+				notes = append(notes, fmt.Sprintf("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
+					scales[len(scales)-1], rule[len(rule)-1]))
+			}
 		}
+	case steady && !m.Network.Inverted && !m.Recipe.IsConstant():
+		notes = append(notes, fmt.Sprintf("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
+			rule[len(rule)-1]))
 	}
-	m.Normalization, m.survival = normalization, nil
+	if err := file.surplus(m.Recipe.Depth); err != nil {
+		return err
+	}
+	m.Normalization, m.survival, m.Notes = normalization, nil, notes
 	for _, w := range writes {
 		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// atTest returns what branches are multiplied by at test under scale_at=train: 1, or 0 for a block that was taken out.
+func atTest(survival []float64) []float64 {
+	scales := make([]float64, len(survival))
+	for l, p := range survival {
+		if p > 0 {
+			scales[l] = 1
+		}
+	}
+	return scales
+}
+
+// near reports whether two lists of probabilities are equal but for the rounding of a file's type, at most that of BF16.
+func near(a, b []float64) bool {
+	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) < 1./500 })
 }
 
 func toFloat64s(values []float32) []float64 {
