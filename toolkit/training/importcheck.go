@@ -68,7 +68,7 @@ func agree(path string, made, recipe runs.Recipe) (notes []string, err error) {
 		return []string{fmt.Sprintf("its shapes were drawn from seed %d; those of seed %d are others", made.Seed, recipe.Seed)}, nil
 	case made.Seed != recipe.Seed:
 		return nil, fmt.Errorf("the network in %s was trained on the images of %s that seed %d leaves for training, and most of the validation images of seed %d are among those: "+
-			"make its seed %d", path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
+			"keep seed %d", path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
 	}
 	return nil, nil
 }

@@ -285,7 +285,7 @@ func TestRecipesOfAFile(t *testing.T) {
 		"more epochs, other learning rate": {change: func(r *runs.Recipe) { r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1 }},
 		"fewer images":                     {change: func(r *runs.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
 		"another seed of CIFAR": {change: func(r *runs.Recipe) { r.Seed = 1 },
-			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, and most of the validation images of seed 1 are among those: make its seed 21"},
+			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, and most of the validation images of seed 1 are among those: keep seed 21"},
 		"another data set": {change: func(r *runs.Recipe) { r.Dataset, r.Seed = "svhn", 1 },
 			note: "it was trained on cifar10 and has not seen svhn yet; its normalisation stays"},
 		"other shortcuts": {change: func(r *runs.Recipe) { r.Shortcut = "subsample" },

@@ -137,8 +137,10 @@ numbers of epochs may be meant: what follows is said.`,
 		fmt.Fprintf(cmd.OutOrStdout(), "run %s made from %s\n", *name, args[0])
 		printNotes(cmd.OutOrStdout(), notes)
 		elsewhere := ""
-		if cmd.Flags().Changed("runs") {
-			elsewhere = " --runs " + *folder
+		for _, flag := range []string{"runs", "data-root"} {
+			if f := cmd.Flags().Lookup(flag); f.Changed {
+				elsewhere += " --" + flag + " " + f.Value.String()
+			}
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "train it on: stochdepth train --run %s%s --recipe %s\n", *name, elsewhere, filepath.Join(dir, "recipe.json"))
 		return nil
