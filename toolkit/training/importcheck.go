@@ -41,8 +41,8 @@ func onUnitScale(path string, mean, deviation []float64) (bool, error) {
 		return false, nil
 	}
 	if most := slices.Max(mean); most > 1 {
-		return false, fmt.Errorf("the normalisation of %s has deviations below 1 (up to %.4g) and means above (up to %.4g): give both of pixels from 0 to 255, or both of pixels from 0 to 1",
-			path, slices.Max(deviation), most)
+		return false, fmt.Errorf("the normalisation of %s has deviations below 1 (up to %.4g) and means above (up to %.4g): "+
+			"give both of pixels from 0 to 255, or both of pixels from 0 to 1", path, slices.Max(deviation), most)
 	}
 	for _, values := range [][]float64{mean, deviation} {
 		for i := range values {
@@ -67,8 +67,8 @@ func agree(path string, made, recipe runs.Recipe) (notes []string, err error) {
 	case made.Seed != recipe.Seed && drawn:
 		return []string{fmt.Sprintf("its shapes were drawn from seed %d; those of seed %d are others", made.Seed, recipe.Seed)}, nil
 	case made.Seed != recipe.Seed:
-		return nil, fmt.Errorf("the network in %s was trained on the images of %s that seed %d leaves for training, and most of the validation images of seed %d are among those: "+
-			"keep seed %d", path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
+		return nil, fmt.Errorf("the network in %s was trained on the images of %s that seed %d leaves for training, "+
+			"and most of the validation images of seed %d are among those: keep seed %d", path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
 	}
 	return nil, nil
 }

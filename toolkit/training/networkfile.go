@@ -27,7 +27,11 @@ type networkFile struct {
 	tensors map[string]tensorfile.Tensor // by the names of [Model.Export]; each is deleted when it is taken
 	order   []string                     // their names, as the file has them
 	recipe  *runs.Recipe                 // that made the network; nil for a file from elsewhere
-	notes   []string
+	notes   []string                     // what to know of it, a clause each
+}
+
+func (f *networkFile) note(format string, args ...any) {
+	f.notes = append(f.notes, fmt.Sprintf(format, args...))
 }
 
 // readNetwork reads a network's file. Names that PyTorch's wrappers and the usual code of residual networks give become
@@ -55,8 +59,8 @@ func readNetwork(path string) (*networkFile, error) {
 		file.order = append(file.order, t.Name)
 	}
 	if usual != nil {
-		file.notes = append(file.notes, "its conv1, bn1, layer1.0, ... are taken as our stem.conv, stem.bn, blocks.0, ..., and its shortcuts as the recipe has them: "+
-			"those that take every other pixel are shortcut=subsample, and zero channels come after the others")
+		file.note("its conv1, bn1, layer1.0, ... are taken as our stem.conv, stem.bn, blocks.0, ..., and its shortcuts as the recipe has them: " +
+			"those that take every other pixel are shortcut=subsample, and zero channels come after the others (toolkit/models/README.md)")
 	}
 	if text := meta["recipe"]; text != "" {
 		if recipe, err := runs.ParseRecipe([]byte(text)); err == nil && recipe.Validate() == nil {
@@ -135,11 +139,13 @@ func (f *networkFile) surplus(layers int) error {
 		switch {
 		case strings.HasSuffix(name, batchesTracked):
 		case strings.Contains(name, ".downsample.") || strings.Contains(name, ".shortcut."):
-			return fmt.Errorf("%s has weights in its shortcuts (%s), and the networks here have none: train one without, such as the paper's (option A)", f.path, name)
+			return fmt.Errorf("%s has weights in its shortcuts (%s), and the networks here have none: train one without, such as the paper's (option A)",
+				f.path, name)
 		case strings.HasPrefix(name, "blocks."):
 			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", f.path, name, layers)
 		default:
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: remove it, or give the recipe of the network with --recipe", f.path, name, layers)
+			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: remove it, or give the recipe of the network with --recipe",
+				f.path, name, layers)
 		}
 	}
 	return nil

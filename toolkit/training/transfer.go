@@ -79,105 +79,115 @@ func (m *Model) Import(path string) error {
 
 // take is Import of a file that was read.
 func (m *Model) take(file *networkFile) error {
-	path := file.path
-	take := func(name string, shape []int) ([]float64, error) {
-		t, ok := file.tensors[name]
-		if !ok {
-			return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", path, name, m.Recipe.Depth, file.others())
-		}
-		delete(file.tensors, name)
-		if shape != nil && fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
-			return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
-				name, path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
-		}
-		values, err := decode(t)
-		if err == nil {
-			err = checkValues(path, name, values, m.Network.ParameterDType())
-		}
-		return values, err
-	}
 	type write struct {
 		part   variablePart
 		values []float64
 	}
 	var writes []write
 	err := m.visit(func(name string, part variablePart) error {
-		values, err := take(name, part.torchShape())
+		values, err := m.values(file, name, part.torchShape())
 		writes = append(writes, write{part, values})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	notes, normalization := file.notes, m.Normalization
-	switch mean, deviation := file.has(meanName), file.has(deviationName); {
-	case mean && deviation:
-		mean, err := take(meanName, []int{len(m.Normalization.Mean)})
-		if err != nil {
-			return err
-		}
-		deviation, err := take(deviationName, []int{len(m.Normalization.Deviation)})
-		if err != nil {
-			return err
-		}
-		unit, err := onUnitScale(path, mean, deviation)
-		if err != nil {
-			return err
-		}
-		if unit {
-			notes = append(notes, "its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
-		}
-		normalization = dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}
-	case mean || deviation:
-		return fmt.Errorf("%s has one of %s and %s: it needs both, or none", path, meanName, deviationName)
-	default:
-		notes = append(notes, fmt.Sprintf("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName))
-	}
-	part := m.survivalPart()
-	rule, err := part.read()
+	normalization, err := m.takeNormalization(file)
 	if err != nil {
 		return err
 	}
-	switch steady := m.Recipe.Schedule().Kind == depth.Steady; {
-	case file.has("survival"):
-		scales, err := take("survival", part.shape)
-		if err == nil {
-			if err = depth.Survival(scales).Validate(); err != nil {
-				err = fmt.Errorf("survival of %s: %w", path, err)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if file.recipe != nil && file.recipe.ScaleAt == "train" {
-			scales = atTest(scales) // older files have the survival probabilities of the training there
-		}
-		switch {
-		case m.Network.Inverted && !near(scales, atTest(scales)):
-			return fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: make it scale_at test",
-				path, scales[len(scales)-1])
-		case m.Network.Inverted: // as the recipe says: the variable is what they are divided by in training
-		case !near(scales, rule):
-			writes = append(writes, write{part, scales})
-			if steady {
-				notes = append(notes, fmt.Sprintf("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
-					scales[len(scales)-1], rule[len(rule)-1]))
-			}
-		}
-	case steady && !m.Network.Inverted && !m.Recipe.IsConstant():
-		notes = append(notes, fmt.Sprintf("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
-			rule[len(rule)-1]))
+	scales, err := m.takeScales(file)
+	if err != nil {
+		return err
 	}
+	writes = append(writes, write{m.survivalPart(), scales})
 	if err := file.surplus(m.Recipe.Depth); err != nil {
 		return err
 	}
-	m.Normalization, m.survival, m.Notes = normalization, nil, notes
+	m.Normalization, m.survival, m.Notes = normalization, nil, file.notes
 	for _, w := range writes {
 		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// values takes a tensor that must be in the file, of this shape.
+func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, error) {
+	t, ok := file.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", file.path, name, m.Recipe.Depth, file.others())
+	}
+	delete(file.tensors, name)
+	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
+		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
+			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
+	}
+	values, err := decode(t)
+	if err == nil {
+		err = checkValues(file.path, name, values, m.Network.ParameterDType())
+	}
+	return values, err
+}
+
+// takeNormalization takes the file's normalisation, of pixels from 0 to 255, or the model's own where the file has none.
+func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, err error) {
+	switch mean, deviation := file.has(meanName), file.has(deviationName); {
+	case !mean && !deviation:
+		file.note("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName)
+		return m.Normalization, nil
+	case !mean || !deviation:
+		return n, fmt.Errorf("%s has one of %s and %s: it needs both, or none", file.path, meanName, deviationName)
+	}
+	mean, err := m.values(file, meanName, []int{len(m.Normalization.Mean)})
+	if err != nil {
+		return n, err
+	}
+	deviation, err := m.values(file, deviationName, []int{len(m.Normalization.Deviation)})
+	if err != nil {
+		return n, err
+	}
+	unit, err := onUnitScale(file.path, mean, deviation)
+	if unit {
+		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
+	}
+	return dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}, err
+}
+
+// takeScales takes the file's survival and returns what the variable of the survival probabilities must be, so that
+// branches are multiplied at test as the file has it.
+func (m *Model) takeScales(file *networkFile) ([]float64, error) {
+	rule, last := m.Network.Survival, len(m.Network.Survival)-1
+	steady := m.Recipe.Schedule().Kind == depth.Steady
+	if !file.has("survival") {
+		if steady && !m.Network.Inverted && !m.Recipe.IsConstant() {
+			file.note("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
+				rule[last])
+		}
+		return rule, nil
+	}
+	scales, err := m.values(file, "survival", []int{len(rule)})
+	if err != nil {
+		return nil, err
+	}
+	if err := depth.Survival(scales).Validate(); err != nil {
+		return nil, fmt.Errorf("survival of %s: %w", file.path, err)
+	}
+	if file.recipe != nil && file.recipe.ScaleAt == "train" {
+		scales = atTest(scales) // older files have the survival probabilities of the training there
+	}
+	switch {
+	case m.Network.Inverted && !near(scales, atTest(scales)):
+		return nil, fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: "+
+			"make it scale_at test", file.path, scales[last])
+	case m.Network.Inverted, near(scales, rule): // inverted, the variable is what branches are divided by in training
+		return rule, nil
+	case steady:
+		file.note("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
+			scales[last], rule[last])
+	}
+	return scales, nil
 }
 
 // atTest returns what branches are multiplied by at test under scale_at=train: 1, or 0 for a block that was taken out.
