@@ -42,7 +42,8 @@ func (g *getter) download(ctx context.Context, from remote, part string) error {
 			failures, most = 0, size
 		}
 		if failures++; failures > g.retries {
-			return fmt.Errorf("cannot download %s after %d tries (%w): check the connection and try again to go on where it stopped", from.url, failures, err)
+			return fmt.Errorf("cannot download %s after %d tries (%w): check the connection and try again to go on where it stopped, or put the file there yourself, as %s",
+				from.url, failures, err, place(part))
 		}
 		g.progress(0, 0, fmt.Sprintf("%s: the connection failed, trying again", from.name))
 		select {
@@ -110,7 +111,7 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (size in
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		return 0, fmt.Errorf("the server answered %s", response.Status)
 	default:
-		return 0, permanentError{fmt.Errorf("the server answered %s for %s: the file may have moved; get it by hand", response.Status, from.url)}
+		return 0, permanentError{fmt.Errorf("the server answered %s for %s: the file may have moved; get it by hand and put it there, as %s", response.Status, from.url, place(part))}
 	}
 
 	total := int64(0)
@@ -132,7 +133,8 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (size in
 			if err := restart(file); err != nil {
 				return 0, err
 			}
-			return 0, permanentError{fmt.Errorf("%s sends more than %s bytes, so it is not the file: what came was removed; get the file by hand", from.url, grouped(g.largest))}
+			return 0, permanentError{fmt.Errorf("%s sends more than %s bytes, so it is not the file: what came was removed; get the file by hand and put it there, as %s",
+				from.url, grouped(g.largest), place(part))}
 		}
 		if readErr == io.EOF {
 			break

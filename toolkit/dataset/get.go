@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,7 +68,8 @@ func (c cifar) sizes(texts ...string) map[string]int64 {
 }
 
 // Get downloads a set from its official address into root ("" means DefaultRoot()), unless it is
-// there already: cifar-10-batches-bin/, cifar-100-binary/ or svhn/. For shapes there is nothing to do.
+// there already: cifar-10-batches-bin/, cifar-100-binary/ or svhn/. For shapes there is nothing to do. An archive or a
+// file of it that lies in its place, had from elsewhere, is checked and taken.
 //
 // It goes on with a broken download, repeats after passing errors, and checks the published MD5. What
 // is not whole is never visible under its final name; an interrupted Get leaves a .part file that the
@@ -171,21 +173,43 @@ func (g *getter) getArchive(ctx context.Context, src source, root string) error 
 		return fmt.Errorf("%s is there already but is not whole: remove it and run `stochdepth data get %s` again", final, src.name)
 	}
 	from := src.remotes[0]
-	part := filepath.Join(root, from.name+".part")
-	if _, err := g.fetch(ctx, from, part); err != nil {
+	archive := filepath.Join(root, from.name)
+	brought := isFile(archive) // by the user, who keeps it
+	var err error
+	if brought {
+		_, err = g.check(ctx, src, from, archive)
+	} else {
+		archive += ".part"
+		_, err = g.fetch(ctx, from, archive)
+	}
+	if err != nil {
 		return err
 	}
 	staging := filepath.Join(root, "."+src.dir+".tmp")
 	defer os.RemoveAll(staging) // a no-op once it has been moved
 	g.progress(0, 0, "unpacking "+from.name)
-	if err := unpack(ctx, part, staging, src); err != nil {
+	if err := unpack(ctx, archive, staging, src); err != nil {
 		return err
 	}
 	if err := os.Rename(staging, final); err != nil {
 		return fmt.Errorf("cannot move the unpacked set to its place: %w", err)
 	}
 	syncDir(root)
-	return os.Remove(part)
+	if brought {
+		return nil
+	}
+	return os.Remove(archive)
+}
+
+// check returns the SHA-256 of a file that is there already, or why it is not the official one.
+func (g *getter) check(ctx context.Context, src source, from remote, path string) (sha [32]byte, err error) {
+	g.progress(0, 0, "checking "+from.name)
+	md5, sha, err := hashFile(ctx, path)
+	if err == nil && md5 != from.md5 {
+		err = fmt.Errorf("%s is there already but is not the official file (its MD5 is %s, not %s): remove it and run `stochdepth data get %s` again",
+			path, md5, from.md5, src.name)
+	}
+	return sha, err
 }
 
 // getFiles downloads the files one by one; each appears when it is whole and checked.
@@ -201,14 +225,9 @@ func (g *getter) getFiles(ctx context.Context, src source, root string) error {
 	for _, from := range src.remotes {
 		path := filepath.Join(dir, from.name)
 		if isFile(path) {
-			g.progress(0, 0, "checking "+from.name)
-			md5, sha, err := hashFile(ctx, path)
+			sha, err := g.check(ctx, src, from, path)
 			if err != nil {
 				return err
-			}
-			if md5 != from.md5 {
-				return fmt.Errorf("%s is there already but is not the official file (its MD5 is %s, not %s): remove it and run `stochdepth data get %s` again",
-					path, md5, from.md5, src.name)
 			}
 			sums[from.name] = sha
 			continue
@@ -242,10 +261,14 @@ func (g *getter) fetch(ctx context.Context, from remote, part string) (sha [32]b
 			return sha, fmt.Errorf("cannot remove a damaged download: %w", err)
 		}
 		if !resumed { // else the first half may be of an older try or another file: start over, once
-			return sha, fmt.Errorf("what %s sent was removed, as its MD5 is %s and not the published %s: try again later", from.url, md5, from.md5)
+			return sha, fmt.Errorf("what %s sent was removed, as its MD5 is %s and not the published %s: try again later, or put the file there yourself, as %s",
+				from.url, md5, from.md5, place(part))
 		}
 	}
 }
+
+// place is where a download that part holds the beginning of comes to lie, and where one may put it by hand.
+func place(part string) string { return strings.TrimSuffix(part, ".part") }
 
 // hashFile returns the MD5, in hexadecimal, and the SHA-256 of a file.
 func hashFile(ctx context.Context, path string) (md5Hex string, sha [32]byte, err error) {

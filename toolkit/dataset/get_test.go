@@ -204,6 +204,7 @@ func TestGetErrors(t *testing.T) {
 			}
 			err := g.get(t.Context(), s.source(getSrc), root)
 			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, ", as "+filepath.Join(root, archiveName), "where to put the file by hand")
 			require.True(t, strings.HasPrefix(err.Error(), "cifar10: "), err)
 			require.NotContains(t, err.Error(), "\n")
 			require.Equal(t, c.left, visible(t, root))
@@ -215,6 +216,23 @@ func TestGetErrors(t *testing.T) {
 			require.Equal(t, c.requests, len(s.requests()), s.requests())
 		})
 	}
+}
+
+// An archive that was had from elsewhere is taken if it is the official one, and stays.
+func TestGetFromAnArchiveBeside(t *testing.T) {
+	data := archive(t, goodEntries()...)
+	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
+	src, beside := s.source(getSrc), filepath.Join(root, archiveName)
+	write(t, beside, data[1:])
+	err := quickGetter().get(t.Context(), src, root)
+	require.ErrorContains(t, err, "cifar10: "+beside+" is there already but is not the official file (its MD5 is ")
+	require.Equal(t, []string{archiveName}, visible(t, root))
+	write(t, beside, data)
+	require.NoError(t, quickGetter().get(t.Context(), src, root))
+	require.Empty(t, s.requests())
+	require.FileExists(t, beside)
+	_, err = getSet.verify(root)
+	require.NoError(t, err)
 }
 
 func TestGetStalledServer(t *testing.T) {

@@ -194,6 +194,12 @@ func TestAnotherRecipeIsRefusedByItsKeys(t *testing.T) {
 	require.EqualError(t, err, "the run "+dir+" has another recipe (depth: 20, 26; death_rate: 0.5, 0; milestones: [0.5 0.75], [0.5]; "+
 		"the run's value first): choose another run name, or the run's settings")
 	write(t, dir) // the refusal left no lock behind
+
+	recipe = small(t)
+	recipe.Epochs = 500
+	_, err = Create(dir, recipe)
+	require.EqualError(t, err, fmt.Sprintf("the run %s has another recipe (epochs: %d, 500; the run's value first): choose another run name; to train its network on, "+
+		"`stochdepth export run` and `stochdepth import run.safetensors --run NAME --epochs 500` make a new run of it", dir, small(t).Epochs))
 }
 
 func TestSecondWriterIsToldWhoHoldsTheRun(t *testing.T) {

@@ -68,11 +68,17 @@ func (w *Writer) claim(recipe Recipe) error {
 }
 
 func sameRecipe(dir string, there, asked Recipe) error {
-	if differences := Differences(there, asked); len(differences) > 0 {
-		return fmt.Errorf("the run %s has another recipe (%s; the run's value first): choose another run name, or the run's settings",
-			dir, strings.Join(differences, "; "))
+	differences := Differences(there, asked)
+	if len(differences) == 0 {
+		return nil
 	}
-	return nil
+	remedy := "choose another run name, or the run's settings"
+	if len(differences) == 1 && there.Epochs != asked.Epochs {
+		name := filepath.Base(dir)
+		remedy = fmt.Sprintf("choose another run name; to train its network on, `stochdepth export %s` and "+
+			"`stochdepth import %s.safetensors --run NAME --epochs %d` make a new run of it", name, name, asked.Epochs)
+	}
+	return fmt.Errorf("the run %s has another recipe (%s; the run's value first): %s", dir, strings.Join(differences, "; "), remedy)
 }
 
 func (w *Writer) path(name string) string { return filepath.Join(w.dir, name) }

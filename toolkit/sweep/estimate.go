@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
@@ -26,10 +27,10 @@ type Probe struct {
 	MemoryBytes int64 `json:"-"` // the largest that the process grew to, on the host
 }
 
-// Seconds estimates the time of a run of the probed network. A step's time is taken as linear in the number of open
-// blocks, and their expected number is the recipe's.
+// Seconds estimates the time of a run of the probed network. A step's time is taken as linear in the number of blocks
+// that it computes.
 func (p Probe) Seconds(r runs.Recipe) float64 {
-	open, blocks := r.ExpectedOpen()
+	open, blocks := blocksComputed(r)
 	step := p.ClosedSeconds + (p.OpenSeconds-p.ClosedSeconds)*open/float64(max(1, blocks))
 	steps := int64(r.Epochs) * p.StepsPerEpoch
 	evaluations := int64(r.Epochs)
@@ -38,6 +39,22 @@ func (p Probe) Seconds(r runs.Recipe) float64 {
 	}
 	tests := evaluations / int64(max(1, r.TestEvery))
 	return p.StartSeconds + p.CompileSeconds + float64(steps)*step + float64(evaluations)*p.EvaluateSeconds + float64(tests)*p.TestSeconds
+}
+
+// blocksComputed returns how many blocks a step computes, averaged over the training, and the number of all blocks. With
+// gates per sample a block is computed where any image of the minibatch opens it.
+func blocksComputed(r runs.Recipe) (computed float64, blocks int) {
+	if r.GatesPer != "sample" {
+		return r.ExpectedOpen()
+	}
+	survival, err := r.Survival()
+	if err != nil {
+		return 0, 0
+	}
+	for l, p := range survival {
+		survival[l] = 1 - math.Pow(1-p, float64(r.BatchSize))
+	}
+	return r.Schedule().ExpectedOpen(survival), len(survival)
 }
 
 // Estimate is what a job will take, on one worker that has the machine to itself.
@@ -75,9 +92,15 @@ func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
 	return estimates, nil
 }
 
-// probeKey is equal for recipes whose steps take equally long, but for the open blocks.
+// probeKey is equal for recipes whose steps and evaluations take equally long, but for the blocks that are open. It is
+// the recipe without the keys that say how many these are, how many steps there are, and what numbers the weights take,
+// so that a key counts until it is known to make no difference.
 func probeKey(r runs.Recipe) string {
-	return fmt.Sprint(r.Dataset, r.TrainImages, r.ValidationImages, r.TestImages, r.Depth, r.Form, r.GatesPer, r.DType, r.BatchSize, r.Augment, r.FreezeClosed, r.Recompute)
+	r.Description, r.Seed = "", 0
+	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
+	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0
+	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate, r.Momentum, r.WeightDecay = "", 0, nil, 0, 0, 0, 0
+	return fmt.Sprintf("%+v", r)
 }
 
 func measure(ctx context.Context, command []string, order Order) (Probe, error) {

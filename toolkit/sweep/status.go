@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -142,12 +143,9 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 func weight(r runs.Recipe) float64 {
 	images := r.TrainImages
 	if images == 0 {
-		images = map[string]int{"svhn": 598_388}[r.Dataset]
+		images, _, _ = dataset.Size(r.Dataset) // a valid recipe names one
 	}
-	if images == 0 {
-		images = 45_000 // CIFAR
-	}
-	open, _ := r.ExpectedOpen()
+	open, _ := blocksComputed(r)
 	return float64(r.Epochs) * float64(images) * (2 + open)
 }
 

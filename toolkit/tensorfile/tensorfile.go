@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"math"
 	"math/bits"
+	"path/filepath"
+	"strings"
 
 	"github.com/nlpodyssey/safetensors"
 
@@ -65,6 +67,9 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 // parse is Read for the content of the file path.
 func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 	damaged := func(err error) error {
+		if isPickle(data) {
+			return fmt.Errorf("%s is a pickle of PyTorch, no safetensors file: convert it in Python, where it was written, with `%s`", path, fromPickle(path))
+		}
 		return fmt.Errorf("%s is damaged, cut short or no safetensors file (%w): export or copy it again", path, err)
 	}
 	file, err := safetensors.Deserialize(data)
@@ -90,6 +95,20 @@ func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 		tensors = append(tensors, Tensor{t.Name, t.TensorView.DType().String(), shape, t.TensorView.Data()})
 	}
 	return tensors, header.Metadata(), nil
+}
+
+// isPickle reports whether a file that is no safetensors file is what torch.save writes: a zip archive, or, in older
+// versions, a bare pickle of protocol 2 to 5.
+func isPickle(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("PK\x03\x04")) ||
+		len(data) > 8 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 && data[8] != '{'
+}
+
+// fromPickle is Python that converts a file of torch.save, a state dict or a checkpoint that holds one.
+func fromPickle(path string) string {
+	converted := strings.TrimSuffix(path, filepath.Ext(path)) + ".safetensors"
+	return fmt.Sprintf(`import torch, safetensors.torch; w = torch.load(%q, map_location="cpu"); `+
+		`safetensors.torch.save_file({k: v.contiguous().clone() for k, v in w.get("state_dict", w).items()}, %q)`, path, converted)
 }
 
 // uniqueKeys returns an error for a header that has a key twice, of which JSON's readers take one or the other.

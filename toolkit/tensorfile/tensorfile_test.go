@@ -116,6 +116,25 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 	require.EqualError(t, err, "no tensor file "+path+".no: file does not exist")
 }
 
+// What torch.save writes is known by its first bytes, and the answer converts it.
+func TestReadKnowsPickles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "net.pth")
+	for _, content := range []string{"PK\x03\x04\x00\x00\x08\x08\x00\x00", "\x80\x02\x8a\nl\xfc\x9cF\xf9 j"} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+		_, _, err := Read(path)
+		require.ErrorContains(t, err, path+" is a pickle of PyTorch, no safetensors file: convert it in Python, where it was written, with `import torch, safetensors.torch; w = torch.load(")
+		require.ErrorContains(t, err, strings.TrimSuffix(path, ".pth")+`.safetensors")`)
+		require.NotContains(t, err.Error(), "\n")
+	}
+	header := `{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}` // of 0x280 bytes, as a pickle begins
+	require.NoError(t, os.WriteFile(path, []byte(file(header+strings.Repeat(" ", 0x280-len(header)), "")), 0o644))
+	_, _, err := Read(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(path, 100))
+	_, _, err = Read(path)
+	require.ErrorContains(t, err, "is damaged, cut short")
+}
+
 // Python's own safetensors reads what we write, and we read what it writes. Set PYTHON to an interpreter that has it.
 func TestPythonAgrees(t *testing.T) {
 	python := os.Getenv("PYTHON")

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/float16"
 
 	"stochdepth/toolkit/tensorfile"
 )
@@ -26,19 +27,21 @@ func encode(name string, shape []int, values []float64, dtype dtypes.DType) tens
 	return t
 }
 
-// decode returns the values of a tensor of a file of type F64, F32 or BF16.
+// decode returns the values of a tensor of a file of type F64, F32, F16 or BF16.
 func decode(t tensorfile.Tensor) ([]float64, error) {
-	width := map[string]int{"F64": 8, "F32": 4, "BF16": 2}[t.DType]
+	width := map[string]int{"F64": 8, "F32": 4, "F16": 2, "BF16": 2}[t.DType]
 	if width == 0 {
-		return nil, fmt.Errorf("tensor %s is of type %s: F32, F64 and BF16 can be read", t.Name, t.DType)
+		return nil, fmt.Errorf("tensor %s is of type %s: F64, F32, F16 and BF16 can be read", t.Name, t.DType)
 	}
 	values := make([]float64, len(t.Data)/width)
 	for i := range values {
-		switch b := t.Data[i*width:]; width {
-		case 8:
+		switch b := t.Data[i*width:]; t.DType {
+		case "F64":
 			values[i] = math.Float64frombits(binary.LittleEndian.Uint64(b))
-		case 4:
+		case "F32":
 			values[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
+		case "F16":
+			values[i] = float16.Float16(binary.LittleEndian.Uint16(b)).Float64()
 		default:
 			values[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
 		}

@@ -3,9 +3,12 @@ package training
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"stochdepth/toolkit/runs"
 )
 
 // checkValues says in one sentence why the values of a tensor of a file do not do for a network of the type: all must
@@ -21,7 +24,7 @@ func checkValues(path, name string, values []float64, dtype dtypes.DType) error 
 			why = "all must be finite"
 		case strings.HasSuffix(name, ".running_var") && v < 0:
 			why = "a variance is not negative"
-		case name == "normalization.deviation" && v <= 0:
+		case name == deviationName && v <= 0:
 			why = "a deviation is above zero"
 		default:
 			continue
@@ -29,4 +32,43 @@ func checkValues(path, name string, values []float64, dtype dtypes.DType) error 
 		return fmt.Errorf("%s of %s has the value %g at position %d, but %s: import a file of a network that trained well", name, path, v, i, why)
 	}
 	return nil
+}
+
+// onUnitScale multiplies a normalisation of pixels from 0 to 1, as PyTorch's, by 255, and reports whether it was one:
+// deviations below 1 are of no images of bytes. Means that do not fit to such deviations are an error.
+func onUnitScale(path string, mean, deviation []float64) (bool, error) {
+	if slices.Max(deviation) >= 1 {
+		return false, nil
+	}
+	if most := slices.Max(mean); most > 1 {
+		return false, fmt.Errorf("the normalisation of %s has deviations below 1 (up to %.4g) and means above (up to %.4g): "+
+			"give both of pixels from 0 to 255, or both of pixels from 0 to 1", path, slices.Max(deviation), most)
+	}
+	for _, values := range [][]float64{mean, deviation} {
+		for i := range values {
+			values[i] *= 255
+		}
+	}
+	return true, nil
+}
+
+// agree says in one sentence why a run of a recipe cannot go on from the network in a file, which was made by another
+// recipe, or what to know of it, a clause each.
+func agree(path string, made, recipe runs.Recipe) (notes []string, err error) {
+	for _, key := range []string{"block", "shortcut", "normalization"} {
+		if a, b := made.Get(key), recipe.Get(key); a != b {
+			return nil, fmt.Errorf("the network in %s has %s %s, and its weights make no network of %s %s: leave %s as the file's recipe has it",
+				path, key, a, key, b, key)
+		}
+	}
+	switch drawn := made.Dataset == "shapes"; {
+	case made.Dataset != recipe.Dataset:
+		return []string{fmt.Sprintf("it was trained on %s and has not seen %s yet; its normalisation stays", made.Dataset, recipe.Dataset)}, nil
+	case made.Seed != recipe.Seed && drawn:
+		return []string{fmt.Sprintf("its shapes were drawn from seed %d; those of seed %d are others", made.Seed, recipe.Seed)}, nil
+	case made.Seed != recipe.Seed:
+		return nil, fmt.Errorf("the network in %s was trained on the images of %s that seed %d leaves for training, "+
+			"and most of the validation images of seed %d are among those: keep seed %d", path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
+	}
+	return nil, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/backend/backendtest"
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
 	"stochdepth/toolkit/training"
@@ -54,7 +55,7 @@ func TestImportRefuses(t *testing.T) {
 			}
 			require.NoError(t, tensorfile.Write(bad, list, meta))
 			dir := filepath.Join(root, "runs")
-			err = training.ImportRun(b, bad, dir, r, data)
+			_, err = training.ImportRun(b, bad, dir, r, data)
 			require.ErrorContains(t, err, test.want)
 			require.NotContains(t, err.Error(), "\n")
 			require.NoDirExists(t, dir)
@@ -65,9 +66,11 @@ func TestImportRefuses(t *testing.T) {
 	dir := filepath.Join(root, "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint"), nil, 0o644))
-	require.Error(t, training.ImportRun(b, good, dir, r, data))
+	_, err = training.ImportRun(b, good, dir, r, data)
+	require.Error(t, err)
 	require.DirExists(t, dir)
-	require.NoError(t, training.ImportRun(b, good, filepath.Join(root, "new"), r, data))
+	_, err = training.ImportRun(b, good, filepath.Join(root, "new"), r, data)
+	require.NoError(t, err)
 }
 
 func TestImportedRecipeIsOne(t *testing.T) {
@@ -78,14 +81,13 @@ func TestImportedRecipeIsOne(t *testing.T) {
 		`{`: "is not valid (not valid JSON",
 	} {
 		require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": recipe}))
-		_, _, err := training.ImportedRecipe(path)
+		_, err := models.Read(path)
 		require.ErrorContains(t, err, "the recipe in "+path+" "+want)
 	}
 	require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": `{"dataset": "shapes", "depth": 8, "epochs": 1}`}))
-	recipe, found, err := training.ImportedRecipe(path)
+	info, err := models.Read(path)
 	require.NoError(t, err)
-	require.True(t, found)
-	require.Equal(t, "survivors", recipe.Form, "keys that older files lack are the defaults")
+	require.Equal(t, "survivors", info.Recipe.Form, "keys that older files lack are the defaults")
 }
 
 // What no machine can do is refused before the data is read or a folder made.

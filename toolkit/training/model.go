@@ -31,6 +31,7 @@ type Model struct {
 	Form          resnet.Form // how it is computed
 	Store         *model.Store
 	Normalization dataset.Normalization
+	Notes         []string // what to know of the file that [Model.Import] read, such as a normalisation that was missing; a clause each
 
 	backend                compute.Backend
 	stepExec, evaluateExec *model.Exec

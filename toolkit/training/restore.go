@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -12,7 +13,6 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/tensorfile"
 )
 
 // Restore returns the model of a run as one of its checkpoints, [Best] or [Last], has it, and the step
@@ -80,15 +80,32 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 }
 
 // ImportRun makes a run in a new folder from a safetensors file (see [Model.Export]): its checkpoint,
-// at step 0, has the file's weights, to be evaluated or trained on. After an error there is no new folder.
-func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *dataset.Data) (err error) {
+// at step 0, has the file's weights, to be evaluated or trained on. A recipe that the network in the file cannot be of,
+// or that would validate it on its own training images, is an error. The notes, a clause each, say what is to be known of
+// the file and the run. After an error there is no new folder.
+func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *dataset.Data) (notes []string, err error) {
+	file, err := readNetwork(path)
+	if err != nil {
+		return nil, err
+	}
+	if file.recipe == nil {
+		notes = append(notes, "it does not say which images it was trained on: the validation images may be among them")
+	} else if notes, err = agree(path, *file.recipe, recipe); err != nil {
+		return nil, err
+	}
 	m, err := NewModel(b, recipe, len(data.Classes), Fit(recipe, data.Train))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := m.Import(path); err != nil {
-		return err
+	if err := m.take(file); err != nil {
+		return nil, err
 	}
+	notes = append(notes, m.Notes...)
+	return notes, m.begin(dir)
+}
+
+// begin makes the model the network of a new run, at step 0.
+func (m *Model) begin(dir string) (err error) {
 	_, err = os.Lstat(dir)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	defer func() {
@@ -96,7 +113,7 @@ func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *da
 			os.RemoveAll(dir) // a run without its network would be trained from its beginning
 		}
 	}()
-	writer, err := runs.Create(dir, recipe)
+	writer, err := runs.Create(dir, m.Recipe)
 	if err != nil {
 		return err
 	}
@@ -152,31 +169,26 @@ func (o *Opened) Untrained() (*Model, error) {
 // openModel makes the model of a file, which needs no data: the number of classes and the normalisation are the file's.
 // A file without a normalisation leaves the model's empty.
 func openModel(b compute.Backend, info models.Info) (*Model, error) {
-	list, _, err := tensorfile.Read(info.Path)
+	file, err := readNetwork(info.Path)
 	if err != nil {
 		return nil, err
 	}
-	classes, normalization := 0, dataset.Normalization{}
-	for _, t := range list {
-		if len(t.Shape) != 1 {
-			continue
+	length := func(name string, allowed ...int) int {
+		if shape := file.tensors[name].Shape; len(shape) == 1 && (len(allowed) == 0 || slices.Contains(allowed, shape[0])) {
+			return shape[0]
 		}
-		n := t.Shape[0]
-		switch {
-		case t.Name == "fc.bias":
-			classes = n
-		case t.Name == "normalization.mean" && (n == dataset.Channels || n == dataset.ImageBytes):
-			normalization.Mean = make([]float32, n)
-		case t.Name == "normalization.deviation" && (n == dataset.Channels || n == 1):
-			normalization.Deviation = make([]float32, n)
-		}
+		return 0
 	}
+	classes := length("fc.bias")
 	if classes == 0 {
 		return nil, fmt.Errorf("%s has no tensor fc.bias, so it is no network of this project: export it again", info.Path)
 	}
-	m, err := NewModel(b, info.Recipe, classes, normalization)
+	m, err := NewModel(b, info.Recipe, classes, dataset.Normalization{
+		Mean:      make([]float32, length(meanName, dataset.Channels, dataset.ImageBytes)),
+		Deviation: make([]float32, length(deviationName, dataset.Channels, 1)),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the recipe in %s: %w", info.Path, err)
 	}
-	return m, m.Import(info.Path)
+	return m, m.take(file)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/backend/backendtest"
+	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
 )
@@ -394,11 +395,13 @@ func TestExportImport(t *testing.T) {
 	file := filepath.Join(root, "net.safetensors")
 	require.NoError(t, trained.Export(file, nil))
 
-	recipe, found, err := training.ImportedRecipe(file)
+	info, err := models.Read(file)
 	require.NoError(t, err)
-	require.True(t, found)
+	recipe := info.Recipe
 	require.Equal(t, r, recipe)
-	require.NoError(t, training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data))
+	notes, err := training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	require.NoError(t, err)
+	require.Empty(t, notes)
 	imported, err := runs.Open(filepath.Join(root, "copy"))
 	require.NoError(t, err)
 	copied, _, err := training.Restore(backendtest.Open(t), imported, training.Best, data)
@@ -411,10 +414,11 @@ func TestExportImport(t *testing.T) {
 	require.Equal(t, run.Rows[2].TestError, want.Error)
 
 	recipe.Depth = 14
-	require.ErrorContains(t, training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, data),
-		"as in a network of 14 layers")
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, data)
+	require.ErrorContains(t, err, "as in a network of 14 layers")
 	recipe.Depth = 8
-	require.ErrorContains(t, training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data), "exists already")
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	require.ErrorContains(t, err, "exists already")
 }
 
 // The augmentation by hand: image 0 moves down 2 and right 1, image 1 is flipped and stays.

@@ -2,13 +2,12 @@ package training
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
+	"math"
+	"slices"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
 )
 
@@ -21,7 +20,7 @@ import (
 //	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
 //	fc.weight [classes, 64]; fc.bias [classes]
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
-//	survival [L]                                           p_l of each block, as in force
+//	survival [L]                                           what each branch is multiplied by at test: p_l in force, or 1 under scale_at=train
 //
 // and other kinds of blocks after the same rules (torchName).
 //
@@ -53,105 +52,158 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	add("normalization.mean", []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
-	add("normalization.deviation", []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
+	add(meanName, []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
+	add(deviationName, []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
 	survival, err := m.survivalPart().read()
 	if err != nil {
 		return err
+	}
+	if m.Network.Inverted {
+		survival = atTest(survival)
 	}
 	add("survival", []int{len(survival)}, survival)
 	return tensorfile.Write(path, out, meta)
 }
 
-// ImportedRecipe returns the recipe that a file written by [Model.Export] carries. A file from
-// elsewhere has none: found is false.
-func ImportedRecipe(path string) (recipe runs.Recipe, found bool, err error) {
-	info, err := models.Read(path)
-	if errors.Is(err, models.ErrNoRecipe) {
-		return runs.Recipe{}, false, nil
-	}
-	return info.Recipe, err == nil, err
-}
-
 // Import sets the model's variables, and its normalisation if the file has one, from a file of the
-// names and shapes of [Model.Export]. A missing, surplus or differently shaped tensor is an error, and so
-// is a value that no trained network has (not finite, a negative variance, a deviation of zero); then
-// nothing is changed.
+// names and shapes of [Model.Export], or of PyTorch's where they are known (see [Model.Notes]). A missing, surplus or
+// differently shaped tensor is an error, and so is a value that no trained network has (not finite, a negative variance,
+// a deviation of zero), and a survival that the recipe does not apply; then nothing is changed.
 func (m *Model) Import(path string) error {
-	list, _, err := tensorfile.Read(path)
+	file, err := readNetwork(path)
 	if err != nil {
 		return err
 	}
-	file := make(map[string]tensorfile.Tensor, len(list))
-	for _, t := range list {
-		file[t.Name] = t
-	}
-	take := func(name string, shape []int) ([]float64, error) {
-		t, ok := file[name]
-		if !ok {
-			return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs", path, name, m.Recipe.Depth)
-		}
-		delete(file, name)
-		if shape != nil && fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
-			return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
-				name, path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
-		}
-		values, err := decode(t)
-		if err == nil {
-			err = checkValues(path, name, values, m.Network.ParameterDType())
-		}
-		return values, err
-	}
+	return m.take(file)
+}
+
+// take is Import of a file that was read.
+func (m *Model) take(file *networkFile) error {
 	type write struct {
 		part   variablePart
 		values []float64
 	}
 	var writes []write
-	err = m.visit(func(name string, part variablePart) error {
-		values, err := take(name, part.torchShape())
+	err := m.visit(func(name string, part variablePart) error {
+		values, err := m.values(file, name, part.torchShape())
 		writes = append(writes, write{part, values})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	normalization := m.Normalization
-	for name, target := range map[string]*[]float32{"normalization.mean": &normalization.Mean, "normalization.deviation": &normalization.Deviation} {
-		if _, ok := file[name]; ok {
-			values, err := take(name, []int{len(*target)})
-			if err != nil {
-				return err
-			}
-			*target = toFloat32s(values)
-		}
+	normalization, err := m.takeNormalization(file)
+	if err != nil {
+		return err
 	}
-	if _, ok := file["survival"]; ok {
-		part := m.survivalPart()
-		values, err := take("survival", part.shape)
-		if err == nil {
-			if err = depth.Survival(values).Validate(); err != nil {
-				err = fmt.Errorf("survival of %s: %w", path, err)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
-			writes = append(writes, write{part, values})
-		}
+	scales, err := m.takeScales(file)
+	if err != nil {
+		return err
 	}
-	for name := range file {
-		if !strings.HasSuffix(name, ".num_batches_tracked") { // PyTorch counts batches; nothing depends on it
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", path, name, m.Recipe.Depth)
-		}
+	writes = append(writes, write{m.survivalPart(), scales})
+	if err := file.surplus(m.Recipe.Depth); err != nil {
+		return err
 	}
-	m.Normalization, m.survival = normalization, nil
+	m.Normalization, m.survival, m.Notes = normalization, nil, file.notes
 	for _, w := range writes {
 		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// values takes a tensor that must be in the file, of this shape.
+func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, error) {
+	t, ok := file.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", file.path, name, m.Recipe.Depth, file.others())
+	}
+	delete(file.tensors, name)
+	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
+		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
+			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
+	}
+	values, err := decode(t)
+	if err == nil {
+		err = checkValues(file.path, name, values, m.Network.ParameterDType())
+	}
+	return values, err
+}
+
+// takeNormalization takes the file's normalisation, of pixels from 0 to 255, or the model's own where the file has none.
+func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, err error) {
+	switch mean, deviation := file.has(meanName), file.has(deviationName); {
+	case !mean && !deviation:
+		file.note("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName)
+		return m.Normalization, nil
+	case !mean || !deviation:
+		return n, fmt.Errorf("%s has one of %s and %s: it needs both, or none", file.path, meanName, deviationName)
+	}
+	mean, err := m.values(file, meanName, []int{len(m.Normalization.Mean)})
+	if err != nil {
+		return n, err
+	}
+	deviation, err := m.values(file, deviationName, []int{len(m.Normalization.Deviation)})
+	if err != nil {
+		return n, err
+	}
+	unit, err := onUnitScale(file.path, mean, deviation)
+	if unit {
+		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
+	}
+	return dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}, err
+}
+
+// takeScales takes the file's survival and returns what the variable of the survival probabilities must be, so that
+// branches are multiplied at test as the file has it.
+func (m *Model) takeScales(file *networkFile) ([]float64, error) {
+	rule, last := m.Network.Survival, len(m.Network.Survival)-1
+	steady := m.Recipe.Schedule().Kind == depth.Steady
+	if !file.has("survival") {
+		if steady && !m.Network.Inverted && !m.Recipe.IsConstant() {
+			file.note("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
+				rule[last])
+		}
+		return rule, nil
+	}
+	scales, err := m.values(file, "survival", []int{len(rule)})
+	if err != nil {
+		return nil, err
+	}
+	if err := depth.Survival(scales).Validate(); err != nil {
+		return nil, fmt.Errorf("survival of %s: %w", file.path, err)
+	}
+	if file.recipe != nil && file.recipe.ScaleAt == "train" {
+		scales = atTest(scales) // older files have the survival probabilities of the training there
+	}
+	switch {
+	case m.Network.Inverted && !near(scales, atTest(scales)):
+		return nil, fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: "+
+			"make it scale_at test", file.path, scales[last])
+	case m.Network.Inverted, near(scales, rule): // inverted, the variable is what branches are divided by in training
+		return rule, nil
+	case steady:
+		file.note("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
+			scales[last], rule[last])
+	}
+	return scales, nil
+}
+
+// atTest returns what branches are multiplied by at test under scale_at=train: 1, or 0 for a block that was taken out.
+func atTest(survival []float64) []float64 {
+	scales := make([]float64, len(survival))
+	for l, p := range survival {
+		if p > 0 {
+			scales[l] = 1
+		}
+	}
+	return scales
+}
+
+// near reports whether two lists of probabilities are equal but for the rounding of a file's type, at most that of BF16.
+func near(a, b []float64) bool {
+	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) < 1./500 })
 }
 
 func toFloat64s(values []float32) []float64 {

@@ -19,8 +19,9 @@ func dataGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get NAME",
 		Short: "Download cifar10, cifar100 or svhn from its official address and check it",
-		Long:  "Download a data set, check it against its published checksum and unpack it. An interrupted download continues where it stopped.",
-		Args:  cobra.ExactArgs(1),
+		Long: `Download a data set, check it against its published checksum and unpack it. An interrupted download continues where
+it stopped. A file that you have already, such as cifar-10-binary.tar.gz, is taken if it lies in the folder of data.`,
+		Args: cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -31,8 +32,12 @@ func dataGetCommand() *cobra.Command {
 			bar.Set(done, what)
 		})
 		switch {
+		case err == nil && !began && args[0] == "shapes":
+			fmt.Fprintln(cmd.OutOrStdout(), "shapes are drawn when they are needed: there is nothing to download")
+		case err == nil && !began:
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is there already; `stochdepth data verify %[1]s` checks its files\n", args[0])
 		case err == nil:
-			bar.Done("downloaded and checked")
+			bar.Done("there, and checked")
 		case began:
 			bar.Done("not finished")
 		}

@@ -72,6 +72,7 @@ func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
 		return err
 	}
 	describeNetwork(cmd.OutOrStdout(), network.Info)
+	printNotes(cmd.OutOrStdout(), network.Notes)
 	return printErrors(cmd, network.Model, network.Data, network.Info.ValidationError, network.Info.TestError)
 }
 

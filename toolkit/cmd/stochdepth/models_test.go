@@ -2,12 +2,15 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/backend"
+	recipes "stochdepth/toolkit/runs"
 	"stochdepth/toolkit/tensorfile"
 )
 
@@ -21,7 +24,7 @@ func TestExportModelsEval(t *testing.T) {
 	file := filepath.Join(models, "net.safetensors")
 	require.NoError(t, os.Mkdir(models, 0o755))
 	succeed(t, stochdepth(t, "train", "--run", "mine", "--runs", runs, "--recipe", "shapes", "--depth", "8", "--epochs", "1",
-		"--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32"))
+		"--seed", "3", "--death-rate", "0", "--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32"))
 	require.Contains(t, succeed(t, stochdepth(t, "export", "mine", "--runs", runs, "-o", file)), "mine, checkpoint best, step 2: written to ")
 	require.Contains(t, succeed(t, stochdepth(t, "models", "--models", models)), "net   shapes    64      8")
 
@@ -31,11 +34,31 @@ func TestExportModelsEval(t *testing.T) {
 	}
 	for _, name := range []string{"net", file, filepath.Join(models, "net")} {
 		out := eval(name)
-		require.Regexp(t, `net.safetensors: shapes, 8 layers, run mine, epoch 1, seed 1`, out)
+		require.Regexp(t, `net.safetensors: shapes, 8 layers, run mine, epoch 1, seed 3`, out)
 		require.Regexp(t, `(?m)^validation .*\(32 images\)  as recorded: \d+\.\d\d %\ntest .*\(32 images\)  as recorded: \d+\.\d\d %$`, out)
 	}
 	require.Contains(t, eval("mine"), "mine, checkpoint best, step 2\nvalidation  error ")
 	require.NotContains(t, eval("mine"), "recorded")
+
+	// A flag of import changes the recipe in the file, which stays as it was else: the errors are those of the run.
+	load := func(args ...string) *exec.Cmd {
+		return stochdepth(t, append([]string{"import", file, "--runs", runs}, args...)...)
+	}
+	out := succeed(t, load("--run", "longer", "--epochs", "5"))
+	require.Contains(t, out, "run longer made from "+file+"\n")
+	require.Contains(t, out, "train it on: stochdepth train --run longer --runs "+runs+" --recipe "+filepath.Join(runs, "longer", "recipe.json"))
+	_, errorsOfRun, _ := strings.Cut(eval("mine"), "\n")
+	require.Contains(t, eval("longer"), errorsOfRun)
+	recipe, err := recipes.ReadRecipe(filepath.Join(runs, "mine", "recipe.json"))
+	require.NoError(t, err)
+	longer, err := recipes.ReadRecipe(filepath.Join(runs, "longer", "recipe.json"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"epochs: 1, 5"}, recipes.Differences(recipe, longer))
+	require.Equal(t, "As the recipe "+file+", but epochs: 5, 1 (its own value second).", longer.Description)
+	text, err := load("--run", "other", "--recipe", "shapes", "--set", "shortcut=subsample", "--depth", "8").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(text), "has shortcut average, and its weights make no network of shortcut subsample")
+	require.NoDirExists(t, filepath.Join(runs, "other"))
 
 	fail := func(args ...string) string {
 		out, err := stochdepth(t, append(append([]string{"eval"}, places...), args...)...).CombinedOutput()
@@ -49,6 +72,9 @@ func TestExportModelsEval(t *testing.T) {
 	require.Contains(t, fail("mine"), "but there is a network of its name: stochdepth eval "+filepath.Join(models, "mine.safetensors"))
 	require.NoError(t, tensorfile.Write(file, nil, nil))
 	require.Contains(t, fail("net"), "has no recipe in its metadata: make a run from it with `stochdepth import")
+	text, err = load("--run", "none", "--epochs", "5").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(text), "has no recipe in its metadata: make a run from it with `stochdepth import "+file+" --run NAME --recipe RECIPE`")
 }
 
 func TestBesideRecord(t *testing.T) {

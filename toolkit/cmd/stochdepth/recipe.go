@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
@@ -28,21 +27,30 @@ var keyFlags = []struct{ flag, help string }{
 	{"seed", "seed of all random draws"},
 }
 
-// recipeFlags adds the flags that define a recipe, and returns a function that reads them.
-func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
+// origin is a recipe, and where it is from.
+type origin struct {
+	recipe runs.Recipe
+	source string
+}
+
+// recipeFlags adds the flags that define a recipe, and returns a function that reads them. The recipe that they change is
+// that of --recipe or else, if it is not nil, from.
+func recipeFlags(cmd *cobra.Command) func(from *origin) (runs.Recipe, error) {
 	flags := cmd.Flags()
 	name := flags.String("recipe", "", "preset ("+strings.Join(runs.PresetNames(), ", ")+") or a recipe file")
 	for _, f := range keyFlags {
 		flags.String(f.flag, "", f.help)
 	}
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
-	return func() (runs.Recipe, error) {
-		source := source(*name, flags.Lookup("dataset").Value.String())
-		recipe, err := read(source)
-		if err != nil {
-			return recipe, err
+	return func(from *origin) (runs.Recipe, error) {
+		if from == nil || *name != "" {
+			from = &origin{source: source(*name, flags.Lookup("dataset").Value.String())}
+			var err error
+			if from.recipe, err = read(from.source); err != nil {
+				return from.recipe, err
+			}
 		}
-		preset := recipe
+		recipe := from.recipe
 		for _, f := range keyFlags {
 			if flag := flags.Lookup(f.flag); flag.Changed {
 				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
@@ -59,9 +67,9 @@ func recipeFlags(cmd *cobra.Command) func() (runs.Recipe, error) {
 				return recipe, fmt.Errorf("--set %s: %w", set, err)
 			}
 		}
-		if changes := runs.Differences(recipe, preset); len(changes) > 0 {
-			// The preset's description is of another run.
-			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", source, strings.Join(changes, "; "))
+		if changes := runs.Differences(recipe, from.recipe); len(changes) > 0 {
+			// The description is of another run.
+			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", from.source, strings.Join(changes, "; "))
 		}
 		if err := recipe.Validate(); err != nil {
 			return recipe, err
@@ -90,16 +98,4 @@ func read(source string) (runs.Recipe, error) {
 		return runs.ReadRecipe(source)
 	}
 	return runs.Preset(source)
-}
-
-// recipeGiven reports whether any flag of recipeFlags was used.
-func recipeGiven(cmd *cobra.Command) bool {
-	given := false
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		for _, key := range keyFlags {
-			given = given || f.Name == key.flag
-		}
-		given = given || f.Name == "recipe" || f.Name == "set"
-	})
-	return given
 }

@@ -20,7 +20,7 @@ measures memory and time.`,
 	}
 	recipeOf := recipeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		recipe, err := recipeOf()
+		recipe, err := recipeOf(nil)
 		if err != nil {
 			return err
 		}

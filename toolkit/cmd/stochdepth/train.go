@@ -38,7 +38,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 	devices := cmd.Flags().Int("devices", 1, "share each training step between this many devices, such as the GPUs of this machine")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		recipe, err := recipeOf()
+		recipe, err := recipeOf(nil)
 		if err != nil {
 			return err
 		}

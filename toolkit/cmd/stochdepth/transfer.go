@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -89,7 +90,15 @@ func importCommand() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Make a run from a safetensors file",
 		Long: `Make a run from a safetensors file with the names and shapes that export writes. Its recipe is the one in
-the file, unless flags give another. The run can then be evaluated, or trained from its first epoch on.`,
+the file, changed by flags and by --set; --recipe replaces it, and a file without one needs it. The run can then
+be evaluated, or trained from its first epoch on.
+
+A recipe that makes another network of the weights is refused, and so is another seed of CIFAR or SVHN, with which
+images that the network was trained on would validate it. Another data set with as many classes, death rates or
+numbers of epochs may be meant: what follows is said.`,
+		Example: `  stochdepth import mine.safetensors --run again
+  stochdepth import mine.safetensors --run longer --epochs 300
+  stochdepth import elsewhere.safetensors --run theirs --recipe cifar10 --depth 20 --death-rate 0`,
 		Args: cobra.ExactArgs(1),
 	}
 	recipeOf := recipeFlags(cmd)
@@ -101,14 +110,15 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 		if err != nil {
 			return err
 		}
-		var recipe runs.Recipe
-		var found bool
-		if !recipeGiven(cmd) {
-			recipe, found, err = training.ImportedRecipe(args[0])
+		var inFile *origin
+		if !cmd.Flags().Changed("recipe") {
+			info, err := models.Read(args[0])
+			if err != nil {
+				return err
+			}
+			inFile = &origin{info.Recipe, args[0]}
 		}
-		if err == nil && !found {
-			recipe, err = recipeOf()
-		}
+		recipe, err := recipeOf(inFile)
 		if err != nil {
 			return err
 		}
@@ -120,11 +130,27 @@ the file, unless flags give another. The run can then be evaluated, or trained f
 		if err != nil {
 			return err
 		}
-		if err := training.ImportRun(b, args[0], dir, recipe, data); err != nil {
+		notes, err := training.ImportRun(b, args[0], dir, recipe, data)
+		if err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "run %s made from %s\n", *name, args[0])
+		printNotes(cmd.OutOrStdout(), notes)
+		elsewhere := ""
+		for _, flag := range []string{"runs", "data-root"} {
+			if f := cmd.Flags().Lookup(flag); f.Changed {
+				elsewhere += " --" + flag + " " + f.Value.String()
+			}
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "train it on: stochdepth train --run %s%s --recipe %s\n", *name, elsewhere, filepath.Join(dir, "recipe.json"))
 		return nil
 	}
 	return cmd
+}
+
+// printNotes prints what is to be known of a network's file, a line each.
+func printNotes(w io.Writer, notes []string) {
+	for _, note := range notes {
+		fmt.Fprintln(w, "note:", note)
+	}
 }

@@ -27,10 +27,16 @@ func Open(name string) (*training.Opened, error) {
 		return nil, err
 	}
 	network, err := training.OpenNetwork(b, notebook.ModelPath(name), "")
-	if err == nil && notebook.Tiny() {
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range network.Notes {
+		fmt.Println("note:", note)
+	}
+	if notebook.Tiny() {
 		network.Data.Test = network.Data.Test.First(100)
 	}
-	return network, err
+	return network, nil
 }
 
 // OpenRun opens the network that a notebook's run, by its name, had at the epoch of its lowest validation error.

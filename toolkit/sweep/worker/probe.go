@@ -7,6 +7,7 @@ import (
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
 	"stochdepth/toolkit/training"
 )
@@ -31,9 +32,7 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 	if err := model.SetLearningRate(o.Recipe.LearningRate); err != nil {
 		return p, err
 	}
-	blocks := len(model.Network.Survival)
-	open := training.NewBatches(o.Recipe, depth.Constant(blocks), data.Train)
-	closed := training.NewBatches(o.Recipe, depth.Uniform(blocks, 1-1e-12), data.Train)
+	open, closed := extremes(o.Recipe, data.Train)
 	p.StepsPerEpoch = open.PerEpoch()
 	if err := steps(ctx, model, open, 1); err != nil { // compiles
 		return p, err
@@ -51,6 +50,14 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 	p.CompileSeconds = first - p.OpenSeconds + compile
 	p.EvaluateSeconds, p.TestSeconds = each*float64(data.Validation.Len()), each*float64(data.Test.Len())
 	return p, err
+}
+
+// extremes returns minibatches for which every block is open, and others for which every block is closed.
+func extremes(recipe runs.Recipe, images dataset.View) (open, closed *training.Batches) {
+	survival, _ := recipe.Survival()               // a model was made of it
+	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
+	blocks := len(survival)
+	return training.NewBatches(recipe, depth.Constant(blocks), images), training.NewBatches(recipe, depth.Uniform(blocks, 1-1e-12), images)
 }
 
 // load returns an order's data, and its model with initial weights.
