@@ -42,8 +42,10 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
+	"strings"
 )
 
 // Names of the files inside a run folder.
@@ -58,7 +60,7 @@ const (
 // Run is a run folder as read by Open.
 type Run struct {
 	Dir    string  // the folder
-	Name   string  // its name; from List, its path below the root with forward slashes
+	Name   string  // its name; from List and Find, its path below the root with forward slashes
 	Recipe Recipe  // what was asked for
 	Rows   []Row   // in the order of their steps; empty before the first evaluation
 	Result *Result // nil until the run has ended once
@@ -125,23 +127,61 @@ func Names(root string) []string {
 }
 
 // walk calls run for each run folder below root, with its name, root itself being ".", and closed for each folder that
-// it cannot look into. A run has no runs in it.
+// it cannot look into. A run has no runs in it. Links to folders are followed, root being one too, but no folder is
+// visited twice: one that is below root itself has its name from there, whatever links lead to it.
 func walk(root string, run func(path, name string), closed func(path string, err error)) {
-	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	type link struct{ path, name string }
+	links := []link{{root, "."}}
+	visited := make(map[string]bool) // by the path without links
+	var visit func(dir, real, name string)
+	visit = func(dir, real, name string) {
+		if visited[real] {
+			return
+		}
+		visited[real] = true
+		if isRun(dir) {
+			run(dir, name)
+			return
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			closed(dir, err)
+		}
+		for _, entry := range entries {
+			below := link{filepath.Join(dir, entry.Name()), path.Join(name, entry.Name())}
+			switch {
+			case entry.IsDir():
+				visit(below.path, filepath.Join(real, entry.Name()), below.name)
+			case entry.Type()&fs.ModeSymlink != 0 && !strings.HasPrefix(entry.Name(), "."): // as editors make
+				links = append(links, below)
+			}
+		}
+	}
+	for len(links) > 0 { // those met on the way come last
+		link := links[0]
+		links = links[1:]
+		real, err := realPath(link.path)
 		switch {
-		case err != nil:
-			closed(path, err)
-			return fs.SkipDir
-		case !entry.IsDir() || !isRun(path):
-			return nil
+		case err != nil: // to what is not there, such as a disk
+			closed(link.path, err)
+		case isDir(real):
+			visit(link.path, real, link.name)
 		}
-		name, err := filepath.Rel(root, path)
-		if err != nil { // as if root was it
-			name = "."
-		}
-		run(path, filepath.ToSlash(name))
-		return fs.SkipDir
-	})
+	}
+}
+
+// realPath is the absolute path of what is there, without links.
+func realPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isRun reports whether dir holds any file of a run; one without a recipe counts, so that List can report it.

@@ -291,6 +291,44 @@ func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
 	require.ErrorContains(t, err, "nowhere is not a run folder")
 }
 
+// The folder of the runs, or a run or a folder of runs in it, may be a link: all see the same runs, each once.
+func TestLinks(t *testing.T) {
+	folder := t.TempDir()
+	root, elsewhere, link := filepath.Join(folder, "runs"), filepath.Join(folder, "elsewhere"), filepath.Join(folder, "link")
+	write(t, filepath.Join(root, "b"))
+	write(t, filepath.Join(root, "sweep", "c"))
+	write(t, filepath.Join(elsewhere, "one"))
+	write(t, filepath.Join(elsewhere, "many", "d"))
+	for name, target := range map[string]string{
+		link:                                    "runs",
+		filepath.Join(root, "a"):                filepath.Join(elsewhere, "one"),
+		filepath.Join(root, "alias-of-b"):       "b",
+		filepath.Join(root, "other"):            filepath.Join("..", "elsewhere", "many"),
+		filepath.Join(root, "sweep", "up"):      "..",
+		filepath.Join(elsewhere, "many", "all"): folder,
+		filepath.Join(root, "text"):             "/dev/null",
+		filepath.Join(root, ".#note"):           "user@host",
+	} {
+		require.NoError(t, os.Symlink(target, name))
+	}
+	t.Chdir(folder)
+	for _, root := range []string{root, link, link + "/", "link", "./runs"} {
+		list, err := List(root)
+		require.NoError(t, err)
+		var names []string
+		for _, run := range list {
+			names = append(names, run.Name)
+			require.Equal(t, filepath.Join(root, run.Name), run.Dir)
+		}
+		require.Equal(t, []string{"a", "b", "other/d", "sweep/c"}, names, root)
+		require.Equal(t, names, Names(root))
+	}
+	require.NoError(t, os.RemoveAll(filepath.Join(elsewhere, "one")))
+	list, err := List("link")
+	require.ErrorContains(t, err, "cannot look into link/a: ")
+	require.Len(t, list, 3)
+}
+
 func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -73,19 +73,6 @@ func dataRootFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache)")
 }
 
-// openRun opens a run by its name below the runs folder, or by its folder's path.
-func openRun(folder, name string) (*runs.Run, error) {
-	return runs.Open(runDir(folder, name))
-}
-
-// runDir is the folder of the run that the user means by name; it need not exist.
-func runDir(folder, name string) string {
-	if isDir(name) && !isDir(filepath.Join(folder, name)) {
-		return name
-	}
-	return filepath.Join(folder, name)
-}
-
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
