@@ -212,9 +212,32 @@ func Best(rows []Row) (Row, bool) {
 	return best, found
 }
 
+// Selected is the row that the paper reports, as [Run.Best] gives it. Of a run recorded without its log it is what the
+// result says of that row: its epoch and errors, the rest being unknown.
+func (r *Run) Selected() (Row, bool) {
+	if len(r.Rows) > 0 || r.Result == nil {
+		return r.Best()
+	}
+	nan := math.NaN()
+	return Row{Epoch: r.Result.BestEpoch, ValidationError: r.Result.ValidationError, TestError: r.Result.TestError, LearningRate: nan,
+		TrainLoss: nan, TrainError: nan, OpenBlocksMean: nan, GradientMagnitude: nan, Seconds: nan}, !math.IsNaN(r.Result.ValidationError)
+}
+
+// Seconds is the time of the training so far; of a run recorded without its log, that of all its work. It is NaN before
+// the first evaluation.
+func (r *Run) Seconds() float64 {
+	switch n := len(r.Rows); {
+	case n > 0:
+		return r.Rows[n-1].Seconds
+	case r.Result != nil:
+		return r.Result.WallSeconds
+	}
+	return math.NaN()
+}
+
 // Outcome puts how well the run did so far into a few words: its test error (percent) at its best row.
 func (r *Run) Outcome() string {
-	best, ok := r.Best()
+	best, ok := r.Selected()
 	if !ok {
 		return "no evaluation yet"
 	}
@@ -240,10 +263,13 @@ func (r *Run) Finished() bool {
 	return r.Rows[len(r.Rows)-1].Step == r.Result.Steps
 }
 
-// EpochsDone is how many epochs are in the log, parts of one included.
+// EpochsDone is how many epochs are in the log, parts of one included; without a log, how many the result counts.
 func (r *Run) EpochsDone() float64 {
-	if n := len(r.Rows); n > 0 {
+	switch n := len(r.Rows); {
+	case n > 0:
 		return r.Rows[n-1].Epoch
+	case r.Result != nil:
+		return r.Result.Epochs
 	}
 	return 0
 }

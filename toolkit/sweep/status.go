@@ -120,7 +120,7 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 	for _, status := range list {
 		w, part := weight(status.Recipe), status.Part()
 		if part > 0 && status.State != Changed {
-			spent := status.Run.Rows[len(status.Run.Rows)-1].Seconds
+			spent := status.Run.Seconds()
 			if r := status.Run.Result; r != nil && r.Completed {
 				spent = max(spent, r.WallSeconds) // with compilation and evaluations
 			}
