@@ -94,7 +94,7 @@ func (r *Record) Write(path string) error {
 
 // Read reads the record at path.
 func Read(path string) (*Record, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no measurements at %s: measure with stochdepth bench", path)
 	}

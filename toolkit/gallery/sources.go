@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/published"
 	"stochdepth/toolkit/runs"
 )
@@ -45,7 +46,7 @@ func Read(folder string) (*Sources, error) {
 	}
 	s := &Sources{Folder: folder, Paper: paper}
 	file := filepath.Join(folder, "figures.json")
-	data, err := os.ReadFile(file)
+	data, err := files.ReadText(file, files.LargestText)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read which runs each figure shows: %w", err)
 	}

@@ -109,6 +109,28 @@ func TestTornLastRowIsDropped(t *testing.T) {
 	requireRows(t, rows[:1], run.Rows)
 }
 
+// An editor on Windows ends lines in its own way, and begins a text with a mark.
+func TestTextsOfWindows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	write(t, dir, rows[:2]...)
+	result := "{\"status\": \"stopped\"}"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, resultFile), []byte(result), 0o644))
+	for _, name := range []string{recipeFile, rowsFile, resultFile} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), append([]byte("\ufeff"), text...), 0o644))
+	}
+	run, err := Open(dir)
+	require.NoError(t, err)
+	requireRows(t, rows[:2], run.Rows)
+	require.Equal(t, "stopped", run.Result.Status)
+	write(t, dir, rows[2])
+	run, err = Open(dir)
+	require.NoError(t, err)
+	requireRows(t, rows[:3], run.Rows)
+}
+
 func TestDamagedLogIsAnError(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	write(t, dir, rows[:3]...)
@@ -120,6 +142,8 @@ func TestDamagedLogIsAnError(t *testing.T) {
 		"a column less":  {"1.5\t24\t", "1.5\t", "damaged in line 3 (9 columns instead of 10)"},
 		"steps descend":  {"1\t16\t", "1\t40\t", "damaged in line 3 (step 24 follows step 40)"},
 		"step not whole": {"1.5\t24\t", "1.5\t24.5\t", `damaged in line 3 ("24.5" is no step)`},
+		"the last line":  {"2\t32\t", "2\tx32\t", `damaged in line 4 ("x32" is no step)`},
+		"a row twice":    {"2\t32\t", "2\t24\t", "damaged in line 4 (step 24 follows step 24)"},
 		"other columns":  {"train_loss", "loss", "its first line does not name the columns epoch, step,"},
 	} {
 		t.Run(name, func(t *testing.T) {

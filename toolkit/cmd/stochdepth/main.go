@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
@@ -22,8 +25,8 @@ func main() {
 	// The first signal stops the work at a checkpoint; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
-		printError(os.Stderr, err)
+	if cmd, err := command().ExecuteContextC(ctx); err != nil {
+		printError(os.Stderr, outside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}
 }
@@ -66,6 +69,23 @@ func formatFlag(cmd *cobra.Command) *string {
 func inProject(path ...string) string {
 	root, _ := project.Root()
 	return filepath.Join(append([]string{root}, path...)...)
+}
+
+// outside adds to the error of a command that the project's folder was not found, where that is why one of the command's
+// folders is not there.
+func outside(cmd *cobra.Command, err error) error {
+	_, why := project.Root()
+	missing := false
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if first, _, _ := strings.Cut(filepath.ToSlash(f.DefValue), "/"); first == "data" && !f.Changed { // of inProject
+			_, err := os.Stat(f.DefValue)
+			missing = missing || err != nil
+		}
+	})
+	if why == nil || !missing || errors.Is(err, sweep.ErrStopped) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, why)
 }
 
 // dataRootFlag adds the flag --data-root, the folder of a data set's files.
