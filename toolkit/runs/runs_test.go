@@ -353,6 +353,31 @@ func TestLinks(t *testing.T) {
 	require.Len(t, list, 3)
 }
 
+// Of a run that is shared by a group, all may write all of it, locks included.
+func TestSharedByAGroup(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o002))
+	dir := filepath.Join(t.TempDir(), "sweep", "run")
+	write(t, dir, rows[0])
+	w, err := Create(dir, small(t))
+	require.NoError(t, err)
+	require.NoError(t, w.WriteResult(Result{Status: "stopped"}))
+	require.NoError(t, w.Close())
+	seen := 0
+	require.NoError(t, filepath.WalkDir(filepath.Dir(dir), func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		want := fs.FileMode(0o664)
+		if entry.IsDir() {
+			want = 0o775
+		}
+		require.Equal(t, want, info.Mode().Perm(), path)
+		seen++
+		return nil
+	}))
+	require.Equal(t, 7, seen, "two folders, recipe, log, result and both locks")
+}
+
 func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -167,7 +168,7 @@ func writeFailure(dir, message string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := disk.MkdirAll(dir); err != nil {
 		return files.WriteError(dir, err)
 	}
 	return files.Write(filepath.Join(dir, failureFile), append(data, '\n'))

@@ -10,12 +10,12 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -46,7 +46,7 @@ func Save(folder string, run *runs.Run) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(folder, filepath.FromSlash(run.Name), "events.out.tfevents.0.stochdepth")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return "", fmt.Errorf("cannot make the folder of the event file: %w", err)
 	}
 	var data bytes.Buffer
