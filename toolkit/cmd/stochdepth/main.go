@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
@@ -22,10 +23,10 @@ import (
 )
 
 func main() {
-	// The first signal stops the work at a checkpoint; a second one ends the program at once.
+	// The first signal stops the work at a checkpoint, as a closed terminal does; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if cmd, err := command().ExecuteContextC(ctx); err != nil {
+	if cmd, err := command().ExecuteContextC(stopping.Hangup(ctx)); err != nil {
 		printError(os.Stderr, outside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}
