@@ -57,7 +57,7 @@ func isUnread(file int) bool {
 }
 
 // ErrOrphaned is the cause of the end of a context of [Orphaned].
-var ErrOrphaned = errors.New("the process that started this one is gone")
+var ErrOrphaned = errors.New("as the process that started it was gone,")
 
 // lookEvery is how often Orphaned looks for the process that started this one.
 const lookEvery = time.Second
