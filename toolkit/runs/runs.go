@@ -46,6 +46,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 // Names of the files inside a run folder.
@@ -233,6 +234,18 @@ func (r *Run) Seconds() float64 {
 		return r.Result.WallSeconds
 	}
 	return math.NaN()
+}
+
+// Began is when the run began, to the second: what its result says and, before the end of its first session, when its recipe
+// was written. It is the zero time if neither is known.
+func (r *Run) Began() time.Time {
+	if r.Result != nil && !r.Result.Started.IsZero() {
+		return r.Result.Started
+	}
+	if info, err := os.Stat(filepath.Join(r.Dir, recipeFile)); err == nil {
+		return info.ModTime().UTC().Truncate(time.Second)
+	}
+	return time.Time{}
 }
 
 // Outcome puts how well the run did so far into a few words: its test error (percent) at its best row.

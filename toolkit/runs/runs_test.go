@@ -69,6 +69,11 @@ func TestRowsRoundTripExactly(t *testing.T) {
 	require.Equal(t, "run", run.Name)
 	require.Equal(t, small(t), run.Recipe)
 	require.Nil(t, run.Result)
+	began := time.Date(2016, 3, 30, 12, 0, 0, 500, time.UTC)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, recipeFile), began, began))
+	require.Equal(t, began.Truncate(time.Second), run.Began(), "in its first session")
+	run.Result = &Result{Started: began.Add(-time.Hour)}
+	require.Equal(t, began.Add(-time.Hour), run.Began())
 
 	best, ok := run.Best()
 	require.True(t, ok)
