@@ -69,8 +69,12 @@ func (w *Writer) claim(recipe Recipe) error {
 
 func sameRecipe(dir string, there, asked Recipe) error {
 	if differences := Differences(there, asked); len(differences) > 0 {
-		return fmt.Errorf("the run %s has another recipe (%s; the run's value first): choose another run name, or the run's settings",
-			dir, strings.Join(differences, "; "))
+		more := ""
+		if there.Epochs != asked.Epochs { // by which its learning rates go
+			more = "; to train its network on, `stochdepth export` it, and `stochdepth import` that as a new run"
+		}
+		return fmt.Errorf("the run %s has another recipe (%s; the run's value first): choose another run name, or the run's settings%s",
+			dir, strings.Join(differences, "; "), more)
 	}
 	return nil
 }

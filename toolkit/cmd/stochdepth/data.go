@@ -31,6 +31,8 @@ func dataGetCommand() *cobra.Command {
 			bar.Set(done, what)
 		})
 		switch {
+		case err == nil && !began:
+			fmt.Fprintf(cmd.OutOrStdout(), "%[1]s: nothing to download; `stochdepth data verify %[1]s` checks what is there\n", args[0])
 		case err == nil:
 			bar.Done("downloaded and checked")
 		case began:
