@@ -55,7 +55,8 @@ func Folder(root, name string) (string, error) {
 		if below, ok := throughRoot(root, name); ok {
 			name = below
 		} else if strings.ContainsRune(filepath.Clean(name), filepath.Separator) && isRun(name) {
-			return "", fmt.Errorf("%s is a run that is not in %s: go on with it by --runs %s --run %s", name, root, filepath.Dir(filepath.Clean(name)), filepath.Base(name))
+			return "", fmt.Errorf("%s is a run that is not in %s: go on with it by --runs %s --run %s",
+				name, root, filepath.Dir(filepath.Clean(name)), filepath.Base(name))
 		}
 	}
 	if err := CheckName(name); err != nil {

@@ -57,7 +57,8 @@ func stamped(settings []debug.BuildSetting) string {
 // checkout in the folder root knows better, if the program was built from the source as it is there.
 func commitOf(program, stamp, root string) string {
 	git := func(args ...string) (string, error) {
-		out, err := exec.Command("git", append([]string{"-C", root, "--no-optional-locks", "-c", "log.showSignature=false"}, args...)...).Output()
+		args = append([]string{"-C", root, "--no-optional-locks", "-c", "log.showSignature=false"}, args...)
+		out, err := exec.Command("git", args...).Output()
 		return strings.TrimSpace(string(out)), err
 	}
 	head, err := git("log", "-1", "--abbrev=12", "--format=%h %ct", "HEAD")
