@@ -86,7 +86,7 @@ lab: setup
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
 # Packages that start goroutines and do without XLA, whose own threads the race detector would misjudge.
-raced := $(addprefix ./toolkit/,dataset gallery notebook runs sweep)
+raced := $(addprefix ./toolkit/,dataset gallery internal/stopping notebook runs sweep)
 
 .PHONY: test
 test: check

@@ -44,6 +44,9 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		return nil, fmt.Errorf("the PJRT plugin %s cannot be opened, because GoMLX takes a comma in its path "+
 			"for the beginning of an option: move the folder to a path without commas", plugin.Path)
 	}
+	if _, err := kernels.Choice(); err != nil {
+		return nil, err
+	}
 	quietLogs()
 	xla.EnableAutoInstall(false) // nothing is downloaded without being asked for
 	var libraries []string

@@ -25,6 +25,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/kernels"
 	"stochdepth/toolkit/project"
 )
@@ -139,7 +140,7 @@ func cacheFolder(name string) string {
 		return ""
 	}
 	folder := filepath.Join(root, "data", "cache", name)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := disk.MkdirAll(folder); err != nil {
 		return ""
 	}
 	return folder

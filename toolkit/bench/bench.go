@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -86,7 +86,7 @@ func (r *Record) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the measurements %s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return files.WriteError(path, err)
 	}
 	return files.Write(path, append(data, '\n'))
@@ -94,7 +94,7 @@ func (r *Record) Write(path string) error {
 
 // Read reads the record at path.
 func Read(path string) (*Record, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no measurements at %s: measure with stochdepth bench", path)
 	}

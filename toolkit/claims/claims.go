@@ -25,11 +25,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/published"
 )
 
@@ -82,7 +82,7 @@ const registry = "data/claims.json"
 
 // Read reads a data/claims.json.
 func Read(path string) (*File, error) {
-	data, err := os.ReadFile(path)
+	data, err := files.ReadText(path, files.LargestText)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the registered claims: %w", err)
 	}

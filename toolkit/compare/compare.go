@@ -200,7 +200,7 @@ var results = []result{
 	{name: "best epoch", of: func(r *runs.Run) float64 { return best(r).Epoch }},
 	{name: "training loss", of: func(r *runs.Run) float64 { return last(r).TrainLoss }},
 	{name: "open blocks", of: func(r *runs.Run) float64 { return r.OpenBlocks() }},
-	{name: trainingTime, of: func(r *runs.Run) float64 { return last(r).Seconds }, time: true},
+	{name: trainingTime, of: (*runs.Run).Seconds, time: true},
 	{name: stepTime, of: func(r *runs.Run) float64 { return 1000 * last(r).Seconds / float64(last(r).Step) }},
 }
 
@@ -209,7 +209,7 @@ var unknown = runs.Row{Epoch: math.NaN(), TrainLoss: math.NaN(), ValidationError
 
 // best is the selected row, whose test error is the one to report.
 func best(r *runs.Run) runs.Row {
-	if row, ok := r.Best(); ok {
+	if row, ok := r.Selected(); ok {
 		return row
 	}
 	return unknown

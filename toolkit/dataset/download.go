@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -56,7 +57,11 @@ func (g *getter) download(ctx context.Context, from remote, part string) error {
 
 // attempt makes one request and appends what comes to part; size is then that of part.
 func (g *getter) attempt(ctx context.Context, from remote, part string) (size int64, err error) {
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o666)
+	open := func() (*os.File, error) { return os.OpenFile(part, os.O_WRONLY|os.O_CREATE, 0o666) }
+	file, err := open()
+	if errors.Is(err, fs.ErrPermission) && os.Remove(part) == nil { // another user's, who went away
+		file, err = open()
+	}
 	if err != nil {
 		return 0, permanentError{fmt.Errorf("cannot write the download: %w", err)}
 	}

@@ -131,7 +131,7 @@ func (g *getter) locked(ctx context.Context, src source, root string) error {
 		return fmt.Errorf("cannot make the folder for data: %w", err)
 	}
 	path := filepath.Join(root, "."+src.dir+".lock")
-	lock := flock.New(path)
+	lock := flock.New(path, flock.SetPermissions(0o666)) // it stays, and the next to lock it may be another user
 	held, err := lock.TryLock()
 	if err == nil && !held {
 		g.progress(0, 0, "waiting for another process that gets "+src.name)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,6 +86,32 @@ func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
 	require.Regexp(t, `(?m)^  nbconvert +absent`, report)
 	require.Regexp(t, `(?m)^  GoNB +ok`, report)
 	require.Regexp(t, `(?m)^  Kernel +ok +\.venv/share`, report)
+}
+
+// A file system that starts no programs is found, and so is a folder that is not there.
+func TestTemporaryFolder(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	found, err := temporaryFolder()
+	require.NoError(t, err)
+	require.Equal(t, dir, found)
+	const advice = "; cells are compiled and started there: set TMPDIR to a folder where programs may run"
+	t.Setenv("TMPDIR", filepath.Join(dir, "nowhere"))
+	_, err = temporaryFolder()
+	require.ErrorContains(t, err, "nothing can be written into "+filepath.Join(dir, "nowhere"))
+	require.ErrorContains(t, err, advice)
+
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOEXEC, "size=64k"); err != nil {
+		t.Skipf("mounting a file system is not allowed here: %v", err)
+	}
+	defer syscall.Unmount(dir, 0)
+	t.Setenv("TMPDIR", dir)
+	_, err = temporaryFolder()
+	require.ErrorContains(t, err, "no program can be started in "+dir+" (fork/exec ")
+	require.ErrorContains(t, err, "permission denied)"+advice)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 func TestRunStopsWhenCancelled(t *testing.T) {

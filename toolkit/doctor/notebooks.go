@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
 )
 
-// notebooks checks what `make setup` puts into .venv and .bin. Nothing is
-// started: the versions are those that the files tell.
+// notebooks checks what `make setup` puts into .venv and .bin, and where cells
+// run. None of it is started: the versions are those that the files tell.
 func (r *report) notebooks(root string) {
 	r.check("JupyterLab", absent, func() (string, error) { return pythonPackage(root, "jupyterlab") })
 	r.check("nbconvert", absent, func() (string, error) { return pythonPackage(root, "nbconvert") })
@@ -20,6 +21,25 @@ func (r *report) notebooks(root string) {
 	r.check("gopls", absent, func() (string, error) { return program(root, "gopls") })
 	r.check("goimports", absent, func() (string, error) { return program(root, "goimports") })
 	r.check("Kernel", absent, func() (string, error) { return kernel(root) })
+	r.check("TMPDIR", absent, temporaryFolder)
+}
+
+// temporaryFolder checks that programs can be started in the folder of temporary files, as cells are: a system may forbid it.
+func temporaryFolder() (string, error) {
+	const advice = "cells are compiled and started there: set TMPDIR to a folder where programs may run"
+	dir, err := os.MkdirTemp("", "stochdepth-doctor-")
+	if err != nil {
+		return "", fmt.Errorf("nothing can be written into %s (%w); %s", os.TempDir(), err, advice)
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "program")
+	if err = os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err == nil {
+		err = exec.Command(program).Run()
+	}
+	if err != nil {
+		return "", fmt.Errorf("no program can be started in %s (%w); %s", os.TempDir(), err, advice)
+	}
+	return os.TempDir(), nil
 }
 
 // pythonPackage gives the version of a package in the project's .venv.

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"image"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +19,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -33,7 +33,7 @@ func Save(path string, f *Figure) error {
 	if err != nil {
 		return fmt.Errorf("cannot save the figure %s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return files.WriteError(path, err)
 	}
 	return files.Write(path, data)

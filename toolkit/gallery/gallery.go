@@ -3,7 +3,6 @@ package gallery
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -258,7 +258,7 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 		return errors.Join(failed...) // and the README keeps telling of the whole gallery
 	}
 	readme := filepath.Join(folder, "README.md")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := disk.MkdirAll(folder); err != nil {
 		return files.WriteError(readme, err)
 	}
 	if err := files.Write(readme, []byte(Readme(s.Paper, drawings))); err != nil {

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/published"
 	"stochdepth/toolkit/runs"
 )
@@ -46,7 +46,7 @@ func Read(folder string) (*Sources, error) {
 	}
 	s := &Sources{Folder: folder, Paper: paper}
 	file := filepath.Join(folder, "figures.json")
-	data, err := os.ReadFile(file)
+	data, err := files.ReadText(file, files.LargestText)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read which runs each figure shows: %w", err)
 	}
@@ -114,21 +114,14 @@ type folder struct {
 // matching returns the folder of the run of that name below root, or else of that path, or those that asterisks choose.
 func matching(root, name string) ([]folder, error) {
 	if !strings.Contains(name, "*") {
-		dir := filepath.Join(root, filepath.FromSlash(name))
-		if _, err := os.Stat(dir); err != nil {
-			if info, err := os.Stat(name); err != nil || !info.IsDir() {
-				return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
-			}
-			dir = name
+		dir, run := runs.Locate(root, name)
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
 		}
-		return []folder{{dir: dir, name: filepath.Base(name)}}, nil
-	}
-	all, err := runFolders(root)
-	if err != nil {
-		return nil, err
+		return []folder{{dir: dir, name: run}}, nil
 	}
 	var list []folder
-	for _, found := range all {
+	for _, found := range runs.Names(root) {
 		if ok, err := path.Match(name, found); err != nil {
 			return nil, fmt.Errorf("the name %q of runs: %w", name, err)
 		} else if ok {
@@ -145,26 +138,6 @@ func matching(root, name string) ([]folder, error) {
 type absent struct{ sentence string }
 
 func (a absent) Error() string { return a.sentence }
-
-// runFolders lists the run folders below root, sorted, with forward slashes.
-func runFolders(root string) ([]string, error) {
-	var folders []string
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Name() == "recipe.json" {
-			name, err := filepath.Rel(root, filepath.Dir(path))
-			if err != nil {
-				return err
-			}
-			folders = append(folders, filepath.ToSlash(name))
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for runs: %w", err)
-	}
-	slices.Sort(folders)
-	return folders, nil
-}
 
 // ended reports whether nothing is to be expected of a run any more, be it complete or not.
 func ended(run *runs.Run) bool {

@@ -21,6 +21,7 @@ import (
 	"time"
 	"unsafe"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -144,7 +145,7 @@ func view(data *C.char, size C.size_t) []byte {
 // keep writes an executable.
 func keep(file string, executable []byte) error {
 	folder := filepath.Dir(file)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := disk.MkdirAll(folder); err != nil {
 		return err
 	}
 	prune(folder, keptMost-1)

@@ -30,16 +30,12 @@ import "C"
 
 import (
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/gomlx/go-xla/pjrt"
 )
-
-// Environment is the variable that chooses: "off" leaves everything to XLA, "avx2" does without AVX-512.
-const Environment = "STOCHDEPTH_KERNELS"
 
 // installations are plugins that were to be loaded into go-xla through interpose.c, and what came of it, by their
 // paths.
@@ -75,7 +71,10 @@ func (i *installations) has(path string) bool {
 // interpose loads the plugin at path into go-xla with interpose.c before it, and with the kernels as foreign functions
 // if functions is 1.
 func interpose(path string, functions C.int) error {
-	if os.Getenv(Environment) == "off" {
+	switch choice, err := Choice(); {
+	case err != nil:
+		return err
+	case choice == "off":
 		return errors.New("switched off by " + Environment)
 	}
 	name := C.CString(path)
@@ -90,7 +89,7 @@ func interpose(path string, functions C.int) error {
 // extensions are those of the processor that the kernels use, "AVX-512" or "AVX2", or "" if it has neither.
 var extensions = sync.OnceValue(func() string {
 	version := C.int(0)
-	if os.Getenv(Environment) == "avx2" {
+	if choice, _ := Choice(); choice == "avx2" {
 		version = 2
 	}
 	return C.GoString(C.stochdepth_processor(version))

@@ -6,9 +6,6 @@ package kernels
 
 import "errors"
 
-// Environment is the variable that chooses where there are kernels.
-const Environment = "STOCHDEPTH_KERNELS"
-
 // Install says that there are no kernels.
 func Install(path string) error { return errors.New("not built in") }
 

@@ -128,7 +128,10 @@ func RowText(r runs.Row) string {
 
 // state puts where a run is into a few words.
 func state(run *runs.Run) string {
-	if len(run.Rows) == 0 {
+	switch {
+	case len(run.Rows) == 0 && run.Finished(): // recorded without its log
+		return run.Outcome()
+	case len(run.Rows) == 0:
 		return "no epoch yet"
 	}
 	last := run.Rows[len(run.Rows)-1]

@@ -26,6 +26,7 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/project"
 )
 
@@ -44,10 +45,15 @@ func Must[T any](value T, err error) T {
 	return value
 }
 
-// Context ends when the cell is interrupted. Pass it to training, which then
-// saves what it has: GoNB gives a cell five seconds before it ends it.
+// Context ends when the cell is interrupted, and when its kernel is gone. Pass it
+// to training, which then saves what it has: GoNB gives a cell five seconds before
+// it ends it.
 func Context() context.Context {
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx = stopping.Unread(stopping.Hangup(ctx))
+	if gonbui.IsNotebook {
+		ctx = stopping.Orphaned(ctx)
+	}
 	return ctx
 }
 

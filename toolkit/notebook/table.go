@@ -2,6 +2,7 @@ package notebook
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -25,11 +26,11 @@ func Table(list ...*runs.Run) {
 		case run.Recipe.Rule != "list":
 			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, run.Recipe.LastSurvival())
 		}
-		if best, ok := run.Best(); ok {
+		if best, ok := run.Selected(); ok {
 			selected, percents = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
 		}
-		if n := len(run.Rows); n > 0 {
-			seconds = fmt.Sprintf("%.0f s", run.Rows[n-1].Seconds)
+		if s := run.Seconds(); !math.IsNaN(s) {
+			seconds = fmt.Sprintf("%.0f s", s)
 		}
 		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", int64(run.EpochsDone()), run.Recipe.Epochs), selected, percents[0], percents[1], seconds}
 	}

@@ -51,7 +51,7 @@ func RunDir(name string) string {
 
 // Run opens the run in [RunDir](name). One that is not there ends the cell.
 func Run(name string) *runs.Run {
-	run, err := runs.Open(RunDir(name))
+	run, err := runs.Find(output("data/runs", ""), RunDir(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("there is no run %s yet: run the cell that trains it first", name)
 	}

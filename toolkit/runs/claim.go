@@ -62,7 +62,7 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 		return claim{}, files.WriteError(filepath.Join(dir, lockFile), err)
 	}
 	defer disk.Remove(file.Name())
-	if err = errors.Join(disk.Write(file, data), file.Sync(), file.Chmod(0o644)); err != nil {
+	if err = errors.Join(disk.Write(file, data), file.Sync()); err != nil {
 		file.Close()
 		return claim{}, files.WriteError(file.Name(), err)
 	}

@@ -37,7 +37,7 @@ func takeLock(dir string) (*lock, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // nobody can lock it, or all lock another
 		return nil, fmt.Errorf("%s is no regular file, so it does not lock the run: remove it", path)
 	}
-	system := flock.New(path, flock.SetPermissions(0o644))
+	system := flock.New(path, flock.SetPermissions(0o666))
 	// A moment's patience, since a reader that asks for the status holds the lock for an instant.
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()

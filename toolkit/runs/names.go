@@ -47,9 +47,18 @@ func hasDots(parts []string) bool {
 	return false
 }
 
-// Folder returns the folder of the run of that name below the folder root. A name that [CheckName] refuses is an error,
-// and so is one inside the folder of another run, where nobody would find it.
+// Folder returns the folder of the run of that name below the folder root, to be written. The path of a folder below root,
+// as a shell completes it, is taken as the name that it stands for; that of a run elsewhere is an error. So is a name that
+// [CheckName] refuses, and one inside the folder of another run, where nobody would find it.
 func Folder(root, name string) (string, error) {
+	if given := filepath.Join(root, name); !isDir(given) {
+		if below, ok := throughRoot(root, name); ok {
+			name = below
+		} else if strings.ContainsRune(filepath.Clean(name), filepath.Separator) && isRun(name) {
+			return "", fmt.Errorf("%s is a run that is not in %s: go on with it by --runs %s --run %s",
+				name, root, filepath.Dir(filepath.Clean(name)), filepath.Base(name))
+		}
+	}
 	if err := CheckName(name); err != nil {
 		return "", err
 	}
@@ -62,6 +71,52 @@ func Folder(root, name string) (string, error) {
 		dir = filepath.Join(dir, part)
 	}
 	return dir, nil
+}
+
+// throughRoot is the name of the run that a path leads to if it goes through the folder root, as "a" of data/runs/a.
+func throughRoot(root, path string) (name string, ok bool) {
+	name, ok = below(root, path)
+	return name, ok && strings.HasSuffix(filepath.ToSlash(filepath.Clean(path)), "/"+name)
+}
+
+// below is the path of dir from the folder root, if it is in it.
+func below(root, dir string) (name string, ok bool) {
+	root, rootErr := filepath.Abs(root)
+	dir, dirErr := filepath.Abs(dir)
+	name, err := filepath.Rel(root, dir)
+	return filepath.ToSlash(name), rootErr == nil && dirErr == nil && err == nil && name != "." && filepath.IsLocal(name)
+}
+
+// Locate returns the folder of the run that a reader means by given, its name below the folder root or the path of its
+// folder, and its name: the path below root, or elsewhere the folder's own. The folder need not exist.
+func Locate(root, given string) (dir, name string) {
+	dir = filepath.Join(root, given)
+	if isRun(given) && !isRun(dir) || isDir(given) && !isDir(dir) {
+		dir = filepath.Clean(given)
+	}
+	if name, ok := below(root, dir); ok {
+		return dir, name
+	}
+	realRoot, rootErr := realPath(root)
+	realDir, err := realPath(dir)
+	if name, ok := below(realRoot, realDir); ok && rootErr == nil && err == nil { // on another way
+		return dir, name
+	}
+	if absolute, err := filepath.Abs(dir); err == nil {
+		return dir, filepath.Base(absolute)
+	}
+	return dir, filepath.Base(dir)
+}
+
+// Find opens the run that given means, see [Locate].
+func Find(root, given string) (*Run, error) {
+	dir, name := Locate(root, given)
+	run, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	run.Name = name
+	return run, nil
 }
 
 // Shown is a name as it may be shown: as it is, or quoted if it has a character that would act on a terminal or could

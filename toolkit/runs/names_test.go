@@ -54,6 +54,44 @@ func TestFolder(t *testing.T) {
 	require.ErrorContains(t, err, "--runs")
 }
 
+// A path that a shell completed means the run that is there, and never a run of a path's name.
+func TestPaths(t *testing.T) {
+	project := t.TempDir()
+	t.Chdir(project)
+	root := filepath.Join("data", "runs")
+	write(t, filepath.Join(root, "sweep", "a"))
+	write(t, filepath.Join("other", "b"))
+	absolute := filepath.Join(project, root)
+	for given, want := range map[string]string{"sweep/a": "sweep/a", "data/runs/sweep/a/": "sweep/a", "./data/runs/new": "new",
+		absolute + "/new/c": "new/c", "runs/new": "runs/new", "other/new": "other/new"} {
+		for _, root := range []string{root, absolute} {
+			dir, err := Folder(root, given)
+			require.NoError(t, err, given)
+			require.Equal(t, filepath.Join(root, want), dir)
+		}
+	}
+	_, err := Folder(root, "other/b/")
+	require.EqualError(t, err, "other/b/ is a run that is not in data/runs: go on with it by --runs other --run b")
+	_, err = Folder(root, "data/runs/sweep/a/b")
+	require.EqualError(t, err, "sweep/a is a run, so it cannot hold the run sweep/a/b: choose another name")
+	_, err = Folder(root, "other/../x")
+	require.ErrorContains(t, err, "is a path: name the folder with --runs")
+
+	for given, want := range map[string][2]string{"sweep/a": {"data/runs/sweep/a", "sweep/a"}, "data/runs/sweep/a/": {"data/runs/sweep/a", "sweep/a"},
+		absolute + "/sweep/a": {absolute + "/sweep/a", "sweep/a"}, "other/b": {"other/b", "b"}, "nowhere/c": {"data/runs/nowhere/c", "nowhere/c"}} {
+		dir, name := Locate(root, given)
+		require.Equal(t, want, [2]string{dir, name}, given)
+	}
+	t.Chdir(filepath.Join("other", "b"))
+	run, err := Find(absolute, ".")
+	require.NoError(t, err)
+	require.Equal(t, "b", run.Name)
+	t.Chdir(filepath.Join(absolute, "sweep"))
+	dir, err := Folder(absolute, "new")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(absolute, "new"), dir, "a name is one wherever the reader stands")
+}
+
 // Run folders may come from anybody: what their names and files hold does not act on a terminal.
 func TestHostileNamesAreShownQuoted(t *testing.T) {
 	root := t.TempDir()

@@ -104,7 +104,7 @@ func PresetNames() []string {
 // ReadRecipe reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
 // one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
 func ReadRecipe(path string) (Recipe, error) {
-	data, err := files.Read(path, files.LargestText)
+	data, err := files.ReadText(path, files.LargestText)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return Recipe{}, fmt.Errorf("no recipe file %s: %w", path, fs.ErrNotExist)

@@ -141,7 +141,7 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 
 // readResult returns nil for a run that has not ended yet.
 func readResult(path string) (*Result, error) {
-	data, err := files.Read(path, files.LargestText)
+	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -74,15 +74,17 @@ func parseRow(line string) (Row, error) {
 const largestLog = 256 << 20 // bytes: two million rows
 
 // readRows reads an epochs.tsv; a missing one has no rows. Rows grow by whole lines, so only the last can be torn by
-// a crash: it is dropped and torn is true. Damage anywhere else is an error.
+// a crash, and then it has no end, or zeros for what did not reach the disk: it is dropped and torn is true. All other
+// damage is an error. Lines may end as an editor on Windows ends them.
 func readRows(path string) (rows []Row, torn bool, err error) {
-	data, err := files.Read(path, largestLog)
+	data, err := files.ReadText(path, largestLog)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("cannot read the log of the run: %w", err)
 	}
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	rest, found := bytes.CutPrefix(data, []byte(header))
 	if !found {
 		if strings.HasPrefix(header, string(data)) { // the first write was cut short
@@ -102,7 +104,7 @@ func readRows(path string) (rows []Row, torn bool, err error) {
 			err = fmt.Errorf("step %d follows step %d", row.Step, rows[len(rows)-1].Step)
 		}
 		// Without its newline the last number may have lost digits, even if it reads as a number.
-		if last && (err != nil || !strings.HasSuffix(line, "\n")) {
+		if last && (!strings.HasSuffix(line, "\n") || strings.Contains(line, "\x00")) {
 			return rows, true, nil
 		}
 		if err != nil {

@@ -42,8 +42,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
+	"strings"
+	"time"
 )
 
 // Names of the files inside a run folder.
@@ -58,7 +61,7 @@ const (
 // Run is a run folder as read by Open.
 type Run struct {
 	Dir    string  // the folder
-	Name   string  // its name; from List, its path below the root with forward slashes
+	Name   string  // its name; from List and Find, its path below the root with forward slashes
 	Recipe Recipe  // what was asked for
 	Rows   []Row   // in the order of their steps; empty before the first evaluation
 	Result *Result // nil until the run has ended once
@@ -125,23 +128,61 @@ func Names(root string) []string {
 }
 
 // walk calls run for each run folder below root, with its name, root itself being ".", and closed for each folder that
-// it cannot look into. A run has no runs in it.
+// it cannot look into. A run has no runs in it. Links to folders are followed, root being one too, but no folder is
+// visited twice: one that is below root itself has its name from there, whatever links lead to it.
 func walk(root string, run func(path, name string), closed func(path string, err error)) {
-	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	type link struct{ path, name string }
+	links := []link{{root, "."}}
+	visited := make(map[string]bool) // by the path without links
+	var visit func(dir, real, name string)
+	visit = func(dir, real, name string) {
+		if visited[real] {
+			return
+		}
+		visited[real] = true
+		if isRun(dir) {
+			run(dir, name)
+			return
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			closed(dir, err)
+		}
+		for _, entry := range entries {
+			below := link{filepath.Join(dir, entry.Name()), path.Join(name, entry.Name())}
+			switch {
+			case entry.IsDir():
+				visit(below.path, filepath.Join(real, entry.Name()), below.name)
+			case entry.Type()&fs.ModeSymlink != 0 && !strings.HasPrefix(entry.Name(), "."): // as editors make
+				links = append(links, below)
+			}
+		}
+	}
+	for len(links) > 0 { // those met on the way come last
+		link := links[0]
+		links = links[1:]
+		real, err := realPath(link.path)
 		switch {
-		case err != nil:
-			closed(path, err)
-			return fs.SkipDir
-		case !entry.IsDir() || !isRun(path):
-			return nil
+		case err != nil: // to what is not there, such as a disk
+			closed(link.path, err)
+		case isDir(real):
+			visit(link.path, real, link.name)
 		}
-		name, err := filepath.Rel(root, path)
-		if err != nil { // as if root was it
-			name = "."
-		}
-		run(path, filepath.ToSlash(name))
-		return fs.SkipDir
-	})
+	}
+}
+
+// realPath is the absolute path of what is there, without links.
+func realPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isRun reports whether dir holds any file of a run; one without a recipe counts, so that List can report it.
@@ -172,9 +213,44 @@ func Best(rows []Row) (Row, bool) {
 	return best, found
 }
 
+// Selected is the row that the paper reports, as [Run.Best] gives it. Of a run recorded without its log it is what the
+// result says of that row: its epoch and errors, the rest being unknown.
+func (r *Run) Selected() (Row, bool) {
+	if len(r.Rows) > 0 || r.Result == nil {
+		return r.Best()
+	}
+	nan := math.NaN()
+	return Row{Epoch: r.Result.BestEpoch, ValidationError: r.Result.ValidationError, TestError: r.Result.TestError, LearningRate: nan,
+		TrainLoss: nan, TrainError: nan, OpenBlocksMean: nan, GradientMagnitude: nan, Seconds: nan}, !math.IsNaN(r.Result.ValidationError)
+}
+
+// Seconds is the time of the training so far; of a run recorded without its log, that of all its work. It is NaN before
+// the first evaluation.
+func (r *Run) Seconds() float64 {
+	switch n := len(r.Rows); {
+	case n > 0:
+		return r.Rows[n-1].Seconds
+	case r.Result != nil:
+		return r.Result.WallSeconds
+	}
+	return math.NaN()
+}
+
+// Began is when the run began, to the second: what its result says and, before the end of its first session, when its recipe
+// was written. It is the zero time if neither is known.
+func (r *Run) Began() time.Time {
+	if r.Result != nil && !r.Result.Started.IsZero() {
+		return r.Result.Started
+	}
+	if info, err := os.Stat(filepath.Join(r.Dir, recipeFile)); err == nil {
+		return info.ModTime().UTC().Truncate(time.Second)
+	}
+	return time.Time{}
+}
+
 // Outcome puts how well the run did so far into a few words: its test error (percent) at its best row.
 func (r *Run) Outcome() string {
-	best, ok := r.Best()
+	best, ok := r.Selected()
 	if !ok {
 		return "no evaluation yet"
 	}
@@ -200,10 +276,13 @@ func (r *Run) Finished() bool {
 	return r.Rows[len(r.Rows)-1].Step == r.Result.Steps
 }
 
-// EpochsDone is how many epochs are in the log, parts of one included.
+// EpochsDone is how many epochs are in the log, parts of one included; without a log, how many the result counts.
 func (r *Run) EpochsDone() float64 {
-	if n := len(r.Rows); n > 0 {
+	switch n := len(r.Rows); {
+	case n > 0:
 		return r.Rows[n-1].Epoch
+	case r.Result != nil:
+		return r.Result.Epochs
 	}
 	return 0
 }

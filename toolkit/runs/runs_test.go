@@ -69,6 +69,11 @@ func TestRowsRoundTripExactly(t *testing.T) {
 	require.Equal(t, "run", run.Name)
 	require.Equal(t, small(t), run.Recipe)
 	require.Nil(t, run.Result)
+	began := time.Date(2016, 3, 30, 12, 0, 0, 500, time.UTC)
+	require.NoError(t, os.Chtimes(filepath.Join(dir, recipeFile), began, began))
+	require.Equal(t, began.Truncate(time.Second), run.Began(), "in its first session")
+	run.Result = &Result{Started: began.Add(-time.Hour)}
+	require.Equal(t, began.Add(-time.Hour), run.Began())
 
 	best, ok := run.Best()
 	require.True(t, ok)
@@ -109,6 +114,28 @@ func TestTornLastRowIsDropped(t *testing.T) {
 	requireRows(t, rows[:1], run.Rows)
 }
 
+// An editor on Windows ends lines in its own way, and begins a text with a mark.
+func TestTextsOfWindows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	write(t, dir, rows[:2]...)
+	result := "{\"status\": \"stopped\"}"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, resultFile), []byte(result), 0o644))
+	for _, name := range []string{recipeFile, rowsFile, resultFile} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), append([]byte("\ufeff"), text...), 0o644))
+	}
+	run, err := Open(dir)
+	require.NoError(t, err)
+	requireRows(t, rows[:2], run.Rows)
+	require.Equal(t, "stopped", run.Result.Status)
+	write(t, dir, rows[2])
+	run, err = Open(dir)
+	require.NoError(t, err)
+	requireRows(t, rows[:3], run.Rows)
+}
+
 func TestDamagedLogIsAnError(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	write(t, dir, rows[:3]...)
@@ -120,6 +147,8 @@ func TestDamagedLogIsAnError(t *testing.T) {
 		"a column less":  {"1.5\t24\t", "1.5\t", "damaged in line 3 (9 columns instead of 10)"},
 		"steps descend":  {"1\t16\t", "1\t40\t", "damaged in line 3 (step 24 follows step 40)"},
 		"step not whole": {"1.5\t24\t", "1.5\t24.5\t", `damaged in line 3 ("24.5" is no step)`},
+		"the last line":  {"2\t32\t", "2\tx32\t", `damaged in line 4 ("x32" is no step)`},
+		"a row twice":    {"2\t32\t", "2\t24\t", "damaged in line 4 (step 24 follows step 24)"},
 		"other columns":  {"train_loss", "loss", "its first line does not name the columns epoch, step,"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,6 +222,11 @@ func TestAnotherRecipeIsRefusedByItsKeys(t *testing.T) {
 	_, err := Create(dir, recipe)
 	require.EqualError(t, err, "the run "+dir+" has another recipe (depth: 20, 26; death_rate: 0.5, 0; milestones: [0.5 0.75], [0.5]; "+
 		"the run's value first): choose another run name, or the run's settings")
+	recipe = small(t)
+	recipe.Epochs *= 2
+	_, err = Create(dir, recipe)
+	require.EqualError(t, err, "the run "+dir+" has another recipe (epochs: 6, 12; the run's value first): choose another run name, or the run's settings; "+
+		"to train its network on, `stochdepth export` it, and `stochdepth import` that as a new run")
 	write(t, dir) // the refusal left no lock behind
 
 	recipe = small(t)
@@ -319,6 +353,69 @@ func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
 	_, err = Open(filepath.Join(root, "nowhere"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "nowhere is not a run folder")
+}
+
+// The folder of the runs, or a run or a folder of runs in it, may be a link: all see the same runs, each once.
+func TestLinks(t *testing.T) {
+	folder := t.TempDir()
+	root, elsewhere, link := filepath.Join(folder, "runs"), filepath.Join(folder, "elsewhere"), filepath.Join(folder, "link")
+	write(t, filepath.Join(root, "b"))
+	write(t, filepath.Join(root, "sweep", "c"))
+	write(t, filepath.Join(elsewhere, "one"))
+	write(t, filepath.Join(elsewhere, "many", "d"))
+	for name, target := range map[string]string{
+		link:                                    "runs",
+		filepath.Join(root, "a"):                filepath.Join(elsewhere, "one"),
+		filepath.Join(root, "alias-of-b"):       "b",
+		filepath.Join(root, "other"):            filepath.Join("..", "elsewhere", "many"),
+		filepath.Join(root, "sweep", "up"):      "..",
+		filepath.Join(elsewhere, "many", "all"): folder,
+		filepath.Join(root, "text"):             "/dev/null",
+		filepath.Join(root, ".#note"):           "user@host",
+	} {
+		require.NoError(t, os.Symlink(target, name))
+	}
+	t.Chdir(folder)
+	for _, root := range []string{root, link, link + "/", "link", "./runs"} {
+		list, err := List(root)
+		require.NoError(t, err)
+		var names []string
+		for _, run := range list {
+			names = append(names, run.Name)
+			require.Equal(t, filepath.Join(root, run.Name), run.Dir)
+		}
+		require.Equal(t, []string{"a", "b", "other/d", "sweep/c"}, names, root)
+		require.Equal(t, names, Names(root))
+	}
+	require.NoError(t, os.RemoveAll(filepath.Join(elsewhere, "one")))
+	list, err := List("link")
+	require.ErrorContains(t, err, "cannot look into link/a: ")
+	require.Len(t, list, 3)
+}
+
+// Of a run that is shared by a group, all may write all of it, locks included.
+func TestSharedByAGroup(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o002))
+	dir := filepath.Join(t.TempDir(), "sweep", "run")
+	write(t, dir, rows[0])
+	w, err := Create(dir, small(t))
+	require.NoError(t, err)
+	require.NoError(t, w.WriteResult(Result{Status: "stopped"}))
+	require.NoError(t, w.Close())
+	seen := 0
+	require.NoError(t, filepath.WalkDir(filepath.Dir(dir), func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		want := fs.FileMode(0o664)
+		if entry.IsDir() {
+			want = 0o775
+		}
+		require.Equal(t, want, info.Mode().Perm(), path)
+		seen++
+		return nil
+	}))
+	require.Equal(t, 7, seen, "two folders, recipe, log, result and both locks")
 }
 
 func TestFullDisk(t *testing.T) {

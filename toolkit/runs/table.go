@@ -64,22 +64,15 @@ func summarize(r *Run) summary {
 	s := summary{
 		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
 		Rule: ruleName(r.Recipe), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
-		BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan, Hours: nan,
+		EpochsDone: number(r.EpochsDone()), Hours: number(r.Seconds() / 3600), BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan,
 		Status: r.Status(),
 	}
-	if n := len(r.Rows); n > 0 {
-		last := r.Rows[n-1]
-		s.EpochsDone, s.Hours = number(last.Epoch), number(last.Seconds/3600)
-		if last.Seconds > 0 {
-			s.StepsPerSecond = number(float64(last.Step) / last.Seconds)
-		}
-	}
-	if best, ok := r.Best(); ok {
+	if best, ok := r.Selected(); ok {
 		s.BestEpoch, s.ValidationError, s.TestError = number(best.Epoch), number(best.ValidationError), number(best.TestError)
 	}
-	if r.Result != nil && len(r.Rows) == 0 { // recorded without its log
-		s.EpochsDone, s.Hours = number(r.Result.Epochs), number(r.Result.WallSeconds/3600)
-		s.BestEpoch, s.ValidationError, s.TestError = number(r.Result.BestEpoch), number(r.Result.ValidationError), number(r.Result.TestError)
+	if n := len(r.Rows); n > 0 && r.Rows[n-1].Seconds > 0 {
+		s.StepsPerSecond = number(float64(r.Rows[n-1].Step) / r.Rows[n-1].Seconds)
+	} else if n == 0 && r.Result != nil {
 		s.StepsPerSecond = number(r.Result.StepsPerSecond)
 	}
 	return s

@@ -59,7 +59,7 @@ func Find(folder, name string) (string, error) {
 // Read reads a sweep file and expands it. The same file always gives the same jobs in the same order. Unknown keys
 // are refused with the nearest known ones, and so is a grid with an invalid recipe.
 func Read(path string) (*Sweep, error) {
-	data, err := files.Read(path, files.LargestText)
+	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no sweep file %s: %w", path, fs.ErrNotExist)
 	} else if err != nil {

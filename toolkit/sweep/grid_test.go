@@ -44,6 +44,10 @@ func TestExpansion(t *testing.T) {
 			`{"recipe": "shapes", "name": "mine", "set": {"seed": 7}, "grid": {"milestones": [[0.5], [0.5, 0.75]], "augment": [true], "depth": [8]}}`,
 			[]string{"mine-8-linear-0.7-augment=true-milestones=0.5-s7", "mine-8-linear-0.7-augment=true-milestones=0.5+0.75-s7"},
 		},
+		"as an editor on Windows writes it": {
+			"\ufeff{\"grid\": {\"dataset\": [\"svhn\"],\r\n\"death_rate\": [0.5]}}\r\n",
+			[]string{"it-152-linear-0.5-s1"},
+		},
 		"each data set with its own preset": {
 			`{"grid": {"dataset": ["svhn", "cifar10"], "death_rate": [0.5]}}`,
 			[]string{"it-svhn-152-linear-0.5-s1", "it-cifar10-110-linear-0.5-s1"},

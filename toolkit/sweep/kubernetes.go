@@ -51,7 +51,7 @@ func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
 
 // selfContained is the sweep file with its recipe in it, where that is a file of its own.
 func (s *Sweep) selfContained() (string, error) {
-	data, err := files.Read(s.Path, files.LargestText)
+	data, err := files.ReadText(s.Path, files.LargestText)
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +64,7 @@ func (s *Sweep) selfContained() (string, error) {
 		if !filepath.IsAbs(recipe) {
 			recipe = filepath.Join(filepath.Dir(s.Path), recipe)
 		}
-		if keys["recipe"], err = files.Read(recipe, files.LargestText); err != nil {
+		if keys["recipe"], err = files.ReadText(recipe, files.LargestText); err != nil {
 			return "", fmt.Errorf("cannot read the sweep's recipe: %w", err)
 		}
 	}

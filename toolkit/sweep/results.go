@@ -87,12 +87,12 @@ func (r *Result) sumUp() {
 		if status.State != Done {
 			continue
 		}
-		best, ok := status.Run.Best()
+		best, ok := status.Run.Selected()
 		if !ok {
 			continue
 		}
 		test, validation, epoch = append(test, best.TestError), append(validation, best.ValidationError), append(epoch, best.Epoch)
-		seconds = append(seconds, status.Run.Rows[len(status.Run.Rows)-1].Seconds)
+		seconds = append(seconds, status.Run.Seconds())
 	}
 	r.TestError, r.ValidationError, r.BestEpoch, r.Seconds = NewSpread(test), NewSpread(validation), NewSpread(epoch), NewSpread(seconds)
 }

@@ -78,6 +78,31 @@ func TestResults(t *testing.T) {
 	require.EqualError(t, s.WriteResults(&table, results, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }
 
+// Of a run that is recorded without its log, its result says how it did.
+func TestRecordWithoutItsLog(t *testing.T) {
+	root := t.TempDir()
+	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"death_rate": [0], "seed": [1, 2]}}`))
+	require.NoError(t, err)
+	w, err := runs.Create(filepath.Join(root, s.Jobs[0].Name), s.Jobs[0].Recipe)
+	require.NoError(t, err)
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", BestEpoch: 1, ValidationError: 8, TestError: 9, Epochs: 2, Steps: 20, WallSeconds: 100}))
+	require.NoError(t, w.Close())
+	list := s.Status(root)
+	require.Equal(t, Done, list[0].State)
+	remaining, known := TimeRemaining(list, 1)
+	require.True(t, known)
+	require.Equal(t, 100*time.Second, remaining)
+
+	var table, each bytes.Buffer
+	require.NoError(t, s.WriteResults(&table, s.Results(root), "table"))
+	require.Equal(t, ""+
+		"data set  depth  rule      p_L  runs  test %  validation %  best epoch  seconds\n"+
+		"shapes    20     constant  1    1/2   9.00    8.00          1.0         100.0\n", table.String())
+	require.NoError(t, runs.Table(&each, []*runs.Run{list[0].Run}, "table"))
+	require.Regexp(t, `constant +0 +2/2 +1 +8\.00 +9\.00 +0\.00 +1 min 40 s +finished`, each.String())
+	require.Equal(t, "test error 9.0 % at the epoch of the lowest validation error, 1", list[0].Run.Outcome())
+}
+
 func TestStatusAndTimeRemaining(t *testing.T) {
 	root := t.TempDir()
 	path := write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"seed": [1, 2, 3, 4, 5]}}`)

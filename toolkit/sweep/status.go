@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -121,7 +122,7 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 	for _, status := range list {
 		w, part := weight(status.Recipe), status.Part()
 		if part > 0 && status.State != Changed {
-			spent := status.Run.Rows[len(status.Run.Rows)-1].Seconds
+			spent := status.Run.Seconds()
 			if r := status.Run.Result; r != nil && r.Completed {
 				spent = max(spent, r.WallSeconds) // with compilation and evaluations
 			}
@@ -165,7 +166,7 @@ func writeFailure(dir, message string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := disk.MkdirAll(dir); err != nil {
 		return files.WriteError(dir, err)
 	}
 	return files.Write(filepath.Join(dir, failureFile), append(data, '\n'))

@@ -10,12 +10,12 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -23,9 +23,9 @@ import (
 // Write writes the scalars of a run, a value a row of its log, with the step of the row and the time it was made.
 // Values that a run did not measure are left out.
 func Write(w io.Writer, run *runs.Run) error {
-	began := time.Unix(0, 0) // a run that has not ended yet does not say when it began
-	if run.Result != nil && !run.Result.Started.IsZero() {
-		began = run.Result.Started
+	began := run.Began()
+	if began.IsZero() { // which is no number of nanoseconds
+		began = time.Unix(0, 0)
 	}
 	if err := record(w, event(began, 0, protowire.AppendString(tag(nil, 3, protowire.BytesType), "brain.Event:2"))); err != nil {
 		return err
@@ -46,7 +46,7 @@ func Save(folder string, run *runs.Run) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(folder, filepath.FromSlash(run.Name), "events.out.tfevents.0.stochdepth")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return "", fmt.Errorf("cannot make the folder of the event file: %w", err)
 	}
 	var data bytes.Buffer

@@ -63,7 +63,7 @@ func (c *checkpoints) prepare(m *Model, p position, best bool) (err error) {
 			return err
 		}
 	}
-	if err := disk.MkdirAll(work); err != nil { // before GoMLX does, whose folders are more private
+	if err := disk.MkdirAll(work); err != nil { // before GoMLX does, whose folders others may not read
 		return err
 	}
 	if c.handler == nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"stochdepth/toolkit/backend"
-	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 )
 
@@ -112,58 +110,4 @@ func moduleVersion(path string) string {
 		}
 	}
 	return ""
-}
-
-// CommitEnvironment is the variable that names the commit where the source is not there, as in a container.
-const CommitEnvironment = "STOCHDEPTH_COMMIT"
-
-// Commit returns the commit that this program was built from, twelve digits, with a plus sign if the source was changed
-// since, or "". A program that was not stamped with it (go run, a notebook's cell) was built just now, from the checkout.
-func Commit() string {
-	if commit := os.Getenv(CommitEnvironment); commit != "" {
-		return commit
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == project.Module {
-		if commit := stamped(info.Settings); commit != "" {
-			return commit
-		}
-	}
-	return checkedOut()
-}
-
-// stamped is the commit that go build wrote into the program.
-func stamped(settings []debug.BuildSetting) string {
-	values := make(map[string]string)
-	for _, s := range settings {
-		values[s.Key] = s.Value
-	}
-	commit := values["vcs.revision"]
-	if commit == "" {
-		return ""
-	}
-	commit = commit[:min(12, len(commit))]
-	if values["vcs.modified"] == "true" {
-		commit += "+"
-	}
-	return commit
-}
-
-// checkedOut is the commit of the checkout that the working directory is in.
-func checkedOut() string {
-	root, err := project.Root()
-	if err != nil {
-		return ""
-	}
-	git := func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", root, "--no-optional-locks"}, args...)...).Output()
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(out))
-	}
-	head := git("rev-parse", "--short=12", "HEAD")
-	if head != "" && git("status", "--porcelain", "--", "toolkit", "go.mod", "go.sum") != "" {
-		head += "+"
-	}
-	return head
 }

@@ -26,6 +26,9 @@ func Versions() string {
 // versions is Versions of a program of that module version and commit, "" where they are not known.
 func versions(version, commit string, libraries map[string]string) string {
 	var own []string
+	if commit != "" && !strings.HasSuffix(commit, "+") {
+		version = strings.TrimSuffix(version, "+dirty") // Go counts runs and figures too
+	}
 	if version != "" && version != "(devel)" {
 		own = append(own, version)
 	}

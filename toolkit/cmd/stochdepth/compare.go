@@ -40,8 +40,8 @@ Training times are compared if the runs have done equally many steps on one mach
 
 // named returns the run of a name or folder, or the runs whose names match it as a pattern.
 func named(folder, name string) ([]*runs.Run, error) {
-	if isDir(runDir(folder, name)) {
-		run, err := openRun(folder, name)
+	if dir, _ := runs.Locate(folder, name); isDir(dir) {
+		run, err := runs.Find(folder, name)
 		return []*runs.Run{run}, err
 	}
 	list, broken := runs.List(folder)

@@ -36,7 +36,7 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		runsFolder, _ := cmd.Flags().GetString("runs")
 		file, isFile := models.Find(*folder, args[0])
-		dir := runDir(runsFolder, args[0])
+		dir, _ := runs.Locate(runsFolder, args[0])
 		switch {
 		case !isDir(dir) && isFile:
 			if cmd.Flags().Changed("checkpoint") {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -11,7 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/project"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
@@ -19,11 +23,11 @@ import (
 )
 
 func main() {
-	// The first signal stops the work at a checkpoint; a second one ends the program at once.
+	// The first signal stops the work at a checkpoint, as a closed terminal does; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
-		printError(os.Stderr, err)
+	if cmd, err := command().ExecuteContextC(stopping.Hangup(ctx)); err != nil {
+		printError(os.Stderr, outside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}
 }
@@ -68,22 +72,26 @@ func inProject(path ...string) string {
 	return filepath.Join(append([]string{root}, path...)...)
 }
 
+// outside adds to the error of a command that the project's folder was not found, where that is why one of the command's
+// folders is not there.
+func outside(cmd *cobra.Command, err error) error {
+	_, why := project.Root()
+	missing := false
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if first, _, _ := strings.Cut(filepath.ToSlash(f.DefValue), "/"); first == "data" && !f.Changed { // of inProject
+			_, err := os.Stat(f.DefValue)
+			missing = missing || err != nil
+		}
+	})
+	if why == nil || !missing || errors.Is(err, sweep.ErrStopped) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, why)
+}
+
 // dataRootFlag adds the flag --data-root, the folder of a data set's files.
 func dataRootFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache)")
-}
-
-// openRun opens a run by its name below the runs folder, or by its folder's path.
-func openRun(folder, name string) (*runs.Run, error) {
-	return runs.Open(runDir(folder, name))
-}
-
-// runDir is the folder of the run that the user means by name; it need not exist.
-func runDir(folder, name string) string {
-	if isDir(name) && !isDir(filepath.Join(folder, name)) {
-		return name
-	}
-	return filepath.Join(folder, name)
 }
 
 func isDir(path string) bool {

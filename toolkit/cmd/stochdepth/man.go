@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/project"
 )
 
@@ -21,7 +21,7 @@ them in a folder man1 inside one that MANPATH names or manpath lists.`,
 		Example: "  stochdepth man ~/.local/share/man/man1 && man stochdepth-train",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
+			if err := disk.MkdirAll(args[0]); err != nil {
 				return fmt.Errorf("cannot make the folder of the manual pages: %w", err)
 			}
 			root := cmd.Root()

@@ -23,7 +23,7 @@ func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
 	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best: of the epoch with the lowest validation error; last: the newest")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	return func(name string) (*restored, error) {
-		run, err := openRun(*folder, name)
+		run, err := runs.Find(*folder, name)
 		if err != nil {
 			return nil, err
 		}

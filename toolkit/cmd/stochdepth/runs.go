@@ -30,7 +30,7 @@ func runsCommand() *cobra.Command {
 		if len(args) > 0 {
 			list, broken = nil, nil
 			for _, name := range args {
-				run, err := openRun(*folder, name)
+				run, err := runs.Find(*folder, name)
 				if err != nil {
 					return err
 				}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +58,31 @@ func TestLookingAtRuns(t *testing.T) {
 		require.FileExists(t, path)
 	}
 	ok("watch", "linear-1") // has ended
+}
+
+// A run keeps the name below the folder of the runs, however it was named, and a link to that folder is as good as it.
+func TestRunsInSubfolders(t *testing.T) {
+	t.Chdir(t.TempDir())
+	recorded(t, "runs", map[string]float64{"a/x-1": 30, "b/x-1": 31})
+	require.NoError(t, os.Symlink("runs", "link"))
+	for _, folder := range []string{"runs", "link"} {
+		logs := "logs-of-" + folder
+		out, err := call(t, "export", "a/x-1", folder+"/b/x-1", "--runs", folder, "--tensorboard", logs)
+		require.NoError(t, err)
+		require.Regexp(t, "^"+logs+"/a/x-1/events.*\n"+logs+"/b/x-1/events.*\n$", out)
+		for _, args := range [][]string{{"runs"}, {"runs", "a/x-1", "runs/b/x-1"}} {
+			out, err = call(t, append(args, "--runs", folder, "--format", "tsv")...)
+			require.NoError(t, err)
+			require.Regexp(t, `^name.*\na/x-1\t.*\nb/x-1\t.*\n$`, out)
+		}
+		out, err = call(t, "compare", "a/*", "b/*", "--runs", folder)
+		require.NoError(t, err)
+		require.Contains(t, out, "+1.00")
+	}
+	require.NoError(t, os.Rename("runs/b", "b"))
+	_, err := call(t, "export", "b/x-1", "runs/a/x-1", "--runs", "runs/a", "--tensorboard", "logs")
+	require.EqualError(t, err, "b/x-1 and runs/a/x-1 are both named x-1, and one would take the other's place: write them into two folders")
+	require.NoDirExists(t, "logs")
 }
 
 func TestSummaryCommand(t *testing.T) {

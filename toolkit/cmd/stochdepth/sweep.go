@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
 )
@@ -131,7 +132,7 @@ with its share of the processors, or with one GPU after the other.`,
 			*workers = machine.DefaultWorkers()
 		}
 		show := newSweepScreen(s.Name)
-		err = s.Run(cmd.Context(), sweep.Options{Runs: *folder, DataRoot: *dataRoot, Command: command,
+		err = s.Run(stopping.Unread(cmd.Context()), sweep.Options{Runs: *folder, DataRoot: *dataRoot, Command: command,
 			Slots: machine.Slots(*workers), Retry: *retry, OnProgress: show.progress})
 		show.done()
 		return err

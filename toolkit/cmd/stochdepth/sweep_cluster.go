@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/sweep"
 )
@@ -111,7 +111,7 @@ times does not stop the others.`,
 }
 
 func writeOut(cmd *cobra.Command, path, text string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
 		return files.WriteError(path, err)
 	}
 	if err := files.Write(path, []byte(text)); err != nil {

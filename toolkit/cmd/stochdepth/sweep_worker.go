@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/sweep"
 	"stochdepth/toolkit/sweep/worker"
 )
@@ -16,7 +17,7 @@ func sweepWorkerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "worker", Short: "Train one run, told on standard input", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return sweep.Work(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), worker.Train(0))
+			return sweep.Work(stopping.Unread(cmd.Context()), cmd.InOrStdin(), cmd.OutOrStdout(), worker.Train(0))
 		},
 	}
 }
@@ -65,7 +66,7 @@ left as it is; one that another process writes is waited for. The exit status is
 		if err != nil {
 			return err
 		}
-		return s.Task(cmd.Context(), sweep.Options{Runs: *folder, DataRoot: *dataRoot}, index, cmd.ErrOrStderr(), worker.Train(*maxTime))
+		return s.Task(stopping.Unread(cmd.Context()), sweep.Options{Runs: *folder, DataRoot: *dataRoot}, index, cmd.ErrOrStderr(), worker.Train(*maxTime))
 	}
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/notebook/watch"
 	"stochdepth/toolkit/runs"
@@ -61,7 +62,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		}
 		bar := notebook.NewBar(0, *name, "steps")
 		report := watch.Progress(bar)
-		run, err := training.Train(cmd.Context(), b, training.Options{
+		run, err := training.Train(stopping.Unread(cmd.Context()), b, training.Options{
 			Dir: dir, Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {

@@ -69,18 +69,27 @@ func exportLogs(cmd *cobra.Command, names []string, folder string) error {
 			return fmt.Errorf("--%s is about a network, and --tensorboard writes logs: leave one of them out", flag)
 		}
 	}
+	var chosen []*runs.Run
 	for _, name := range names {
 		list, err := named(folderOf(cmd, "runs"), name)
 		if err != nil {
 			return err
 		}
-		for _, run := range list {
-			path, err := tensorboard.Save(folder, run)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), path)
+		chosen = append(chosen, list...)
+	}
+	dirs := make(map[string]string) // by name
+	for _, run := range chosen {
+		if other, there := dirs[run.Name]; there && other != run.Dir {
+			return fmt.Errorf("%s and %s are both named %s, and one would take the other's place: write them into two folders", other, run.Dir, run.Name)
 		}
+		dirs[run.Name] = run.Dir
+	}
+	for _, run := range chosen {
+		path, err := tensorboard.Save(folder, run)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), path)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/runs"
 )
 
 func watchCommand() *cobra.Command {
@@ -25,7 +26,8 @@ leaves the training alone. Where standard error is not a terminal, it prints pla
 		if err := notNegative("--wait", *wait); err != nil {
 			return err
 		}
-		run, err := notebook.Follow(cmd.Context(), runDir(*folder, args[0]), *wait)
+		dir, _ := runs.Locate(*folder, args[0])
+		run, err := notebook.Follow(cmd.Context(), dir, *wait)
 		if err == nil && run != nil && run.Status() == "interrupted" {
 			return fmt.Errorf("no process trains %s: the command that began it goes on with it", filepath.Base(run.Dir))
 		}

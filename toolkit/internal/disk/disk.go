@@ -7,8 +7,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 )
 
@@ -43,15 +46,25 @@ func Change(operation, path string, change func() error) error {
 	return nil
 }
 
-// MkdirAll is os.MkdirAll for folders that all may read.
+// Files and folders have the permissions that the umask leaves of these: users of one group can share them.
+const filePermissions, folderPermissions = 0o666, 0o777
+
+// MkdirAll is os.MkdirAll.
 func MkdirAll(path string) error {
-	return Change("mkdirall", path, func() error { return os.MkdirAll(path, 0o755) })
+	return Change("mkdirall", path, func() error { return os.MkdirAll(path, folderPermissions) })
 }
 
-// CreateTemp is os.CreateTemp.
+// CreateTemp is os.CreateTemp for a file that is not only its user's, and for a pattern with a star.
 func CreateTemp(dir, pattern string) (file *os.File, err error) {
+	star := strings.LastIndexByte(pattern, '*')
 	err = Change("createtemp", filepath.Join(dir, pattern), func() error {
-		file, err = os.CreateTemp(dir, pattern)
+		for range 10_000 {
+			name := pattern[:star] + strconv.FormatUint(uint64(rand.Uint32()), 10) + pattern[star+1:]
+			file, err = os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, filePermissions)
+			if !errors.Is(err, fs.ErrExist) {
+				break
+			}
+		}
 		return err
 	})
 	return file, err
@@ -60,7 +73,7 @@ func CreateTemp(dir, pattern string) (file *os.File, err error) {
 // CreateNew creates a file that is not there yet, else its error is fs.ErrExist.
 func CreateNew(path string) (file *os.File, err error) {
 	err = Change("createnew", path, func() error {
-		file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePermissions)
 		return err
 	})
 	return file, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -37,9 +38,6 @@ func TestWriteReplacesWholeOrNotAtAll(t *testing.T) {
 	path := filepath.Join(dir, "file")
 	require.NoError(t, files.Write(path, []byte("old")))
 	require.NoError(t, files.Write(path, []byte("new")))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "new", string(data))
@@ -48,6 +46,38 @@ func TestWriteReplacesWholeOrNotAtAll(t *testing.T) {
 	require.EqualError(t, err, "cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
 	require.NoError(t, files.WriteError(path, nil))
 	require.True(t, errors.Is(files.WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
+}
+
+// Files and folders are as open as the umask lets them be, and in the group of a folder that hands its own on.
+func TestPermissions(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
+	for umask, want := range map[int][2]fs.FileMode{0o022: {0o644, 0o755}, 0o002: {0o664, 0o775}, 0o077: {0o600, 0o700}} {
+		syscall.Umask(umask)
+		dir := t.TempDir()
+		require.NoError(t, os.Chmod(dir, 0o777|fs.ModeSetgid))
+		folder := filepath.Join(dir, "a", "b")
+		require.NoError(t, disk.MkdirAll(folder))
+		require.NoError(t, files.Write(filepath.Join(folder, "file"), []byte("old")))
+		require.NoError(t, files.Write(filepath.Join(folder, "file"), []byte("new"))) // takes the other's place
+		made, err := disk.CreateTemp(folder, "some*.tmp")
+		require.NoError(t, err)
+		require.Regexp(t, `/some\d+\.tmp$`, made.Name())
+		require.NoError(t, made.Close())
+		made, err = disk.CreateNew(filepath.Join(folder, "new"))
+		require.NoError(t, err)
+		require.NoError(t, made.Close())
+		entries, err := os.ReadDir(folder)
+		require.NoError(t, err)
+		require.Len(t, entries, 3)
+		for _, entry := range entries {
+			info, err := entry.Info()
+			require.NoError(t, err)
+			require.Equal(t, want[0], info.Mode(), entry.Name())
+		}
+		info, err := os.Stat(folder)
+		require.NoError(t, err)
+		require.Equal(t, want[1]|fs.ModeDir|fs.ModeSetgid, info.Mode())
+	}
 }
 
 func TestOutputsThatAreNoFiles(t *testing.T) {

@@ -34,6 +34,12 @@ func Read(path string, most int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
+// ReadText is Read for a text, without the byte-order mark that editors on Windows put before it.
+func ReadText(path string, most int64) ([]byte, error) {
+	data, err := Read(path, most)
+	return bytes.TrimPrefix(data, []byte("\ufeff")), err
+}
+
 // OpenRegular opens a file for reading if it is a regular one, or a link to one.
 func OpenRegular(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // else a pipe waits for its writer

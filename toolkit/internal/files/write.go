@@ -54,9 +54,6 @@ func WriteFrom(path string, write func(io.Writer) error) (err error) {
 	if err = write(disk.Writer(file)); err != nil {
 		return err
 	}
-	if err = file.Chmod(0o644); err != nil { // CreateTemp's files are private
-		return err
-	}
 	if err = file.Sync(); err != nil {
 		return err
 	}

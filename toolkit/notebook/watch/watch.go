@@ -15,6 +15,7 @@ import (
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/training"
@@ -143,8 +144,10 @@ func (s *session) late(ctx, asked context.Context) <-chan struct{} {
 				return
 			}
 			<-ctx.Done()
-			time.Sleep(killGrace)
-			close(late)
+			if !errors.Is(context.Cause(ctx), stopping.ErrOrphaned) { // then nobody kills it
+				time.Sleep(killGrace)
+				close(late)
+			}
 		})
 	}
 	return late
