@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/sweep"
 )
 
 // TestMain lets the tests start this binary again as the command itself, and that its workers.
@@ -103,4 +105,34 @@ func TestSweepTask(t *testing.T) {
 	status := succeed(t, stochdepth(t, "sweep", "status", sweepFile, "--runs", filepath.Join(folder, "runs")))
 	require.Contains(t, status, "2 runs: 1 failed, 1 left")
 	require.Contains(t, strings.Split(status, "\n")[2], "cifar10") // why
+}
+
+// Several job arrays are in files of their own, and wait for each other where only so many tasks may run at once.
+func TestSubmitArrays(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "sbatch"), []byte("#!/bin/sh\necho \"$@\" >> "+folder+"/asked\nwc -l < "+folder+"/asked | sed 's/^ */Submitted batch job 10/'\n"), 0o755))
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	file := filepath.Join(folder, "a.b.sbatch")
+	submit := func(oneByOne, submit bool) string {
+		_ = os.Remove(filepath.Join(folder, "asked"))
+		var out bytes.Buffer
+		cmd := command()
+		cmd.SetContext(t.Context())
+		cmd.SetOut(&out)
+		require.NoError(t, submitArrays(cmd, file, []string{"one", "two", "three"}, oneByOne, submit))
+		asked, _ := os.ReadFile(filepath.Join(folder, "asked"))
+		return strings.ReplaceAll(out.String()+string(asked), folder, "")
+	}
+	const wrote = "wrote /a.b.sbatch\nwrote /a.b-2.sbatch\nwrote /a.b-3.sbatch\n"
+	const answers = "Submitted batch job 101\nSubmitted batch job 102\nSubmitted batch job 103\n"
+	require.Equal(t, wrote, submit(false, false))
+	require.Equal(t, wrote+answers+"/a.b.sbatch\n/a.b-2.sbatch\n/a.b-3.sbatch\n", submit(false, true))
+	require.Equal(t, wrote+answers+"/a.b.sbatch\n--dependency=afterany:101 /a.b-2.sbatch\n--dependency=afterany:102 /a.b-3.sbatch\n", submit(true, true))
+	text, err := os.ReadFile(filepath.Join(folder, "a.b-3.sbatch"))
+	require.NoError(t, err)
+	require.Equal(t, "three", string(text))
+
+	require.Equal(t, "2 job arrays, of 4,001 tasks at most (MaxArraySize)", severalArrays(sweep.SlurmOptions{ArraySize: 4001}, 2, true, true))
+	require.Equal(t, "3 job arrays, of 1,001 tasks at most (Slurm's default: there is no scontrol to ask, and --array-size gives another): "+
+		"submit each when the one before has ended, since --at-once counts in each", severalArrays(sweep.SlurmOptions{AtOnce: 4}, 3, false, false))
 }
