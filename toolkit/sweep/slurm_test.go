@@ -1,9 +1,11 @@
 package sweep
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,8 +44,7 @@ func TestSlurmScript(t *testing.T) {
 	require.Equal(t, []string{"--job-name=it", "--array=0,2-5%3", "--nodes=1 --ntasks=1", "--requeue", "--open-mode=append",
 		`--output="/logs/it-%A_%a.log"`, "--partition=gpu", "--time=90", "--cpus-per-task=4", "--mem=8G", "--gpus-per-task=1", "--account=mine"}, optionsOf(script))
 	require.Contains(t, script, `export STOCHDEPTH_ROOT='/it'\''s'`)
-	require.Contains(t, script, `'/my bin/stochdepth' 'sweep' 'task' '`+s.Path+`' '--runs' '`+root+`' '--data-root' '/data' '--max-time' '1h27m59s'
-`)
+	require.Contains(t, script, `'/my bin/stochdepth' 'sweep' 'task' '`+s.Path+`' '--runs' '`+root+`' '--data-root' '/data' '--max-time' '1h27m59s' &`)
 	out, err := exec.Command("bash", "-n", "-c", script).CombinedOutput()
 	require.NoError(t, err, string(out))
 
@@ -156,6 +157,65 @@ func TestParseTime(t *testing.T) {
 	for _, text := range []string{"", "2 hours", "1:2:3:4", "1-", "-1", "1--2", ":30", "1-1-1", "9999999", "2:00h"} {
 		_, err := ParseTime(text)
 		require.EqualError(t, err, strconv.Quote(text)+" is no time: give one such as 90m or 2h, or as Slurm has it, 90, 2:00:00 or 1-12:00")
+	}
+}
+
+// A batch script passes on a signal that it alone gets, at once, and waits for its task's end. Only a task that ended by
+// itself is requeued: at its time limit, or killed, for the fourth time not.
+func TestSlurmScriptSignals(t *testing.T) {
+	s, err := Read(write(t, "it", `{"grid": {"depth": [8]}}`))
+	require.NoError(t, err)
+	folder := fake(t, map[string]string{
+		"scontrol": `echo "$@" >> "${0%/*}/requeued"`,
+		"task":     `trap 'sleep 0.2; echo saved; exit 75' TERM; echo begun; for i in {1..600}; do sleep 0.05; done`,
+		"stops":    `exit 75`,
+		"killed":   `kill -KILL $$`,
+		"fails":    `exit 1`,
+	})
+	const requeued = "requeue 5_0\n"
+	for name, test := range map[string]struct {
+		program, restarts string
+		signals           int
+		status            int
+		requeued          string
+	}{
+		"told":              {"task", "0", 1, 75, ""},
+		"told twice":        {"task", "0", 2, 75, ""},
+		"at its time limit": {"stops", "9", 0, 75, requeued},
+		"killed":            {"killed", "2", 0, 137, requeued},
+		"killed once more":  {"killed", "3", 0, 137, ""},
+		"failed":            {"fails", "0", 0, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			os.Remove(filepath.Join(folder, "requeued"))
+			scripts, err := s.Slurm(SlurmOptions{Command: []string{filepath.Join(folder, test.program)}, Runs: folder})
+			require.NoError(t, err)
+			cmd := exec.Command("bash", "-c", scripts[0])
+			cmd.Env = append(os.Environ(), "SLURM_ARRAY_JOB_ID=5", "SLURM_ARRAY_TASK_ID=0", "SLURM_RESTART_COUNT="+test.restarts)
+			output, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			lines := bufio.NewReader(output)
+			_, err = lines.ReadString('\n') // of the script
+			require.NoError(t, err)
+			started := time.Now()
+			if test.signals > 0 {
+				_, err = lines.ReadString('\n') // the task has begun
+				require.NoError(t, err)
+			}
+			for range test.signals {
+				require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+				time.Sleep(50 * time.Millisecond)
+			}
+			rest, err := io.ReadAll(lines)
+			require.NoError(t, err)
+			cmd.Wait()
+			require.Equal(t, test.status, cmd.ProcessState.ExitCode(), string(rest))
+			require.Equal(t, test.signals > 0, strings.Contains(string(rest), "saved\n"))
+			require.Less(t, time.Since(started), 15*time.Second)
+			again, _ := os.ReadFile(filepath.Join(folder, "requeued"))
+			require.Equal(t, test.requeued, string(again))
+		})
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
@@ -105,6 +107,42 @@ func TestSweepTask(t *testing.T) {
 	status := succeed(t, stochdepth(t, "sweep", "status", sweepFile, "--runs", filepath.Join(folder, "runs")))
 	require.Contains(t, status, "2 runs: 1 failed, 1 left")
 	require.Contains(t, strings.Split(status, "\n")[2], "cifar10") // why
+}
+
+// A task of a cluster may be told to end more than once, by the scheduler and by its script: it saves a checkpoint all the
+// same, and asks to be started again.
+func TestSweepTaskIsToldTwice(t *testing.T) {
+	if _, err := backend.Find(); err != nil {
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	sweepFile, runsFolder := filepath.Join(folder, "it.json"), filepath.Join(folder, "runs")
+	require.NoError(t, os.WriteFile(sweepFile, []byte(`{"dataset": "shapes", "epochs": 100000, "batch_size": 16, "evaluate_every": 0, "train_images": 64,
+		"validation_images": 32, "test_images": 32, "depth": [8]}`), 0o644))
+	cmd := stochdepth(t, "sweep", "task", sweepFile, "0", "--runs", runsFolder)
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	require.NoError(t, cmd.Start())
+	var run *runs.Run
+	require.Eventually(t, func() bool {
+		var err error
+		run, err = runs.Open(filepath.Join(runsFolder, "it-8-constant-s1"))
+		return err == nil && len(run.Rows) > 0
+	}, time.Minute, 10*time.Millisecond)
+	ended := make(chan error)
+	go func() { ended <- cmd.Wait() }()
+	for told := true; told; {
+		select {
+		case <-ended:
+			told = false
+		case <-time.After(time.Millisecond):
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	require.Equal(t, 75, cmd.ProcessState.ExitCode(), out.String())
+	run, err := runs.Open(run.Dir)
+	require.NoError(t, err)
+	require.Equal(t, "stopped", run.Status())
 }
 
 // Several job arrays are in files of their own, and wait for each other where only so many tasks may run at once.
