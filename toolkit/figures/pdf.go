@@ -28,7 +28,8 @@ type pdfCanvas struct {
 
 // newPDF is a page of so many points. Its dates are the paper's, so that the same data give the same bytes.
 func newPDF(width, height vg.Length) *pdfCanvas {
-	c := &pdfCanvas{Fpdf: fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: float64(width), Ht: float64(height)}}), width: width, height: height, lines: make([]vg.Length, 1)}
+	page := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: float64(width), Ht: float64(height)}})
+	c := &pdfCanvas{Fpdf: page, width: width, height: height, lines: make([]vg.Length, 1)}
 	date := time.Date(2016, 3, 30, 0, 0, 0, 0, time.UTC)
 	c.SetCreationDate(date)
 	c.SetModificationDate(date)

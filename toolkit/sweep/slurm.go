@@ -71,8 +71,8 @@ func (s *Sweep) Slurm(o SlurmOptions) (scripts []string, err error) {
 		switch status.State {
 		case Done:
 		case Changed:
-			return nil, fmt.Errorf("the run %s is there with another recipe (%s; the run's value first): give the sweep another name, or remove the run folder",
-				status.Name, status.Why)
+			return nil, fmt.Errorf("the run %s is there with another recipe (%s; the run's value first): "+
+				"give the sweep another name, or remove the run folder", status.Name, status.Why)
 		default:
 			i := status.Index / size
 			arrays[i] = append(arrays[i], status.Index-i*size)
@@ -137,7 +137,8 @@ func (o SlurmOptions) absolute() (_ SlurmOptions, err error) {
 func lasting(command []string) error {
 	for _, word := range command {
 		if strings.Contains(filepath.ToSlash(word), "/go-build") { // of its temporary folders, and of its cache
-			return errors.New("the program of `go run` is gone when the tasks start: build it first: go build -o .bin/stochdepth ./toolkit/cmd/stochdepth")
+			return errors.New("the program of `go run` is gone when the tasks start: " +
+				"build it first: go build -o .bin/stochdepth ./toolkit/cmd/stochdepth")
 		}
 	}
 	return nil

@@ -33,7 +33,8 @@ runs than the cluster lets an array have becomes several arrays, in scripts NAME
 	o := sweep.SlurmOptions{}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Partition, "partition", "", "Slurm's partition (default: the cluster's)")
-	flags.Var((*slurmTime)(&o.Time), "time", "time limit per task, after which it is requeued and goes on: 2h, or Slurm's 2:00:00 (default: the partition's)")
+	flags.Var((*slurmTime)(&o.Time), "time",
+		"time limit per task, after which it is requeued and goes on: 2h, or Slurm's 2:00:00 (default: the partition's)")
 	flags.IntVar(&o.CPUs, "cpus", 0, "processors per task (default: the cluster's)")
 	flags.StringVar(&o.Memory, "memory", "", "memory per task, such as 8G (default: the cluster's)")
 	flags.IntVar(&o.GPUs, "gpus", 0, "GPUs per task")
