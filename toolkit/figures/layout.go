@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -182,23 +183,23 @@ func wrap(sty draw.TextStyle, s string, width vg.Length) []string {
 	return lines
 }
 
+// indexed finds p_L, p_ℓ and the like, words of their own: neither a word that ends in p_ nor a longer one is.
+var indexed = regexp.MustCompile(`(?:^|[ (])(p_\pL)(?:[^\pL\pN_]|$)`)
+
 // prose draws a line in which p_L, p_ℓ and the like have their index below, and other underscores are themselves.
 func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 	sty = fit(sty, line, c.Max.X-c.Min.X-2*margin)
 	for line != "" {
-		i := strings.Index(line, "p_")
-		if i < 0 || i > 0 && line[i-1] != ' ' && line[i-1] != '(' {
-			i = len(line)
+		begin, end := len(line), len(line)
+		if found := indexed.FindStringSubmatchIndex(line); found != nil {
+			begin, end = found[2], found[3]
 		}
-		if i > 0 {
-			c.FillText(sty, at, line[:i])
-			at.X += sty.Width(line[:i])
-			line = line[i:]
-			continue
+		if begin > 0 {
+			c.FillText(sty, at, line[:begin])
+			at.X += sty.Width(line[:begin])
 		}
-		index := string([]rune(line[2:])[:1])
-		at.X += rich(c, sty, at, "p_"+index)
-		line = line[2+len(index):]
+		at.X += rich(c, sty, at, line[begin:end])
+		line = line[end:]
 	}
 }
 

@@ -21,13 +21,15 @@ import (
 type pdfCanvas struct {
 	*fpdf.Fpdf
 	width, height vg.Length
+	lines         []vg.Length // widths of lines: that of each Push, and the present one
 	images        int
 	err           error // of a font or an image
 }
 
 // newPDF is a page of so many points. Its dates are the paper's, so that the same data give the same bytes.
 func newPDF(width, height vg.Length) *pdfCanvas {
-	c := &pdfCanvas{Fpdf: fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: float64(width), Ht: float64(height)}}), width: width, height: height}
+	page := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: float64(width), Ht: float64(height)}})
+	c := &pdfCanvas{Fpdf: page, width: width, height: height, lines: make([]vg.Length, 1)}
 	date := time.Date(2016, 3, 30, 0, 0, 0, 0, time.UTC)
 	c.SetCreationDate(date)
 	c.SetModificationDate(date)
@@ -56,14 +58,32 @@ func (c *pdfCanvas) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (c *pdfCanvas) Size() (width, height vg.Length) { return c.width, c.height }
-func (c *pdfCanvas) SetLineWidth(w vg.Length)        { c.Fpdf.SetLineWidth(float64(w)) }
-func (c *pdfCanvas) Push()                           { c.TransformBegin() }
-func (c *pdfCanvas) Pop()                            { c.TransformEnd() }
 func (c *pdfCanvas) Rotate(radians float64)          { c.TransformRotate(-radians*180/math.Pi, 0, 0) }
 func (c *pdfCanvas) Translate(pt vg.Point)           { c.TransformTranslate(float64(pt.X), float64(pt.Y)) }
 func (c *pdfCanvas) Scale(x, y float64)              { c.TransformScale(100*x, 100*y, 0, 0) }
 func (c *pdfCanvas) Fill(path vg.Path)               { c.trace(path, "F") }
-func (c *pdfCanvas) Stroke(path vg.Path)             { c.trace(path, "D") }
+
+func (c *pdfCanvas) Push() {
+	c.TransformBegin()
+	c.lines = append(c.lines, c.lines[len(c.lines)-1])
+}
+
+func (c *pdfCanvas) Pop() {
+	c.TransformEnd()
+	c.lines = c.lines[:len(c.lines)-1]
+}
+
+func (c *pdfCanvas) SetLineWidth(w vg.Length) {
+	c.Fpdf.SetLineWidth(float64(w))
+	c.lines[len(c.lines)-1] = w
+}
+
+// Stroke draws no line without a width, as vg asks for: PDF would draw its finest, around a bar for example.
+func (c *pdfCanvas) Stroke(path vg.Path) {
+	if c.lines[len(c.lines)-1] > 0 {
+		c.trace(path, "D")
+	}
+}
 
 func (c *pdfCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
 	dashes := make([]float64, len(pattern))
@@ -73,7 +93,11 @@ func (c *pdfCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
 	c.SetDashPattern(dashes, float64(offset))
 }
 
+// SetColor takes nil for black, as vg asks for.
 func (c *pdfCanvas) SetColor(of color.Color) {
+	if of == nil {
+		of = color.Black
+	}
 	n := color.NRGBAModel.Convert(of).(color.NRGBA)
 	c.SetFillColor(int(n.R), int(n.G), int(n.B))
 	c.SetDrawColor(int(n.R), int(n.G), int(n.B))
@@ -116,6 +140,9 @@ func (c *pdfCanvas) trace(path vg.Path, style string) {
 
 // FillString writes text with its left end and baseline at pt. The font's used letters become part of the file.
 func (c *pdfCanvas) FillString(face font.Face, pt vg.Point, text string) {
+	if face.Font.Size == 0 { // for which PDF would take the size before
+		return
+	}
 	weight := ""
 	if face.Font.Weight == xfont.WeightBold {
 		weight = "B"

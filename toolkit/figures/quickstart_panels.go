@@ -22,7 +22,7 @@ func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 		return
 	}
 	for _, points := range curves {
-		add(p, &plotter.Line{XYs: points, LineStyle: draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}})
+		addLine(p, draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}, points)
 	}
 	addCurve(p, s, meanCurve(curves))
 }

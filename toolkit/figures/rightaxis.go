@@ -42,7 +42,7 @@ func NewLogRightAxis(label string, low, high float64) *RightAxis {
 	}
 }
 
-// Add draws points as a line on the axis. Values that the axis cannot show are left out.
+// Add draws points as a line on the axis, one alone as a dot. Values that the axis cannot show are left out.
 func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
 	var shown plotter.XYs
 	for _, p := range points {
@@ -58,6 +58,9 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
 	toY := func(y float64) vg.Length { return c.Y(a.Scale.Normalize(a.Min, a.Max, y)) }
 	for i, path := range a.paths(toX, c) {
+		if len(path) == 1 {
+			c.DrawGlyph(dot(a.lines[i].style), path[0])
+		}
 		c.StrokeLines(a.lines[i].style, c.ClipLinesXY(path)...)
 	}
 	x := c.Max.X

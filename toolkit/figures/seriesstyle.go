@@ -109,10 +109,26 @@ func addCurve(p *plot.Plot, s seriesStyle, points plotter.XYs) {
 		return
 	}
 	s = s.of(points)
-	add(p, &plotter.Line{XYs: points, LineStyle: s.line()})
 	if s.glyph != nil {
+		add(p, &plotter.Line{XYs: points, LineStyle: s.line()})
 		addMarkers(p, s, 2.4, s.marked(points))
+		return
 	}
+	addLine(p, s.line(), points)
+}
+
+// addLine draws points as a line without markers; one alone, which makes no line, is a dot.
+func addLine(p *plot.Plot, style draw.LineStyle, points plotter.XYs) {
+	if len(points) == 1 {
+		add(p, &plotter.Scatter{XYs: points, GlyphStyle: dot(style)})
+		return
+	}
+	add(p, &plotter.Line{XYs: points, LineStyle: style})
+}
+
+// dot is the mark of a curve that is one point.
+func dot(style draw.LineStyle) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: style.Color, Radius: 1.4 + style.Width/2, Shape: draw.CircleGlyph{}}
 }
 
 // marked are the points of a curve that have markers.

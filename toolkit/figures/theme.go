@@ -51,7 +51,8 @@ func fit(sty draw.TextStyle, s string, width vg.Length) draw.TextStyle {
 	return sty
 }
 
-// rich draws s in which "_x" or "_{xy}" is a subscript; pt is where sty's alignment says. It returns the width.
+// rich draws s in which "_x" or "_{xy}" is a subscript, and "_" at the end is itself; pt is where sty's alignment says. It
+// returns the width.
 func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 	sub := sty
 	sub.Font.Size *= 0.72
@@ -64,6 +65,9 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 	var width vg.Length
 	for s != "" {
 		plain, rest, found := strings.Cut(s, "_")
+		if rest == "" {
+			plain, found = s, false
+		}
 		pieces, width = append(pieces, piece{plain, false}), width+sty.Width(plain)
 		if s = rest; !found {
 			break

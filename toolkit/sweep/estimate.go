@@ -114,7 +114,8 @@ func measure(ctx context.Context, command []string, order Order) (Probe, error) 
 }
 
 // Ask starts command as a process of its own, tells it a question in JSON on its standard input, and reads its answer,
-// in JSON too, from its standard output. Where it fails, the error is the last of what it says on standard error.
+// in JSON too, from its standard output. Where it fails, the error is what it says on standard error, of a crash the
+// line with which that begins.
 func Ask(ctx context.Context, command []string, question, answer any) (*os.ProcessState, error) {
 	data, err := json.Marshal(question)
 	if err != nil {
@@ -122,7 +123,7 @@ func Ask(ctx context.Context, command []string, question, answer any) (*os.Proce
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = bytes.NewReader(append(data, '\n'))
-	errorText := &tail{}
+	errorText := &reason{}
 	cmd.Stderr = errorText
 	out, err := cmd.Output()
 	if err != nil {

@@ -77,11 +77,16 @@ func (s *Sweep) selfContained() (string, error) {
 
 var notInKubernetesNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// kubernetesName makes a name of lower-case letters, digits and dashes. The pods' names must fit 63 characters with
-// the index behind.
+// kubernetesName makes a name of lower-case letters, digits and dashes, of 52 at most: the pods' names must fit 63 characters
+// with the index behind. Where that changes the sweep's name, a number that stands for it follows: a.b and a-b are two jobs.
 func kubernetesName(name string) string {
-	name = notInKubernetesNames.ReplaceAllString("stochdepth-"+strings.ToLower(name), "-")
-	return strings.Trim(name[:min(len(name), 52)], "-")
+	const prefix, longest = "stochdepth-", 52
+	plain := strings.Trim(notInKubernetesNames.ReplaceAllString(prefix+strings.ToLower(name), "-"), "-")
+	if plain == prefix+name && len(plain) <= longest {
+		return plain
+	}
+	number := shortHash(name)
+	return strings.TrimRight(plain[:min(len(plain), longest-1-len(number))], "-") + "-" + number
 }
 
 // asYAML writes a text as YAML: JSON's form of it is YAML too.

@@ -15,11 +15,14 @@ const (
 
 	maxCPUs = 1 << 20 // of a task
 	maxGPUs = 1024    // of a task
+
+	maxArraySize = 4_000_001 // of any Slurm
 )
 
 func (o SlurmOptions) check() error {
 	return cmp.Or(runs.CheckRange("--cpus", o.CPUs, 0, maxCPUs),
-		runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
+		runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs),
+		runs.CheckRange("--array-size", o.ArraySize, 0, maxArraySize))
 }
 
 func (o KubernetesOptions) check() error {

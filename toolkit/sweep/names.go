@@ -48,9 +48,14 @@ var notInNames = regexp.MustCompile(`[^A-Za-z0-9.+=_-]+`)
 func nameOf(value string) string {
 	name := notInNames.ReplaceAllString(strings.ReplaceAll(value, ",", "+"), "_")
 	if len(name) > 24 || name == "" {
-		hash := fnv.New32a()
-		hash.Write([]byte(value))
-		return fmt.Sprintf("%08x", hash.Sum32())
+		return shortHash(value)
 	}
 	return name
+}
+
+// shortHash is a number of eight digits that stands for a text.
+func shortHash(text string) string {
+	hash := fnv.New32a()
+	hash.Write([]byte(text))
+	return fmt.Sprintf("%08x", hash.Sum32())
 }

@@ -54,6 +54,8 @@ func pretend(ctx context.Context, o Order, report func(Report)) Report {
 	case misbehaves("crash"):
 		fmt.Fprintln(os.Stderr, "first\nthe heap is gone")
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case misbehaves("panic"):
+		panic("out of range, deeply")
 	case misbehaves("stubborn"):
 		ctx = context.Background()
 		time.Sleep(time.Minute)
@@ -223,6 +225,53 @@ func TestWorkerStopsWhenItsStarterIsGone(t *testing.T) {
 	}
 	require.NoError(t, cmd.Wait())
 	require.Contains(t, last, `"end":"stopped"`)
+}
+
+// Of a crash the line with which its message begins is kept, not the last of its trace.
+func TestWhyAWorkerCrashed(t *testing.T) {
+	s, o, folder := twelve(t)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "panic"), []byte(s.Jobs[0].Name), 0o644))
+	end := Slot{}.start(t.Context(), t.Context(), o.Command, o.order(s.Jobs[0]), func(Report) {})
+	require.Equal(t, Report{End: Error, Message: "the worker ended with exit status 2: panic: out of range, deeply"}, end)
+	_, err := Ask(t.Context(), o.Command, o.order(s.Jobs[0]), new(Probe))
+	require.EqualError(t, err, "panic: out of range, deeply")
+
+	for written, want := range map[string]string{
+		"":                           "",
+		"one\ntwo\n":                 "two",
+		"one\ntwo":                   "two",
+		"one\n\n \n":                 "one",
+		"stochdepth: no such file\n": "stochdepth: no such file",
+		"at work\nfatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [select]:\nmain.go:3 +0x65\n": "fatal error: all goroutines are asleep - deadlock!",
+		"SIGSEGV: segmentation violation\nPC=0x0 m=0\n\nrax 0x0\n":                                                "SIGSEGV: segmentation violation",
+		"F1130 05:00:00.0 1 pjrt.cc:7] Check failed: ok\n    @ 0x7f  main\n":                                      "F1130 05:00:00.0 1 pjrt.cc:7] Check failed: ok",
+		"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n":            "terminate called after throwing an instance of 'std::bad_alloc'",
+		strings.Repeat("x", 2000) + "\n":                                                                          strings.Repeat("x", 1000),
+	} {
+		for _, size := range []int{1, 7, 5000} { // in pieces
+			var why reason
+			for rest := []byte(written); len(rest) > 0; {
+				n := min(size, len(rest))
+				why.Write(rest[:n])
+				rest = rest[n:]
+			}
+			require.Equal(t, want, why.String())
+		}
+	}
+}
+
+// Ctrl-C between two runs, when the next has been taken and its worker has not started, is no failure of that run.
+func TestAStopBeforeAWorkerStarts(t *testing.T) {
+	s, o, _ := twelve(t)
+	ctx, stop := context.WithCancel(t.Context())
+	o.Slots, o.OnProgress = nil, func(p Progress) {
+		if len(p.Running) > 0 && p.Running[0].Phase == "starting" {
+			stop()
+		}
+	}
+	require.ErrorIs(t, s.Run(ctx, o), ErrStopped)
+	require.Equal(t, "12 runs: 12 left", Summary(s.Status(o.Runs)))
+	require.NoFileExists(t, filepath.Join(o.Runs, s.Jobs[0].Name, "failed.json"))
 }
 
 func TestSecondSignalKillsAStubbornWorker(t *testing.T) {

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -91,14 +93,19 @@ type Slot struct {
 // start runs a worker's process in the slot for one order, hands on its reports, and returns how it ended. When ctx
 // ends the worker is asked to stop at a checkpoint; when kill ends it is killed.
 func (slot Slot) start(ctx, kill context.Context, command []string, order Order, report func(Report)) Report {
-	failed := func(err error) Report { return Report{End: Error, Message: err.Error()} }
+	failed := func(err error) Report {
+		if ctx.Err() != nil { // it came before the worker did
+			return Report{End: Interrupt, Message: "stopped before it began"}
+		}
+		return Report{End: Error, Message: err.Error()}
+	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	ownGroup(cmd)
 	if slot.GPU != "" {
 		cmd.Env = append(os.Environ(), "CUDA_VISIBLE_DEVICES="+slot.GPU)
 	}
-	errorText := &tail{}
+	errorText := &reason{}
 	cmd.Stderr = errorText
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -159,21 +166,37 @@ func crash(state *os.ProcessState, err error, errorText string) string {
 	return why
 }
 
-// tail keeps the end of what is written to it.
-type tail struct{ data []byte }
+// reason keeps of a process's standard error what says why it ended: the line with which a crash of Go or of C++ begins,
+// before its trace, else the last line.
+type reason struct{ line, crash, last string }
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.data = append(t.data, p...)
-	if extra := len(t.data) - 1000; extra > 0 {
-		t.data = t.data[extra:]
+var crashes = regexp.MustCompile(`^(panic: |fatal error: |SIG[A-Z]+: |F\d{4} |terminate called )`)
+
+func (r *reason) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		r.line += line
+		r.line = r.line[:min(len(r.line), 1000)]
+		if strings.HasSuffix(line, "\n") {
+			r.end()
+		}
 	}
 	return len(p), nil
 }
 
-// String is the last line.
-func (t *tail) String() string {
-	lines := strings.Split(strings.TrimSpace(string(t.data)), "\n")
-	return lines[len(lines)-1]
+// end ends a line.
+func (r *reason) end() {
+	if line := strings.TrimSpace(r.line); line != "" {
+		r.last = line
+		if r.crash == "" && crashes.MatchString(line) {
+			r.crash = line
+		}
+	}
+	r.line = ""
+}
+
+func (r *reason) String() string {
+	r.end()
+	return cmp.Or(r.crash, r.last)
 }
 
 // Record keeps in the run folder why a run failed, or that it no longer does. [Sweep.Run] does this for its workers.

@@ -6,12 +6,14 @@ package tensorboard
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"math"
+	"os"
 	"path/filepath"
-	"time"
+	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -20,40 +22,92 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Write writes the scalars of a run, a value a row of its log, with the step of the row and the time it was made.
-// Values that a run did not measure are left out.
-func Write(w io.Writer, run *runs.Run) error {
-	began := run.Began()
-	if began.IsZero() { // which is no number of nanoseconds
-		began = time.Unix(0, 0)
-	}
-	if err := record(w, event(began, 0, protowire.AppendString(tag(nil, 3, protowire.BytesType), "brain.Event:2"))); err != nil {
-		return err
-	}
-	for _, row := range run.Rows {
-		at := began.Add(time.Duration(row.Seconds * float64(time.Second)))
-		if err := record(w, event(at, row.Step, summary(row))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Save writes a run's event file into folder/name, where TensorBoard shows it as the run of that name, and returns its
-// path. The same run has the same file, so that a longer log takes the place of a shorter one.
+// path. A longer log is appended to the file of a shorter one, since TensorBoard goes on reading the file that it has
+// open. Where that is no beginning of the log, as of a run made anew, a file of a later name is written beside it: there
+// TensorBoard goes on, and forgets what it has read before.
 func Save(folder string, run *runs.Run) (string, error) {
 	if err := runs.CheckName(run.Name); err != nil {
 		return "", err
 	}
-	path := filepath.Join(folder, filepath.FromSlash(run.Name), "events.out.tfevents.0.stochdepth")
-	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
+	dir := filepath.Join(folder, filepath.FromSlash(run.Name))
+	if err := disk.MkdirAll(dir); err != nil {
 		return "", fmt.Errorf("cannot make the folder of the event file: %w", err)
 	}
-	var data bytes.Buffer
-	if err := Write(&data, run); err != nil {
+	newest, next, err := eventFiles(dir)
+	if err != nil {
 		return "", err
 	}
-	return path, files.Write(path, data.Bytes())
+	if newest != "" {
+		if extended, err := extend(newest, run); extended || err != nil {
+			return newest, err
+		}
+	}
+	return next, files.Write(next, events(run, started(run)))
+}
+
+// eventFiles names the last file that Save has written into a folder, or "", and the next one. TensorBoard reads the files
+// of a run by their names, and reads none again after a later one.
+func eventFiles(dir string) (newest, next string, err error) {
+	entries, err := os.ReadDir(dir) // by name
+	if err != nil {
+		return "", "", fmt.Errorf("cannot look for event files: %w", err)
+	}
+	number := 0
+	for _, entry := range entries {
+		text, ours := strings.CutPrefix(entry.Name(), "events.out.tfevents.")
+		text, named := strings.CutSuffix(text, ".stochdepth")
+		if n, err := strconv.Atoi(text); ours && named && err == nil {
+			newest, number = filepath.Join(dir, entry.Name()), n+1
+		}
+	}
+	return newest, filepath.Join(dir, fmt.Sprintf("events.out.tfevents.%010d.stochdepth", number)), nil
+}
+
+// extend writes what a run's log has more than its event file, and is false if the file is no beginning of the log. The
+// file begins at the time that it says. A process that was killed here, or another one that does the same, leaves bytes
+// that are the log's too, of half a record perhaps: the rest is written behind them.
+func extend(path string, run *runs.Run) (bool, error) {
+	there, err := files.Read(path, math.MaxInt32)
+	if err != nil {
+		return false, err
+	}
+	began := started(run)
+	if at := wallTime; len(there) >= at+8 {
+		began = math.Float64frombits(binary.LittleEndian.Uint64(there[at:]))
+	}
+	more, begins := bytes.CutPrefix(events(run, began), there)
+	if !begins || len(more) == 0 {
+		return begins, nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return false, files.WriteError(path, err)
+	}
+	_, err = file.WriteAt(more, int64(len(there)))
+	return true, files.WriteError(path, errors.Join(err, file.Sync(), file.Close()))
+}
+
+// started is when a run was begun, in seconds since 1970; 0 if that is not known.
+func started(run *runs.Run) float64 {
+	if began := run.Began(); !began.IsZero() {
+		return float64(began.Unix())
+	}
+	return 0
+}
+
+// events are the records of a run's file: its version, the start of a session, at which TensorBoard forgets what the files
+// before had, and the scalars of each row of the log, with its step and the time it was made. Values that a run did
+// not measure are left out.
+func events(run *runs.Run, began float64) []byte {
+	const starts = 1 // SessionLog's field 1 for a session that starts
+	session := protowire.AppendVarint(tag(nil, 1, protowire.VarintType), starts)
+	file := record(nil, event(began, 0, protowire.AppendString(tag(nil, 3, protowire.BytesType), "brain.Event:2")))
+	file = record(file, event(began, 0, protowire.AppendBytes(tag(nil, 7, protowire.BytesType), session)))
+	for _, row := range run.Rows {
+		file = record(file, event(began+row.Seconds, row.Step, summary(row)))
+	}
+	return file
 }
 
 // scalars are what TensorBoard shows, grouped by what stands before the slash.
@@ -87,8 +141,7 @@ func summary(row runs.Row) []byte {
 }
 
 // event is an Event: double wall_time = 1, int64 step = 2, and what it is of.
-func event(at time.Time, step int64, what []byte) []byte {
-	seconds := float64(at.UnixNano()) / 1e9
+func event(seconds float64, step int64, what []byte) []byte {
 	e := protowire.AppendFixed64(tag(nil, 1, protowire.Fixed64Type), math.Float64bits(seconds))
 	e = protowire.AppendVarint(tag(e, 2, protowire.VarintType), uint64(step))
 	return append(e, what...)
@@ -98,13 +151,15 @@ func tag(b []byte, field protowire.Number, kind protowire.Type) []byte {
 	return protowire.AppendTag(b, field, kind)
 }
 
-// record frames data: its length, the length's checksum, the data, its checksum, numbers with the low byte first.
-func record(w io.Writer, data []byte) error {
+// wallTime is where the time of a file's first event is: behind the frame's length and its checksum, and the field's tag.
+const wallTime = 8 + 4 + 1
+
+// record appends data in its frame: its length, the length's checksum, the data, its checksum, numbers with the low byte
+// first.
+func record(file, data []byte) []byte {
 	length := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
-	frame := binary.LittleEndian.AppendUint32(length, masked(length))
-	frame = append(frame, data...)
-	_, err := w.Write(binary.LittleEndian.AppendUint32(frame, masked(data)))
-	return err
+	file = binary.LittleEndian.AppendUint32(append(file, length...), masked(length))
+	return binary.LittleEndian.AppendUint32(append(file, data...), masked(data))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -1,9 +1,9 @@
 package tensorboard
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -21,6 +21,7 @@ type read struct {
 	wall    float64
 	step    int64
 	version string
+	starts  bool // a session
 	values  map[string]float64
 }
 
@@ -67,6 +68,9 @@ func parse(t *testing.T, data []byte) read {
 			e.step = int64(step)
 		case 3:
 			e.version = string(inner(t, value))
+		case 7:
+			require.Equal(t, []byte{1<<3 | byte(protowire.VarintType), 1}, inner(t, value))
+			e.starts = true
 		case 5:
 			fields(t, inner(t, value), func(number protowire.Number, value []byte) {
 				require.EqualValues(t, 1, number)
@@ -87,40 +91,140 @@ func parse(t *testing.T, data []byte) read {
 	return e
 }
 
-func TestWriteReadsBack(t *testing.T) {
-	run := &runs.Run{Name: "more/mine", Result: &runs.Result{Started: time.Unix(1000, 0)}, Rows: []runs.Row{
-		{Epoch: 1, Step: 32, LearningRate: 0.125, TrainLoss: 2.5, TrainError: 85, ValidationError: 87, TestError: math.NaN(), OpenBlocksMean: 6.25, GradientMagnitude: 0.5, Seconds: 1.5},
-		{Epoch: 2, Step: 64, LearningRate: 0.125, TrainLoss: 2, TrainError: 80, ValidationError: 79, TestError: 78.5, OpenBlocksMean: 6.5, GradientMagnitude: 0.25, Seconds: 3},
-	}}
-	folder := t.TempDir()
+// mine is a run that began at second 1000 of 1970 by its result, and has made so many rows.
+func mine(rows int) *runs.Run {
+	run := &runs.Run{Name: "more/mine", Result: &runs.Result{Started: time.Unix(1000, 0)}}
+	for i := range rows {
+		n := float64(i)
+		run.Rows = append(run.Rows, runs.Row{Epoch: n + 1, Step: 32 * int64(i+1), LearningRate: 0.125, TrainLoss: 2.5 - n/2, TrainError: 85 - 5*n, ValidationError: 87 - 8*n,
+			TestError: math.NaN(), OpenBlocksMean: 6.25 + n/4, GradientMagnitude: 0.5, Seconds: 1.5 * (n + 1)})
+	}
+	return run
+}
+
+// saved saves a run and returns where, the last of the folder's files by name, and what it has then.
+func saved(t *testing.T, folder string, run *runs.Run) (string, []read) {
+	t.Helper()
 	path, err := Save(folder, run)
 	require.NoError(t, err)
-	require.Equal(t, filepath.Join(folder, "more", "mine"), filepath.Dir(path))
+	dir := filepath.Dir(path)
+	require.Equal(t, filepath.Join(folder, "more", "mine"), dir)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Base(path), entries[len(entries)-1].Name())
 	file, err := os.ReadFile(path)
 	require.NoError(t, err)
-	list := records(t, file)
-	require.Len(t, list, 3)
+	return path, records(t, file)
+}
+
+func TestSaveReadsBack(t *testing.T) {
+	run := mine(2)
+	run.Rows[1].TestError = 78.5
+	_, list := saved(t, t.TempDir(), run)
+	require.Len(t, list, 4)
 	require.Equal(t, read{wall: 1000, version: "brain.Event:2", values: map[string]float64{}}, list[0])
+	require.Equal(t, read{wall: 1000, starts: true, values: map[string]float64{}}, list[1])
 	require.Equal(t, read{wall: 1001.5, step: 32, values: map[string]float64{
 		"loss/training": 2.5, "error/training": 85, "error/validation": 87, // no test error: NaN
 		"training/epoch": 1, "training/learning_rate": 0.125, "training/open_blocks": 6.25, "training/gradient_magnitude": 0.5,
-	}}, list[1])
-	require.Equal(t, 78.5, list[2].values["error/test"])
-	require.Equal(t, int64(64), list[2].step)
+	}}, list[2])
+	require.Equal(t, 78.5, list[3].values["error/test"])
+	require.Equal(t, int64(64), list[3].step)
 
-	var young bytes.Buffer
-	require.NoError(t, Write(&young, &runs.Run{Name: "young"}))
-	require.Len(t, records(t, young.Bytes()), 1)
 	run.Name = "../out"
-	_, err = Save(folder, run)
+	_, err := Save(t.TempDir(), run)
 	require.ErrorContains(t, err, "is a path")
+}
+
+// TensorBoard goes on reading the file that it has open: a longer log is written behind the shorter one, whatever part of
+// it a crash has left, and the rest of the file stays.
+func TestALongerLogIsAppended(t *testing.T) {
+	folder := t.TempDir()
+	path, list := saved(t, folder, mine(1))
+	require.Len(t, list, 3)
+	reader, err := os.Open(path)
+	require.NoError(t, err)
+	defer reader.Close()
+	before, err := io.ReadAll(reader)
+	require.NoError(t, err)
+
+	again, list := saved(t, folder, mine(3))
+	require.Equal(t, path, again)
+	require.Len(t, list, 5)
+	more, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	whole := append(before, more...)
+	require.Equal(t, list, records(t, whole), "the open file has them too")
+
+	for size := 0; size < len(whole); size += 7 { // a crash after so many bytes
+		require.NoError(t, os.Truncate(path, int64(size)))
+		again, list = saved(t, folder, mine(3))
+		require.Len(t, list, 5, size)
+		require.Equal(t, path, again)
+		file, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, whole, file)
+	}
+}
+
+// A log that does not begin with the file's, of a run made anew or whose last rows were dropped, has a file of a later name.
+// It begins with the start of a session, at which TensorBoard forgets the file before: no step is there twice. That stays,
+// for a TensorBoard that reads it.
+func TestAnotherLogHasALaterFile(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "more", "mine", "events.out.tfevents.0.stochdepth") // as files were named once
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, record(nil, event(0, 0, nil)), 0o644))
+	other := mine(3)
+	other.Rows[0].TestError = 70
+	for _, change := range []struct {
+		run     *runs.Run
+		damaged int64 // byte of the file before
+	}{{mine(3), 0}, {mine(2), 0}, {other, 0}, {other, 5}, {other, wallTime + 3}} {
+		if change.damaged > 0 {
+			file, err := os.OpenFile(path, os.O_WRONLY, 0)
+			require.NoError(t, err)
+			_, err = file.WriteAt([]byte{0xff}, change.damaged)
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+		}
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		later, list := saved(t, folder, change.run)
+		require.Greater(t, later, path)
+		require.Len(t, list, 2+len(change.run.Rows))
+		require.True(t, list[1].starts)
+		require.Zero(t, list[1].step)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		path = later
+	}
+}
+
+// A run in its first session, which has no result, began when its recipe was written. What its result says later, a
+// second more or less, changes no record.
+func TestTheTimeOfAFirstSession(t *testing.T) {
+	run := mine(2)
+	result := run.Result
+	run.Dir, run.Result = t.TempDir(), nil
+	recipe := filepath.Join(run.Dir, "recipe.json")
+	require.NoError(t, os.WriteFile(recipe, nil, 0o644))
+	require.NoError(t, os.Chtimes(recipe, time.Time{}, time.Unix(1e9, 7e8)))
+	folder := t.TempDir()
+	path, list := saved(t, folder, run)
+	require.Equal(t, []float64{1e9, 1e9, 1e9 + 1.5, 1e9 + 3}, []float64{list[0].wall, list[1].wall, list[2].wall, list[3].wall})
+	run.Result, run.Rows = result, mine(3).Rows
+	again, list := saved(t, folder, run)
+	require.Equal(t, path, again)
+	require.Len(t, list, 5)
+	require.Equal(t, 1e9+4.5, list[4].wall)
 }
 
 // The first record of every event file but for the time, as TensorFlow writes it: the length 24 and its checksum, which
 // is known from TFRecord files everywhere.
 func TestFrame(t *testing.T) {
-	var out bytes.Buffer
-	require.NoError(t, record(&out, make([]byte, 24)))
-	require.Equal(t, "1800000000000000a37f4b22", hex.EncodeToString(out.Bytes()[:12]))
-	require.Equal(t, 16+24, out.Len())
+	out := record(nil, make([]byte, 24))
+	require.Equal(t, "1800000000000000a37f4b22", hex.EncodeToString(out[:12]))
+	require.Len(t, out, 16+24)
 }

@@ -76,6 +76,8 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"sweep run " + grid + " --workers 99999":   "--workers is 99999: it must be from 0 to 1,024",
 		"sweep task " + grid + " 0 --max-time -1s": "--max-time -1s is negative",
 		"sweep slurm " + grid + " --at-once -1":    "--at-once is -1: it must be from 0 to 100,000",
+		"sweep slurm " + grid + " --array-size -1": "--array-size is -1: it must be from 0 to 4,000,001",
+		"sweep slurm " + grid + " --time 2hours":   `"2hours" is no time: give one such as 90m or 2h, or as Slurm has it, 90, 2:00:00 or 1-12:00`,
 		"bench --steps 0":                          "the number of steps is 0: it must be from 1 to 100,000",
 		"bench --steps 9223372036854775807":        "the number of steps is 9223372036854775807: it must be from 1 to 100,000",
 		"bench --rounds -1":                        "--rounds is -1: it must be from 1 to 1,000",

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/sweep"
 )
 
@@ -18,7 +22,8 @@ func sweepSlurmCommand() *cobra.Command {
 		Long: `Write a Slurm job array for the runs of a sweep that are not done, and submit it.
 
 Each task makes one run. The machines must share this folder. A task that is preempted, requeued or at its
-time limit goes on from its checkpoint; one whose process is killed is requeued up to three times.`,
+time limit goes on from its checkpoint; one whose process is killed is requeued up to three times. A sweep of more
+runs than the cluster lets an array have becomes several arrays, in scripts NAME.sbatch, NAME-2.sbatch, and so on.`,
 		Example: `  stochdepth sweep slurm fig8-left --time 2h --cpus 4 --memory 8G
   stochdepth sweep slurm cifar10 --gpus 1 --partition gpu --at-once 8 --submit=false`,
 		Args: cobra.ExactArgs(1),
@@ -28,11 +33,13 @@ time limit goes on from its checkpoint; one whose process is killed is requeued 
 	o := sweep.SlurmOptions{}
 	flags := cmd.Flags()
 	flags.StringVar(&o.Partition, "partition", "", "Slurm's partition (default: the cluster's)")
-	flags.DurationVar(&o.Time, "time", 0, "time limit per task, after which it is requeued and goes on (default: the partition's)")
+	flags.Var((*slurmTime)(&o.Time), "time",
+		"time limit per task, after which it is requeued and goes on: 2h, or Slurm's 2:00:00 (default: the partition's)")
 	flags.IntVar(&o.CPUs, "cpus", 0, "processors per task (default: the cluster's)")
 	flags.StringVar(&o.Memory, "memory", "", "memory per task, such as 8G (default: the cluster's)")
 	flags.IntVar(&o.GPUs, "gpus", 0, "GPUs per task")
 	flags.IntVar(&o.AtOnce, "at-once", 0, "tasks at the same time (default: as many as fit)")
+	flags.IntVar(&o.ArraySize, "array-size", 0, "tasks per job array (default: the cluster's MaxArraySize, which scontrol tells)")
 	flags.StringArrayVar(&o.Extra, "sbatch", nil, "a further option of sbatch, as --sbatch=--account=mine; may be repeated")
 	file := flags.String("file", "", "the script to write (default .out/sweeps/NAME.sbatch)")
 	submit := flags.Bool("submit", true, "submit it, instead of writing it only")
@@ -49,18 +56,87 @@ time limit goes on from its checkpoint; one whose process is killed is requeued 
 		}
 		o.Runs, o.DataRoot, o.Root = *folder, *dataRoot, inProject()
 		o.Logs = filepath.Join(filepath.Dir(*file), s.Name+"-%A_%a.log")
-		script, err := s.Slurm(o)
+		known := true // how large an array may be
+		if o.ArraySize == 0 {
+			if o.ArraySize, known = sweep.ArraySize(cmd.Context()); known && o.ArraySize < 1 {
+				return errors.New("this Slurm has no job arrays (its MaxArraySize is 0): use `stochdepth sweep run` in a job of your own")
+			}
+		}
+		scripts, err := s.Slurm(o)
 		if err != nil {
 			return err
 		}
-		if err := writeOut(cmd, *file, script); err != nil || !*submit {
-			return err
+		if len(scripts) > 1 {
+			fmt.Fprintln(cmd.OutOrStdout(), severalArrays(o, len(scripts), known, *submit))
 		}
-		answer, err := sweep.Submit(cmd.Context(), *file)
-		fmt.Fprint(cmd.OutOrStdout(), answer)
-		return err
+		return submitArrays(cmd, *file, scripts, o.AtOnce > 0, *submit)
 	}
 	return cmd
+}
+
+// severalArrays says why a sweep is several job arrays.
+func severalArrays(o sweep.SlurmOptions, arrays int, known, submit bool) string {
+	size, why := o.ArraySize, "MaxArraySize"
+	if !known {
+		size, why = sweep.DefaultArraySize, "Slurm's default: there is no scontrol to ask, and --array-size gives another"
+	}
+	text := fmt.Sprintf("%d job arrays, of %s tasks at most (%s)", arrays, runs.Grouped(size), why)
+	switch {
+	case o.AtOnce > 0 && submit:
+		text += ", one after the other, since --at-once counts in each"
+	case o.AtOnce > 0:
+		text += ": submit each when the one before has ended, since --at-once counts in each"
+	}
+	return text
+}
+
+// submitArrays writes the scripts of job arrays to file, file-2 and so on, and submits them if it is to: one by one, so that
+// each begins when the one before has ended, or all at once.
+func submitArrays(cmd *cobra.Command, file string, scripts []string, oneByOne, submit bool) error {
+	extension := filepath.Ext(file)
+	paths := make([]string, len(scripts))
+	for i, script := range scripts {
+		paths[i] = file
+		if i > 0 {
+			paths[i] = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(file, extension), i+1, extension)
+		}
+		if err := writeOut(cmd, paths[i], script); err != nil {
+			return err
+		}
+	}
+	before := ""
+	for _, path := range paths {
+		if !submit {
+			break
+		}
+		answer, err := sweep.Submit(cmd.Context(), path, before)
+		fmt.Fprint(cmd.OutOrStdout(), answer)
+		if err != nil {
+			return err
+		}
+		if oneByOne {
+			before = answer
+		}
+	}
+	return nil
+}
+
+// slurmTime is a flag's time limit, see [sweep.ParseTime].
+type slurmTime time.Duration
+
+func (t *slurmTime) Type() string { return "time" }
+
+func (t *slurmTime) String() string {
+	if *t == 0 {
+		return "" // no default to show
+	}
+	return time.Duration(*t).String()
+}
+
+func (t *slurmTime) Set(text string) error {
+	parsed, err := sweep.ParseTime(text)
+	*t = slurmTime(parsed)
+	return err
 }
 
 func sweepKubernetesCommand() *cobra.Command {
@@ -80,7 +156,7 @@ times does not stop the others.`,
 	flags.StringVar(&o.Image, "image", "stochdepth:latest", "the container image, as your cluster names it")
 	flags.StringVar(&o.Claim, "claim", "stochdepth", "the persistent volume claim that all pods share")
 	flags.StringVar(&o.Namespace, "namespace", "", "the namespace (default: kubectl's)")
-	flags.StringVar(&o.CPUs, "cpus", "4", "processors per pod")
+	flags.StringVar(&o.CPUs, "cpus", "4", "processors per pod, as request and limit")
 	flags.StringVar(&o.Memory, "memory", "8Gi", "memory per pod")
 	flags.IntVar(&o.GPUs, "gpus", 0, "GPUs per pod")
 	flags.IntVar(&o.AtOnce, "at-once", 8, "pods at the same time")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
@@ -17,6 +20,7 @@ import (
 
 	"stochdepth/toolkit/backend"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/sweep"
 )
 
 // TestMain lets the tests start this binary again as the command itself, and that its workers.
@@ -103,4 +107,70 @@ func TestSweepTask(t *testing.T) {
 	status := succeed(t, stochdepth(t, "sweep", "status", sweepFile, "--runs", filepath.Join(folder, "runs")))
 	require.Contains(t, status, "2 runs: 1 failed, 1 left")
 	require.Contains(t, strings.Split(status, "\n")[2], "cifar10") // why
+}
+
+// A task of a cluster may be told to end more than once, by the scheduler and by its script: it saves a checkpoint all the
+// same, and asks to be started again.
+func TestSweepTaskIsToldTwice(t *testing.T) {
+	if _, err := backend.Find(); err != nil {
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	sweepFile, runsFolder := filepath.Join(folder, "it.json"), filepath.Join(folder, "runs")
+	require.NoError(t, os.WriteFile(sweepFile, []byte(`{"dataset": "shapes", "epochs": 100000, "batch_size": 16, "evaluate_every": 0, "train_images": 64,
+		"validation_images": 32, "test_images": 32, "depth": [8]}`), 0o644))
+	cmd := stochdepth(t, "sweep", "task", sweepFile, "0", "--runs", runsFolder)
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	require.NoError(t, cmd.Start())
+	var run *runs.Run
+	require.Eventually(t, func() bool {
+		var err error
+		run, err = runs.Open(filepath.Join(runsFolder, "it-8-constant-s1"))
+		return err == nil && len(run.Rows) > 0
+	}, time.Minute, 10*time.Millisecond)
+	ended := make(chan error)
+	go func() { ended <- cmd.Wait() }()
+	for told := true; told; {
+		select {
+		case <-ended:
+			told = false
+		case <-time.After(time.Millisecond):
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	require.Equal(t, 75, cmd.ProcessState.ExitCode(), out.String())
+	run, err := runs.Open(run.Dir)
+	require.NoError(t, err)
+	require.Equal(t, "stopped", run.Status())
+}
+
+// Several job arrays are in files of their own, and wait for each other where only so many tasks may run at once.
+func TestSubmitArrays(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "sbatch"), []byte("#!/bin/sh\necho \"$@\" >> "+folder+"/asked\nwc -l < "+folder+"/asked | sed 's/^ */Submitted batch job 10/'\n"), 0o755))
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	file := filepath.Join(folder, "a.b.sbatch")
+	submit := func(oneByOne, submit bool) string {
+		_ = os.Remove(filepath.Join(folder, "asked"))
+		var out bytes.Buffer
+		cmd := command()
+		cmd.SetContext(t.Context())
+		cmd.SetOut(&out)
+		require.NoError(t, submitArrays(cmd, file, []string{"one", "two", "three"}, oneByOne, submit))
+		asked, _ := os.ReadFile(filepath.Join(folder, "asked"))
+		return strings.ReplaceAll(out.String()+string(asked), folder, "")
+	}
+	const wrote = "wrote /a.b.sbatch\nwrote /a.b-2.sbatch\nwrote /a.b-3.sbatch\n"
+	const answers = "Submitted batch job 101\nSubmitted batch job 102\nSubmitted batch job 103\n"
+	require.Equal(t, wrote, submit(false, false))
+	require.Equal(t, wrote+answers+"/a.b.sbatch\n/a.b-2.sbatch\n/a.b-3.sbatch\n", submit(false, true))
+	require.Equal(t, wrote+answers+"/a.b.sbatch\n--dependency=afterany:101 /a.b-2.sbatch\n--dependency=afterany:102 /a.b-3.sbatch\n", submit(true, true))
+	text, err := os.ReadFile(filepath.Join(folder, "a.b-3.sbatch"))
+	require.NoError(t, err)
+	require.Equal(t, "three", string(text))
+
+	require.Equal(t, "2 job arrays, of 4,001 tasks at most (MaxArraySize)", severalArrays(sweep.SlurmOptions{ArraySize: 4001}, 2, true, true))
+	require.Equal(t, "3 job arrays, of 1,001 tasks at most (Slurm's default: there is no scontrol to ask, and --array-size gives another): "+
+		"submit each when the one before has ended, since --at-once counts in each", severalArrays(sweep.SlurmOptions{AtOnce: 4}, 3, false, false))
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -55,6 +58,10 @@ left as it is; one that another process writes is waited for. The exit status is
 	dataRoot := dataRootFlag(cmd)
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after so long, as 90m or 8h")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		// A scheduler's signal may come twice, also through the script that it started: the second says nothing new.
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, syscall.SIGTERM)
+		defer signal.Stop(again)
 		if err := notNegative("--max-time", *maxTime); err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ number of training images, commit and machine. The same network gives the same b
 
 With --tensorboard FOLDER the log is written instead, of one or more runs or of all whose names match a pattern:
 losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its own name. A run that is
-still training is written up to its newest row; write it again later.`,
+still training is written up to its newest row. Write it again later: a TensorBoard that is open shows what is new.`,
 		Example: `  stochdepth export mine
   stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme
   stochdepth export 'quickstart-*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
