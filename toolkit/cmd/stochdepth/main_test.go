@@ -37,13 +37,6 @@ func TestOutsideOfTheProject(t *testing.T) {
 	require.NotContains(t, fails("watch", "nothing"), hint)
 }
 
-// What is there is not said to have been downloaded.
-func TestDataThatIsThere(t *testing.T) {
-	out, err := call(t, "data", "get", "shapes")
-	require.NoError(t, err)
-	require.Equal(t, "shapes: nothing to download; `stochdepth data verify shapes` checks what is there\n", out)
-}
-
 func TestVersion(t *testing.T) {
 	t.Setenv(training.CommitEnvironment, "0123456789ab+")
 	out, err := call(t, "--version")

@@ -41,7 +41,7 @@ func TestLookingAtRuns(t *testing.T) {
 	}
 	require.Regexp(t, `(?s)^name.*time  status\nconstant-2 .* 1 min 15 s  finished\nconstant-1 .* finished\n$`,
 		ok("runs", "--filter", "constant*", "--sort", "test-error", "--reverse"))
-	require.Regexp(t, `^name,dataset,.*\nlinear-1,shapes,.*,28,.*,finished\n$`, ok("runs", "--where", "seed=1", "--where", "death_rate=0.3", "--format", "csv"))
+	require.Regexp(t, `^name,dataset,.*\nlinear-1,shapes,.*,28,.*,finished\n$`, ok("runs", "--where", "seed=1", "--where", "death_rate=0.5", "--format", "csv"))
 
 	out := ok("compare", "constant-*", "linear-*")
 	require.Regexp(t, `(?m)^death_rate +0 +0.3$`, out)
