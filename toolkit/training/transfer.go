@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomlx/gomlx/ml/model"
+
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
@@ -102,14 +104,15 @@ func (m *Model) Import(path string) error {
 		}
 		return values, err
 	}
-	type write struct {
-		part   variablePart
-		values []float64
+	next := make(map[*model.Variable][]partValues)
+	set := func(part variablePart, values []float64) {
+		next[part.variable] = append(next[part.variable], partValues{part, values})
 	}
-	var writes []write
 	err = m.visit(func(name string, part variablePart) error {
 		values, err := take(name, part.torchShape())
-		writes = append(writes, write{part, values})
+		if err == nil {
+			set(part, part.fromTorch(values))
+		}
 		return err
 	})
 	if err != nil {
@@ -137,7 +140,7 @@ func (m *Model) Import(path string) error {
 			return err
 		}
 		if m.Recipe.Schedule().Kind != depth.Steady { // else the recipe says it
-			writes = append(writes, write{part, values})
+			set(part, values)
 		}
 	}
 	for name := range file {
@@ -146,8 +149,8 @@ func (m *Model) Import(path string) error {
 		}
 	}
 	m.Normalization, m.survival = normalization, nil
-	for _, w := range writes {
-		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
+	for variable, parts := range next {
+		if err := setParts(variable, parts); err != nil {
 			return err
 		}
 	}
