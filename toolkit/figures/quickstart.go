@@ -178,7 +178,7 @@ func (q quickstart) inSeeds() string {
 	a, b := len(q.ConstantRuns), len(q.StochasticRuns)
 	s := fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds: difference", a, plural(a > 1), b)
 	if q.Pairs > 0 {
-		s = fmt.Sprintf("Stochastic depth has the lower error in %d of %d seeds: paired difference", q.Wins, q.Pairs)
+		s = fmt.Sprintf("Lower error in %d of %d seeds: paired difference", q.Wins, q.Pairs)
 	}
 	digits := digitsOf(q.ConstantRuns[0].Recipe)
 	s += " " + signed(q.Difference, digits) + " points"

@@ -254,7 +254,7 @@ func TestRegimesOverSeeds(t *testing.T) {
 	})
 	sources := read(t, folder)
 	for name, want := range map[string]string{
-		"quickstart":    "Stochastic depth has the lower error in 3 of 3 seeds: paired difference −1.5 points, 95 % interval −1.7 to −1.3",
+		"quickstart":    "Lower error in 3 of 3 seeds: paired difference −1.5 points, 95 % interval −1.7 to −1.3",
 		"gap-by-epochs": "Stochastic depth overtakes constant depth between 8 and 16 epochs",
 		"results":       "A note.",
 	} {

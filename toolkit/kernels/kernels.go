@@ -37,34 +37,31 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 )
 
-// installations are plugins that were to be loaded into go-xla through interpose.c, and what came of it, by their
-// paths.
-type installations struct {
-	sync.Mutex
-	plugins map[string]error
-}
+// installing is held while a plugin is loaded into go-xla through interpose.c, which takes one at a time, of whatever kind,
+// and while it is asked what came of it.
+var installing sync.Mutex
 
-var withKernels, forGPUs installations
+// installations are plugins that were to be loaded so, and what came of it, by their paths.
+type installations map[string]error
+
+var withKernels, forGPUs = make(installations), make(installations)
 
 // once installs the plugin at path if that was not tried before, and returns what came of it.
-func (i *installations) once(path string, install func(path string) error) error {
-	i.Lock()
-	defer i.Unlock()
-	if err, done := i.plugins[path]; done {
+func (i installations) once(path string, install func(path string) error) error {
+	installing.Lock()
+	defer installing.Unlock()
+	if err, done := i[path]; done {
 		return err
 	}
-	if i.plugins == nil {
-		i.plugins = make(map[string]error)
-	}
-	i.plugins[path] = install(path)
-	return i.plugins[path]
+	i[path] = install(path)
+	return i[path]
 }
 
 // has reports whether the plugin at path is installed.
-func (i *installations) has(path string) bool {
-	i.Lock()
-	defer i.Unlock()
-	err, done := i.plugins[path]
+func (i installations) has(path string) bool {
+	installing.Lock()
+	defer installing.Unlock()
+	err, done := i[path]
 	return done && err == nil
 }
 

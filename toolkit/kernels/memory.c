@@ -8,6 +8,8 @@
 // take it again page by page; or keep it in the heap, where a few bytes that come to lie in its place let the
 // next step's block not fit, so that the process grows to twice or three times what a step needs. Here a block
 // stays as it is for the next of its size.
+//
+// STOCHDEPTH_KERNELS=off leaves all to the C library, from the start of the process to its end.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,8 +43,24 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t freed;
 
+// off says whether a value of STOCHDEPTH_KERNELS switches off what this package does.
+static int off(const char *value) {
+	static const char *const words[] = {"off", "false", "no", "0"};
+	for (size_t i = 0; value && i < sizeof words / sizeof *words; i++)
+		if (!strcasecmp(value, words[i]))
+			return 1;
+	return 0;
+}
+
+// on says whether blocks are kept. It is settled before main, and for good: who made a block must free it. What is asked
+// for before comes from the C library.
+static int on;
+
 // The time of the waiting must not follow a clock that somebody sets.
 __attribute__((constructor)) static void prepare(void) {
+	on = !off(getenv("STOCHDEPTH_KERNELS"));
+	if (!on)
+		return;
 	pthread_condattr_t steady;
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -124,7 +143,7 @@ static int beginning(const void *data) {
 }
 
 // may_begin says whether a block may begin at data: ours do where a huge page does, and little else.
-static int may_begin(const void *data) { return data && (uintptr_t)data % HUGE == 0; }
+static int may_begin(const void *data) { return on && data && (uintptr_t)data % HUGE == 0; }
 
 // size_of is the size of the block that begins at data, or 0 if that is none of ours.
 static size_t size_of(const void *data) {
@@ -157,7 +176,7 @@ static int give(const void *data) {
 
 int posix_memalign(void **data, size_t alignment, size_t size) {
 	int valid = alignment && (alignment & (alignment - 1)) == 0 && alignment % sizeof(void *) == 0;
-	if (valid && alignment <= PAGE && size >= LARGE && size <= PTRDIFF_MAX) {
+	if (on && valid && alignment <= PAGE && size >= LARGE && size <= PTRDIFF_MAX) {
 		void *block = take(size);
 		if (block) {
 			*data = block;

@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// EnvTiny names the environment variable that makes the notebooks small: `make
-// test` executes them all in a minute or so, and keeps its results apart.
+// EnvTiny names the environment variable that makes the notebooks small: so `make
+// test` executes them all, and keeps its results apart.
 const EnvTiny = "STOCHDEPTH_TINY"
 
 // Tiny reports whether this is such a trial, whose numbers mean nothing.

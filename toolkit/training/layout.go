@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/resnet"
@@ -164,29 +163,37 @@ func (p variablePart) read() ([]float64, error) {
 	return values, err
 }
 
-func (p variablePart) write(values []float64) error {
-	value, err := p.variable.Value()
+// partValues are a part's next values, in our layout.
+type partValues struct {
+	part   variablePart
+	values []float64
+}
+
+// setParts sets parts of one variable, which is copied once for them all: a stacked one is as large as all its blocks.
+func setParts(v *model.Variable, parts []partValues) error {
+	value, err := v.Value()
 	if err != nil {
 		return err
 	}
-	from, to := p.span()
-	var next *tensors.Tensor
-	err = value.ConstFlatData(func(flat any) {
-		switch flat := flat.(type) {
-		case []float64:
-			all := append([]float64{}, flat...)
-			copy(all[from:to], values)
-			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
-		case []float32:
-			all := append([]float32{}, flat...)
-			copy(all[from:to], toFloat32s(values))
-			next = tensors.FromFlatDataAndDimensions(all, value.Shape().Dimensions...)
+	next, err := value.LocalClone()
+	if err != nil {
+		return err
+	}
+	err = next.MutableFlatData(func(flat any) {
+		for _, p := range parts {
+			from, to := p.part.span()
+			switch flat := flat.(type) {
+			case []float64:
+				copy(flat[from:to], p.values)
+			case []float32:
+				copy(flat[from:to], toFloat32s(p.values))
+			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	return p.variable.SetValue(next)
+	return v.SetValue(next)
 }
 
 // survivalPart is the variable of the survival probabilities in force.

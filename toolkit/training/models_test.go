@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/backend/backendtest"
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/models"
 	"stochdepth/toolkit/runs"
@@ -138,5 +140,46 @@ func TestOpenNetwork(t *testing.T) {
 		fitted, err := OpenNetwork(b, again, "")
 		require.NoError(t, err)
 		require.Equal(t, Fit(r, data.Train), fitted.Normalization)
+	}
+}
+
+// Import sets each block's row of the stacked variables to its own values, in both types, and copies a variable once: its
+// memory follows the file's size, not the number of blocks times that.
+func TestImportSetsEachBlock(t *testing.T) {
+	for _, dtype := range []string{"float32", "float64"} {
+		r, err := runs.Preset("cifar10")
+		require.NoError(t, err)
+		r.DType = dtype
+		file := func(m *Model) string {
+			path := filepath.Join(t.TempDir(), "net.safetensors")
+			require.NoError(t, m.Export(path, nil))
+			return path
+		}
+		open := func(seed int64) *Model {
+			r.Seed = seed
+			m, err := NewModel(backendtest.Open(t), r, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			require.NoError(t, err)
+			m.Recipe.Seed = 0 // it stands in the file
+			return m
+		}
+		one := file(open(1))
+		want, err := os.ReadFile(one)
+		require.NoError(t, err)
+		other := open(2)
+		different, err := os.ReadFile(file(other))
+		require.NoError(t, err)
+		require.NotEqual(t, string(want), string(different))
+
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		require.NoError(t, other.Import(one))
+		runtime.ReadMemStats(&after)
+		times := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(want))
+		t.Logf("%s: import takes %.1f times the file's size", dtype, times)
+		require.Less(t, times, 15.0)
+
+		got, err := os.ReadFile(file(other))
+		require.NoError(t, err)
+		require.True(t, string(want) == string(got))
 	}
 }

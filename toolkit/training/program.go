@@ -76,11 +76,11 @@ func CrossEntropy(logits, labels *Node) *Node {
 // returns the values of its first output.
 func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	inputs := b.tensors(m)
+	defer free(inputs)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
 		return nil, backend.Explain(err)
 	}
-	free(inputs)
 	return vector(outputs[0])
 }
 
@@ -123,11 +123,11 @@ func onBatch(exec *model.Exec, pixels []byte, labels []int32) ([][]float64, erro
 		tensors.FromFlatDataAndDimensions(pixels, len(labels), dataset.Side, dataset.Side, dataset.Channels),
 		tensors.FromFlatDataAndDimensions(labels, len(labels)),
 	}
+	defer free(inputs)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
 		return nil, err
 	}
-	free(inputs)
 	values := make([][]float64, len(outputs))
 	for i, output := range outputs {
 		if values[i], err = vector(output); err != nil {
@@ -137,7 +137,8 @@ func onBatch(exec *model.Exec, pixels []byte, labels []int32) ([][]float64, erro
 	return values, nil
 }
 
-// free releases the device memory of inputs at once, instead of when Go collects them.
+// free releases the device memory of inputs at once, instead of when Go collects them. It is for after the outputs
+// were read: only then the program has surely ended. (go-xla's calls wait for the device, but promise nothing.)
 func free(inputs []any) {
 	for _, input := range inputs {
 		input.(*tensors.Tensor).FinalizeAll()

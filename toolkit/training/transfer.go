@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/gomlx/ml/model"
+
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/tensorfile"
@@ -79,14 +81,15 @@ func (m *Model) Import(path string) error {
 
 // take is Import of a file that was read.
 func (m *Model) take(file *networkFile) error {
-	type write struct {
-		part   variablePart
-		values []float64
+	next := make(map[*model.Variable][]partValues)
+	set := func(part variablePart, values []float64) {
+		next[part.variable] = append(next[part.variable], partValues{part, part.fromTorch(values)})
 	}
-	var writes []write
 	err := m.visit(func(name string, part variablePart) error {
 		values, err := m.values(file, name, part.torchShape())
-		writes = append(writes, write{part, values})
+		if err == nil {
+			set(part, values)
+		}
 		return err
 	})
 	if err != nil {
@@ -100,13 +103,13 @@ func (m *Model) take(file *networkFile) error {
 	if err != nil {
 		return err
 	}
-	writes = append(writes, write{m.survivalPart(), scales})
+	set(m.survivalPart(), scales)
 	if err := file.surplus(m.Recipe.Depth); err != nil {
 		return err
 	}
 	m.Normalization, m.survival, m.Notes = normalization, nil, file.notes
-	for _, w := range writes {
-		if err := w.part.write(w.part.fromTorch(w.values)); err != nil {
+	for variable, parts := range next {
+		if err := setParts(variable, parts); err != nil {
 			return err
 		}
 	}

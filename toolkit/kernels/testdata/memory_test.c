@@ -1,4 +1,4 @@
-// Uses the memory of large blocks as XLA does. Says what is wrong, or nothing.
+// Uses the memory of large blocks as XLA does; with "off", it is to be the C library's. Says what is wrong, or nothing.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,37 @@ static void *free_soon(void *data) {
 	return NULL;
 }
 
-int main(void) {
+// kept says whether a block that is given back stays in the process.
+static int kept(void) {
+	char *data = take(100 * MB);
+	memset(data, 1, 100 * MB);
+	size_t used = resident();
+	free(data);
+	return resident() + 50 * (size_t)MB > used;
+}
+
+// off checks that no block is kept, and that all that takes a block knows the C library's.
+static void off(void) {
+	CHECK(!kept() && !kept());
+	char *data = take(100 * MB);
+	CHECK((uintptr_t)data % (2 * MB));
+	CHECK(malloc_usable_size(data) >= 100 * MB);
+	data[0] = 1;
+	CHECK((data = realloc(data, 150 * MB)) && data[0] == 1 && (data = reallocarray(data, 3, 60 * MB)) && data[0] == 1);
+	free(data);
+	CHECK(!kept());
+	void *aligned; // where a block of ours could begin
+	CHECK(!posix_memalign(&aligned, 2 * MB, 100 * MB) && malloc_usable_size(aligned) >= 100 * MB);
+	free(aligned);
+}
+
+int main(int count, char **arguments) {
+	if (count > 1 && !strcmp(arguments[1], "off")) {
+		off();
+		return 0;
+	}
+	CHECK(kept());
+
 	// A block stays for the next that fits, as it is, whatever came to lie in the heap meanwhile.
 	char *first = take(100 * MB);
 	memset(first, 7, 100 * MB);
