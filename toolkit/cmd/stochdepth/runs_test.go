@@ -44,7 +44,7 @@ func TestLookingAtRuns(t *testing.T) {
 	require.Regexp(t, `^name,dataset,.*\nlinear-1,shapes,.*,28,.*,finished\n$`, ok("runs", "--where", "seed=1", "--where", "death_rate=0.5", "--format", "csv"))
 
 	out := ok("compare", "constant-*", "linear-*")
-	require.Regexp(t, `(?m)^death_rate +0 +0.3$`, out)
+	require.Regexp(t, `(?m)^death_rate +0 +0.5$`, out)
 	require.Contains(t, out, "Test error of linear-*: -1.75 [-4.93, +1.43] points")
 	out = ok("compare", "constant-1", filepath.Join(folder, "linear-2"))
 	require.Regexp(t, `(?m)^seed +1 +2$`, out)
