@@ -135,8 +135,11 @@ func difference(a, b []float64) float64 {
 	return most
 }
 
-func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) {
-	rng := rand.New(rand.NewPCG(1, 2))
+func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) { return batchOf(n, size, 1) }
+
+// batchOf is a minibatch drawn from a seed.
+func batchOf(n *resnet.Network, size int, seed uint64) (images, labels *tensors.Tensor) {
+	rng := rand.New(rand.NewPCG(seed, 2))
 	pixels, classes := make([]float64, size*resnet.Side*resnet.Side*resnet.Channels), make([]int32, size)
 	for i := range pixels {
 		pixels[i] = rng.NormFloat64()
@@ -213,23 +216,24 @@ func TestContract(t *testing.T) {
 		recompute bool
 		tolerance float64
 		batch     int    // few: each ReLU whose input is nearly 0 may round to the other side
+		seed      uint64 // of the minibatch: one where no such input is so near that float32 alone decides (TestContractRounding)
 		target    string // whose form of the engine
 	}{
-		{8, dtypes.Float64, true, true, false, 1e-9, 3, ""},
-		{20, dtypes.Float64, false, false, false, 1e-9, 3, ""},
-		{14, dtypes.Float64, false, false, true, 1e-9, 3, ""},
-		{14, dtypes.Float32, false, false, false, 1e-4, 3, ""},
-		{20, dtypes.Float32, false, false, true, 1e-4, 3, ""},
-		{14, dtypes.Float64, false, false, false, 1e-9, 3, backend.CUDA},
-		{8, dtypes.Float64, true, true, true, 1e-9, 5, backend.CUDA},
-		{14, dtypes.Float32, false, false, false, 1e-4, 3, backend.CUDA},
+		{8, dtypes.Float64, true, true, false, 1e-9, 3, 1, ""},
+		{20, dtypes.Float64, false, false, false, 1e-9, 3, 1, ""},
+		{14, dtypes.Float64, false, false, true, 1e-9, 3, 1, ""},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, ""},
+		{20, dtypes.Float32, false, false, true, 1e-4, 3, 2, ""},
+		{14, dtypes.Float64, false, false, false, 1e-9, 3, 1, backend.CUDA},
+		{8, dtypes.Float64, true, true, true, 1e-9, 5, 1, backend.CUDA},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, backend.CUDA},
 		// Kernels sum over parts of the minibatch: of 4 images, of 4 or 5, of 4, of 8.
-		{14, dtypes.Float32, false, false, true, 1e-4, 16, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 17, ""},
-		{8, dtypes.Float32, true, false, false, 1e-4, 16, ""},
-		{14, dtypes.Float32, true, false, true, 1e-4, 3, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 64, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 128, ""},
+		{14, dtypes.Float32, false, false, true, 1e-4, 16, 2, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 17, 1, ""},
+		{8, dtypes.Float32, true, false, false, 1e-4, 16, 1, ""},
+		{14, dtypes.Float32, true, false, true, 1e-4, 3, 1, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 64, 1, ""},
+		{8, dtypes.Float32, false, false, false, 1e-4, 128, 1, ""},
 	} {
 		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, inverted %t, recompute %t, %d images, %s", c.dtype, c.layers, c.inverted, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
@@ -239,9 +243,9 @@ func TestContract(t *testing.T) {
 			if c.batch > 5 { // what matters there are the sums
 				patterns = map[string]depth.Gates{"all open": patterns["all open"], "drawn": patterns["drawn 0"]}
 			}
-			images, labels := batch(n, c.batch)
+			images, labels := batchOf(n, c.batch, c.seed)
 			exact, textbook := textbook(t, b, n)
-			exactImages, _ := batch(exact, c.batch)
+			exactImages, _ := batchOf(exact, c.batch, c.seed)
 			replaced, engine := kernels.Replaced(), step(t, b, n, form)
 			for name, gates := range patterns {
 				compare(t, fmt.Sprintf("%2d layers, %s, inverted %-5t, %-14s", c.layers, c.dtype, c.inverted, name), gates, c.tolerance,
