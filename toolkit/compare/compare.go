@@ -105,6 +105,8 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	switch {
 	case math.IsNaN(c.StandardError):
 		text += " (a run alone has no interval: other seeds tell how much is chance)"
+	case math.IsNaN(c.Margin()):
+		text += " (the same for all seeds, so that it has no interval; ± is the deviation over the seeds)"
 	case c.Pairs > 0:
 		text += fmt.Sprintf(" (in brackets the 95 %% interval by Student's t of the differences of %d seeds; ± is the deviation over the seeds)", c.Pairs)
 	default:
@@ -125,9 +127,13 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	if !math.IsNaN(full.BlocksSaved) {
 		text += fmt.Sprintf("\nStochastic depth left out %.0f %% of the blocks", 100*full.BlocksSaved)
 		if full.NoTimeSaved == nil {
-			text += fmt.Sprintf(" and took %.0f %% less time", 100*full.TimeSaved)
+			saved, than := full.TimeSaved, "less"
+			if saved < 0 {
+				saved, than = -saved, "more"
+			}
+			text += fmt.Sprintf(" and took %.0f %% %s time", 100*saved, than)
 			if m := full.TimeSavedMargin; !math.IsNaN(m) {
-				text += fmt.Sprintf(" (95 %% interval %.0f to %.0f %%)", 100*(full.TimeSaved-m)+0, 100*(full.TimeSaved+m)+0)
+				text += fmt.Sprintf(" (95 %% interval %.0f to %.0f %%)", 100*(saved-m)+0, 100*(saved+m)+0)
 			}
 		}
 		text += "."

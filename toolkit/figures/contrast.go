@@ -90,10 +90,7 @@ func (c Contrast) Clear() bool {
 // halfWidth is half the width of the confidence interval of a mean with that standard error: so many of them as the t
 // quantile says. For few values that is many more than two: 12.7 for the difference of two pairs, 4.3 for three.
 func halfWidth(standardError, degrees float64) float64 {
-	switch {
-	case standardError == 0: // all values are equal
-		return 0
-	case !(degrees > 0):
+	if !(standardError > 0 && degrees > 0) { // one value, or equal ones, which do not tell how far others would lie apart
 		return math.NaN()
 	}
 	return standardError * distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1+Confidence)/2)

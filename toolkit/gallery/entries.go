@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"fmt"
+	"slices"
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
@@ -106,7 +107,8 @@ func drawBlock(d drawing) (output, error) {
 
 func drawQuickstart(d drawing) (output, error) {
 	constant, stochastic := split(d.list)
-	return figure(figures.Quickstart(d.provenance, constant, stochastic))
+	a, b := figures.OfSharedSeeds(constant, stochastic) // which are drawn
+	return figure(figures.Quickstart(figures.OfRuns(slices.Concat(a, b)).With(d.note), constant, stochastic))
 }
 
 // split separates runs of constant depth from the others, each in their order.

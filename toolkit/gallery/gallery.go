@@ -284,6 +284,9 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		}
 		file, formats = strings.TrimSuffix(out, filepath.Ext(out)), []string{extension[1:]}
 	}
+	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".eps", ".ps"}, extension) {
+		return fmt.Errorf("figures are not written as %s: name a file that ends in .png, .svg or .pdf, or a folder", extension)
+	}
 	var failed []error
 	for _, name := range names {
 		e, err := Find(name)

@@ -35,14 +35,16 @@ func checkValues(path, name string, values []float64, dtype dtypes.DType) error 
 }
 
 // onUnitScale multiplies a normalisation of pixels from 0 to 1, as PyTorch's, by 255, and reports whether it was one:
-// deviations below 1 are of no images of bytes. Means that do not fit to such deviations are an error.
+// deviations below 1 are of no images of bytes, nor are deviations of 1 with means of at most 1 (with larger ones they
+// leave bytes unscaled, as Caffe did). Means that do not fit to deviations below 1 are an error.
 func onUnitScale(path string, mean, deviation []float64) (bool, error) {
-	if slices.Max(deviation) >= 1 {
+	largest, most := slices.Max(deviation), slices.Max(mean)
+	if largest > 1 || largest == 1 && most > 1 {
 		return false, nil
 	}
-	if most := slices.Max(mean); most > 1 {
+	if most > 1 {
 		return false, fmt.Errorf("the normalisation of %s has deviations below 1 (up to %.4g) and means above (up to %.4g): "+
-			"give both of pixels from 0 to 255, or both of pixels from 0 to 1", path, slices.Max(deviation), most)
+			"give both of pixels from 0 to 255, or both of pixels from 0 to 1", path, largest, most)
 	}
 	for _, values := range [][]float64{mean, deviation} {
 		for i := range values {
