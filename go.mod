@@ -5,7 +5,7 @@ go 1.26.8
 require (
 	codeberg.org/go-pdf/fpdf v0.11.1
 	github.com/gofrs/flock v0.13.0
-	github.com/gomlx/compute v0.1.3
+	github.com/gomlx/compute v0.1.6
 	github.com/gomlx/go-xla v0.4.2
 	github.com/gomlx/gomlx v0.28.4
 	github.com/janpfeifer/gonb v0.11.4
