@@ -48,7 +48,6 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		return nil, err
 	}
 	quietLogs()
-	xla.EnableAutoInstall(false) // nothing is downloaded without being asked for
 	var libraries []string
 	switch plugin.Kind {
 	case CUDA:
@@ -64,8 +63,11 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): if it should, "+
-			"`make clean setup` installs it anew: %w", plugin.Path, plugin.Source, firstLine(err))
+		advice := "if it should, `make clean setup` installs it anew"
+		if plugin.Kind == ROCm {
+			advice = "rocminfo tells whether ROCm finds an AMD GPU here, and " + onCPU
+		}
+		return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): %s: %w", plugin.Path, plugin.Source, advice, firstLine(err))
 	}
 	if plugin.Kind == CUDA {
 		kernels.SetDevice(plugin.Path, deviceAndDriver(Describe(b).Devices, libraries))
@@ -95,7 +97,7 @@ func (p Plugin) options() string {
 // Info describes an open backend, for result.json and for doctor.
 type Info struct {
 	Plugin  string   `json:"plugin"`  // file name of the plugin, "xla_cpu_pjrt.so"
-	Kind    string   `json:"kind"`    // CPU or CUDA, "" if unknown
+	Kind    string   `json:"kind"`    // CPU, CUDA or ROCm, "" if unknown
 	PJRT    string   `json:"pjrt"`    // version of PJRT's C interface, "0.81"
 	Kernels string   `json:"kernels"` // what package kernels uses of the processor, "AVX-512" or "AVX2", "" if XLA computes all
 	Devices []string `json:"devices"` // one entry a device, by PJRT's description, a GPU's model before it: "NVIDIA H200 (cuda:0)"
@@ -123,7 +125,7 @@ func Describe(b compute.Backend) Info {
 	return info
 }
 
-// KindOf is the kind of device that a backend runs on, CPU or CUDA, or "" if it is not known.
+// KindOf is the kind of device that a backend runs on, CPU, CUDA or ROCm, or "" if it is not known.
 func KindOf(b compute.Backend) string {
 	x, ok := b.(*xla.Backend)
 	if !ok {

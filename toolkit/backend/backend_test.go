@@ -39,6 +39,7 @@ const (
 	cpuPlugin  = "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so"
 	cudaPlugin = "jax_plugins/xla_cuda13/xla_cuda_plugin.so"
 	xlaCUDA    = "xla_plugins/xla_cuda13_pjrt/xla_gpu_pjrt.so"
+	rocmPlugin = "jax_plugins/xla_rocm7/xla_rocm_plugin.so"
 )
 
 func TestFindChoosesByMachineAndRequest(t *testing.T) {
@@ -67,6 +68,10 @@ func TestFindChoosesByMachineAndRequest(t *testing.T) {
 		{name: "nothing", want: "no PJRT plugin is installed: run `make setup`"},
 		{name: "CUDA asked for in vain", installed: []string{cpuPlugin}, config: "xla:cuda", want: "run `make setup PLUGIN=cuda13`"},
 		{name: "CUDA alone without a GPU", installed: []string{cudaPlugin}, want: "shows no NVIDIA GPU: run `make setup`"},
+		{name: "ROCm beside CPU", gpu: true, installed: []string{rocmPlugin, cpuPlugin}, want: cpuPlugin, kind: CPU},
+		{name: "ROCm asked for", installed: []string{cpuPlugin, rocmPlugin}, config: "xla:rocm", want: rocmPlugin, kind: ROCm},
+		{name: "ROCm asked for in vain", installed: []string{cpuPlugin}, config: "xla:rocm", want: "set GOMLX_BACKEND=xla:/path/to/xla_rocm_plugin.so"},
+		{name: "ROCm alone", gpu: true, installed: []string{rocmPlugin}, want: "no PJRT plugin is installed but ROCm's, which this toolkit has never been tried with: run `make setup`"},
 		{name: "unknown name", installed: []string{cpuPlugin}, config: "xla:tpu", want: `of the name "tpu"`},
 		{name: "another backend", installed: []string{cpuPlugin}, config: "go", want: "names a backend that this toolkit cannot train on"},
 		{name: "missing file", installed: []string{cpuPlugin}, config: "xla:/no/such plugin.so",
@@ -105,6 +110,7 @@ func TestOptionsSayWhetherMemoryIsShared(t *testing.T) {
 	require.Equal(t, "shared_buffers", Plugin{Kind: CPU}.options())
 	require.Equal(t, "notf32,noshared_buffers", Plugin{Kind: CUDA}.options())
 	require.Equal(t, "tf32=true,noshared_buffers", Plugin{Kind: CUDA, Options: "tf32=true"}.options())
+	require.Equal(t, "noshared_buffers", Plugin{Kind: ROCm}.options())
 	require.Equal(t, "noshared_buffers", Plugin{Kind: CPU, Options: "noshared_buffers"}.options())
 }
 
@@ -115,6 +121,8 @@ func TestOpenRefusesInOneSentence(t *testing.T) {
 	_, err := OpenPlugin(Plugin{Path: broken, Kind: CPU, Source: "in a test"})
 	require.ErrorContains(t, err, "does not open (in a test): if it should, `make clean setup`")
 	require.NotContains(t, err.Error(), "\n")
+	_, err = OpenPlugin(Plugin{Path: broken, Kind: ROCm, Source: "in a test"})
+	require.ErrorContains(t, err, "does not open (in a test): rocminfo tells whether ROCm finds an AMD GPU here, and GOMLX_BACKEND=xla:cpu")
 	_, err = OpenPlugin(Plugin{Path: "/a,b/xla_cpu_pjrt.so", Kind: CPU})
 	require.ErrorContains(t, err, "without commas")
 }

@@ -25,6 +25,7 @@ const Environment = "GOMLX_BACKEND"
 const (
 	CPU  = "cpu"
 	CUDA = "cuda"
+	ROCm = "rocm" // for AMD GPUs: found, but never tried here
 )
 
 // ErrNoPlugin is in the chain of every error of [Find] and [Open] that means:
@@ -35,21 +36,22 @@ var ErrNoPlugin = errors.New("no PJRT plugin is installed")
 // the driver of a device.
 type Plugin struct {
 	Path    string // absolute path of the shared library
-	Kind    string // CPU, CUDA, or the name that go-xla gives to another kind
+	Kind    string // CPU, CUDA, ROCm, or the name that go-xla gives to another kind
 	Source  string // why this one: "named by GOMLX_BACKEND", ...
 	Options string // GoMLX's options after the path, such as "preallocate=true"; often ""
 }
 
 // Find chooses the PJRT plugin, without loading it. In this order:
 //
-//  1. the one that GOMLX_BACKEND names ("xla:cpu" and "xla:cuda" name a kind,
-//     which is looked for in the places below);
+//  1. the one that GOMLX_BACKEND names ("xla:cpu", "xla:cuda" and "xla:rocm"
+//     name a kind, which is looked for in the places below);
 //  2. the one that `make setup` put into the project's .venv;
 //  3. go-xla's own installation (PJRT_PLUGIN_LIBRARY_PATH, ~/.local/lib/go-xla,
 //     /usr/local/lib/go-xla).
 //
 // Where there are several, CUDA's comes first on a machine with an NVIDIA GPU,
-// and is passed over on one without. Nothing is ever downloaded.
+// and is passed over on one without; ROCm's is used only if GOMLX_BACKEND asks
+// for it. Nothing is ever downloaded.
 func Find() (Plugin, error) {
 	config := strings.TrimSpace(os.Getenv(Environment))
 	if config == "" {
@@ -99,17 +101,23 @@ func search(wanted string) (Plugin, error) {
 	}
 	slices.SortStableFunc(candidates, func(a, b Plugin) int { return rank(a) - rank(b) })
 	for _, plugin := range candidates {
-		// CUDA's plugin without a GPU is used only if asked for by name.
-		if wanted == plugin.Kind || wanted == "" && (gpu || plugin.Kind != CUDA) {
+		// CUDA's plugin without a GPU is used only if asked for by name, and so is ROCm's, which is untried.
+		if wanted == plugin.Kind || wanted == "" && (gpu || plugin.Kind != CUDA) && plugin.Kind != ROCm {
 			return plugin, nil
 		}
 	}
 	switch {
 	case wanted == CUDA:
 		return Plugin{}, fmt.Errorf("%w for NVIDIA GPUs: run `make setup PLUGIN=cuda13` in the project's folder", ErrNoPlugin)
+	case wanted == ROCm:
+		return Plugin{}, fmt.Errorf("%w for AMD GPUs, and `make setup` has none: set %s=xla:/path/to/xla_rocm_plugin.so, "+
+			"a file of AMD's packages of JAX for ROCm", ErrNoPlugin, Environment)
 	case wanted != "" && wanted != CPU:
 		return Plugin{}, fmt.Errorf("%w of the name %q: set %s to xla:cpu, xla:cuda or xla:/path/to/plugin.so",
 			ErrNoPlugin, wanted, Environment)
+	case slices.ContainsFunc(candidates, func(p Plugin) bool { return p.Kind == ROCm }):
+		return Plugin{}, fmt.Errorf("%w but ROCm's, which this toolkit has never been tried with: run `make setup` in the project's folder, "+
+			"or set %s=xla:rocm to try it", ErrNoPlugin, Environment)
 	case len(candidates) > 0:
 		return Plugin{}, fmt.Errorf("%w for the CPU, and this machine shows no NVIDIA GPU: run `make setup` in the project's folder", ErrNoPlugin)
 	}
@@ -162,6 +170,8 @@ func kindOf(file string) string {
 		switch name = strings.ToLower(name); {
 		case strings.Contains(name, "cuda"), strings.Contains(name, "nvidia"):
 			return CUDA
+		case strings.Contains(name, "rocm"):
+			return ROCm
 		case strings.Contains(name, "cpu"):
 			return CPU
 		}

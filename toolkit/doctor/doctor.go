@@ -98,6 +98,11 @@ func (r *report) training() {
 			return "", errors.New("an NVIDIA GPU is here, but is not used: `make setup PLUGIN=cuda13` installs what it needs")
 		})
 	}
+	if plugin.Kind == backend.ROCm {
+		r.check("GPU", note, func() (string, error) {
+			return "", errors.New("AMD's ROCm has never been tried with this toolkit: compare its numbers with those of GOMLX_BACKEND=xla:cpu")
+		})
+	}
 	var b compute.Backend
 	if !r.check("PJRT", missing, func() (_ string, err error) {
 		if b, err = backend.OpenPlugin(plugin); err != nil {

@@ -44,9 +44,13 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	folder := t.TempDir()
 	broken := filepath.Join(folder, "xla_cpu_pjrt.so")
 	require.NoError(t, os.WriteFile(broken, []byte("not a library"), 0o644))
+	rocm := filepath.Join(folder, "xla_rocm_plugin.so")
+	require.NoError(t, os.WriteFile(rocm, []byte("not a library"), 0o644))
 	tests := []struct{ name, config, want string }{
 		{"no such file", "xla:" + filepath.Join(folder, "nowhere.so"), `(?m)^  Plugin +MISSING +GOMLX_BACKEND names .*no such file`},
 		{"not a plugin", "xla:" + broken, "(?m)^  PJRT +MISSING .*does not open .* `make clean setup`"},
+		{"ROCm's, and not a plugin", "xla:" + rocm, `(?m)^  Plugin +ok +rocm, named by GOMLX_BACKEND: .*\n  GPU +note +AMD's ROCm .* never .*\n  PJRT +MISSING .*rocminfo tells`},
+		{"ROCm's, not installed", "xla:rocm", "(?m)^  Plugin +MISSING .* for AMD GPUs"},
 		{"not a backend", "go", "(?m)^  Plugin +MISSING .*cannot train on: unset it"},
 	}
 	for _, test := range tests {
