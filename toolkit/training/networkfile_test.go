@@ -340,3 +340,28 @@ func TestRecipesOfAFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, notes)
 }
+
+// Which scale a normalisation is of shows in its deviations, and where these are 1 in its means.
+func TestNormalizationsOfBothScales(t *testing.T) {
+	for _, c := range []struct {
+		mean, deviation float64
+		unit            bool
+		refused         bool
+	}{
+		{mean: 0.48, deviation: 0.22, unit: true}, // torchvision's
+		{mean: 0, deviation: 1, unit: true},       // ToTensor alone
+		{mean: 122, deviation: 57},                // of bytes
+		{mean: 122, deviation: 1},                 // bytes less their mean
+		{mean: 122, deviation: 0.22, refused: true},
+	} {
+		mean, deviation := []float64{c.mean / 2, c.mean}, []float64{c.deviation, c.deviation / 2}
+		unit, err := onUnitScale("file", mean, deviation)
+		require.Equal(t, c.refused, err != nil, "%+v: %v", c, err)
+		require.Equal(t, c.unit, unit, "%+v", c)
+		want := c.mean
+		if c.unit {
+			want *= 255
+		}
+		require.Equal(t, want, mean[1], "%+v", c)
+	}
+}
