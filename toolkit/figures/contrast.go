@@ -96,13 +96,17 @@ func halfWidth(standardError, degrees float64) float64 {
 	return standardError * distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1+Confidence)/2)
 }
 
-// standardError is that of the mean of values, and its degrees of freedom; both are NaN for one value.
+// standardError is that of the mean of values, 0 of equal ones, and its degrees of freedom; both are NaN for one value.
 func standardError(values []float64) (of, degrees float64) {
 	n := float64(len(values))
 	if n < 2 {
 		return math.NaN(), math.NaN()
 	}
-	return stat.StdErr(stat.StdDev(values, nil), n), n - 1
+	mean, deviation := stat.MeanStdDev(values, nil)
+	if deviation < 1e-9*math.Abs(mean) { // equal but for rounding
+		deviation = 0
+	}
+	return stat.StdErr(deviation, n), n - 1
 }
 
 // welch is the standard error of the difference of the means of two independent samples, and its degrees of freedom, by

@@ -270,7 +270,7 @@ func TestRegimesOverSeeds(t *testing.T) {
 		if name == "results" {
 			markdown, err := os.ReadFile(files[1])
 			require.NoError(t, err)
-			require.Contains(t, string(markdown), "| shapes, 500 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 [+1.0, +1.0] | 0 of 3 | 11 % | 20 % [20, 20] |")
+			require.Contains(t, string(markdown), "| shapes, 500 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 | 0 of 3 | 11 % | 20 % |")
 			require.Contains(t, string(markdown), "| **−1.5 [−1.7, −1.3]** | 3 of 3 |")
 		}
 	}
