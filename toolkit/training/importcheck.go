@@ -35,11 +35,11 @@ func checkValues(path, name string, values []float64, dtype dtypes.DType) error 
 }
 
 // onUnitScale multiplies a normalisation of pixels from 0 to 1, as PyTorch's, by 255, and reports whether it was one:
-// deviations below 1 are of no images of bytes, nor are deviations of 1 with means of at most 1 (with larger ones they
-// leave bytes unscaled, as Caffe did). Means that do not fit to deviations below 1 are an error.
-func onUnitScale(path string, mean, deviation []float64) (bool, error) {
+// deviations below 1 are of no images of bytes. Nor are, in a file from elsewhere, deviations of 1 with means of at most
+// 1; with larger ones they leave bytes unscaled, as Caffe did. Means that do not fit to deviations below 1 are an error.
+func onUnitScale(path string, elsewhere bool, mean, deviation []float64) (bool, error) {
 	largest, most := slices.Max(deviation), slices.Max(mean)
-	if largest > 1 || largest == 1 && most > 1 {
+	if largest > 1 || largest == 1 && (!elsewhere || most > 1) {
 		return false, nil
 	}
 	if most > 1 {

@@ -318,7 +318,7 @@ func TestRecipesOfAFile(t *testing.T) {
 
 	// A run is made of neither.
 	b := backendtest.Open(t)
-	m, err := NewModel(b, made, 10, dataset.Normalization{Mean: make([]float32, 3), Deviation: []float32{1, 1, 1}})
+	m, err := NewModel(b, made, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}})
 	require.NoError(t, err)
 	path, dir := filepath.Join(t.TempDir(), "net.safetensors"), filepath.Join(t.TempDir(), "run")
 	require.NoError(t, m.Export(path, nil))
@@ -341,21 +341,21 @@ func TestRecipesOfAFile(t *testing.T) {
 	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, notes)
 }
 
-// Which scale a normalisation is of shows in its deviations, and where these are 1 in its means.
+// Which scale a normalisation is of shows in its deviations, and where these are 1 in its means and in who wrote it.
 func TestNormalizationsOfBothScales(t *testing.T) {
 	for _, c := range []struct {
-		mean, deviation float64
-		unit            bool
-		refused         bool
+		mean, deviation          float64
+		elsewhere, unit, refused bool
 	}{
-		{mean: 0.48, deviation: 0.22, unit: true}, // torchvision's
-		{mean: 0, deviation: 1, unit: true},       // ToTensor alone
-		{mean: 122, deviation: 57},                // of bytes
-		{mean: 122, deviation: 1},                 // bytes less their mean
+		{mean: 0.48, deviation: 0.22, unit: true},            // torchvision's
+		{mean: 0, deviation: 1, elsewhere: true, unit: true}, // ToTensor alone
+		{mean: 0, deviation: 1},                              // our own export, which comes back as it was
+		{mean: 122, deviation: 57, elsewhere: true},          // of bytes
+		{mean: 122, deviation: 1, elsewhere: true},           // bytes less their mean
 		{mean: 122, deviation: 0.22, refused: true},
 	} {
 		mean, deviation := []float64{c.mean / 2, c.mean}, []float64{c.deviation, c.deviation / 2}
-		unit, err := onUnitScale("file", mean, deviation)
+		unit, err := onUnitScale("file", c.elsewhere, mean, deviation)
 		require.Equal(t, c.refused, err != nil, "%+v: %v", c, err)
 		require.Equal(t, c.unit, unit, "%+v", c)
 		want := c.mean

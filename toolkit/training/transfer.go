@@ -151,7 +151,7 @@ func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, e
 	if err != nil {
 		return n, err
 	}
-	unit, err := onUnitScale(file.path, mean, deviation)
+	unit, err := onUnitScale(file.path, file.recipe == nil, mean, deviation)
 	if unit {
 		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
 	}
