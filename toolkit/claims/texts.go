@@ -34,7 +34,7 @@ func (t text) says(sentence string) bool {
 
 // pages are what people write for people. figures/README.md is not among them: all of it is generated.
 var pages = []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md", "notebooks/README.md",
-	"toolkit/README.md", "toolkit/*/README.md"}
+	"toolkit/README.md", "toolkit/*/README.md", "findings/README.md"}
 
 // readTexts reads the pages, without the generated results of one, and the notebooks.
 func readTexts(root string) (map[string]text, error) {
