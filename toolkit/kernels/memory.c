@@ -43,12 +43,17 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t freed;
 
-// off says whether a value of STOCHDEPTH_KERNELS switches off what this package does.
+// off says whether a value of STOCHDEPTH_KERNELS switches off what this package does, as Choice in Go does.
 static int off(const char *value) {
-	static const char *const words[] = {"off", "false", "no", "0"};
-	for (size_t i = 0; value && i < sizeof words / sizeof *words; i++)
-		if (!strcasecmp(value, words[i]))
+	static const char *const words[] = {"off", "false", "no", "0"}, *const space = " \t\r\n";
+	if (!value)
+		return 0;
+	value += strspn(value, space);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		size_t length = strlen(words[i]);
+		if (!strncasecmp(value, words[i], length) && !value[length + strspn(value + length, space)])
 			return 1;
+	}
 	return 0;
 }
 
