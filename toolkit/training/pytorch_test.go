@@ -130,17 +130,26 @@ func first(t *testing.T, x *tensors.Tensor) float64 {
 	return v[0]
 }
 
-// The lines of the page on PyTorch compute what our networks compute at test, for each choice that changes it. They need
-// the Python of TestAgainstPyTorch, with the package safetensors.
-func TestThePagesLinesInPyTorch(t *testing.T) {
-	python := os.Getenv("BENCH_PYTHON")
+// pythonOfThePage is a Python with torch and safetensors, and the first lines for it below a heading of the page on
+// PyTorch. Without such a Python the test is skipped.
+func pythonOfThePage(t *testing.T, heading string) (python, lines string) {
+	t.Helper()
+	python = os.Getenv("BENCH_PYTHON")
 	if python == "" {
 		t.Skip("set BENCH_PYTHON to a Python with torch and safetensors to run the page's lines")
 	}
 	page, err := os.ReadFile("../models/README.md")
 	require.NoError(t, err)
-	_, lines, _ := strings.Cut(string(page), "```python\n")
+	_, lines, _ = strings.Cut(string(page), heading)
+	_, lines, _ = strings.Cut(lines, "```python\n")
 	lines, _, _ = strings.Cut(lines, "```")
+	return python, lines
+}
+
+// The lines of the page on PyTorch compute what our networks compute at test, for each choice that changes it. They need
+// the Python of TestAgainstPyTorch, with the package safetensors.
+func TestThePagesLinesInPyTorch(t *testing.T) {
+	python, lines := pythonOfThePage(t, "## Into PyTorch and back")
 	require.Contains(t, lines, "def logits(pixels)")
 	lines += `
 images = load_file("images.safetensors")
@@ -177,15 +186,7 @@ print(json.dumps(loss.mean().item()))
 
 // The page's lines for networks whose shortcuts have zeros on both sides make a file of them that gives the same losses here.
 func TestZerosOnBothSidesInPyTorch(t *testing.T) {
-	python := os.Getenv("BENCH_PYTHON")
-	if python == "" {
-		t.Skip("set BENCH_PYTHON to a Python with torch and safetensors to run the page's lines")
-	}
-	page, err := os.ReadFile("../models/README.md")
-	require.NoError(t, err)
-	_, lines, _ := strings.Cut(string(page), "#### Zeros on both sides")
-	_, lines, _ = strings.Cut(lines, "```python\n")
-	lines, _, _ = strings.Cut(lines, "```")
+	python, lines := pythonOfThePage(t, "#### Zeros on both sides")
 	const network = `
 import torch, torch.nn.functional as F
 from torch import nn
