@@ -86,7 +86,7 @@ lab: setup
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
 # Packages that start goroutines and do without XLA, whose own threads the race detector would misjudge.
-raced := $(addprefix ./toolkit/,dataset gallery internal/stopping notebook runs sweep)
+raced := $(addprefix ./toolkit/,dataset figures/gallery internal/stopping notebook runs runs/sweep)
 
 .PHONY: test
 test: check
@@ -120,7 +120,7 @@ torture: setup
 			crashes) try TestCrashAfterEveryChange training ;;
 			kills) try TestKilled cmd/stochdepth ;;
 			memory) try TestMemoryIsShort training ;;
-			fuzz) $(make) fuzz FUZZTIME=$$(( $(FUZZSECONDS) / $$(cat toolkit/*/*_test.go | grep -c '^func Fuzz') ))s ;;
+			fuzz) $(make) fuzz FUZZTIME=$$(( $(FUZZSECONDS) / $$(cat $$(find toolkit -name "*_test.go") | grep -c '^func Fuzz') ))s ;;
 			*) echo "there is no part $$part" >&2; false ;;
 		esac || failed+=" $$part"
 	done
@@ -144,7 +144,7 @@ FUZZ     ?=
 fuzz: tools
 	@mkdir -p .out
 	failed=0
-	for folder in $$(grep -ls '^func Fuzz' toolkit/*/*_test.go | xargs -n 1 dirname | sort -u | grep -- '$(FUZZ)'); do
+	for folder in $$(find toolkit -name "*_test.go" -exec grep -ls "^func Fuzz" {} + | xargs -n 1 dirname | sort -u | grep -- '$(FUZZ)'); do
 		for target in $$(grep -ho '^func Fuzz[A-Za-z]*' $$folder/*_test.go | cut -c 6-); do
 			echo "== $$folder $$target, $(FUZZTIME) =="
 			bad=0
@@ -172,7 +172,7 @@ PEERS          ?= torch eager,torch eager channels_last,jax cond,jax scan
 .PHONY: bench-peers
 bench-peers: setup
 	@[ -x .venv-peers/bin/python ] || '$(PYTHON)' -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet -r toolkit/bench/peers/requirements.txt
+	.venv-peers/bin/python -m pip install --quiet -r toolkit/network/bench/peers/requirements.txt
 	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
 	for network in $(BENCH_NETWORKS); do
 		IFS=: read -r layers batch steps <<< "$$network"
@@ -183,7 +183,7 @@ bench-peers: setup
 	done
 
 # Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records that in BENCH_OUT, and
-# draws the figure and writes the table of toolkit/bench/README.md from the records in data/bench.
+# draws the figure and writes the table of toolkit/network/bench/README.md from the records in data/bench.
 BLOCKS       ?= basic,preactivation,bottleneck,transformer
 BLOCKS_DEEP  ?= 21,201
 BLOCKS_BATCH ?= 32
@@ -204,14 +204,14 @@ GPU_CHECK ?=
 .PHONY: gpu-check
 gpu-check: setup
 	@[ -x .venv-gpu/bin/python ] || '$(PYTHON)' -m venv .venv-gpu
-	.venv-gpu/bin/python -m pip install --quiet -r toolkit/bench/gpucheck/requirements.txt
+	.venv-gpu/bin/python -m pip install --quiet -r toolkit/network/bench/gpucheck/requirements.txt
 	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
-	GOMLX_BACKEND=xla:cpu .venv-gpu/bin/python toolkit/bench/gpucheck/check.py .bin/stochdepth $(GPU_CHECK)
+	GOMLX_BACKEND=xla:cpu .venv-gpu/bin/python toolkit/network/bench/gpucheck/check.py .bin/stochdepth $(GPU_CHECK)
 
 # A folder to carry to a machine with an NVIDIA GPU.
 .PHONY: gpu-kit
 gpu-kit: tools
-	@toolkit/gpukit/pack.sh .out/gpu-kit
+	@toolkit/network/bench/gpukit/pack.sh .out/gpu-kit
 
 # Keeps the outputs in the notebooks themselves, for readers on the web. What they
 # train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // DefaultRoot returns the folder for data that git ignores, <project>/data/cache, or data/cache under

@@ -11,10 +11,10 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
 

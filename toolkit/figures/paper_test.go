@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/cmpimg"
 	"gonum.org/v1/plot/plotter"
 
-	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/runs"

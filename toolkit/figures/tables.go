@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"stochdepth/toolkit/published"
+	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
 

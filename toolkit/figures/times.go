@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/runs"
 )
 

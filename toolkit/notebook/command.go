@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // CommandLine builds the command line, stochdepth, as the project now is, and returns the path of the program: for

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // The containers have the Go of go.mod, and that of VS Code is a stage of the one of the notebooks.
@@ -23,7 +23,7 @@ func TestContainers(t *testing.T) {
 	}
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text("go.mod"))
 	require.NotNil(t, version)
-	for _, file := range []string{"Containerfile", "toolkit/sweep/Containerfile"} {
+	for _, file := range []string{"Containerfile", "toolkit/runs/sweep/Containerfile"} {
 		require.Contains(t, text(file), "library/golang:"+version[1]+"-", file)
 	}
 	var code struct {

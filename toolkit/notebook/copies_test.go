@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // `make lab` opens copies: new and unchanged ones are those of the newest notebooks, and no change of the reader's is

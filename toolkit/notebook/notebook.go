@@ -25,9 +25,9 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/stopping"
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // Check ends the cell with the sentence of err, and does nothing for nil.

@@ -17,7 +17,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/runs"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 // most is how large a notebook's file may be, outputs included.

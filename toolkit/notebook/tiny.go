@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stochdepth/toolkit/models"
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/runs"
 )
 

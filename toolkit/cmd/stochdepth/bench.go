@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
-	"stochdepth/toolkit/bench"
-	"stochdepth/toolkit/bench/measure"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/network/bench/measure"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 )
@@ -103,7 +103,7 @@ func benchStepCommand() *cobra.Command {
 
 func benchReadmeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "readme", Short: "Write the tables of speed in the pages of toolkit/bench and toolkit/backend anew from the records in data/bench", Args: cobra.NoArgs,
+		Use: "readme", Short: "Write the tables of speed in the pages of toolkit/network/bench and toolkit/network/backend anew from the records in data/bench", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, of := range []string{"bench", "backend"} {
 				page := inProject("toolkit", of, "README.md")

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/compare"
+	"stochdepth/toolkit/cmd/internal/compare"
 	"stochdepth/toolkit/runs"
 )
 

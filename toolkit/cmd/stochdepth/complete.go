@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"stochdepth/toolkit/bench"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/gallery"
-	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 // choices lists what may stand at a place of the command line.

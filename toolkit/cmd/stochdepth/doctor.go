@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/doctor"
+	"stochdepth/toolkit/cmd/internal/doctor"
 )
 
 func doctorCommand() *cobra.Command {

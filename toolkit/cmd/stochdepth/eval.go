@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 func evalCommand() *cobra.Command {

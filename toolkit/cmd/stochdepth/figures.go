@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/gallery"
+	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/runs"
 )
 

@@ -15,9 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/torture"
-	"stochdepth/toolkit/sweep"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 // The ways in which a command is disturbed.

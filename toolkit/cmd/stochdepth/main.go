@@ -16,10 +16,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/internal/stopping"
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/sweep"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/network/training"
 )
 
 func main() {

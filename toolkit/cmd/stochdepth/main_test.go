@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/project"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/training"
 )
 
 // Outside of the project's folder an error says so, where a folder was looked for in it.

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/internal/disk"
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 func manCommand() *cobra.Command {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/project"
+	"stochdepth/toolkit/internal/project"
 )
 
 func TestManualPages(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/network/models"
 )
 
 func modelsCommand() *cobra.Command {

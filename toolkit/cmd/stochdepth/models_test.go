@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	recipes "stochdepth/toolkit/runs"
-	"stochdepth/toolkit/tensorfile"
+	"stochdepth/toolkit/internal/tensorfile"
 )
 
 // A run's way into a folder of networks and its evaluation from there.

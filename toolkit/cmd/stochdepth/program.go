@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
-	"stochdepth/toolkit/bench"
-	"stochdepth/toolkit/bench/measure"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/network/bench/measure"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/files"
 )

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/summary"
+	"stochdepth/toolkit/cmd/internal/summary"
 )
 
 func summaryCommand() *cobra.Command {

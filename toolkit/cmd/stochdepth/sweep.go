@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/sweep"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 func sweepCommand() *cobra.Command {

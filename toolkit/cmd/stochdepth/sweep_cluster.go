@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/sweep"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 func sweepSlurmCommand() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"stochdepth/toolkit/notebook"
-	"stochdepth/toolkit/sweep"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 // sweepScreen shows how far a sweep is: on a terminal a bar for the whole and a line for each worker, drawn over

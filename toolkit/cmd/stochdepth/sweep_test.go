@@ -18,9 +18,9 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/sweep"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 // TestMain lets the tests start this binary again as the command itself, and that its workers.

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/internal/stopping"
-	"stochdepth/toolkit/sweep"
-	"stochdepth/toolkit/sweep/worker"
+	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/cmd/internal/worker"
 )
 
 // sweepWorkerCommand is started by `sweep run`.

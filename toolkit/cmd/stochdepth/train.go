@@ -6,12 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/notebook/watch"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 func trainCommand() *cobra.Command {

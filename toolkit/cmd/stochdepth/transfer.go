@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/files"
-	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/tensorboard"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/cmd/internal/tensorboard"
+	"stochdepth/toolkit/network/training"
 )
 
 func exportCommand() *cobra.Command {

@@ -10,8 +10,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/resnet"
-	"stochdepth/toolkit/survivors/byhand"
+	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/network/survivors/byhand"
 )
 
 // Agreement compares the textbook form and the engine in one training step of a network with blocks of a kind, such as

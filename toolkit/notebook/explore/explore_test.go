@@ -10,11 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/analysis"
-	"stochdepth/toolkit/backend/backendtest"
-	"stochdepth/toolkit/models"
+	"stochdepth/toolkit/network/analysis"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 // network is an untrained one of 8 layers, through a file.

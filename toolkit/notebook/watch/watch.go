@@ -13,12 +13,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 // Train makes the run in the folder dir, or goes on with it if it is there

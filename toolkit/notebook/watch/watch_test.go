@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/backend"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/training"
+	"stochdepth/toolkit/network/training"
 )
 
 func TestDescribe(t *testing.T) {

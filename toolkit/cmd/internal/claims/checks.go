@@ -1,0 +1,362 @@
+package claims
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/runs"
+)
+
+// Check is what must hold for a claim; of its kinds those that are named. Runs are named as in data/figures.json, with
+// asterisks, and each list but that of Best is of one setting, its runs differing in the seed only. Errors are those of
+// the epoch with the lowest validation error, in percent, and means are over seeds: where two lists are compared, over
+// those that both have, if they share some, as in the tables.
+type Check struct {
+	Lower   *Lower   `json:"lower,omitempty"`
+	Between *Between `json:"between,omitempty"`
+	Faster  *Faster  `json:"faster,omitempty"`
+	Wins    *Wins    `json:"wins,omitempty"`
+	Best    *Best    `json:"best,omitempty"`
+	Shown   *Shown   `json:"shown,omitempty"`
+}
+
+// Quantity is what is compared: "test error" if nothing is said, "validation error", "training loss" (of the last epoch)
+// or "training seconds".
+type Quantity string
+
+const seconds Quantity = "training seconds"
+
+// Lower holds if the mean of some runs is below that of others.
+type Lower struct {
+	Quantity Quantity `json:"quantity,omitempty"`
+	Runs     []string `json:"runs"`
+	Than     []string `json:"than"`
+	By       float64  `json:"by,omitempty"`    // by at least so much, as points of percent
+	Clear    bool     `json:"clear,omitempty"` // beyond chance, as what is bold in the tables: see figures.Contrast
+}
+
+// Between holds if a mean, or a difference of two, is neither below Low nor above High.
+type Between struct {
+	Quantity Quantity `json:"quantity,omitempty"`
+	Runs     []string `json:"runs"`
+	Minus    []string `json:"minus,omitempty"` // subtract their mean
+	Low      *float64 `json:"low"`
+	High     *float64 `json:"high"`
+}
+
+// Faster holds if some runs trained in less time than others (see figures.TimeSaved): by at least Percent of the others'
+// time, and at most AtMost if that is told.
+type Faster struct {
+	Runs    []string `json:"runs"`
+	Than    []string `json:"than"`
+	Percent float64  `json:"percent,omitempty"`
+	AtMost  float64  `json:"at_most,omitempty"`
+}
+
+// Wins holds if some runs are below others in exactly Wins of Seeds pairs of equal seeds, which must be all there are.
+type Wins struct {
+	Quantity Quantity `json:"quantity,omitempty"`
+	Runs     []string `json:"runs"`
+	Than     []string `json:"than"`
+	Wins     int      `json:"wins"`
+	Seeds    int      `json:"seeds"`
+}
+
+// Best holds if of all settings among the named runs that of Runs has the lowest mean.
+type Best struct {
+	Quantity Quantity `json:"quantity,omitempty"`
+	Runs     []string `json:"runs"`
+	Among    []string `json:"among"`
+}
+
+// Shown holds if the notebook that makes the claim shows these texts in its outputs: for the runs of notebooks, which
+// are not kept.
+type Shown []string
+
+// verify returns what is wrong, each as a part of a sentence.
+func (c Check) verify(r records, in text) (wrong []error) {
+	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Shown} {
+		if err := kind.verify(r, in); err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	return wrong
+}
+
+// tiny is what sums may be off by rounding.
+const tiny = 1e-9
+
+func (c *Lower) verify(r records, _ text) error {
+	if c == nil {
+		return nil
+	}
+	low, high, err := r.two(c.Quantity, c.Runs, c.Than)
+	if err != nil {
+		return err
+	}
+	difference := high.Mean - low.Mean
+	means := fmt.Sprintf("%s is %s, and of %s %s", low.title(), low, high.list(), high)
+	switch {
+	case !(difference > 0):
+		return fmt.Errorf("%s: it is not lower", means)
+	case difference < c.By-tiny:
+		return fmt.Errorf("%s: lower by %.4g and not by %g", means, difference, c.By)
+	}
+	if c.Clear {
+		contrast, err := figures.ContrastBy(low.quantity.of, high.runs, low.runs)
+		switch from, to := contrast.Interval(); {
+		case err != nil:
+			return err
+		case math.IsNaN(from):
+			return fmt.Errorf("%s: one run has no interval", means)
+		case !contrast.Clear():
+			return fmt.Errorf("%s: the 95 %% interval of the difference, %.3g to %.3g, does not lie below zero", means, from, to)
+		}
+	}
+	return nil
+}
+
+func (c *Between) verify(r records, _ text) error {
+	if c == nil {
+		return nil
+	}
+	if c.Low == nil || c.High == nil {
+		return errors.New(`its check "between" does not name "low" and "high"`)
+	}
+	is, err := r.group(c.Quantity, c.Runs)
+	if err != nil {
+		return err
+	}
+	x, means := is.Mean, fmt.Sprintf("%s is %s", is.title(), is)
+	if len(c.Minus) > 0 {
+		one, other, err := r.two(c.Quantity, c.Runs, c.Minus)
+		if err != nil {
+			return err
+		}
+		x = one.Mean - other.Mean
+		means = fmt.Sprintf("%s is %s, of %s %s, and the difference %.4g", one.title(), one, other.list(), other, x)
+	}
+	if !(x >= *c.Low-tiny && x <= *c.High+tiny) {
+		return fmt.Errorf("%s: not from %g to %g", means, *c.Low, *c.High)
+	}
+	return nil
+}
+
+func (c *Faster) verify(r records, _ text) error {
+	if c == nil {
+		return nil
+	}
+	quick, slow, err := r.two(seconds, c.Runs, c.Than)
+	if err != nil {
+		return err
+	}
+	saved, _, err := figures.TimeSaved(slow.runs, quick.runs)
+	if err != nil {
+		return err
+	}
+	saved *= 100
+	if !(saved > 0 && saved >= c.Percent-tiny) || c.AtMost > 0 && saved > c.AtMost+tiny {
+		wanted := fmt.Sprintf("at least %g", c.Percent)
+		if c.AtMost > 0 {
+			wanted = fmt.Sprintf("%g to %g", c.Percent, c.AtMost)
+		}
+		return fmt.Errorf("%s is %s, and of %s %s: %.1f %% less, not %s", quick.title(), quick, slow.list(), slow, saved, wanted)
+	}
+	return nil
+}
+
+func (c *Wins) verify(r records, _ text) error {
+	if c == nil {
+		return nil
+	}
+	ours, err := r.group(c.Quantity, c.Runs)
+	if err != nil {
+		return err
+	}
+	theirs, err := r.group(c.Quantity, c.Than)
+	if err != nil {
+		return err
+	}
+	contrast, err := figures.ContrastBy(ours.quantity.of, theirs.runs, ours.runs)
+	if err != nil {
+		return err
+	}
+	wins, pairs := contrast.Wins, contrast.Pairs
+	if wins != c.Wins || pairs != c.Seeds || ours.N != pairs || theirs.N != pairs {
+		return fmt.Errorf("%s is below that of %s in %d of %d pairs of equal seeds (of %d and %d runs), not in %d of %d",
+			ours.title(), theirs.list(), wins, pairs, ours.N, theirs.N, c.Wins, c.Seeds)
+	}
+	return nil
+}
+
+func (c *Best) verify(r records, _ text) error {
+	if c == nil {
+		return nil
+	}
+	best, err := r.group(c.Quantity, c.Runs)
+	if err != nil {
+		return err
+	}
+	all, err := r.open(c.Among)
+	if err != nil {
+		return err
+	}
+	inside, others := false, false
+	for len(all) > 0 {
+		var same, rest []*runs.Run
+		for _, run := range all {
+			if runs.SameSetting(run.Recipe, all[0].Recipe) {
+				same = append(same, run)
+			} else {
+				rest = append(rest, run)
+			}
+		}
+		all = rest
+		if runs.SameSetting(same[0].Recipe, best.runs[0].Recipe) {
+			if len(same) != best.N {
+				return fmt.Errorf("%s are %d of the %d runs of their setting", best.list(), best.N, len(same))
+			}
+			inside = true
+			continue
+		}
+		others = true
+		other, err := groupOf(c.Quantity, []string{same[0].Name}, same)
+		if err != nil {
+			return err
+		}
+		if !(best.Mean < other.Mean) {
+			return fmt.Errorf("%s is %s, and of %s and the other seeds %s", best.title(), best, other.list(), other)
+		}
+	}
+	if !inside || !others {
+		return fmt.Errorf("%s are not one of several settings among %s", best.list(), strings.Join(c.Among, ", "))
+	}
+	return nil
+}
+
+func (c *Shown) verify(_ records, in text) error {
+	if c == nil {
+		return nil
+	}
+	if len(*c) == 0 {
+		return errors.New(`its check "shown" names nothing`)
+	}
+	for _, part := range *c {
+		if strings.TrimSpace(part) == "" || !strings.Contains(in.outputs, normal(part)) {
+			return fmt.Errorf("its outputs do not show %q", part)
+		}
+	}
+	return nil
+}
+
+// records are the recorded runs of a project.
+type records struct{ sources *gallery.Sources }
+
+func (r records) open(names []string) ([]*runs.Run, error) {
+	if len(names) == 0 {
+		return nil, errors.New("its check names no runs")
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "notebook-") {
+			return nil, fmt.Errorf("its check names the runs %s of a notebook, which are not kept: use \"shown\"", name)
+		}
+	}
+	return r.sources.Runs(names)
+}
+
+func (r records) group(q Quantity, names []string) (*group, error) {
+	list, err := r.open(names)
+	if err != nil {
+		return nil, err
+	}
+	return groupOf(q, names, list)
+}
+
+// two opens the runs that a check compares, and leaves of them those of shared seeds, if there are some.
+func (r records) two(q Quantity, a, b []string) (first, second *group, err error) {
+	ours, err := r.open(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := r.open(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs = figures.OfSharedSeeds(ours, theirs)
+	if q == seconds {
+		if err := figures.OneMachine(ours, theirs); err != nil {
+			return nil, nil, err
+		}
+	}
+	if first, err = groupOf(q, a, ours); err == nil {
+		second, err = groupOf(q, b, theirs)
+	}
+	return first, second, err
+}
+
+// group are the runs of one setting.
+type group struct {
+	figures.Estimate
+	quantity Quantity
+	names    []string
+	runs     []*runs.Run
+}
+
+func groupOf(q Quantity, names []string, list []*runs.Run) (*group, error) {
+	g := &group{quantity: cmp.Or(q, "test error"), names: names, runs: list}
+	var values []float64
+	seeds := make(map[int64]bool)
+	for _, run := range list {
+		if !runs.SameSetting(run.Recipe, list[0].Recipe) {
+			return nil, fmt.Errorf("the runs %s and %s are of two settings: name those of one", list[0].Name, run.Name)
+		}
+		if seeds[run.Recipe.Seed] {
+			return nil, fmt.Errorf("the seed %d of %s is there twice", run.Recipe.Seed, g.list())
+		}
+		value, err := g.quantity.of(run)
+		if err != nil {
+			return nil, err
+		}
+		seeds[run.Recipe.Seed] = true
+		values = append(values, value)
+	}
+	g.Estimate = figures.Average(values...)
+	return g, nil
+}
+
+// of is the quantity of one run, which is complete and so has rows.
+func (q Quantity) of(run *runs.Run) (float64, error) {
+	value, last := math.NaN(), run.Rows[len(run.Rows)-1]
+	best, evaluated := run.Best()
+	switch q {
+	case "test error":
+		if evaluated {
+			value = best.TestError
+		}
+	case "validation error":
+		if evaluated {
+			value = best.ValidationError
+		}
+	case "training loss":
+		value = last.TrainLoss
+	case seconds:
+		value = last.Seconds
+	default:
+		return 0, fmt.Errorf("its check names the unknown quantity %q: use test error, validation error, training loss or training seconds", q)
+	}
+	if math.IsNaN(value) {
+		return 0, fmt.Errorf("the run %s has no %s", run.Name, q)
+	}
+	return value, nil
+}
+
+func (g *group) list() string { return strings.Join(g.names, ", ") }
+
+func (g *group) title() string { return fmt.Sprintf("the mean %s of %s", g.quantity, g.list()) }
+
+func (g *group) String() string { return fmt.Sprintf("%.4g (n = %d)", g.Mean, g.N) }

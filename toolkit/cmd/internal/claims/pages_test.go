@@ -1,0 +1,88 @@
+package claims
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs"
+)
+
+// committedPages are the project's own pages by name, without their code.
+func committedPages(t *testing.T) map[string]string {
+	t.Helper()
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`|(?m)^    .*$")
+	list := map[string]string{}
+	for _, pattern := range append([]string{"figures/README.md"}, pages...) {
+		names, err := fs.Glob(os.DirFS("../../../.."), pattern)
+		require.NoError(t, err)
+		for _, name := range names {
+			content, err := os.ReadFile("../../../../" + name)
+			require.NoError(t, err)
+			list[name] = code.ReplaceAllStringFunc(string(content), func(c string) string {
+				return strings.Trim(c, "`") // so that headings keep their words
+			})
+		}
+	}
+	require.Greater(t, len(list), 5)
+	return list
+}
+
+// Links between the pages lead to files, and to headings, that are there; and every picture says in words what it shows.
+func TestLinksAndPicturesOfThePages(t *testing.T) {
+	list := committedPages(t)
+	link := regexp.MustCompile(`(!?)\[([^\]]*)\]\(([^)\s]+)\)`)
+	seen := 0
+	for name, page := range list {
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			picture, text, to := m[1] == "!", m[2], m[3]
+			if picture {
+				require.GreaterOrEqual(t, len(strings.Fields(text)), 3, "%s: the picture %s needs a text that says what it shows", name, to)
+			}
+			if strings.Contains(to, "://") {
+				continue
+			}
+			file, heading, _ := strings.Cut(to, "#")
+			target := name
+			if file != "" {
+				target = path.Join(path.Dir(name), file)
+			}
+			_, err := os.Stat("../../../../" + target)
+			require.NoError(t, err, "%s links to %s", name, to)
+			if heading != "" {
+				require.Contains(t, headings(list[target]), heading, "%s links to %s", name, to)
+			}
+			seen++
+		}
+	}
+	require.Greater(t, seen, 50)
+}
+
+// headings are the anchors of a page's headings, as GitHub names them.
+func headings(page string) (anchors []string) {
+	for line := range strings.Lines(page) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			title = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			anchors = append(anchors, strings.ReplaceAll(title, " ", "-"))
+		}
+	}
+	return anchors
+}
+
+func TestHeadings(t *testing.T) {
+	require.Equal(t, []string{"a-title", "into-pytorch-and-back", "whats-new_2"}, headings("# A title\ntext # no\n\n## Into PyTorch, and back\n### What's `new_2`?\n#no\n"))
+}
+
+// The page on the toolkit explains every key of a recipe and names every preset.
+func TestRecipesAreExplained(t *testing.T) {
+	content, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	for _, word := range append(runs.RecipeKeys(), runs.PresetNames()...) {
+		require.Contains(t, string(content), "`"+word+"`")
+	}
+}

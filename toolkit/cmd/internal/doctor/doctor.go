@@ -1,0 +1,147 @@
+// Package doctor checks an installation: what training needs, and what the
+// notebooks need besides. It says what to do about each thing that is missing.
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/internal/project"
+)
+
+// ErrUnfit is what [Run] returns when something is missing that training needs.
+var ErrUnfit = errors.New("this installation cannot train: see the lines marked MISSING above")
+
+// The marks of a line of the report.
+const (
+	ok      = "ok"
+	missing = "MISSING" // training needs it
+	absent  = "absent"  // only the notebooks need it
+	note    = "note"
+)
+
+// report writes a line a check, and remembers whether one failed.
+type report struct {
+	ctx    context.Context
+	w      io.Writer
+	failed bool
+}
+
+// check writes the name of a check before it runs it: if a plugin takes the
+// whole program down, the last line says where. The function returns what was
+// found; its error says what is wrong and what to do.
+func (r *report) check(name, mark string, find func() (string, error)) bool {
+	if r.ctx.Err() != nil {
+		return false
+	}
+	fmt.Fprintf(r.w, "  %-12s ", name)
+	found, err := find()
+	if err == nil {
+		fmt.Fprintf(r.w, "%-8s %s\n", ok, found)
+		return true
+	}
+	fmt.Fprintf(r.w, "%-8s %v\n", mark, err)
+	r.failed = r.failed || mark == missing
+	return false
+}
+
+// Run checks everything and writes a line about each check to w: its name, "ok"
+// or a mark, and what was found or what to do. It returns [ErrUnfit] if this
+// installation cannot train; what only the notebooks need does not count.
+func Run(ctx context.Context, w io.Writer) error {
+	r := &report{ctx: ctx, w: w}
+	fmt.Fprintln(w, "Training:")
+	r.check("Go", missing, goVersion)
+	r.check("Project", missing, project.Root)
+	r.training()
+	if root, err := project.Root(); err == nil {
+		fmt.Fprintln(w, "Notebooks:")
+		r.notebooks(root)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case r.failed:
+		return ErrUnfit
+	}
+	fmt.Fprintln(w, "This installation can train.")
+	return nil
+}
+
+func goVersion() (string, error) {
+	return fmt.Sprintf("%s on %s/%s, %d processors", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), nil
+}
+
+// training follows the plugin from its file to a result. Each step needs the
+// one before, so the first failure ends it.
+func (r *report) training() {
+	var plugin backend.Plugin
+	if !r.check("Plugin", missing, func() (_ string, err error) {
+		plugin, err = backend.Find()
+		return fmt.Sprintf("%s, %s: %s", cmp.Or(plugin.Kind, "of unknown kind"), plugin.Source, short(plugin.Path)), err
+	}) {
+		return
+	}
+	if plugin.Kind != backend.CUDA && backend.HasGPU() {
+		r.check("GPU", note, func() (string, error) {
+			return "", errors.New("an NVIDIA GPU is here, but is not used: `make setup PLUGIN=cuda13` installs what it needs")
+		})
+	}
+	if plugin.Kind == backend.ROCm {
+		r.check("GPU", note, func() (string, error) {
+			return "", errors.New("AMD's ROCm has never been tried with this toolkit: compare its numbers with those of GOMLX_BACKEND=xla:cpu")
+		})
+	}
+	var b compute.Backend
+	if !r.check("PJRT", missing, func() (_ string, err error) {
+		if b, err = backend.OpenPlugin(plugin); err != nil {
+			return "", err
+		}
+		return "version " + backend.Describe(b).PJRT, nil
+	}) {
+		return
+	}
+	defer b.Finalize()
+	r.check("Devices", missing, func() (string, error) {
+		devices := backend.Describe(b).Devices
+		if len(devices) == 0 {
+			return "", errors.New("the plugin opens no device: check the driver, or set GOMLX_BACKEND=xla:cpu")
+		}
+		return fmt.Sprintf("%d: %s", len(devices), strings.Join(devices, ", ")), nil
+	})
+	if plugin.Kind == backend.CPU {
+		r.check("Kernels", note, func() (string, error) {
+			if err := kernels.Install(plugin.Path); err != nil {
+				return "", fmt.Errorf("none, so that XLA computes all, two to four times slower: %w", err)
+			}
+			return kernels.Processor(plugin.Path), nil
+		})
+	}
+	r.check("Computation", missing, func() (string, error) { return compile(b) })
+}
+
+// short gives a path below the project's folder relative to it.
+func short(path string) string {
+	if root, err := project.Root(); err == nil {
+		if relative, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(relative) {
+			return relative
+		}
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		if relative, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(relative) {
+			return filepath.Join("~", relative)
+		}
+	}
+	return path
+}

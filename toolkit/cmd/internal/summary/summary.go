@@ -1,0 +1,156 @@
+// Package summary says what a recipe comes to before it is trained: the network's layers and their size, the arithmetic
+// that stochastic depth leaves out, memory and steps.
+package summary
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/runs"
+)
+
+// Summary is what a recipe comes to.
+type Summary struct {
+	Recipe runs.Recipe
+	resnet.Size
+	Open           []float64 // expected open blocks of each layer, averaged over the training
+	OpenBlocks     float64   // in all
+	Blocks         int
+	Share          float64 // of the multiply-adds of all blocks, expected in training; 1 where closed blocks are computed too
+	Images         int     // of an epoch
+	StepsPerEpoch  int64
+	Steps          int64 // of the training
+	ParameterBytes int64 // weights, their gradients and momentum
+	KeptBytes      int64 // activations of a minibatch that the engine keeps for the gradient
+}
+
+// Of returns the summary of a recipe. A recipe that does not validate is an error.
+func Of(recipe runs.Recipe) (Summary, error) {
+	if err := recipe.Validate(); err != nil {
+		return Summary{}, err
+	}
+	survival, err := recipe.Survival()
+	if err != nil {
+		return Summary{}, err
+	}
+	images, classes, err := dataset.Size(recipe.Dataset)
+	if err != nil {
+		return Summary{}, err
+	}
+	if recipe.TrainImages > 0 {
+		images = recipe.TrainImages
+	}
+	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	if err != nil {
+		return Summary{}, err
+	}
+	s := Summary{Recipe: recipe, Size: network.Size(), Images: images, Blocks: len(survival), Share: 1,
+		StepsPerEpoch: int64((images + recipe.BatchSize - 1) / recipe.BatchSize)}
+	s.Steps = s.StepsPerEpoch * int64(recipe.Epochs)
+	var computed float64
+	for _, l := range s.Layers {
+		open := recipe.Schedule().ExpectedOpen(survival[l.First : l.First+l.Blocks])
+		s.Open, s.OpenBlocks = append(s.Open, open), s.OpenBlocks+open
+		if l.Blocks > 0 {
+			computed += float64(l.MultiplyAdds) * open / float64(l.Blocks)
+		} else {
+			computed += float64(l.MultiplyAdds)
+		}
+	}
+	if recipe.Form == "survivors" {
+		s.Share = computed / float64(s.MultiplyAdds)
+	}
+	s.ParameterBytes, s.KeptBytes = memory(recipe, s.Size)
+	return s, nil
+}
+
+// memory counts what training must hold: three numbers a parameter, and of each block, open or not, its output and
+// those of its two convolutions, which are computed again instead under Recompute and in blocks of other kinds.
+func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
+	perParameter, perActivation := int64(4), int64(4) // bytes
+	switch recipe.DType {
+	case "float64":
+		perParameter, perActivation = 8, 8
+	case "bfloat16":
+		perActivation = 2
+	}
+	outputs := int64(3)
+	if recipe.Recompute || recipe.Block != depth.Basic {
+		outputs = 1
+	}
+	for _, l := range size.Layers {
+		each := perActivation * int64(recipe.BatchSize)
+		for _, d := range l.Output {
+			each *= int64(d)
+		}
+		kept += each * int64(l.Blocks) * outputs
+	}
+	return 3 * perParameter * size.Parameters, kept
+}
+
+// Write writes the summary as text for people.
+func (s Summary) Write(w io.Writer) error {
+	r := s.Recipe
+	depth := "constant depth"
+	switch {
+	case !r.IsConstant() && r.Rule == "list":
+		depth = "survival probabilities of its own"
+	case !r.IsConstant():
+		depth = fmt.Sprintf("%s rule, p_L = %g", r.Rule, r.LastSurvival())
+	}
+	fmt.Fprintf(w, "%s: %d layers, %d blocks, %s, minibatches of %d images\n\n", r.Dataset, r.Depth, s.Blocks, depth, r.BatchSize)
+
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(name string, cells ...string) { // names to the left, numbers to the right
+		fmt.Fprintf(table, "%-17s\t%s\t\n", name, strings.Join(cells, "\t"))
+	}
+	line("layer", "output", "blocks", "open", "parameters", "multiply-adds")
+	for i, l := range s.Layers {
+		blocks, open := "", ""
+		if l.Blocks > 0 {
+			blocks, open = fmt.Sprint(l.Blocks), fmt.Sprintf("%.2f", s.Open[i])
+		}
+		shape := []string{fmt.Sprint(r.BatchSize)}
+		for _, d := range l.Output {
+			shape = append(shape, fmt.Sprint(d))
+		}
+		line(l.Name, "["+strings.Join(shape, ", ")+"]", blocks, open, runs.Grouped(l.Parameters), runs.Grouped(l.MultiplyAdds))
+	}
+	line("in all", "", fmt.Sprint(s.Blocks), fmt.Sprintf("%.2f", s.OpenBlocks), runs.Grouped(s.Parameters), runs.Grouped(s.MultiplyAdds))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, `
+open: blocks open in a minibatch, expected, over the whole training
+multiply-adds: of convolutions and the linear layer, forward, for one image (each is two floating-point operations)
+
+%s
+Memory: at least %s, of which %s are parameters, their gradients and momentum, and %s activations.
+Steps: %s an epoch of %s images, %s in all.
+`, s.arithmetic(), gigabytes(s.ParameterBytes+s.KeptBytes), gigabytes(s.ParameterBytes), gigabytes(s.KeptBytes),
+		runs.Grouped(s.StepsPerEpoch), runs.Grouped(s.Images), runs.Grouped(s.Steps))
+	return err
+}
+
+// arithmetic says how much of the network is computed in training.
+func (s Summary) arithmetic() string {
+	switch {
+	case s.Recipe.IsConstant():
+		return "Training computes every block for every minibatch: the depth is constant."
+	case s.Recipe.Form != "survivors":
+		return "Training computes closed blocks too, in this form: the form survivors leaves them out."
+	}
+	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth, expected.", 100*s.Share)
+}
+
+func gigabytes(n int64) string {
+	if n < 100e6 {
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}

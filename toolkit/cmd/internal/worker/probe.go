@@ -1,0 +1,109 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/network/training"
+)
+
+// probeSteps is how many steps are timed, for all blocks closed and all open each.
+const probeSteps = 3
+
+// Probe times training steps of an order's run with every block closed and with every block open, and an evaluation. It
+// writes nothing.
+func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
+	clock := time.Now()
+	lap := func() float64 {
+		seconds := time.Since(clock).Seconds()
+		clock = time.Now()
+		return seconds
+	}
+	data, model, err := load(o)
+	if err != nil {
+		return p, err
+	}
+	p.StartSeconds = lap()
+	if err := model.SetLearningRate(o.Recipe.LearningRate); err != nil {
+		return p, err
+	}
+	open, closed := extremes(o.Recipe, data.Train)
+	p.StepsPerEpoch = open.PerEpoch()
+	if err := steps(ctx, model, open, 1); err != nil { // compiles
+		return p, err
+	}
+	first := lap()
+	if err := steps(ctx, model, open, probeSteps); err != nil {
+		return p, err
+	}
+	p.OpenSeconds = lap() / probeSteps
+	if err := steps(ctx, model, closed, probeSteps); err != nil {
+		return p, err
+	}
+	p.ClosedSeconds = lap() / probeSteps
+	compile, each, err := evaluation(ctx, model, data.Test)
+	p.CompileSeconds = first - p.OpenSeconds + compile
+	p.EvaluateSeconds, p.TestSeconds = each*float64(data.Validation.Len()), each*float64(data.Test.Len())
+	return p, err
+}
+
+// extremes returns minibatches for which every block is open, and others for which every block is closed.
+func extremes(recipe runs.Recipe, images dataset.View) (open, closed *training.Batches) {
+	survival, _ := recipe.Survival()               // a model was made of it
+	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
+	blocks := len(survival)
+	return training.NewBatches(recipe, depth.Constant(blocks), images), training.NewBatches(recipe, depth.Uniform(blocks, 1-1e-12), images)
+}
+
+// load returns an order's data, and its model with initial weights.
+func load(o sweep.Order) (*dataset.Data, *training.Model, error) {
+	b, err := backend.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := training.LoadData(o.Recipe, o.DataRoot)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
+		return nil, nil, err
+	}
+	model, err := training.NewModel(b, o.Recipe, len(data.Classes), training.Fit(o.Recipe, data.Train))
+	return data, model, err
+}
+
+// steps takes the first so many steps and waits for each.
+func steps(ctx context.Context, model *training.Model, batches *training.Batches, count int64) error {
+	for step := range count {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		wait, err := model.Step(batches.At(step % max(1, batches.PerEpoch()-1))) // the last may be smaller
+		if err != nil {
+			return err
+		}
+		if _, err := wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluation times that of a batch of a part's images: to compile it, and each image, in seconds.
+func evaluation(ctx context.Context, model *training.Model, part dataset.View) (compile, each float64, err error) {
+	part = part.First(training.EvaluationBatch)
+	var seconds [2]float64
+	for i := range seconds {
+		clock := time.Now()
+		if _, err := model.Evaluate(ctx, part); err != nil {
+			return 0, 0, err
+		}
+		seconds[i] = time.Since(clock).Seconds()
+	}
+	return max(0, seconds[0]-seconds[1]), seconds[1] / float64(part.Len()), nil
+}

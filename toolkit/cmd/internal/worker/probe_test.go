@@ -1,0 +1,29 @@
+package worker
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// The minibatches that are timed with every block closed have none open, whatever the schedule, and the others all.
+func TestExtremes(t *testing.T) {
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.TrainImages, r.ValidationImages, r.TestImages = 8, 0.5, 2, 16, 40, 20, 30
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	for _, r.GatesPer = range []string{"minibatch", "sample"} {
+		for _, r.SurvivalSchedule = range depth.ScheduleKinds() {
+			open, closed := extremes(r, data.Train)
+			for step := range int64(probeSteps) {
+				require.InDelta(t, 3, open.At(step).Open, 1e-9, r.SurvivalSchedule)
+				require.Zero(t, closed.At(step).Open, r.SurvivalSchedule)
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+// Package worker is what the processes do that a sweep starts: [Train] makes a run, [Probe] measures a few steps of one.
+// It is apart from package sweep, which knows no GoMLX; the commands `sweep worker`, `sweep task` and `sweep probe` call
+// it.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/network/training"
+)
+
+// compilePatience is how long a process that was told to stop before it trained goes on compiling.
+const compilePatience = 3 * time.Second
+
+// Train returns a function that makes the run of an order, for [sweep.Work] and [sweep.Task]. A positive maxTime stops it
+// cleanly at a checkpoint after so long. When the context ends before the first step, the process itself ends a moment
+// later, with the status [sweep.ExitStopped]: nothing is lost, and a compilation cannot be interrupted.
+func Train(maxTime time.Duration) sweep.Trainer {
+	return func(ctx context.Context, o sweep.Order, report func(sweep.Report)) sweep.Report {
+		b, err := backend.Open()
+		if err != nil {
+			return sweep.Report{End: sweep.Error, Message: err.Error()}
+		}
+		var trained atomic.Bool
+		defer context.AfterFunc(ctx, func() {
+			time.Sleep(compilePatience)
+			if !trained.Load() {
+				os.Exit(sweep.ExitStopped)
+			}
+		})()
+		run, err := training.Train(ctx, b, training.Options{Dir: o.Dir, Recipe: o.Recipe, DataRoot: o.DataRoot, MaxTime: maxTime,
+			OnProgress: func(p training.Progress) {
+				if p.Phase == "training" {
+					trained.Store(true)
+				}
+				report(reportOf(p))
+			}})
+		return endOf(run, err)
+	}
+}
+
+// reportOf is how far a run is, for the sweep.
+func reportOf(p training.Progress) sweep.Report {
+	text := p.Phase
+	if p.Phase == "training" && !math.IsNaN(p.Loss) { // it is before the first step
+		text = fmt.Sprintf("epoch %d of %d, loss %.3f, error %.1f %%", p.Epoch, p.Epochs, p.Loss, p.Error)
+	}
+	return sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Remaining: p.Remaining}
+}
+
+// endOf is how training ended, for the sweep.
+func endOf(run *runs.Run, err error) sweep.Report {
+	var locked runs.ErrLocked
+	switch {
+	case err == nil:
+		return sweep.Report{End: sweep.Finished, Message: run.Outcome()}
+	case errors.Is(err, training.ErrStopped):
+		return sweep.Report{End: sweep.Interrupt, Message: err.Error()}
+	case errors.As(err, &locked):
+		return sweep.Report{End: sweep.Elsewhere, Message: err.Error()}
+	}
+	return sweep.Report{End: sweep.Error, Message: err.Error()}
+}

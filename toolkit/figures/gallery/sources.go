@@ -1,0 +1,166 @@
+// Package gallery lists every figure and table of the project: what each shows, which of the paper's numbers, recorded
+// runs or measurements it is drawn from, and how. The command line, figures/README.md and notebooks use this one list.
+//
+// Everything comes from the data folder: published.json (the paper's numbers), runs/ and bench/ (this project's
+// records), and figures.json, which says for each figure which of the records it shows. To draw a figure from other or
+// more runs, edit that file.
+package gallery
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/outcome/published"
+	"stochdepth/toolkit/runs"
+)
+
+// Choice says what one figure of ours is drawn from.
+type Choice struct {
+	Runs  []string `json:"runs,omitempty"`  // names below data/runs; * stands for any part of a name
+	Bench string   `json:"bench,omitempty"` // a record of data/bench, without .json
+	Note  string   `json:"note,omitempty"`  // a sentence for the caption, about these records
+}
+
+// Sources is the content of the data folder, as far as figures need it.
+type Sources struct {
+	Folder string
+	Paper  *published.Paper
+	Choice map[string]Choice // figures.json, by figure
+}
+
+// Read reads a data folder's published.json and figures.json. Runs and measurements are read when a figure asks for
+// them, so that a broken one spoils its own figures only.
+func Read(folder string) (*Sources, error) {
+	paper, err := published.Read(filepath.Join(folder, "published.json"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Sources{Folder: folder, Paper: paper}
+	file := filepath.Join(folder, "figures.json")
+	data, err := files.ReadText(file, files.LargestText)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read which runs each figure shows: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s.Choice); err != nil {
+		return nil, fmt.Errorf("%s is damaged (%w): restore the file", file, err)
+	}
+	for name := range s.Choice {
+		if _, err := Find(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return s, nil
+}
+
+// Runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
+// may also be the path of a run folder. Asterisks pass over runs that are not finished, as those of a sweep that is under
+// way. Runs that are missing, damaged, diverged, or named without asterisks and incomplete, are an error.
+func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
+	chosen, _, err := s.open(names)
+	return chosen, err
+}
+
+// open is Runs, and returns those passed over too.
+func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err error) {
+	root := filepath.Join(s.Folder, "runs")
+	for _, name := range names {
+		folders, err := matching(root, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, folder := range folders {
+			same := func(r *runs.Run) bool { return r.Dir == folder.dir }
+			if slices.ContainsFunc(chosen, same) {
+				continue
+			}
+			run, err := runs.Open(folder.dir)
+			if err != nil {
+				return nil, nil, err
+			}
+			run.Name = folder.name
+			switch err := complete(run); {
+			case err == nil:
+				chosen = append(chosen, run)
+			case !folder.byPattern || ended(run):
+				return nil, nil, err
+			case !slices.ContainsFunc(unfinished, same):
+				unfinished = append(unfinished, run)
+			}
+		}
+	}
+	if len(chosen) == 0 && len(unfinished) > 0 {
+		return nil, nil, absent{complete(unfinished[0]).Error()}
+	}
+	return chosen, unfinished, nil
+}
+
+// folder is where a run is, and its name.
+type folder struct {
+	dir, name string
+	byPattern bool // chosen by asterisks
+}
+
+// matching returns the folder of the run of that name below root, or else of that path, or those that asterisks choose.
+func matching(root, name string) ([]folder, error) {
+	if !strings.Contains(name, "*") {
+		dir, run := runs.Locate(root, name)
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
+		}
+		return []folder{{dir: dir, name: run}}, nil
+	}
+	var list []folder
+	for _, found := range runs.Names(root) {
+		if ok, err := path.Match(name, found); err != nil {
+			return nil, fmt.Errorf("the name %q of runs: %w", name, err)
+		} else if ok {
+			list = append(list, folder{dir: filepath.Join(root, filepath.FromSlash(found)), name: found, byPattern: true})
+		}
+	}
+	if len(list) == 0 {
+		return nil, absent{fmt.Sprintf("there is no run %s in %s: train them, or name others", name, root)}
+	}
+	return list, nil
+}
+
+// absent is the error of runs that are not there, or of which asterisks choose none that is finished.
+type absent struct{ sentence string }
+
+func (a absent) Error() string { return a.sentence }
+
+// ended reports whether nothing is to be expected of a run any more, be it complete or not.
+func ended(run *runs.Run) bool {
+	return run.Finished() || run.Result != nil && run.Result.Status == "diverged"
+}
+
+// complete returns an error for a run that a figure would show unfinished.
+func complete(run *runs.Run) error {
+	switch r := run.Result; {
+	case len(run.Rows) == 0:
+		return fmt.Errorf("the log of the run %s is empty: train it first", run.Name)
+	case r != nil && r.Status == "diverged":
+		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, run.EpochsDone())
+	case r == nil || !r.Completed:
+		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, run.EpochsDone(), run.Recipe.Epochs, run.Name)
+	}
+	return nil
+}
+
+// record reads a record of measurements.
+func (s *Sources) record(name string) (*bench.Record, error) {
+	if name == "" {
+		return nil, errors.New("no measurements are named for this figure")
+	}
+	return bench.Read(filepath.Join(s.Folder, "bench", name+".json"))
+}

@@ -1,0 +1,173 @@
+package analysis_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/analysis"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// untrained is a model of 14 layers with its data, unless changed: 40 training images in three minibatches.
+func untrained(t *testing.T, change func(*runs.Recipe)) (*training.Model, *dataset.Data) {
+	t.Helper()
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Depth, r.DeathRate, r.BatchSize, r.Augment = 14, 0.5, 16, true
+	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
+	if change != nil {
+		change(&r)
+	}
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	m, err := training.NewModel(backendtest.Open(t), r, len(data.Classes), training.Fit(r, data.Train))
+	require.NoError(t, err)
+	return m, data
+}
+
+func evaluate(t *testing.T, m *training.Model, data *dataset.Data) training.Score {
+	t.Helper()
+	score, err := m.Evaluate(t.Context(), data.Test)
+	require.NoError(t, err)
+	return score
+}
+
+// Image by image the errors and losses are those of the evaluation, also where the last batch is filled up.
+func TestClassify(t *testing.T) {
+	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.TestImages = 8, 510 })
+	score := evaluate(t, m, data)
+	predictions, err := analysis.Classify(t.Context(), m, data.Test)
+	require.NoError(t, err)
+	require.Len(t, predictions, data.Test.Len())
+	var wrong, loss, diagonal, all float64
+	for i, p := range predictions {
+		require.Equal(t, i, p.Index)
+		require.Equal(t, data.Test.Label(i), p.Label)
+		if p.Wrong() {
+			wrong++
+		}
+		loss += p.Loss
+	}
+	require.InDelta(t, score.Error, 100*wrong/float64(len(predictions)), 1e-9)
+	require.InDelta(t, score.Loss, loss/float64(len(predictions)), 1e-5)
+	for i, row := range analysis.Confusion(predictions, len(data.Classes)) {
+		diagonal += float64(row[i])
+		for _, n := range row {
+			all += float64(n)
+		}
+	}
+	require.Equal(t, wrong, all-diagonal)
+	worst := analysis.Worst(predictions, 5)
+	require.Len(t, worst, 5)
+	for i, p := range worst {
+		require.True(t, p.Wrong())
+		require.LessOrEqual(t, p.Loss, worst[max(0, i-1)].Loss)
+	}
+}
+
+// A removed block counts as little as one whose survival probability is next to nothing (Eq. 5), and it comes back.
+func TestRemove(t *testing.T) {
+	whole := []float64{0.9, 0.8, 0.7, 0.6, 0.5, 0.4}       // of the six blocks
+	for _, removed := range [][]int{{2}, {3}, {1, 4, 6}} { // 3 and 5 begin a group
+		faint := append([]float64{}, whole...)
+		for _, block := range removed {
+			faint[block-1] = 1e-12
+		}
+		list := func(p []float64) func(*runs.Recipe) {
+			return func(r *runs.Recipe) { r.Rule, r.DeathRate, r.SurvivalProbabilities = "list", 0, p }
+		}
+		m, data := untrained(t, list(whole))
+		other, _ := untrained(t, list(faint))
+		before := evaluate(t, m, data)
+		putBack, err := analysis.Remove(m, removed...)
+		require.NoError(t, err)
+		without := evaluate(t, m, data)
+		require.InDelta(t, evaluate(t, other, data).Loss, without.Loss, 1e-5, "blocks %v", removed)
+		require.Greater(t, max(before.Loss-without.Loss, without.Loss-before.Loss), 1e-3)
+		require.NoError(t, putBack())
+		require.Equal(t, before, evaluate(t, m, data))
+	}
+	m, _ := untrained(t, nil)
+	_, err := analysis.Remove(m, 7)
+	require.ErrorContains(t, err, "they are 1 to 6")
+}
+
+func TestLesions(t *testing.T) {
+	m, data := untrained(t, nil)
+	percent, err := analysis.Lesions(t.Context(), m, data.Test, []int{0, 2, 6}, 3, 1)
+	require.NoError(t, err)
+	require.Len(t, percent[0], 1)
+	require.Len(t, percent[1], 3)
+	require.Len(t, percent[2], 1, "there is one way to remove all")
+	require.Equal(t, evaluate(t, m, data).Error, percent[0][0], "all blocks are back")
+	_, err = analysis.Lesions(t.Context(), m, data.Test, []int{7}, 1, 1)
+	require.ErrorContains(t, err, "7 blocks cannot be removed from 6")
+}
+
+// Block 1's is what the training step reports; a closed block's is zero; nothing changes.
+func TestGradientMagnitudes(t *testing.T) {
+	m, data := untrained(t, nil)
+	batch := training.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(1)
+	batch.Gates = []float32{1, 1, 0, 1, 0, 1}
+	score := evaluate(t, m, data)
+	magnitudes, err := analysis.GradientMagnitudes(m, batch)
+	require.NoError(t, err)
+	require.Len(t, magnitudes, 6)
+	for l, magnitude := range magnitudes {
+		require.Equal(t, batch.Gates[l] == 0, magnitude == 0, "block %d: %g", l+1, magnitude)
+	}
+	require.Equal(t, score, evaluate(t, m, data))
+
+	require.NoError(t, m.SetLearningRate(0.1))
+	wait, err := m.Step(batch)
+	require.NoError(t, err)
+	outcome, err := wait()
+	require.NoError(t, err)
+	require.InEpsilon(t, outcome.Gradient, magnitudes[0], 1e-4)
+}
+
+// The mean of a block is over the minibatches in which it was open, with gates by the given probabilities from the first
+// minibatch on, whatever the recipe's schedule; and there are no more minibatches than in an epoch.
+func TestMeanGradients(t *testing.T) {
+	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.SurvivalSchedule = 8, "late" })
+	survival := depth.Survival{1, 1e-9, 0.5}
+	steady := m.Recipe
+	steady.SurvivalSchedule = "constant"
+	batches := training.NewBatches(steady, survival, data.Train)
+	sums, open := make([]float64, 3), make([]float64, 3)
+	for step := range int64(3) {
+		batch := batches.At(step)
+		magnitudes, err := analysis.GradientMagnitudes(m, batch)
+		require.NoError(t, err)
+		for l, magnitude := range magnitudes {
+			sums[l] += magnitude
+			open[l] += float64(batch.Gates[l])
+		}
+	}
+	require.Equal(t, []float64{3, 0}, open[:2])
+	require.Contains(t, []float64{1, 2}, open[2], "with this seed it is open in some")
+	mean, err := analysis.MeanGradients(m, data.Train, survival, 100)
+	require.NoError(t, err)
+	require.InEpsilon(t, sums[0]/3, mean[0], 1e-6)
+	require.Zero(t, mean[1], "a block that is never open")
+	require.InEpsilon(t, sums[2]/open[2], mean[2], 1e-6)
+}
+
+// With gates per sample a block's gradient is averaged by how often its gates were open: it is that of gates per
+// minibatch, roughly, and no index runs out of the minibatch's gates.
+func TestMeanGradientsPerSample(t *testing.T) {
+	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.GatesPer = 8, "sample" })
+	perSample, err := analysis.MeanGradients(m, data.Train, m.Network.Survival, 3)
+	require.NoError(t, err)
+	open, err := analysis.MeanGradients(m, data.Train, depth.Constant(3), 3)
+	require.NoError(t, err)
+	for l := range perSample {
+		require.Greater(t, perSample[l], open[l]/10, "block %d", l+1)
+		require.Less(t, perSample[l], open[l]*10, "block %d", l+1)
+	}
+}

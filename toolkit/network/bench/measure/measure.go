@@ -1,0 +1,199 @@
+// Package measure times training steps: package bench says what, and what a measurement holds.
+package measure
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+const classes = 10
+
+// Step takes all steps of the specification, forward, backward and the optimizer's update, and waits for the outcome of
+// each. Then it evaluates, if the specification says so.
+func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, error) {
+	if err := s.Check(); err != nil {
+		return bench.Taken{}, err
+	}
+	gates, err := s.Gates()
+	if err != nil {
+		return bench.Taken{}, err
+	}
+	recipe := s.Recipe()
+	if err := backend.CheckDType(b, recipe.DType); err != nil {
+		return bench.Taken{}, err
+	}
+	folder, err := os.MkdirTemp("", "stochdepth-bench-")
+	if err != nil {
+		return bench.Taken{}, err
+	}
+	defer os.RemoveAll(folder)
+	defer kernels.KeepIn(kernels.KeepIn(folder)) // nothing is there from an earlier start
+
+	model, err := newModel(b, recipe)
+	if err != nil {
+		return bench.Taken{}, err
+	}
+	batch := randomBatch(s.Batch)
+	taken, err := steps(model, batch, gates)
+	if err != nil {
+		return bench.Taken{}, err
+	}
+	taken.PeakMB = peakMemory()
+	if s.Evaluate {
+		images := evaluationImages(batch)
+		for range bench.Evaluations {
+			start := time.Now()
+			score, err := model.Evaluate(ctx, images)
+			if err != nil {
+				return bench.Taken{}, err
+			}
+			taken.EvaluationsMS = append(taken.EvaluationsMS, milliseconds(time.Since(start)))
+			taken.EvaluationErrors = math.Round(score.Error / 100 * bench.EvaluationImages)
+		}
+	}
+	kept := kernels.Loaded()
+	if model, err = newModel(b, recipe); err != nil {
+		return bench.Taken{}, err
+	}
+	again, err := steps(model, batch, gates[:2])
+	if err == nil && kernels.Loaded() > kept {
+		taken.CachedS = (again.StepsMS[0] - again.StepsMS[1]) / 1e3
+	}
+	return taken, err
+}
+
+// steps takes a step for each of the gates, the untimed ones at a learning rate of zero.
+func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
+	for i, open := range gates {
+		if i == 0 {
+			err = m.SetLearningRate(0)
+		} else if i == bench.Untimed {
+			err = m.SetLearningRate(m.Recipe.LearningRate)
+		}
+		if err != nil {
+			return taken, err
+		}
+		duration, outcome, err := timeStep(m, batch, open)
+		if err != nil {
+			return taken, err
+		}
+		taken.StepsMS = append(taken.StepsMS, milliseconds(duration))
+		if i < bench.Losses {
+			taken.Losses = append(taken.Losses, outcome.Loss)
+		}
+	}
+	return taken, nil
+}
+
+// newModel returns the recipe's network.
+func newModel(b compute.Backend, recipe runs.Recipe) (*training.Model, error) {
+	return training.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
+}
+
+// timeStep takes one step and waits for its outcome.
+func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.Duration, training.Outcome, error) {
+	batch.SetGates(open)
+	start := time.Now()
+	wait, err := m.Step(batch)
+	if err != nil {
+		return 0, training.Outcome{}, err
+	}
+	outcome, err := wait()
+	return time.Since(start), outcome, err
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+// randomBatch is the minibatch of all steps: random pixels and labels, the same for all programs.
+func randomBatch(size int) *training.Batch {
+	rng := rand.New(rand.NewPCG(1, 1))
+	batch := &training.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	for i := range batch.Pixels {
+		batch.Pixels[i] = byte(rng.Uint32())
+	}
+	for i := range batch.Labels {
+		batch.Labels[i] = rng.Int32N(classes)
+	}
+	return batch
+}
+
+// evaluationImages are the images of the minibatch over and over.
+func evaluationImages(batch *training.Batch) dataset.View {
+	images := &dataset.Images{}
+	for i := range bench.EvaluationImages {
+		k := i % len(batch.Labels)
+		images.Pixels = append(images.Pixels, batch.Pixels[k*dataset.ImageBytes:(k+1)*dataset.ImageBytes]...)
+		images.Labels = append(images.Labels, uint8(batch.Labels[k]))
+	}
+	return dataset.NewView(images)
+}
+
+// peakMemory is the most memory that this process has held, in MB, or 0 where the system does not tell. (That of
+// getrusage begins with what the process held that started it.)
+func peakMemory() float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		var kB float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kB); n == 1 {
+			return kB * 1024 / 1e6
+		}
+	}
+	return 0
+}
+
+// Peak is what the device reaches at a product of two float32 matrices of 4096, the best of ten, in GFLOP/s.
+func Peak(b compute.Backend) (float64, error) {
+	const size = 4096
+	exec, err := graph.NewExec(b, func(x *graph.Node) *graph.Node {
+		return graph.ReduceAllSum(graph.Slice(graph.Dot(x, x).Product(), graph.AxisElem(0), graph.AxisElem(0)))
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer exec.Finalize()
+	values := make([]float32, size*size)
+	for i := range values {
+		values[i] = float32(i%7) * 1e-3
+	}
+	x := tensors.FromFlatDataAndDimensions(values, size, size)
+	best := 0.0
+	for range 10 {
+		start := time.Now()
+		out, err := exec.Call(x)
+		if err != nil {
+			return 0, err
+		}
+		out[0].Value() // waits
+		best = max(best, 2*size*size*size/time.Since(start).Seconds()/1e9)
+	}
+	return best, nil
+}
+
+// Time is [Step], made into a measurement.
+func Time(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Measurement, error) {
+	taken, err := Step(ctx, b, s)
+	if err != nil {
+		return bench.Measurement{}, err
+	}
+	return bench.Case{Spec: s}.Measurement(taken)
+}

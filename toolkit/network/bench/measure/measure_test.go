@@ -1,0 +1,96 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+func TestStep(t *testing.T) {
+	b := backendtest.Open(t)
+	spec := bench.Spec{Layers: 8, Batch: 4, DType: "float32", Form: "survivors", DeathRate: 0.5, Steps: 3, Evaluate: true}
+	taken, err := Step(t.Context(), b, spec)
+	require.NoError(t, err)
+	m, err := bench.Case{Spec: spec}.Measurement(taken)
+	require.NoError(t, err)
+	require.Positive(t, m.LowMS)
+	require.Positive(t, m.PeakMB)
+	require.Positive(t, m.Evaluation)
+	require.Equal(t, taken.Losses[0], taken.Losses[1], "the untimed steps do not change the weights")
+	require.Equal(t, taken.Losses[2], taken.Losses[3])
+	require.NotEqual(t, taken.Losses[0], taken.Losses[2])
+
+	// The textbook form computes the same.
+	spec.Form = "resnet"
+	resnet, err := Step(t.Context(), b, spec)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, taken.Losses, resnet.Losses, 1e-4)
+	require.Equal(t, taken.EvaluationErrors, resnet.EvaluationErrors)
+}
+
+func TestWriteStart(t *testing.T) {
+	b := backendtest.Open(t)
+	spec := bench.Spec{Layers: 8, Batch: 2, DType: "float32", Form: "survivors", DeathRate: 0.5, Steps: 5}
+	path := filepath.Join(t.TempDir(), "start.safetensors")
+	require.NoError(t, WriteStart(b, spec, path))
+	tensors, _, err := tensorfile.Read(path)
+	require.NoError(t, err)
+	shapes := map[string]string{}
+	for _, tensor := range tensors {
+		shapes[tensor.Name] = tensor.DType + fmt.Sprint(tensor.Shape)
+		if tensor.Name == "gates" {
+			gates, err := spec.Gates()
+			require.NoError(t, err)
+			for i, row := range gates {
+				for l, open := range row {
+					require.Equal(t, open, tensor.Data[i*len(row)+l] == 1)
+				}
+			}
+		}
+	}
+	require.Equal(t, "U8[9 3]", shapes["gates"])
+	require.Equal(t, "U8[2 32 32 3]", shapes["batch.pixels"])
+	require.Equal(t, "I32[2]", shapes["batch.labels"])
+	require.Equal(t, "F32[32 16 3 3]", shapes["blocks.1.conv1.weight"])
+	require.Equal(t, "F32[3]", shapes["survival"])
+}
+
+// PyTorch and JAX compute the same losses as we do from the same weights, minibatch and gates, before and after an
+// update, and classify alike. It needs a Python with both in BENCH_PYTHON, such as that of make bench-peers.
+func TestPeersAgree(t *testing.T) {
+	python := os.Getenv("BENCH_PYTHON")
+	if python == "" {
+		t.Skip("set BENCH_PYTHON to a Python with torch and jax to compare with them")
+	}
+	b := backendtest.Open(t)
+	folder := t.TempDir()
+	runner := bench.Runner{Python: python, Folder: folder, Device: backend.CPU}
+	plan := bench.Plan{Layers: []int{14}, Batches: []int{8}, DTypes: []string{"float32"}, Forms: []string{"survivors"}, DeathRates: []float64{0.5},
+		Peers: bench.PeerModes, Evaluate: true, Steps: 2}
+	cases, err := plan.Cases()
+	require.NoError(t, err)
+	start := filepath.Join(folder, "start.safetensors")
+	require.NoError(t, WriteStart(b, cases[0].Spec, start))
+	ours, err := Step(t.Context(), b, cases[0].Spec)
+	require.NoError(t, err)
+	for _, c := range cases[1:] {
+		theirs, err := runner.Take(t.Context(), c, start)
+		require.NoError(t, err)
+		for i, loss := range theirs.Losses {
+			t.Logf("%s: loss %.7f, ours %.7f, difference %.1e", c.Name(), loss, ours.Losses[i], math.Abs(loss-ours.Losses[i]))
+		}
+		require.InDeltaSlice(t, ours.Losses, theirs.Losses, 1e-4, c.Name())
+		require.InDelta(t, ours.EvaluationErrors, theirs.EvaluationErrors, 0.02*bench.EvaluationImages, c.Name())
+		_, err = c.Measurement(theirs)
+		require.NoError(t, err)
+	}
+}

@@ -1,0 +1,56 @@
+package measure
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/survivors/byhand"
+)
+
+// Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
+// plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
+// devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
+func Program(b compute.Backend, s bench.Spec, target string, devices int, evaluation bool) (string, error) {
+	if err := s.Check(); err != nil {
+		return "", err
+	}
+	model, err := newModel(b, s.Recipe())
+	if err != nil {
+		return "", err
+	}
+	if form, ok := model.Form.(byhand.Form); ok {
+		form.Target = target
+		model.Form = form
+	}
+	if err := model.UseDevices(devices); err != nil {
+		return "", err
+	}
+	var longest string // the others prepare its inputs
+	kernels.Watch(func(program string) {
+		if len(program) > len(longest) {
+			longest = program
+		}
+	})
+	defer kernels.Watch(nil)
+	batch := randomBatch(s.Batch)
+	if evaluation {
+		images := &dataset.Images{Pixels: batch.Pixels, Labels: make([]uint8, s.Batch)}
+		_, err = model.Evaluate(context.Background(), dataset.NewView(images))
+	} else {
+		_, _, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))
+	}
+	if err == nil && longest == "" {
+		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
+	}
+	if target == backend.CUDA {
+		longest = kernels.RewriteForGPU(longest)
+	}
+	return longest, err
+}

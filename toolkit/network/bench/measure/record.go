@@ -1,0 +1,115 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/network/training"
+)
+
+// Session is how the measurements of a plan are taken.
+type Session struct {
+	Step     []string  // the command of a process that reads a bench.Spec, calls Step and writes what it took
+	Python   string    // for the peers
+	Rounds   int       // how often each measurement is taken
+	Peak     bool      // a product of large matrices too, to compare the rates of work with
+	Progress io.Writer // a line for each measurement
+}
+
+// Record takes the measurements of a plan in turn, each in a process of its own, and records them with the machine and
+// the commit.
+func (s Session) Record(ctx context.Context, plan bench.Plan) (*bench.Record, error) {
+	cases, err := plan.Cases()
+	if err != nil {
+		return nil, err
+	}
+	if len(plan.Peers) > 0 {
+		if _, err := exec.LookPath(s.Python); err != nil {
+			return nil, fmt.Errorf("there is no Python for the peers at %s: make bench-peers installs one, --python names another", s.Python)
+		}
+	}
+	plugin, err := backend.Find()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "stochdepth-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	record, err := s.prepare(cases, folder)
+	if err != nil {
+		return nil, err
+	}
+	peers := bench.Runner{Python: s.Python, Folder: folder, Device: backend.CPU}
+	if plugin.Kind == backend.CUDA {
+		peers.Device = backend.CUDA
+	}
+	take := func(ctx context.Context, c bench.Case) (bench.Measurement, error) {
+		var taken bench.Taken
+		if c.Peer == nil {
+			_, err = sweep.Ask(ctx, s.Step, c.Spec, &taken)
+		} else if taken, err = peers.Take(ctx, c, startFile(folder, c.Spec)); err == nil {
+			record.Versions[c.Peer.System] = taken.Version
+		}
+		if err != nil {
+			return bench.Measurement{}, err
+		}
+		return c.Measurement(taken)
+	}
+	record.Results, err = bench.TakeTurns(ctx, cases, s.Rounds, take, func(done, total int, c bench.Case, m bench.Measurement) {
+		fmt.Fprintf(s.Progress, "%d/%d %s: %.0f ms\n", done, total, c.Name(), m.StepMS)
+	})
+	return record, err
+}
+
+// prepare writes what the peers start from into the folder and returns a record without results. The device is free
+// again afterwards.
+func (s Session) prepare(cases []bench.Case, folder string) (*bench.Record, error) {
+	b, err := backend.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer b.Finalize()
+	for _, c := range cases {
+		if c.Peer != nil {
+			if err := WriteStart(b, c.Spec, startFile(folder, c.Spec)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.record(b)
+}
+
+func (s Session) record(b compute.Backend) (*bench.Record, error) {
+	info := backend.Describe(b)
+	record := &bench.Record{
+		Date: time.Now().UTC().Format(time.RFC3339), Commit: training.Commit(), Machine: training.Machine(),
+		Versions: map[string]string{"pjrt": info.PJRT, "kernels": info.Kernels},
+	}
+	if len(info.Devices) > 0 {
+		record.Device = info.Devices[0]
+	}
+	if s.Peak {
+		var err error
+		if record.PeakGFLOPS, err = Peak(b); err != nil {
+			return nil, fmt.Errorf("cannot time a matrix product: %w", err)
+		}
+	}
+	return record, nil
+}
+
+// startFile is where the peers find what they start from.
+func startFile(folder string, s bench.Spec) string {
+	return filepath.Join(folder, fmt.Sprintf("%d-%d-%g.safetensors", s.Layers, s.Batch, s.DeathRate))
+}

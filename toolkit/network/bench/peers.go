@@ -1,0 +1,113 @@
+package bench
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/runs/sweep"
+)
+
+// programs are the peers: the same network and step in other frameworks, a file each.
+//
+//go:embed peers/*.py
+var programs embed.FS
+
+// Peer is another framework's program for the same training step, in one of its modes.
+type Peer struct {
+	System string // pytorch or jax
+	Mode   string // as the program takes it
+}
+
+// PeerModes are what [ParsePeer] takes.
+var PeerModes = []string{"torch eager", "torch eager channels_last", "torch compile", "torch compile channels_last", "jax cond", "jax scan"}
+
+// PeersByDefault are the fastest of them by experience; which layout is, depends on the network and the machine.
+var PeersByDefault = []string{"torch eager", "torch eager channels_last", "jax cond", "jax scan"}
+
+// ParsePeer returns the peer that a text names, one of [PeerModes].
+func ParsePeer(text string) (*Peer, error) {
+	if !slices.Contains(PeerModes, text) {
+		return nil, fmt.Errorf("--peer %q is unknown: say one of %s", text, strings.Join(PeerModes, ", "))
+	}
+	system, mode, _ := strings.Cut(text, " ")
+	if system == "torch" {
+		system = "pytorch"
+	}
+	return &Peer{System: system, Mode: mode}, nil
+}
+
+// dtypes are the types of numbers in which the peer is timed beside ours: float32, and tf32, which is not set for JAX.
+func (p *Peer) dtypes(ours []string) (types []string) {
+	tf32 := slices.Contains(ours, "tf32") && p.System == "pytorch"
+	if !tf32 || slices.Contains(ours, "float32") {
+		types = append(types, "float32")
+	}
+	if tf32 {
+		types = append(types, "tf32")
+	}
+	return types
+}
+
+// question is what a peer's program is told.
+type question struct {
+	Start        string  `json:"start"` // the file of weights, minibatch and gates, see measure.WriteStart
+	Untimed      int     `json:"untimed"`
+	Losses       int     `json:"losses"`
+	Mode         string  `json:"mode"`
+	Device       string  `json:"device"` // cpu or cuda
+	LearningRate float64 `json:"learning_rate"`
+	Momentum     float64 `json:"momentum"`
+	WeightDecay  float64 `json:"weight_decay"`
+	Images       int     `json:"evaluation_images"`
+	Evaluations  int     `json:"evaluations"`
+}
+
+// Runner starts the peers' programs.
+type Runner struct {
+	Python string // that has the frameworks
+	Folder string // for the programs
+	Device string // cpu or cuda
+}
+
+// Take has a peer take the steps of a case, in a process of its own, from the file start of measure.WriteStart.
+func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, err error) {
+	name := c.Peer.System + "_steps.py"
+	source, err := programs.ReadFile("peers/" + name)
+	if err != nil {
+		return taken, err
+	}
+	program := filepath.Join(r.Folder, name)
+	if err := os.WriteFile(program, source, 0o644); err != nil {
+		return taken, err
+	}
+	recipe := c.Recipe()
+	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device, LearningRate: recipe.LearningRate,
+		Momentum: recipe.Momentum, WeightDecay: recipe.WeightDecay}
+	if c.Evaluate {
+		ask.Images, ask.Evaluations = EvaluationImages, Evaluations
+	}
+	if _, err = sweep.Ask(ctx, append(peerEnvironment(c.DType), r.Python, program), ask, &taken); err != nil {
+		return taken, fmt.Errorf("%s did not take the steps (make bench-peers installs what it needs; --python names another Python): %w", r.Python, err)
+	}
+	return taken, nil
+}
+
+// peerEnvironment is the beginning of a command that sets a peer's environment.
+//
+// The C library keeps what is freed instead of giving it back to the system, page by page, with each step. Without this
+// both frameworks are slower. Ours has kernels/memory.c for the same.
+//
+// By default PyTorch's convolutions are in TF32 on NVIDIA GPUs, which NVIDIA's libraries leave where a variable says so.
+func peerEnvironment(dtype string) []string {
+	const allocator = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
+	command := []string{"env", "-u", "NVIDIA_TF32_OVERRIDE", allocator}
+	if dtype != "tf32" {
+		command = append(command, "NVIDIA_TF32_OVERRIDE=0")
+	}
+	return command
+}

@@ -1,0 +1,63 @@
+package kernels_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/kernels"
+)
+
+// compiler is the C compiler.
+func compiler() string {
+	if name := os.Getenv("CC"); name != "" {
+		return name
+	}
+	return "cc"
+}
+
+// convolution is a program that calls a kernel with two arrays of a type: it takes [batch, side, side, channels]
+// and [3, 3, channels, channels] of float32 only.
+const convolution = `module @test {
+  func.func @main(%%x: tensor<%[1]s>, %%w: tensor<%[1]s>) -> tensor<%[1]s> {
+    %%0 = "stablehlo.custom_call"(%%x, %%w) { call_target_name = "stochdepth_convolve", api_version = 4 : i32, backend_config = {} } : (tensor<%[1]s>, tensor<%[1]s>) -> tensor<%[1]s>
+    "stablehlo.return"(%%0) : (tensor<%[1]s>) -> ()
+  }
+}`
+
+// TestErrors calls a kernel with arrays that it does not take: that is an error of the program's execution,
+// and the process goes on.
+func TestErrors(t *testing.T) {
+	name := backendtest.Open(t).(*xla.Backend).PluginName()
+	if kernels.Processor(name) == "" {
+		t.Skip("this machine has no kernels")
+	}
+	plugin, err := pjrt.GetPlugin(name)
+	require.NoError(t, err)
+	client, err := plugin.NewClient(nil)
+	require.NoError(t, err)
+	for _, of := range []string{"8xf32", "1x8x8xf32", "1x1x1x8xi32"} {
+		program, err := client.Compile().WithStableHLO(fmt.Appendf(nil, convolution, of)).Done()
+		require.NoError(t, err, of)
+		var x *pjrt.Buffer
+		switch of {
+		case "8xf32":
+			x, err = pjrt.ArrayToBuffer(client, make([]float32, 8), 8)
+		case "1x8x8xf32":
+			x, err = pjrt.ArrayToBuffer(client, make([]float32, 64), 1, 8, 8)
+		default:
+			x, err = pjrt.ArrayToBuffer(client, make([]int32, 8), 1, 1, 1, 8)
+		}
+		require.NoError(t, err, of)
+		outputs, err := program.Execute(x, x).DonateNone().Done()
+		if err == nil { // the result is an error
+			_, _, err = pjrt.BufferToArray[float32](outputs[0])
+		}
+		require.EqualError(t, kernels.Explain(err), "a kernel was called with other arrays than it takes", of)
+	}
+}

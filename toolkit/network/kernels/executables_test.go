@@ -1,0 +1,71 @@
+package kernels_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/kernels"
+)
+
+// TestExecutables compiles a program, loads it where it was kept, and compiles it again where the file is
+// damaged. Each time it computes the same, by XLA's code and by ours.
+func TestExecutables(t *testing.T) {
+	b := backendtest.Open(t)
+	before := kernels.Replaced()
+	folder := filepath.Join(t.TempDir(), "executables")
+	earlier := kernels.KeepIn(folder)
+	t.Cleanup(func() { kernels.KeepIn(earlier) })
+	x := make([]float32, 8*8*16)
+	w := make([]float32, 3*3*16*16)
+	for i := range x {
+		x[i] = float32(i%11) - 5
+	}
+	for i := range w {
+		w[i] = float32(i%7) - 3
+	}
+	// program runs as a new one, and reports how often an executable was loaded.
+	program := func() (result []float32, loads int) {
+		before := kernels.Loaded()
+		out, err := ExecOnce(b, func(x, w *Node) *Node {
+			return MulScalar(Convolve(Reshape(x, 1, 8, 8, 16), Reshape(w, 3, 3, 16, 16)).PadSame().Done(), 2)
+		}, x, w)
+		require.NoError(t, err)
+		require.NoError(t, out.ConstFlatData(func(flat any) { result = append(result, flat.([]float32)...) }))
+		return result, kernels.Loaded() - before
+	}
+	want, loads := program()
+	require.Zero(t, loads)
+	if kernels.Replaced() == before {
+		t.Skip("this machine has no kernels, and keeps nothing")
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+
+	got, loads := program()
+	require.Equal(t, 1, loads)
+	require.Equal(t, want, got)
+
+	whole, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	for what, damaged := range map[string][]byte{
+		"cut": whole[:len(whole)/2], "changed": append(append([]byte{}, whole[:len(whole)-1]...), whole[len(whole)-1]+1), "empty": nil,
+	} {
+		require.NoError(t, os.WriteFile(files[0], damaged, 0o600))
+		got, loads = program()
+		require.Zero(t, loads, what)
+		require.Equal(t, want, got, what)
+		_, loads = program()
+		require.Equal(t, 1, loads, what+", then mended")
+	}
+
+	require.NoError(t, os.RemoveAll(folder))
+	require.NoError(t, os.WriteFile(folder, nil, 0o600)) // so that none can be kept
+	got, _ = program()
+	require.Equal(t, want, got)
+}

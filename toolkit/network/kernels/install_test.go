@@ -1,0 +1,87 @@
+package kernels_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gomlx/go-xla/compute/xla"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/kernels"
+)
+
+// future is a plugin whose interface is of version 9.
+const future = `static int table[1000] = {sizeof table, [8] = 9};
+void *GetPjrtApi(void) { return table; }
+`
+
+// TestInstall loads the plugin once more by another path, and one that is refused: the first goes on.
+func TestInstall(t *testing.T) {
+	b := backendtest.Open(t)
+	name := b.(*xla.Backend).PluginName()
+	if kernels.Processor(name) == "" {
+		t.Skip("this machine has no kernels")
+	}
+	other := compiled(t, "other", future)
+	require.ErrorContains(t, kernels.Install(other), "version")
+	require.Empty(t, kernels.Processor(other))
+	link := filepath.Join(t.TempDir(), "pjrt_c_api_link_plugin.so")
+	require.NoError(t, os.Symlink(name, link))
+	require.NoError(t, kernels.Install(link))
+	require.Equal(t, kernels.Processor(name), kernels.Processor(link))
+
+	before := kernels.Replaced()
+	x, w := make([]float32, 8*8*16), make([]float32, 3*3*16*16)
+	x[0], w[4*16*16] = 3, 2
+	y, err := ExecOnce(b, func(x, w *Node) *Node {
+		return Convolve(Reshape(x, 1, 8, 8, 16), Reshape(w, 3, 3, 16, 16)).PadSame().Done()
+	}, x, w)
+	require.NoError(t, err)
+	require.NoError(t, y.ConstFlatData(func(flat any) { require.Equal(t, float32(6), flat.([]float32)[0]) }))
+	require.Equal(t, 1, kernels.Replaced()-before)
+}
+
+// compiled is a plugin from a C program.
+func compiled(t *testing.T, name, program string) string {
+	path := filepath.Join(t.TempDir(), "pjrt_c_api_"+name+"_plugin.so")
+	require.NoError(t, os.WriteFile(path+".c", []byte(program), 0o600))
+	out, err := exec.Command(compiler(), "-shared", "-fPIC", "-o", path, path+".c").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// alone is a plugin like future that finds out whether another is being loaded meanwhile: then it gives no table.
+const alone = `#include <fcntl.h>
+#include <unistd.h>
+static int table[1000] = {sizeof table, [8] = 9};
+void *GetPjrtApi(void) {
+	int file = open("%s", O_CREAT | O_EXCL, 0600);
+	if (file < 0)
+		return 0;
+	usleep(200000);
+	unlink("%s");
+	close(file);
+	return table;
+}
+`
+
+// TestInstallOneAtATime loads a plugin for CPUs and one for GPUs at once: interpose.c has one list for both.
+func TestInstallOneAtATime(t *testing.T) {
+	if kernels.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
+		t.Skip("this machine has no kernels")
+	}
+	busy := filepath.Join(t.TempDir(), "busy")
+	plugin := fmt.Sprintf(alone, busy, busy)
+	cpu, gpu := compiled(t, "cpu", plugin), compiled(t, "gpu", plugin)
+	came := make(chan error)
+	go func() { came <- kernels.Install(cpu) }()
+	go func() { came <- kernels.InstallGPU(gpu) }()
+	for range 2 {
+		require.ErrorContains(t, <-came, "version")
+	}
+}

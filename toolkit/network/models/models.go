@@ -1,0 +1,246 @@
+// Package models looks after trained networks that are kept as files, one safetensors file each, so that nobody needs to
+// train before evaluating, dissecting or teaching. What is to be known of a network is in its file's metadata: the
+// recipe that made it, the run, the epoch and its errors, the seed, the commit, the machine. The small networks that
+// belong to the project are in its folder data/models. Package training opens them; here is no GoMLX.
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+// Extension ends the name of every network's file.
+const Extension = ".safetensors"
+
+// MaxBytes is how large a file of data/models may be: a network of 20 layers has 1.1 MB, one of 110 about 7.
+const MaxBytes = 8_000_000
+
+// Info is what a network's file says of the network. What it does not say is NaN, zero or "".
+type Info struct {
+	Path   string // of the file; "" for a network that is not in one yet
+	Bytes  int64  // of the file
+	Recipe runs.Recipe
+
+	Run             string  // name of the run that it comes from
+	Checkpoint      string  // of the run: best, of the epoch with the lowest validation error, or last
+	Step            int64   // minibatches done
+	Epoch           float64 // epochs done
+	ValidationError float64 // percent, at that epoch
+	TestError       float64 // percent, at that epoch
+	TrainingImages  int     // that it was trained on
+	Commit          string  // of this project's source; several, if the run went on by another: "d3bc219…, f3238c5…"
+	Machine         string  // that trained it; several with a semicolon between them
+}
+
+// OfRun describes the network of a run's checkpoint, made at so many steps. The errors are those of the row at that
+// step, which the best checkpoint always has, and are NaN for a checkpoint between two rows.
+func OfRun(run *runs.Run, step int64, trainingImages int) Info {
+	info := Info{
+		Recipe: run.Recipe, Run: run.Name, Checkpoint: "last", Step: step, TrainingImages: trainingImages,
+		Epoch: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
+	}
+	if best, ok := run.Best(); ok && best.Step == step {
+		info.Checkpoint = "best"
+	}
+	for _, row := range run.Rows {
+		if row.Step == step {
+			info.Epoch, info.ValidationError, info.TestError = row.Epoch, row.ValidationError, row.TestError
+		}
+	}
+	if run.Result != nil {
+		info.Commit, info.Machine = strings.Join(run.Result.Commits(), ", "), strings.Join(run.Result.Machines(), "; ")
+	}
+	return info
+}
+
+// Keys of the metadata, besides "recipe". All values are texts, as the format has it.
+const (
+	keyRun             = "run"
+	keyCheckpoint      = "checkpoint"
+	keyStep            = "step"
+	keyEpoch           = "epoch"
+	keyValidationError = "validation_error" // percent
+	keyTestError       = "test_error"       // percent
+	keySeed            = "seed"             // the recipe's, for readers that do not look into it
+	keyTrainingImages  = "training_images"
+	keyCommit          = "commit"
+	keyMachine         = "machine"
+)
+
+// Metadata is what the file of the network says, besides the recipe, which training's Export writes. Equal networks
+// have equal metadata: there is no date in it. Unknown things are left out.
+func (i Info) Metadata() map[string]string {
+	meta := map[string]string{
+		keyRun: i.Run, keyCheckpoint: i.Checkpoint, keyCommit: i.Commit, keyMachine: i.Machine,
+		keyStep: strconv.FormatInt(i.Step, 10), keySeed: strconv.FormatInt(i.Recipe.Seed, 10),
+	}
+	for key, value := range map[string]float64{keyEpoch: i.Epoch, keyValidationError: i.ValidationError, keyTestError: i.TestError} {
+		if !math.IsNaN(value) {
+			meta[key] = exact(value)
+		}
+	}
+	if i.TrainingImages > 0 {
+		meta[keyTrainingImages] = strconv.Itoa(i.TrainingImages)
+	}
+	for key, value := range meta {
+		if value == "" {
+			delete(meta, key)
+		}
+	}
+	return meta
+}
+
+// ErrNoRecipe is why a file from elsewhere cannot be opened as it is.
+var ErrNoRecipe = errors.New("has no recipe in its metadata")
+
+// Read reads what the file says of its network. A missing or damaged file, one without a recipe ([ErrNoRecipe]) and
+// one whose metadata do not parse are errors, of one sentence that says what to do.
+func Read(path string) (Info, error) {
+	_, meta, err := tensorfile.Read(path)
+	if err != nil {
+		return Info{}, err
+	}
+	about, err := os.Stat(path)
+	if err != nil {
+		return Info{}, err
+	}
+	remedy := fmt.Sprintf("make a run from it with `stochdepth import %s --run NAME --recipe RECIPE`", path)
+	if meta["recipe"] == "" {
+		return Info{}, fmt.Errorf("%s %w: %s", path, ErrNoRecipe, remedy)
+	}
+	recipe, err := runs.ParseRecipe([]byte(meta["recipe"]))
+	if err == nil {
+		err = recipe.Validate()
+	}
+	if err != nil {
+		return Info{}, fmt.Errorf("the recipe in %s is not valid (%w): %s", path, err, remedy)
+	}
+	info := Info{
+		Path: path, Bytes: about.Size(), Recipe: recipe,
+		Run: meta[keyRun], Checkpoint: meta[keyCheckpoint], Commit: meta[keyCommit], Machine: meta[keyMachine],
+		Epoch: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
+	}
+	var wrong []string
+	parse := func(key string, set func(text string) error) {
+		if text := meta[key]; text != "" && set(text) != nil {
+			wrong = append(wrong, fmt.Sprintf("%s is %q", key, text))
+		}
+	}
+	number := func(into *float64) func(string) error {
+		return func(text string) (err error) {
+			*into, err = strconv.ParseFloat(text, 64)
+			return err
+		}
+	}
+	parse(keyEpoch, number(&info.Epoch))
+	parse(keyValidationError, number(&info.ValidationError))
+	parse(keyTestError, number(&info.TestError))
+	parse(keyStep, func(text string) (err error) { info.Step, err = strconv.ParseInt(text, 10, 64); return err })
+	parse(keyTrainingImages, func(text string) (err error) { info.TrainingImages, err = strconv.Atoi(text); return err })
+	parse(keySeed, func(text string) error {
+		if text != strconv.FormatInt(recipe.Seed, 10) {
+			return errors.New("not the recipe's")
+		}
+		return nil
+	})
+	if len(wrong) > 0 {
+		return Info{}, fmt.Errorf("the metadata of %s do not parse (%s): export the network again", path, strings.Join(wrong, ", "))
+	}
+	return info, nil
+}
+
+// Name is the file's name without its extension.
+func (i Info) Name() string { return strings.TrimSuffix(filepath.Base(i.Path), Extension) }
+
+// Complete says in one sentence what a file of data/models must have and this one has not, or returns nil.
+func (i Info) Complete() error {
+	var missing []string
+	for _, m := range []struct {
+		name    string
+		missing bool
+	}{
+		{"run", i.Run == ""}, {"epoch", math.IsNaN(i.Epoch)}, {"validation error", math.IsNaN(i.ValidationError)},
+		{"test error", math.IsNaN(i.TestError)}, {"number of training images", i.TrainingImages == 0},
+		{"commit", i.Commit == ""}, {"machine", i.Machine == ""},
+	} {
+		if m.missing {
+			missing = append(missing, m.name)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return fmt.Errorf("%s does not say its %s: export it again from a run that is done", i.Path, strings.Join(missing, ", "))
+	case i.Bytes >= MaxBytes:
+		return fmt.Errorf("%s has %.1f MB: a network that is kept with the project has less than %d MB", i.Path, float64(i.Bytes)/1e6, MaxBytes/1_000_000)
+	}
+	return nil
+}
+
+// Record is the run as far as the file tells: recipe, result, and the row of the network's epoch. Figures take their
+// captions from it.
+func (i Info) Record() *runs.Run {
+	run := &runs.Run{Name: i.Run, Recipe: i.Recipe, Result: &runs.Result{
+		BestEpoch: i.Epoch, ValidationError: i.ValidationError, TestError: i.TestError, Epochs: i.Epoch, Steps: i.Step,
+		Commit: i.Commit, Machine: i.Machine,
+	}}
+	if run.Name == "" {
+		run.Name = i.Name()
+	}
+	if !math.IsNaN(i.Epoch) {
+		run.Rows = []runs.Row{{
+			Epoch: i.Epoch, Step: i.Step, ValidationError: i.ValidationError, TestError: i.TestError, LearningRate: math.NaN(),
+			TrainLoss: math.NaN(), TrainError: math.NaN(), OpenBlocksMean: math.NaN(), GradientMagnitude: math.NaN(), Seconds: math.NaN(),
+		}}
+	}
+	return run
+}
+
+// Find returns the file that a user means by name: a file's path, with the extension or without, or the name of a
+// network in the folder. It reports false if there is none.
+func Find(folder, name string) (path string, found bool) {
+	for _, path := range []string{name, name + Extension, filepath.Join(folder, name), filepath.Join(folder, name) + Extension} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// List reads what the files of a folder say, sorted by name. A file that cannot be read is left out of the list and
+// reported in the error, with others of the kind, so that a caller may print both.
+func List(folder string) ([]Info, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("no folder %s of networks: export one with `stochdepth export RUN`, or name the folder that holds them: %w", folder, fs.ErrNotExist)
+		}
+		return nil, err
+	}
+	var list []Info
+	var broken []error
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != Extension {
+			continue
+		}
+		info, err := Read(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			broken = append(broken, err)
+			continue
+		}
+		list = append(list, info)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
+	return list, errors.Join(broken...)
+}
+
+func exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

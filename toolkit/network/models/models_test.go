@@ -1,0 +1,181 @@
+package models_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+const committed = "../../../data/models"
+
+// The networks of data/models are small, say what they are, and are those of the table in README.md.
+func TestTheCommittedNetworks(t *testing.T) {
+	list, err := models.List(committed)
+	require.NoError(t, err)
+	for _, info := range list {
+		require.NoError(t, info.Complete())
+		require.NoError(t, info.Recipe.Validate())
+	}
+	page, err := os.ReadFile(filepath.Join(committed, "README.md"))
+	require.NoError(t, err)
+	want, err := models.Readme(string(page), list)
+	require.NoError(t, err)
+	require.Equal(t, want, string(page), "the table in data/models/README.md is not that of the files: stochdepth models --readme")
+}
+
+// finished is a run of two rows, the first of them the best.
+func finished(t *testing.T, change func(*runs.Recipe)) *runs.Run {
+	t.Helper()
+	recipe, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	recipe.Depth, recipe.Seed = 8, 5
+	if change != nil {
+		change(&recipe)
+	}
+	return &runs.Run{Name: "mine", Recipe: recipe,
+		Rows:   []runs.Row{{Epoch: 1, Step: 10, ValidationError: 20.1, TestError: 21.25}, {Epoch: 2, Step: 20, ValidationError: 30, TestError: 31}},
+		Result: &runs.Result{Commit: "0123456789ab+", Machine: "a machine, 2 cores"}}
+}
+
+// write writes a file without tensors.
+func write(t *testing.T, path string, info models.Info, change func(map[string]string)) {
+	t.Helper()
+	recipe, err := json.Marshal(info.Recipe)
+	require.NoError(t, err)
+	meta := info.Metadata()
+	meta["recipe"] = string(recipe)
+	if change != nil {
+		change(meta)
+	}
+	require.NoError(t, tensorfile.Write(path, nil, meta))
+}
+
+func TestMetadata(t *testing.T) {
+	run := finished(t, nil)
+	best := models.OfRun(run, 10, 4000)
+	require.Equal(t, map[string]string{
+		"run": "mine", "checkpoint": "best", "step": "10", "epoch": "1", "validation_error": "20.1", "test_error": "21.25", "seed": "5",
+		"training_images": "4000", "commit": "0123456789ab+", "machine": "a machine, 2 cores",
+	}, best.Metadata())
+	require.Equal(t, "last", models.OfRun(run, 20, 0).Checkpoint)
+	require.Equal(t, map[string]string{
+		"run": "mine", "checkpoint": "last", "step": "15", "seed": "5", "commit": "0123456789ab+", "machine": "a machine, 2 cores",
+	}, models.OfRun(run, 15, 0).Metadata(), "between two rows")
+	run.Result.Earlier = []runs.Session{{Machine: "another", Commit: "fedcba987654"}}
+	went := models.OfRun(run, 10, 4000)
+	require.Equal(t, []string{"fedcba987654, 0123456789ab+", "another; a machine, 2 cores"}, []string{went.Commit, went.Machine})
+	require.Contains(t, figures.OfRuns([]*runs.Run{went.Record()}).Caption, "; another; a machine, 2 cores; commits fedcba9 and 0123456+.")
+	var table strings.Builder
+	require.NoError(t, models.Table(&table, []models.Info{went}, "table"))
+	require.Contains(t, table.String(), "fedcba9, 0123456+")
+
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	write(t, path, best, nil)
+	back, err := models.Read(path)
+	require.NoError(t, err)
+	require.Equal(t, "net", back.Name())
+	require.NoError(t, back.Complete())
+	require.Positive(t, back.Bytes)
+	best.Path, best.Bytes = back.Path, back.Bytes
+	require.Equal(t, best, back)
+
+	record := back.Record()
+	row, ok := record.Best()
+	require.True(t, ok)
+	require.Equal(t, []float64{1, 20.1, 21.25}, []float64{row.Epoch, row.ValidationError, row.TestError})
+	require.Equal(t, best.Recipe, record.Recipe)
+	require.Equal(t, "0123456789ab+", record.Result.Commit)
+
+	back.Bytes, back.TestError = models.MaxBytes, 1
+	require.ErrorContains(t, back.Complete(), "has 8.0 MB: a network that is kept with the project has less than 8 MB")
+	back.TestError, back.Commit = math.NaN(), ""
+	require.ErrorContains(t, back.Complete(), "net.safetensors does not say its test error, commit: export it again from a run that is done")
+}
+
+func TestReadSaysWhatIsWrong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	for want, change := range map[string]func(map[string]string){
+		"net.safetensors has no recipe in its metadata: make a run from it with `stochdepth import": func(m map[string]string) { delete(m, "recipe") },
+		`is not valid (unknown key "dept"`:             func(m map[string]string) { m["recipe"] = `{"dept": 8}` },
+		`do not parse (epoch is "many", step is "1.5"`: func(m map[string]string) { m["epoch"], m["step"] = "many", "1.5" },
+		`do not parse (seed is "6")`:                   func(m map[string]string) { m["seed"] = "6" },
+	} {
+		write(t, path, models.OfRun(finished(t, nil), 10, 1), change)
+		_, err := models.Read(path)
+		require.ErrorContains(t, err, want)
+		require.Equal(t, strings.Contains(want, "no recipe"), strings.Contains(err.Error(), models.ErrNoRecipe.Error()))
+	}
+	_, err := models.Read(path + "x")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestListTableReadme(t *testing.T) {
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "b.safetensors"), models.OfRun(finished(t, nil), 10, 400), nil)
+	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *runs.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
+	page := "# A page\n\n<!-- The table is written by `stochdepth models --readme`. -->\nold\n<!-- Here the table ends. -->\nThe end.\n"
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "README.md"), []byte(page), 0o644))
+
+	changed, err := models.UpdateReadme(folder)
+	require.NoError(t, err)
+	require.True(t, changed)
+	written, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(written), "| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp | 1 of ")
+	require.Contains(t, string(written), " | 5 | 20.10 | 21.25 | 0123456+ |\n\n<!-- Here the table ends. -->\nThe end.\n")
+	require.Less(t, strings.Index(string(written), "[a]"), strings.Index(string(written), "[b]"))
+	require.NotContains(t, string(written), "old")
+	changed, err = models.UpdateReadme(folder)
+	require.NoError(t, err)
+	require.False(t, changed)
+
+	list, err := models.List(folder)
+	require.NoError(t, err)
+	for _, format := range runs.TableFormats {
+		var text bytes.Buffer
+		require.NoError(t, models.Table(&text, list, format))
+		require.Contains(t, text.String(), "21.25", format)
+	}
+	require.EqualError(t, models.Table(&bytes.Buffer{}, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
+
+	// What is unknown is a dash, null or NaN, and does not get into a README.
+	write(t, filepath.Join(folder, "c.safetensors"), models.OfRun(finished(t, nil), 15, 0), nil)
+	_, err = models.UpdateReadme(folder)
+	require.ErrorContains(t, err, "c.safetensors does not say its epoch, validation error, test error, number of training images")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "d.safetensors"), []byte("no tensors"), 0o644))
+	list, err = models.List(folder)
+	require.ErrorContains(t, err, "d.safetensors is damaged")
+	require.Len(t, list, 3)
+	var text bytes.Buffer
+	require.NoError(t, models.Table(&text, list, "json"))
+	require.Contains(t, text.String(), `"test_error": null`)
+
+	_, err = models.Readme("no place", list)
+	require.ErrorContains(t, err, "the page has no place for the table of networks")
+	_, err = models.List(filepath.Join(folder, "nowhere"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestFind(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "net.safetensors")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	for _, name := range []string{"net", "net.safetensors", file, strings.TrimSuffix(file, models.Extension)} {
+		path, found := models.Find(folder, name)
+		require.True(t, found, name)
+		require.Equal(t, file, path)
+	}
+	_, found := models.Find(folder, "other")
+	require.False(t, found)
+}

@@ -1,0 +1,111 @@
+package resnet
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/residual"
+)
+
+// kind is what networks with one kind of blocks have in common.
+type kind interface {
+	groups() int
+	stages(n *Network) []Stage
+	stem(n *Network) part
+	head(n *Network) part // without the linear layer
+}
+
+var (
+	// kinds are those of depth.Named, and those that are registered.
+	kinds = map[string]kind{
+		depth.Basic:         convolutional{block: NewBasic, widening: 1},
+		depth.Preactivation: convolutional{block: NewPreactivation, widening: 1, preactivated: true},
+		depth.Bottleneck:    convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
+		depth.Transformer:   encoder{width: 128, heads: 4, hidden: 256},
+	}
+	kindsLock sync.Mutex
+)
+
+// Blocks lists the kinds of blocks: those that come with the project, the paper's first, and those that are registered.
+func Blocks() []string {
+	kindsLock.Lock()
+	defer kindsLock.Unlock()
+	names := depth.Named()
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Register adds a kind of blocks for the paper's groups, between its stem and its head: block makes one of a shape. It
+// may be registered again under the same name, as in a notebook's cell that was edited; the names of this package's own
+// kinds are taken.
+func Register(name string, block func(Shape) residual.Block) error {
+	kindsLock.Lock()
+	defer kindsLock.Unlock()
+	if name == "" || slices.Contains(depth.Named(), name) {
+		return fmt.Errorf("the name %q for a block is taken: give your own another", name)
+	}
+	kinds[name] = convolutional{block: block, widening: 1}
+	return nil
+}
+
+func kindOf(name string) (kind, error) {
+	kindsLock.Lock()
+	k, ok := kinds[name]
+	kindsLock.Unlock()
+	if !ok {
+		return nil, fmt.Errorf("no block %q is known here: there are %s, and a program may register its own", name, strings.Join(Blocks(), ", "))
+	}
+	return k, nil
+}
+
+// convolutional networks have the paper's three groups, or wider ones.
+type convolutional struct {
+	block        func(Shape) residual.Block
+	widening     int  // of the groups' channels over Filters
+	preactivated bool // blocks begin with batch normalisation and ReLU, so the stem does without, and the head begins with them
+}
+
+func (convolutional) groups() int { return depth.Groups }
+
+func (c convolutional) stages(n *Network) (stages []Stage) {
+	in, side := Filters[0], Side
+	for group := range depth.Groups {
+		s := Shape{In: in, Out: c.widening * Filters[group], Stride: 1, Subsample: n.Subsample, Scale: n.Scale.start()}
+		if group > 0 {
+			s.Stride = 2
+		}
+		s.Side = side / s.Stride
+		add := func(name string, first, count int) {
+			if count > 0 {
+				stages = append(stages, Stage{Stack: residual.Stack{Name: name, Count: count, Block: c.block(s)},
+					First: first, Output: []int{s.Side, s.Side, s.Out}})
+			}
+		}
+		name, first, count := fmt.Sprintf("group%d", group+1), group*n.N, n.N
+		if s.In != s.Out || s.Stride > 1 {
+			add(name+"/transition", first, 1)
+			s.In, s.Stride, first, count = s.Out, 1, first+1, count-1
+		}
+		add(name, first, count)
+		in, side = s.Out, s.Side
+	}
+	return stages
+}
+
+// encoder networks are transformers on patches of the image.
+type encoder struct{ width, heads, hidden int }
+
+func (encoder) groups() int { return 1 }
+
+func (e encoder) stages(n *Network) []Stage {
+	block := Transformer{Width: e.width, Heads: e.heads, Hidden: e.hidden}
+	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: n.N, Block: block}, Output: []int{tokens, e.width}}}
+}

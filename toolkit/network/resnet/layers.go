@@ -1,0 +1,84 @@
+package resnet
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stochdepth/toolkit/network/residual"
+)
+
+// The layers that blocks are made of, and the lists of what these need of a block's parameters.
+
+// ConvolutionParameters lists the kernel of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation sqrt(2/(size^2 in)).
+func ConvolutionParameters(name string, size, in, out int) []residual.Parameter {
+	return []residual.Parameter{{Name: name, Dims: []int{size, size, in, out}, Start: residual.Normal(math.Sqrt(2 / float64(size*size*in)))}}
+}
+
+// Convolution convolves x [batch, height, width, in] with a kernel [size, size, in, out] of odd size, with zeros around
+// x so that the output's pixels lie over the input's, as Torch pads also when the stride is 2. p may be nil outside of
+// blocks.
+func Convolution(p *residual.Branch, x, kernel *Node, stride int) *Node {
+	kernel = ConvertDType(kernel, x.DType())
+	size := kernel.Shape().Dimensions[0]
+	inLoop := p != nil && p.InLoop
+	if size == 1 && inLoop { // a product is faster there
+		return pointwise(x, kernel, stride)
+	}
+	around := size / 2
+	y := Convolve(x, kernel).PaddingPerDim([][2]int{{around, around}, {around, around}}).Strides(stride).Done()
+	if inLoop {
+		differentiateInStandardOrder(y, stride)
+	}
+	return y
+}
+
+// pointwise is a convolution with a kernel [1, 1, in, out], as a product over the channels.
+func pointwise(x, kernel *Node, stride int) *Node {
+	if stride > 1 {
+		x = Slice(x, AxisRange(), AxisRange().Stride(stride), AxisRange().Stride(stride))
+	}
+	d, in, out := x.Shape().Dimensions, kernel.Shape().Dimensions[2], kernel.Shape().Dimensions[3]
+	y := Dot(Reshape(x, d[0]*d[1]*d[2], in), Reshape(kernel, in, out)).Product()
+	return Reshape(y, d[0], d[1], d[2], out)
+}
+
+// Relu is max(x, 0) of any shape.
+func Relu(x *Node) *Node { return Max(x, ScalarZero(x.Graph(), x.DType())) }
+
+// LinearParameters lists what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases of zero.
+func LinearParameters(name string, in, out int) []residual.Parameter {
+	return []residual.Parameter{
+		{Name: name + "_weights", Dims: []int{in, out}, Start: residual.Normal(0.02)},
+		{Name: name + "_bias", Dims: []int{out}, Start: residual.Constant(0)},
+	}
+}
+
+// Linear is x W + b over the last axis of x [..., in]: [..., out].
+func Linear(p *residual.Branch, name string, x *Node) *Node {
+	weights, bias := ConvertDType(p.Value(name+"_weights"), x.DType()), ConvertDType(p.Value(name+"_bias"), x.DType())
+	dims := append([]int{}, x.Shape().Dimensions...)
+	in, out := weights.Shape().Dimensions[0], weights.Shape().Dimensions[1]
+	y := Dot(Reshape(x, x.Shape().Size()/in, in), weights).Product()
+	dims[len(dims)-1] = out
+	return Reshape(Add(y, Reshape(bias, 1, out)), dims...)
+}
+
+// LayerNormParameters lists what [LayerNorm] needs: scales of one and offsets of zero [width].
+func LayerNormParameters(suffix string, width int) []residual.Parameter {
+	return []residual.Parameter{
+		{Name: "scale" + suffix, Dims: []int{width}, Start: residual.Constant(1)},
+		{Name: "offset" + suffix, Dims: []int{width}, Start: residual.Constant(0)},
+	}
+}
+
+// LayerNorm is layer normalisation over the last axis of x [..., width] (Ba et al. 2016), in the parameters' type.
+func LayerNorm(p *residual.Branch, suffix string, x *Node) *Node {
+	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
+	castX := ConvertDType(x, scale.DType())
+	centred := Sub(castX, ReduceAndKeep(castX, ReduceMean, -1))
+	variance := ReduceAndKeep(Square(centred), ReduceMean, -1)
+	y := Div(centred, Deviation(variance))
+	y = Add(Mul(y, ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(offset, x.Rank()))
+	return ConvertDType(y, x.DType())
+}

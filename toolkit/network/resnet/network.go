@@ -1,0 +1,95 @@
+// Package resnet is the network of the paper (Section 4), and others of the kind, as GoMLX graphs: a stem, residual
+// blocks one after the other, and a head. The blocks are those of [Basic], [Preactivation], [Bottleneck] and
+// [Transformer], each in a file that reads as its equation, and those that [Register] adds. Package residual says what
+// a block is.
+//
+// [Network.Forward] is the textbook form, there to be read, and the truth that package survivors, the engine that
+// computes open blocks only, is tested against.
+package resnet
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/residual"
+)
+
+// Sizes of the images.
+const (
+	Side     = 32 // height and width
+	Channels = 3  // colours
+)
+
+// Filters are the channels of the paper's three groups; each group after the first halves the side.
+var Filters = [depth.Groups]int{16, 32, 64}
+
+// Network says which network to build. Its zero values are the paper's choices, except for the fields
+// without which there is no network, which [New] sets.
+type Network struct {
+	Block    string         // kind of its blocks, one of [Blocks]
+	N        int            // blocks in each group
+	Classes  int            // outputs of the linear layer
+	Survival depth.Survival // p_l of each block
+
+	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did
+	// until February 2017, instead of the average of 2x2 pixels.
+	Subsample bool
+	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales
+	// at test only (Eq. 5).
+	Inverted bool
+	// DType is what activations are computed in: Float32 (the default), BFloat16 or Float64.
+	DType dtypes.DType
+	// Scale is how scales of batch normalisation start.
+	Scale ScaleInit
+
+	kind kind
+}
+
+// New returns a network of so many layers with blocks of a kind: the paper's is [depth.Basic], of 6N+2 layers. The survival
+// probabilities must be one for each block.
+func New(block string, layers, classes int, survival depth.Survival) (*Network, error) {
+	kind, err := kindOf(block)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := depth.BlocksOf(block, layers)
+	if err != nil {
+		return nil, err
+	}
+	if len(survival) != blocks {
+		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
+	}
+	n := &Network{Block: block, N: blocks / kind.groups(), Classes: classes, Survival: survival, DType: dtypes.Float32, kind: kind}
+	return n, nil
+}
+
+// ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64
+// network, else Float32, also under BFloat16.
+func (n *Network) ParameterDType() dtypes.DType {
+	if n.DType == dtypes.Float64 {
+		return dtypes.Float64
+	}
+	return dtypes.Float32
+}
+
+// Stage is a stack of consecutive blocks of equal shape.
+type Stage struct {
+	residual.Stack       // its name is "group2" or, for the first block of a group, "group2/transition"
+	First          int   // index of its first block among all blocks, from 0
+	Output         []int // of a block, for one image: height, width and channels, or tokens and their width
+}
+
+// Weights names the variable of the block's first weights: the first parameter with more than one axis, [Count, ...].
+func (s Stage) Weights() string {
+	for _, p := range s.Trained() {
+		if len(p.Dims) > 1 {
+			return s.Name + "/" + p.Name
+		}
+	}
+	panic(fmt.Errorf("the block of %s has no weights", s.Name))
+}
+
+// Stages lists the stages from input to output. With N = 1 groups that begin with another shape have one block only.
+func (n *Network) Stages() []Stage { return n.kind.stages(n) }

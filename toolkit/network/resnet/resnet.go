@@ -1,0 +1,101 @@
+package resnet
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/network/residual"
+)
+
+// Form is a way to compute a network's stem and its stacks of blocks.
+type Form interface {
+	residual.Form
+	// Stem computes what [Network.Stem] does.
+	Stem(n *Network, scope *model.Scope, images *Node) *Node
+}
+
+// Textbook is the form that is there to be read.
+type Textbook struct{ residual.Textbook }
+
+// Stem implements Form.
+func (Textbook) Stem(n *Network, scope *model.Scope, images *Node) *Node {
+	return n.Stem(scope, images)
+}
+
+// Forward is ForwardIn the textbook form.
+func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
+	return n.ForwardIn(Textbook{}, scope, images, gates)
+}
+
+// ForwardIn builds the whole network in training or test mode, as the scope says, and returns the
+// logits [batch, classes] in the parameters' type.
+//
+// images is [batch, 32, 32, 3], normalised. gates, used in training only, is 1 for open and 0 for
+// closed: [L], one gate a block for the whole minibatch as in the paper, or [batch, L], one for each
+// sample.
+//
+// In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
+// b_l is replaced by p_l (Eq. 5).
+func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) *Node {
+	g := images.Graph()
+	training := scope.IsTraining(g)
+	h := form.Stem(n, scope, images)
+	for _, s := range n.Stages() {
+		if !training {
+			h = form.Test(scope, s.Stack, h, n.testScales(scope, g, s))
+			continue
+		}
+		var scales *Node
+		if n.Inverted {
+			scales = n.trainScales(scope, g, s)
+		}
+		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
+	}
+	return n.linear(scope, n.kind.head(n).run(scope, h))
+}
+
+// gatesOf returns the gates of a stage's blocks.
+func (n *Network) gatesOf(gates *Node, s Stage) *Node {
+	blocks := AxisRange(s.First, s.First+s.Count)
+	if gates.Rank() == 1 {
+		gates.AssertDims(len(n.Survival))
+		return Slice(gates, blocks)
+	}
+	gates.AssertDims(-1, len(n.Survival))
+	return Slice(gates, AxisRange(), blocks)
+}
+
+// trainScales is what the open branches of a stage are multiplied by in training when Inverted:
+// 1/p_l [Count], in the parameters' type.
+func (n *Network) trainScales(scope *model.Scope, g *Graph, s Stage) *Node {
+	p := survivalOf(scope, g, s)
+	return Div(OnesLike(p), p)
+}
+
+// testScales is what the branches of a stage are multiplied by at test: p_l (Eq. 5), or 1 when
+// Inverted; [Count], in the parameters' type. A block with p_l = 0 has been taken out, either way.
+func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
+	p := survivalOf(scope, g, s)
+	if n.Inverted {
+		return ConvertDType(GreaterThan(p, ZerosLike(p)), p.DType())
+	}
+	return p
+}
+
+// survivalOf returns the survival probabilities in force of a stage's blocks, [Count].
+func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
+	return Slice(Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
+}
+
+// Stem is what comes before the blocks: in the paper Conv-BN-ReLU, and [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
+func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
+	images.AssertDims(-1, Side, Side, Channels)
+	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType))
+}
+
+// linear is the last layer: features [batch, features] become the logits [batch, classes], in the parameters' type.
+func (n *Network) linear(scope *model.Scope, features *Node) *Node {
+	g := features.Graph()
+	logits := Dot(features, Variable(scope, "linear/weights").NodeValue(g)).Product()
+	return Add(logits, ExpandLeftToRank(Variable(scope, "linear/bias").NodeValue(g), 2))
+}

@@ -1,0 +1,64 @@
+package resnet
+
+import (
+	"math"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stochdepth/toolkit/network/residual"
+)
+
+// Transformer is the block of a transformer's encoder, normalised first (Dosovitskiy et al. 2021, arXiv 2010.11929),
+// H = f(H) + H with
+//
+//	f(x) = a + MLP(LN(x + a)),  a = attention(LN(x))
+//
+// on x [batch, tokens, width]. Its gate closes both parts at once, for the minibatch, as LayerDrop does (Fan et al. 2019,
+// arXiv 1909.11556).
+type Transformer struct {
+	residual.Identity
+	Width  int // of a token
+	Heads  int // of the attention; Width is a multiple of it
+	Hidden int // width inside the MLP
+}
+
+// Parameters lists the weights, in x out, and biases of the attention's queries, keys and values together (qkv), of its
+// output (projection) and of the MLP's two layers, and scales and offsets of two layer normalisations.
+func (t Transformer) Parameters() []residual.Parameter {
+	return slices.Concat(
+		LayerNormParameters("1", t.Width), LinearParameters("qkv", t.Width, 3*t.Width), LinearParameters("projection", t.Width, t.Width),
+		LayerNormParameters("2", t.Width), LinearParameters("mlp1", t.Width, t.Hidden), LinearParameters("mlp2", t.Hidden, t.Width))
+}
+
+// Branch implements residual.Block.
+func (t Transformer) Branch(p *residual.Branch, x *Node) *Node {
+	a := t.attention(p, LayerNorm(p, "1", x))
+	hidden := gelu(Linear(p, "mlp1", LayerNorm(p, "2", Add(x, a))))
+	return Add(a, Linear(p, "mlp2", hidden))
+}
+
+// attention is softmax(q k^T / sqrt(d)) v in each head of width d, and a linear layer (Vaswani et al. 2017).
+func (t Transformer) attention(p *residual.Branch, x *Node) *Node {
+	batch, tokens, d := x.Shape().Dimensions[0], x.Shape().Dimensions[1], t.Width/t.Heads
+	qkv := Reshape(Linear(p, "qkv", x), batch, tokens, 3, t.Heads, d)
+	part := func(i int) *Node {
+		return Reshape(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), batch, tokens, t.Heads, d)
+	}
+	queries := MulScalar(part(0), 1/math.Sqrt(float64(d)))
+	scores := Einsum("bqhd,bkhd->bhqk", queries, part(1))
+	mixed := Einsum("bhqk,bkhd->bqhd", Softmax(scores, -1), part(2))
+	return Linear(p, "projection", Reshape(mixed, batch, tokens, t.Width))
+}
+
+// gelu is x Phi(x) of any shape (Hendrycks and Gimpel 2016), in the approximation by tanh.
+func gelu(x *Node) *Node {
+	inner := MulScalar(Add(x, MulScalar(Mul(x, Square(x)), 0.044715)), math.Sqrt(2/math.Pi))
+	return MulScalar(Mul(x, OnePlus(Tanh(inner))), 0.5)
+}
+
+// MultiplyAdds counts those of all products, for one image.
+func (t Transformer) MultiplyAdds() int64 {
+	tokens, w := int64(tokens), int64(t.Width)
+	return tokens*(4*w*w+2*w*int64(t.Hidden)) + 2*tokens*tokens*w
+}

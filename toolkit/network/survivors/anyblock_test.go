@@ -1,0 +1,158 @@
+package survivors_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/residual"
+	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/network/survivors"
+)
+
+// general is the engine with GoMLX's own gradients for all blocks, the paper's too.
+type general struct{ survivors.Form }
+
+func (general) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
+	return n.Stem(scope, images)
+}
+
+// squeezed is the paper's block with squeeze-and-excitation (Hu et al. 2018): one's own block.
+type squeezed struct{ resnet.Basic }
+
+func (s squeezed) Parameters() []residual.Parameter {
+	return append(s.Basic.Parameters(),
+		residual.Parameter{Name: "squeeze", Dims: []int{s.Out, s.Out / 4}, Start: residual.Normal(0.3)},
+		residual.Parameter{Name: "excite", Dims: []int{s.Out / 4, s.Out}, Start: residual.Normal(0.3)})
+}
+
+func (s squeezed) Branch(b *residual.Branch, x *Node) *Node {
+	f := s.Basic.Branch(b, x)
+	each := Dot(ReduceMean(f, 1, 2), ConvertDType(b.Value("squeeze"), f.DType())).Product()
+	each = Sigmoid(Dot(resnet.Relu(each), ConvertDType(b.Value("excite"), f.DType())).Product())
+	return Mul(f, Reshape(each, f.Shape().Dimensions[0], 1, 1, s.Out))
+}
+
+// TestContractOfAnyBlock holds the engine to the textbook form, as TestContract does, for all kinds of blocks and one's
+// own, whose gradients are GoMLX's.
+func TestContractOfAnyBlock(t *testing.T) {
+	require.NoError(t, resnet.Register("squeezed", func(s resnet.Shape) residual.Block { return squeezed{resnet.Basic{Shape: s}} }))
+	b := backendtest.Open(t)
+	for _, c := range []struct {
+		block    string
+		layers   int
+		inverted bool
+		batch    int // few: each ReLU whose input is nearly 0 may round to the other side in float32
+	}{
+		{"basic", 14, false, 3}, {"preactivation", 14, false, 3}, {"preactivation", 8, true, 3}, {"bottleneck", 20, false, 2},
+		{"transformer", 4, false, 3}, {"transformer", 3, true, 3}, {"squeezed", 14, true, 3},
+	} {
+		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
+			t.Run(fmt.Sprintf("%s, %d layers, %s", c.block, c.layers, dtype), func(t *testing.T) {
+				n := networkOf(t, c.block, c.layers, dtype)
+				n.Inverted = c.inverted
+				exact, textbook := textbook(t, b, n)
+				images, labels := batch(n, c.batch)
+				exactImages, _ := batch(exact, c.batch)
+				engine := step(t, b, n, general{})
+				for name, gates := range gatePatterns(n.Survival) {
+					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted, name), gates, tolerance,
+						textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
+				}
+			})
+		}
+	}
+}
+
+// TestClosedBlocksAreNotComputed reads what XLA made of a step: before and after its loops are the products of the stem
+// and of the head alone. XLA would move there what a loop computes in the same way in each turn, and a stack of one
+// computes all of its block so; then closed blocks cost what open ones do.
+func TestClosedBlocksAreNotComputed(t *testing.T) {
+	dumps := t.TempDir()
+	test := exec.Command(os.Args[0], "-test.run", "^TestContract(OfAnyBlock)?$/^((preactivation,_14|bottleneck,_20)_.*Float32|Float64,_14_layers,)")
+	test.Env = append(os.Environ(), "XLA_FLAGS="+os.Getenv("XLA_FLAGS")+" --xla_dump_to="+dumps)
+	out, err := test.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	programs, err := filepath.Glob(filepath.Join(dumps, "*after_optimizations.txt"))
+	require.NoError(t, err)
+	products := regexp.MustCompile(` (dot|convolution)\(|custom_call_target="stochdepth_`)
+	engines := 0
+	for _, path := range programs {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		loops, main, found := strings.Cut(string(text), "\nENTRY ")
+		require.True(t, found, path)
+		if !strings.Contains(main, " while(") {
+			continue
+		}
+		engines++
+		require.LessOrEqual(t, len(products.FindAllString(main, -1)), 2+3, "the stem's convolution and its gradient, and the linear layer's product and its gradients")
+		require.GreaterOrEqual(t, len(products.FindAllString(loops, -1)), 30)
+	}
+	require.Equal(t, 4, engines, "programs with loops in what XLA wrote")
+}
+
+// TestContractOfAnyBlockAtTest compares logits in test mode, with running averages that have moved.
+func TestContractOfAnyBlockAtTest(t *testing.T) {
+	for _, block := range []string{"basic", "preactivation", "bottleneck", "transformer"} {
+		layers := map[string]int{"bottleneck": 20, "transformer": 3}[block]
+		if layers == 0 {
+			layers = 14
+		}
+		n := networkOf(t, block, layers, dtypes.Float64)
+		want, got := logitsAtTest(t, n, resnet.Textbook{}), logitsAtTest(t, n, general{})
+		require.NotEqual(t, want[0], want[1])
+		require.LessOrEqual(t, difference(want, got), 1e-9, block)
+		t.Logf("test mode, %s: largest difference of the logits %.1e", block, difference(want, got))
+	}
+}
+
+// forgetful asks for a value it has not, and measures nothing; it brings two blocks to another shape.
+type forgetful struct {
+	resnet.Basic
+	asks bool
+}
+
+func (f forgetful) Branch(b *residual.Branch, x *Node) *Node {
+	if f.asks {
+		return b.Value("kernel3")
+	}
+	return x
+}
+
+func (f forgetful) Shortcut(x *Node) *Node { return Neg(x) }
+
+func TestBlocksThatCannotBe(t *testing.T) {
+	b := backendtest.Open(t)
+	for what, c := range map[string]struct {
+		asks  bool
+		count int
+	}{
+		"the block's Parameters have no kernel3":                                    {true, 1},
+		"the block's Branch measures no mean1 for the running average of this name": {false, 1},
+		"must be of one block":                                                      {false, 2},
+	} {
+		n := networkOf(t, "basic", 8, dtypes.Float32)
+		store := model.NewStore()
+		require.NoError(t, n.Initialize(store, 7))
+		s := n.Stages()[0].Stack
+		s.Count, s.Block = c.count, forgetful{s.Block.(resnet.Basic), c.asks}
+		_, err := model.CallOnce(b, store, func(scope *model.Scope, h *Node) *Node {
+			scope.Store().SetTraining(h.Graph(), true)
+			return survivors.Form{}.Train(scope, s, h, Ones(h.Graph(), shapes.Make(dtypes.Float32, c.count)), nil)
+		}, tensors.FromShape(shapes.Make(dtypes.Float32, 2, 32, 32, 16)))
+		require.ErrorContains(t, err, what)
+	}
+}

@@ -1,0 +1,52 @@
+package byhand
+
+import (
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/network/residual"
+	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/network/survivors/internal/loops"
+)
+
+// test runs all blocks of a stack, each scaled by its survival probability:
+// H_l = ReLU(p_l f_l(H_{l-1}) + id(H_{l-1})) (Eq. 5). h [batch, Side*Stride, Side*Stride, In] becomes
+// [batch, Side, Side, Out].
+func (f Form) test(scope *model.Scope, s residual.Stack, block resnet.Basic, h, scales *Node) *Node {
+	g := h.Graph()
+	parameters := packed(scope, g, s)
+	l, st := f.newLoop(block, s.Count, h, parameters[0].DType()), &loops.State{}
+	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": block.Shortcut(h), "scales": scales}
+	st.Add("k", shapes.Make(loops.Int32))
+	if l.transition() {
+		st.Add("x", l.input)
+	}
+	st.Add("h", l.output)
+	st.Add("scales", initial["scales"].Shape())
+	for i, p := range parameters {
+		initial[parameterNames[i]] = p
+		st.Add(parameterNames[i], p.Shape())
+	}
+	var averages []*Node
+	for _, name := range []string{"mean1", "variance1", "mean2", "variance2"} {
+		averages = append(averages, residual.Variable(scope, s.Name+"/"+name).NodeValue(g))
+	}
+	initial["statistics"] = Stack(averages, 1)
+	st.Add("statistics", initial["statistics"].Shape())
+	done := st.While(g, testBlockLoop, initial, func(v loops.Values) *Node {
+		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
+	}, func(g *Graph, v loops.Values) loops.Values {
+		affine, averages, x := parts(loops.Row(v["affine"], v["k"])), parts(loops.Row(v["statistics"], v["k"])), v["h"]
+		if l.transition() {
+			x = v["x"]
+		}
+		f := resnet.Convolution(nil, x, loops.Row(v["kernel1"], v["k"]), block.Stride)
+		f = relu(resnet.Normalize(f, affine[0], affine[1], averages[0], averages[1]))
+		f = resnet.Convolution(nil, f, loops.Row(v["kernel2"], v["k"]), 1)
+		f = resnet.Normalize(f, affine[2], affine[3], averages[2], averages[3])
+		f = Mul(f, ConvertDType(loops.Row(v["scales"], v["k"]), f.DType()))
+		return loops.Values{"k": v.Next(), "h": relu(Add(f, v["h"]))}
+	})
+	return done[st.Index["h"]]
+}

@@ -1,0 +1,116 @@
+package byhand
+
+import (
+	"github.com/gomlx/compute/distributed"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/resnet"
+)
+
+// sums takes batch normalisation's sums over batch, height and width inside a loop, where nothing can be reduced
+// (see loop.go). x and dy are [batch, height, width, channels], all else [channels].
+type sums interface {
+	// moments are the mean and the variance of x, divided by the count.
+	moments(x *Node) (mean, variance *Node)
+	// gradients are the sums of dy (x - mean)/deviation and of dy: those of scale and offset.
+	gradients(x, mean, variance, dy *Node) (dscale, doffset *Node)
+}
+
+// sumsFor chooses the form that is fast on the device that the program is for.
+func sumsFor(g *Graph, target string) sums {
+	if target == "" {
+		target = backend.KindOf(g.Backend())
+	}
+	switch {
+	case g.DistributedStrategy() != distributed.None:
+		return sumsByProduct{}
+	case target == backend.CUDA:
+		return sumsByPixel{}
+	}
+	return sumsByRow{}
+}
+
+// sumsByPixel adds up all pixels, [batch*height*width, channels], which a GPU divides among hundreds of thread
+// blocks. The sums are outputs of XLA's batch-norm operations, whose other outputs are not used and so not
+// computed.
+type sumsByPixel struct{}
+
+func (sumsByPixel) moments(x *Node) (mean, variance *Node) {
+	pixels := byPixel(x)
+	ones := onesLike(x.Graph(), pixels, 1)
+	_, mean, variance = InternalBatchNormForTraining(pixels, ones, ones, resnet.Epsilon, -1)
+	return mean, variance
+}
+
+func (sumsByPixel) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
+	pixels := byPixel(x)
+	_, dscale, doffset = InternalBatchNormGradient(pixels, onesLike(x.Graph(), pixels, 1), mean, variance, byPixel(dy), resnet.Epsilon, -1)
+	return dscale, doffset
+}
+
+// sumsByRow does the same with a row of pixels and its channels as one long axis, [batch*height, width*channels],
+// which XLA's CPU code adds up several times faster than pixels of 16 channels. The width is summed last, by a
+// product with ones.
+type sumsByRow struct{}
+
+func (sumsByRow) moments(x *Node) (mean, variance *Node) {
+	rows, width := byRow(x), x.Shape().Dimensions[2]
+	ones := onesLike(x.Graph(), rows, 1)
+	_, rowMean, rowVariance := InternalBatchNormForTraining(rows, ones, ones, resnet.Epsilon, -1)
+	mean = overWidth(rowMean, width, 1/float64(width))
+	between := Square(Sub(rowMean, perRow(mean, width)))
+	return mean, overWidth(Add(rowVariance, between), width, 1/float64(width))
+}
+
+func (sumsByRow) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
+	rows, width := byRow(x), x.Shape().Dimensions[2]
+	_, rowScale, rowOffset := InternalBatchNormGradient(rows, onesLike(x.Graph(), rows, 1), perRow(mean, width), perRow(variance, width), byRow(dy), resnet.Epsilon, -1)
+	return overWidth(rowScale, width, 1), overWidth(rowOffset, width, 1)
+}
+
+// sumsByProduct is for several devices that share the minibatch: XLA divides products between devices, but not
+// batch-norm operations.
+type sumsByProduct struct{}
+
+func (sumsByProduct) moments(x *Node) (mean, variance *Node) {
+	pixels := byPixel(x)
+	values := ConstAsDType(x.Graph(), x.DType(), 1/float64(pixels.Shape().Dimensions[0]))
+	mean = Mul(total(pixels), values)
+	return mean, Mul(total(Square(Sub(pixels, InsertAxes(mean, 0)))), values)
+}
+
+func (sumsByProduct) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
+	pixels := byPixel(dy)
+	return Div(total(Mul(pixels, Sub(byPixel(x), InsertAxes(mean, 0)))), resnet.Deviation(variance)), total(pixels)
+}
+
+func byPixel(x *Node) *Node {
+	d := x.Shape().Dimensions
+	return Reshape(x, d[0]*d[1]*d[2], d[3])
+}
+
+func byRow(x *Node) *Node {
+	d := x.Shape().Dimensions
+	return Reshape(x, d[0]*d[1], d[2]*d[3])
+}
+
+// perRow repeats [channels] for each pixel of a row: [width*channels].
+func perRow(v *Node, width int) *Node {
+	channels := v.Shape().Size()
+	return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
+}
+
+// overWidth sums [width*channels] over the pixels of a row, times a factor: [channels].
+func overWidth(row *Node, width int, factor float64) *Node {
+	weights := BroadcastToDims(ConstAsDType(row.Graph(), row.DType(), factor), width)
+	return Dot(weights, Reshape(row, width, row.Shape().Size()/width)).Product()
+}
+
+// total sums [n, channels] to [channels], by a product.
+func total(x *Node) *Node { return Dot(onesLike(x.Graph(), x, 0), x).Product() }
+
+// onesLike is as many ones as x has along an axis.
+func onesLike(g *Graph, x *Node, axis int) *Node {
+	return BroadcastToDims(ConstAsDType(g, x.DType(), 1.0), x.Shape().Dimensions[axis])
+}

@@ -1,0 +1,56 @@
+package training_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// BenchmarkStep times whole training steps, augmentation and optimizer included.
+//
+//	go test -run '^$' -bench Step ./toolkit/network/training
+func BenchmarkStep(b *testing.B) {
+	engine := backendtest.Open(b)
+	for _, c := range []struct {
+		name    string
+		augment bool
+	}{{"plain", false}, {"augmented", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			recipe, err := runs.Preset("shapes")
+			require.NoError(b, err)
+			recipe.TrainImages, recipe.BatchSize, recipe.DeathRate, recipe.Depth, recipe.Augment = 1024, 128, 0, 20, c.augment
+			data, err := training.LoadData(recipe, "")
+			require.NoError(b, err)
+			model, err := training.NewModel(engine, recipe, len(data.Classes), training.Fit(recipe, data.Train))
+			require.NoError(b, err)
+			batches := training.NewBatches(recipe, model.Network.Survival, data.Train)
+			step := func(i int64) {
+				wait, err := model.Step(batches.At(i))
+				require.NoError(b, err)
+				_, err = wait()
+				require.NoError(b, err)
+			}
+			step(0)
+			step(1)
+			before, i := cpuTime(), int64(2)
+			for b.Loop() {
+				step(i)
+				i++
+			}
+			b.ReportMetric(float64((cpuTime()-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+// cpuTime is what the process has used on all cores, which other programs disturb less than wall time.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

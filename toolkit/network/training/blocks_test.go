@@ -1,0 +1,90 @@
+package training
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+// A network with blocks of any kind trains, evaluates, loses blocks and gets them back, and leaves and enters the
+// project as a file with PyTorch's names and layouts.
+func TestBlocksOfOtherKinds(t *testing.T) {
+	b := backendtest.Open(t)
+	for _, c := range []struct {
+		block string
+		depth int
+		names map[string][]int // some of the file's tensors
+	}{
+		{"preactivation", 8, map[string][]int{"stem.conv.weight": {16, 3, 3, 3}, "blocks.1.bn1.running_mean": {16},
+			"blocks.1.conv1.weight": {32, 16, 3, 3}, "head.bn.weight": {64}, "fc.weight": {10, 64}}},
+		{"bottleneck", 11, map[string][]int{"blocks.0.conv1.weight": {16, 16, 1, 1}, "blocks.2.conv3.weight": {256, 64, 1, 1}, "fc.weight": {10, 256}}},
+		{"transformer", 2, map[string][]int{"stem.patches.weight": {128, 48}, "stem.positions": {64, 128},
+			"blocks.1.qkv.weight": {384, 128}, "blocks.1.qkv.bias": {384}, "blocks.1.norm2.bias": {128}, "head.norm.weight": {128}}},
+	} {
+		t.Run(c.block, func(t *testing.T) {
+			r, err := runs.Preset("shapes")
+			require.NoError(t, err)
+			r.Block, r.Depth, r.DeathRate, r.BatchSize, r.LearningRate = c.block, c.depth, 0.5, 4, 0.01
+			r.TrainImages, r.ValidationImages, r.TestImages = 8, 4, 20
+			data, err := LoadData(r, "")
+			require.NoError(t, err)
+			m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+			require.NoError(t, err)
+			require.NoError(t, m.SetLearningRate(r.LearningRate))
+			batch := NewBatches(r, m.Network.Survival, data.Train).At(0)
+			batch.SetGates(depth.AllOpen(len(m.Network.Survival)))
+			var losses []float64
+			for range 4 {
+				wait, err := m.Step(batch)
+				require.NoError(t, err)
+				outcome, err := wait()
+				require.NoError(t, err)
+				losses = append(losses, outcome.Loss)
+				require.Positive(t, outcome.Gradient)
+			}
+			require.Less(t, losses[3], losses[0], "the same images again and again are learned")
+
+			whole, err := m.Evaluate(t.Context(), data.Test)
+			require.NoError(t, err)
+			inForce, err := m.SurvivalInForce()
+			require.NoError(t, err)
+			lesser := slices.Clone(inForce)
+			lesser[0], lesser[len(lesser)-1] = 0, 0
+			require.NoError(t, m.SetSurvival(lesser))
+			without, err := m.Evaluate(t.Context(), data.Test)
+			require.NoError(t, err)
+			require.NotEqual(t, whole.Loss, without.Loss)
+			require.NoError(t, m.SetSurvival(inForce))
+			again, err := m.Evaluate(t.Context(), data.Test)
+			require.NoError(t, err)
+			require.Equal(t, whole, again)
+
+			path := filepath.Join(t.TempDir(), "net.safetensors")
+			require.NoError(t, m.Export(path, nil))
+			list, _, err := tensorfile.Read(path)
+			require.NoError(t, err)
+			shapes := make(map[string][]int)
+			for _, tensor := range list {
+				require.NotContains(t, shapes, tensor.Name)
+				shapes[tensor.Name] = tensor.Shape
+			}
+			for name, shape := range c.names {
+				require.Equal(t, shape, shapes[name], name)
+			}
+			r.Seed++
+			other, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+			require.NoError(t, err)
+			require.NoError(t, other.Import(path))
+			got, err := other.Evaluate(t.Context(), data.Test)
+			require.NoError(t, err)
+			require.Equal(t, whole, got)
+		})
+	}
+}

@@ -1,0 +1,202 @@
+package training
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/network/resnet"
+)
+
+// variablePart is a variable of the network, or one block's row of a stacked one.
+type variablePart struct {
+	variable *model.Variable
+	row      int   // of the leading axis, or -1 for the whole variable
+	shape    []int // without the leading axis
+	weights  bool  // of a convolution or a linear layer, whose axes PyTorch has in another order
+}
+
+// visit calls f for every part with the name it has in a file, from input to output.
+func (m *Model) visit(f func(name string, part variablePart) error) error {
+	scope, variables := m.Store.RootScope(), m.Network.Variables()
+	whole := func(list []string) error {
+		for _, name := range list {
+			v := resnet.Variable(scope, name)
+			torch, weights := torchName(name, list)
+			if err := f(torch, variablePart{v, -1, v.Shape().Dimensions, weights}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := whole(variables.Stem); err != nil {
+		return err
+	}
+	for i, s := range m.Network.Stages() {
+		for block := range s.Count {
+			for _, name := range variables.Stages[i] {
+				v := resnet.Variable(scope, name)
+				torch, weights := torchName(name, variables.Stages[i])
+				torch = fmt.Sprintf("blocks.%d.%s", s.First+block, strings.TrimPrefix(torch, strings.ReplaceAll(s.Name, "/", ".")+"."))
+				if err := f(torch, variablePart{v, block, v.Shape().Dimensions[1:], weights}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return whole(variables.Head)
+}
+
+// torchParts are the names in PyTorch of what a normalisation has: conv and bn, or norm where no averages are.
+var torchParts = map[string]string{"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var"}
+
+// torchName is the name of a variable in PyTorch's way: of kernel2 "conv2.weight", of scale2 "bn2.weight", or
+// "norm2.weight" where no mean2 is in the list with it, of linear/weights "fc.weight", of qkv_bias "qkv.bias". weights
+// says whether PyTorch has its axes in another order.
+func torchName(name string, list []string) (torch string, weights bool) {
+	scope, own := "", name
+	if at := strings.LastIndex(name, "/"); at >= 0 {
+		scope, own = name[:at+1], name[at+1:]
+	}
+	kind := strings.TrimRight(own, "0123456789")
+	number := own[len(kind):]
+	switch part, isNorm := torchParts[kind]; {
+	case name == "linear/weights":
+		return "fc.weight", true
+	case name == "linear/bias":
+		return "fc.bias", false
+	case kind == "kernel":
+		own, weights = "conv"+number+".weight", true
+	case isNorm && slices.Contains(list, scope+"mean"+number):
+		own = "bn" + number + "." + part
+	case isNorm:
+		own = "norm" + number + "." + part
+	case strings.HasSuffix(own, "_weights"):
+		own, weights = strings.TrimSuffix(own, "_weights")+".weight", true
+	case strings.HasSuffix(own, "_bias"):
+		own = strings.TrimSuffix(own, "_bias") + ".bias"
+	}
+	return strings.ReplaceAll(scope, "/", ".") + own, weights
+}
+
+// permutation returns for each axis of PyTorch's layout the axis of ours: kernels are
+// [height, width, in, out] here and [out, in, height, width] there, matrices are transposed.
+func (p variablePart) permutation() []int {
+	switch {
+	case p.weights && len(p.shape) == 4:
+		return []int{3, 2, 0, 1}
+	case p.weights && len(p.shape) == 2:
+		return []int{1, 0}
+	}
+	same := make([]int, len(p.shape))
+	for i := range same {
+		same[i] = i
+	}
+	return same
+}
+
+func (p variablePart) torchShape() []int {
+	shape := make([]int, len(p.shape))
+	for i, axis := range p.permutation() {
+		shape[i] = p.shape[axis]
+	}
+	return shape
+}
+
+// toTorch returns the values in PyTorch's layout, fromTorch in ours.
+func (p variablePart) toTorch(values []float64) []float64 {
+	out := make([]float64, len(values))
+	p.pairs(func(torch, ours int) { out[torch] = values[ours] })
+	return out
+}
+
+func (p variablePart) fromTorch(values []float64) []float64 {
+	out := make([]float64, len(values))
+	p.pairs(func(torch, ours int) { out[ours] = values[torch] })
+	return out
+}
+
+// pairs calls f with the position of every value in both layouts.
+func (p variablePart) pairs(f func(torch, ours int)) {
+	strides, stride := make([]int, len(p.shape)), 1
+	for axis := len(p.shape) - 1; axis >= 0; axis-- {
+		strides[axis], stride = stride, stride*p.shape[axis]
+	}
+	shape, order := p.torchShape(), p.permutation()
+	for torch := range stride {
+		rest, ours := torch, 0
+		for i := len(shape) - 1; i >= 0; i-- {
+			ours += rest % shape[i] * strides[order[i]]
+			rest /= shape[i]
+		}
+		f(torch, ours)
+	}
+}
+
+// span returns where the part lies in the variable's values.
+func (p variablePart) span() (from, to int) {
+	size := 1
+	for _, n := range p.shape {
+		size *= n
+	}
+	from = max(0, p.row) * size
+	return from, from + size
+}
+
+func (p variablePart) read() ([]float64, error) {
+	value, err := p.variable.Value()
+	if err != nil {
+		return nil, err
+	}
+	from, to := p.span()
+	var values []float64
+	err = value.ConstFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float64:
+			values = append(values, flat[from:to]...)
+		case []float32:
+			values = toFloat64s(flat[from:to])
+		}
+	})
+	return values, err
+}
+
+// partValues are a part's next values, in our layout.
+type partValues struct {
+	part   variablePart
+	values []float64
+}
+
+// setParts sets parts of one variable, which is copied once for them all: a stacked one is as large as all its blocks.
+func setParts(v *model.Variable, parts []partValues) error {
+	value, err := v.Value()
+	if err != nil {
+		return err
+	}
+	next, err := value.LocalClone()
+	if err != nil {
+		return err
+	}
+	err = next.MutableFlatData(func(flat any) {
+		for _, p := range parts {
+			from, to := p.part.span()
+			switch flat := flat.(type) {
+			case []float64:
+				copy(flat[from:to], p.values)
+			case []float32:
+				copy(flat[from:to], toFloat32s(p.values))
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return v.SetValue(next)
+}
+
+// survivalPart is the variable of the survival probabilities in force.
+func (m *Model) survivalPart() variablePart {
+	return variablePart{variable: resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable), row: -1, shape: []int{len(m.Network.Survival)}}
+}

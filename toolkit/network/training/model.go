@@ -1,0 +1,178 @@
+// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
+// best validation epoch. It joins the data, the network in either form, the optimizer and the run
+// folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
+// which resume.go checks before a run goes on. Package analysis looks at the networks that come out.
+package training
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/optimizer"
+	"stochdepth/toolkit/network/residual"
+	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/survivors/byhand"
+)
+
+// Model is a network with its variables, ready to take training steps and to classify.
+type Model struct {
+	Recipe        runs.Recipe
+	Network       *resnet.Network
+	Form          resnet.Form // how it is computed
+	Store         *model.Store
+	Normalization dataset.Normalization
+	Notes         []string // what to know of the file that [Model.Import] read, such as a normalisation that was missing; a clause each
+
+	backend                compute.Backend
+	stepExec, evaluateExec *model.Exec
+	programs               map[string]*model.Exec // of Program, by their names
+	sharing                *sharing               // nil on one device
+	resident               *resident              // nil where each minibatch brings its images
+	survival               depth.Survival         // as last set
+}
+
+// NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
+// caller, on the training part alone.
+func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
+	network, err := NewNetwork(recipe, classes)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe), Store: model.NewStore(), Normalization: normalization, backend: b}
+	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
+		return nil, err
+	}
+	if m.stepExec, err = m.named(model.NewExec(b, m.Store, m.stepGraph)); err != nil {
+		return nil, err
+	}
+	m.evaluateExec, err = m.named(model.NewExec(b, m.Store, m.evaluateGraph))
+	return m, err
+}
+
+// NewNetwork returns the network that a recipe describes.
+func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
+	survival, err := recipe.Survival()
+	if err != nil {
+		return nil, err
+	}
+	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	if err != nil {
+		return nil, err
+	}
+	network.Subsample = recipe.Shortcut == "subsample"
+	network.Inverted = recipe.ScaleAt == "train"
+	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
+	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
+	return network, nil
+}
+
+// formOf is the recipe's form.
+func formOf(recipe runs.Recipe) resnet.Form {
+	if recipe.Form == "resnet" {
+		return resnet.Textbook{}
+	}
+	return byhand.Form{Recompute: recipe.Recompute}
+}
+
+// stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector:
+// the mean cross-entropy, how many images were classified wrongly, and the mean absolute gradient of
+// the first weights of block 1 (in the paper's network those of its first convolution: the quantity of Fig. 7).
+func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
+	labels, gates := inputs[1], inputs[2]
+	logits := m.TrainingLogits(scope, inputs)
+	meanLoss := ReduceAllMean(CrossEntropy(logits, labels))
+
+	var magnitude *Node
+	first := resnet.Variable(scope, m.Network.Stages()[0].Weights())
+	sgd := &optimizer.SGD{Momentum: m.Recipe.Momentum, WeightDecay: m.Recipe.WeightDecay,
+		Observe: func(v *model.Variable, gradient *Node) {
+			if v == first {
+				magnitude = ReduceAllMean(Abs(Slice(gradient, AxisElem(0))))
+			}
+		}}
+	if m.Recipe.FreezeClosed {
+		sgd.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
+	}
+	sgd.UpdateGraph(scope, labels.Graph(), meanLoss)
+	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, labels)), magnitude}, 0)
+}
+
+// openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for
+// a variable outside the blocks.
+func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
+	for _, s := range m.Network.Stages() {
+		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
+			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
+			return residual.WithAxes(open, v.Shape().Rank()-1)
+		}
+	}
+	return nil
+}
+
+// Step takes one training step on a batch and returns a function that waits for it and gives its
+// outcome, so that the next step can be prepared and started meanwhile.
+func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
+	exec, inputs := m.program(b)
+	outputs, err := exec.Call(inputs...)
+	if err != nil {
+		return nil, fmt.Errorf("the training step failed: %w", backend.Explain(err))
+	}
+	return func() (_ Outcome, err error) {
+		var v []float64
+		for _, output := range outputs { // one from each device, all the same: then none reads the inputs any more
+			if v, err = vector(output); err != nil {
+				break
+			}
+		}
+		m.free(inputs)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("the training step failed: %w", backend.Explain(err))
+		}
+		return Outcome{Loss: v[0], Wrong: v[1], Gradient: v[2], Images: len(b.Labels), Open: b.Open}, nil
+	}, nil
+}
+
+// Outcome is what a training step measured.
+type Outcome struct {
+	Loss     float64 // mean cross-entropy of the batch
+	Wrong    float64 // images classified wrongly, in training mode
+	Gradient float64 // mean absolute gradient of the first convolution of block 1
+	Images   int     // in the batch
+	Open     float64 // open blocks; with gates per sample their mean over the batch
+}
+
+// SetLearningRate sets the rate of the next steps.
+func (m *Model) SetLearningRate(rate float64) error {
+	v := optimizer.LearningRate(m.Store.RootScope(), resnet.Variable(m.Store.RootScope(), "linear/bias"))
+	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))
+}
+
+// SetSurvival sets the survival probabilities in force: a branch is scaled by them at test (Eq. 5), or
+// in training under inverted scaling; a probability of zero takes the block out. They are saved with the weights.
+func (m *Model) SetSurvival(p depth.Survival) error {
+	if slices.Equal(p, m.survival) {
+		return nil
+	}
+	if err := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p))); err != nil {
+		return err
+	}
+	m.survival = slices.Clone(p)
+	return nil
+}
+
+// SurvivalInForce returns the survival probabilities that were last set, by [Model.SetSurvival] or from a checkpoint or
+// a file.
+func (m *Model) SurvivalInForce() (depth.Survival, error) { return m.survivalPart().read() }

@@ -1,0 +1,185 @@
+package training
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+// The networks of data/models are those of their recipes, and where their data are there the test error is the recorded
+// one. Other processors round otherwise, which may decide a close case: half a percent is allowed.
+func TestTheCommittedNetworks(t *testing.T) {
+	list, err := models.List("../../../data/models")
+	require.NoError(t, err)
+	// Shapes need no files and are soon evaluated: they come first.
+	rank := map[string]int{"shapes": -1}
+	slices.SortStableFunc(list, func(a, b models.Info) int {
+		return rank[a.Recipe.Dataset] - rank[b.Recipe.Dataset]
+	})
+	const patience = 15 * time.Second
+	started := time.Now()
+	for _, info := range list {
+		t.Run(info.Name(), func(t *testing.T) {
+			m, err := openModel(backendtest.Open(t), info)
+			require.NoError(t, err)
+			require.NotEmpty(t, m.Normalization.Mean)
+			if time.Since(started) > patience {
+				t.Skip("loaded only: the networks before it took the time there is")
+			}
+			network, err := OpenNetwork(backendtest.Open(t), info.Path, "")
+			if err != nil && info.Recipe.Dataset != "shapes" {
+				t.Skip("loaded only: ", err)
+			}
+			require.NoError(t, err)
+			ctx, stop := context.WithTimeout(t.Context(), max(time.Second, patience-time.Since(started)))
+			defer stop()
+			score, err := network.Evaluate(ctx, network.Data.Test)
+			if ctx.Err() != nil {
+				t.Skip("loaded only: its evaluation takes longer than there is time")
+			}
+			require.NoError(t, err)
+			t.Logf("test error %.2f %%, recorded: %.2f %%", score.Error, info.TestError)
+			require.InDelta(t, info.TestError, score.Error, 0.5)
+			require.Equal(t, info.TrainingImages, network.Data.Train.Len())
+		})
+	}
+}
+
+// A network's file alone gives the network back: weights, averages, normalisation, survival probabilities in force,
+// data, and what is to be known of it.
+func TestOpenNetwork(t *testing.T) {
+	b := backendtest.Open(t)
+	for _, normalization := range []string{"channel", "mean-image"} {
+		r, err := runs.Preset("shapes")
+		require.NoError(t, err)
+		r.Depth, r.DeathRate, r.Seed, r.Normalization, r.SurvivalSchedule = 8, 0.5, 3, normalization, "ramp"
+		r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30
+		data, err := LoadData(r, "")
+		require.NoError(t, err)
+		m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train.First(10))) // not what the recipe's data would give
+		require.NoError(t, err)
+		require.NoError(t, m.SetSurvival(depth.Survival{0.75, 0.5, 0.25}))
+		want, err := m.Evaluate(t.Context(), data.Test)
+		require.NoError(t, err)
+
+		run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 2, Step: 6, ValidationError: 1, TestError: want.Error}},
+			Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
+		dir := t.TempDir()
+		path := filepath.Join(dir, "net.safetensors")
+		info := models.OfRun(run, 6, data.Train.Len())
+		require.NoError(t, m.Export(path, info.Metadata()))
+		opened, err := OpenNetwork(b, path, "")
+		require.NoError(t, err)
+		info.Path, info.Bytes = path, opened.Info.Bytes
+		require.Equal(t, info, opened.Info)
+		require.NoError(t, info.Complete())
+		require.Equal(t, r, opened.Recipe)
+		require.Equal(t, m.Normalization, opened.Normalization)
+		require.Equal(t, data.Test.Image(7), opened.Data.Test.Image(7))
+		require.Equal(t, data.Validation.Len(), opened.Data.Validation.Len())
+		got, err := opened.Evaluate(t.Context(), opened.Data.Test)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+
+		// The same network gives the same bytes, from the file too.
+		again := filepath.Join(dir, "again.safetensors")
+		require.NoError(t, opened.Export(again, opened.Info.Metadata()))
+		first, err := os.ReadFile(path)
+		require.NoError(t, err)
+		second, err := os.ReadFile(again)
+		require.NoError(t, err)
+		require.True(t, string(first) == string(second))
+
+		list, meta, err := tensorfile.Read(path)
+		require.NoError(t, err)
+		rewrite := func(change func(tensorfile.Tensor) (tensorfile.Tensor, bool), recipe string) {
+			var changed []tensorfile.Tensor
+			for _, tensor := range list {
+				if tensor, keep := change(tensor); keep {
+					changed = append(changed, tensor)
+				}
+			}
+			require.NoError(t, tensorfile.Write(again, changed, map[string]string{"recipe": recipe}))
+		}
+		without := func(name string) func(tensorfile.Tensor) (tensorfile.Tensor, bool) {
+			return func(tensor tensorfile.Tensor) (tensorfile.Tensor, bool) { return tensor, tensor.Name != name }
+		}
+		rewrite(without("fc.bias"), meta["recipe"])
+		_, err = OpenNetwork(b, again, "")
+		require.ErrorContains(t, err, "again.safetensors has no tensor fc.bias, so it is no network of this project: export it again")
+		rewrite(without("fc.weight"), meta["recipe"])
+		_, err = OpenNetwork(b, again, "")
+		require.ErrorContains(t, err, "has no tensor fc.weight, which a network of 8 layers needs")
+		rewrite(without(""), "")
+		_, err = OpenNetwork(b, again, "")
+		require.ErrorIs(t, err, models.ErrNoRecipe)
+		rewrite(without(""), `{"dataset": "shapes", "depth": 9, "epochs": 1}`)
+		_, err = OpenNetwork(b, again, "")
+		require.ErrorContains(t, err, "depth 9 is not 6N+2 layers: the nearest are 8 and 14")
+		rewrite(without(""), `{"dataset": "cifar10", "depth": 8, "epochs": 1}`)
+		_, err = OpenNetwork(b, again, t.TempDir())
+		require.ErrorContains(t, err, "data get cifar10")
+
+		// Without a normalisation of its own it takes that of its recipe's training images.
+		rewrite(func(tensor tensorfile.Tensor) (tensorfile.Tensor, bool) {
+			return tensor, tensor.Name != "normalization.mean" && tensor.Name != "normalization.deviation"
+		}, meta["recipe"])
+		fitted, err := OpenNetwork(b, again, "")
+		require.NoError(t, err)
+		require.Equal(t, Fit(r, data.Train), fitted.Normalization)
+	}
+}
+
+// Import sets each block's row of the stacked variables to its own values, in both types, and copies a variable once: its
+// memory follows the file's size, not the number of blocks times that.
+func TestImportSetsEachBlock(t *testing.T) {
+	for _, dtype := range []string{"float32", "float64"} {
+		r, err := runs.Preset("cifar10")
+		require.NoError(t, err)
+		r.DType = dtype
+		file := func(m *Model) string {
+			path := filepath.Join(t.TempDir(), "net.safetensors")
+			require.NoError(t, m.Export(path, nil))
+			return path
+		}
+		open := func(seed int64) *Model {
+			r.Seed = seed
+			m, err := NewModel(backendtest.Open(t), r, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			require.NoError(t, err)
+			m.Recipe.Seed = 0 // it stands in the file
+			return m
+		}
+		one := file(open(1))
+		want, err := os.ReadFile(one)
+		require.NoError(t, err)
+		other := open(2)
+		different, err := os.ReadFile(file(other))
+		require.NoError(t, err)
+		require.NotEqual(t, string(want), string(different))
+
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		require.NoError(t, other.Import(one))
+		runtime.ReadMemStats(&after)
+		times := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(want))
+		t.Logf("%s: import takes %.1f times the file's size", dtype, times)
+		require.Less(t, times, 15.0)
+
+		got, err := os.ReadFile(file(other))
+		require.NoError(t, err)
+		require.True(t, string(want) == string(got))
+	}
+}

@@ -1,0 +1,367 @@
+package training
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+// eight is the recipe of a network of 8 layers, on few shapes.
+func eight(t *testing.T, deathRate float64) runs.Recipe {
+	t.Helper()
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Depth, r.DeathRate, r.TrainImages, r.ValidationImages, r.TestImages, r.BatchSize = 8, deathRate, 40, 20, 20, 16
+	return r
+}
+
+// numbers are all that a network computes with at test, by the names of its file.
+func numbers(t *testing.T, m *Model) map[string][]float64 {
+	t.Helper()
+	all := map[string][]float64{meanName: toFloat64s(m.Normalization.Mean), deviationName: toFloat64s(m.Normalization.Deviation)}
+	require.NoError(t, m.visit(func(name string, part variablePart) (err error) {
+		all[name], err = part.read()
+		return err
+	}))
+	survival, err := m.SurvivalInForce()
+	require.NoError(t, err)
+	all["survival"] = survival
+	return all
+}
+
+// A network that PyTorch's ways have renamed, rounded or rescaled is the same network, and what was taken for granted is
+// said.
+func TestImportFromPyTorch(t *testing.T) {
+	b := backendtest.Open(t)
+	r := eight(t, 0.5)
+	const classes = 10
+	bytesScale := dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}
+	original, err := NewModel(b, r, classes, bytesScale)
+	require.NoError(t, err)
+	want := numbers(t, original)
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	require.NoError(t, original.Export(path, nil))
+	exported, _, err := tensorfile.Read(path)
+	require.NoError(t, err)
+
+	renamed := func(rename func(name string) string) func(tensorfile.Tensor) []tensorfile.Tensor {
+		return func(tensor tensorfile.Tensor) []tensorfile.Tensor {
+			tensor.Name = rename(tensor.Name)
+			return []tensorfile.Tensor{tensor}
+		}
+	}
+	usual := strings.NewReplacer("stem.conv", "module.conv1", "stem.bn", "module.bn1", "fc.", "module.linear.",
+		"blocks.0", "module.layer1.0", "blocks.1", "module.layer2.0", "blocks.2", "module.layer3.0").Replace
+	recoded := func(dtype string, encode func(v float32) uint16) func(tensorfile.Tensor) []tensorfile.Tensor {
+		return func(tensor tensorfile.Tensor) []tensorfile.Tensor {
+			values, err := decode(tensor)
+			require.NoError(t, err)
+			tensor.DType, tensor.Data = dtype, nil
+			for _, v := range values {
+				tensor.Data = binary.LittleEndian.AppendUint16(tensor.Data, encode(float32(v)))
+			}
+			return []tensorfile.Tensor{tensor}
+		}
+	}
+	but := func(name string, becomes func(tensorfile.Tensor) []tensorfile.Tensor) func(tensorfile.Tensor) []tensorfile.Tensor {
+		return func(tensor tensorfile.Tensor) []tensorfile.Tensor {
+			if strings.HasPrefix(tensor.Name, name) {
+				return becomes(tensor)
+			}
+			return []tensorfile.Tensor{tensor}
+		}
+	}
+	none := func(tensorfile.Tensor) []tensorfile.Tensor { return nil }
+	times := func(factor float64) func(tensorfile.Tensor) []tensorfile.Tensor {
+		return func(tensor tensorfile.Tensor) []tensorfile.Tensor {
+			values, err := decode(tensor)
+			require.NoError(t, err)
+			for i := range values {
+				values[i] *= factor
+			}
+			return []tensorfile.Tensor{encode(tensor.Name, tensor.Shape, values, dtypes.Float32)}
+		}
+	}
+	beside := func(name string) func(tensorfile.Tensor) []tensorfile.Tensor {
+		return but("fc.bias", func(bias tensorfile.Tensor) []tensorfile.Tensor {
+			return []tensorfile.Tensor{bias, encode(name, []int{1}, []float64{7}, dtypes.Float32)}
+		})
+	}
+	for name, c := range map[string]struct {
+		change  func(tensorfile.Tensor) []tensorfile.Tensor
+		rounded float64 // relatively
+		without string  // the file's: the model's own stay
+		note    string
+		err     string
+	}{
+		"as it is":       {change: renamed(func(name string) string { return name })},
+		"wrapped":        {change: renamed(func(name string) string { return "module._orig_mod." + name })},
+		"a part wrapped": {change: renamed(strings.NewReplacer("blocks.1.", "blocks.1._orig_mod.").Replace)},
+		"usual names":    {change: renamed(usual), note: "its shortcuts as the recipe has them: those that take every other pixel are shortcut=subsample"},
+		"F16":            {change: recoded("F16", func(v float32) uint16 { return uint16(float16.FromFloat32(v)) }), rounded: 1e-3},
+		"BF16":           {change: recoded("BF16", func(v float32) uint16 { return uint16(bfloat16.FromFloat32(v)) }), rounded: 4e-3},
+		"counters":       {change: beside("stem.bn.num_batches_tracked")},
+		"pixels from 0 to 1": {change: but("normalization.", times(1./255)), rounded: 1e-6,
+			note: "its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255"},
+		"no normalisation": {change: but("normalization.", none), without: "normalization.",
+			note: "it has no normalization.mean and normalization.deviation: pixels are normalised as the recipe's training images are"},
+		"no survival": {change: but("survival", none),
+			note: "it has no survival: its branches are multiplied by the recipe's at test (the last by 0.5; by none with death_rate 0 or scale_at train)"},
+		"half a normalisation": {change: but(meanName, none), err: "has one of normalization.mean and normalization.deviation: it needs both, or none"},
+		"two scales": {change: but(deviationName, times(1./255)),
+			err: "has deviations below 1 (up to 0.2431) and means above (up to 120): give both of pixels from 0 to 255, or both of pixels from 0 to 1"},
+		"weights in shortcuts": {change: beside("blocks.1.downsample.0.weight"), err: "has weights in its shortcuts (blocks.1.downsample.0.weight), and the networks here have none"},
+		"deeper":               {change: beside("blocks.3.conv1.weight"), err: "has a tensor blocks.3.conv1.weight that a network of 8 layers does not: give the right --depth"},
+		"other names": {change: renamed(func(name string) string { return "features." + name }),
+			err: "has no tensor stem.conv.weight, which a network of 8 layers needs (its other tensors: features.blocks.0.bn1.bias, features.blocks.0.bn1.running_mean, features.blocks.0.bn1.running_var, ...): toolkit/network/models/README.md says which names are read"},
+		"the same twice": {change: beside("module.fc.bias"), err: "has two tensors that would be fc.bias"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var changed []tensorfile.Tensor
+			for _, tensor := range exported {
+				changed = append(changed, c.change(tensor)...)
+			}
+			require.NoError(t, tensorfile.Write(path, changed, nil))
+			r.Seed = 2
+			m, err := NewModel(b, r, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			require.NoError(t, err)
+			before := numbers(t, m)
+			err = m.Import(path)
+			if c.err != "" {
+				require.ErrorContains(t, err, c.err)
+				require.NotContains(t, err.Error(), "\n")
+				require.Equal(t, before, numbers(t, m), "nothing is changed")
+				return
+			}
+			require.NoError(t, err)
+			require.Contains(t, strings.Join(m.Notes, "\n"), c.note)
+			require.Equal(t, c.note == "", len(m.Notes) == 0, m.Notes)
+			got := numbers(t, m)
+			require.Len(t, got, len(want))
+			for name, values := range want {
+				if c.without != "" && strings.HasPrefix(name, c.without) {
+					require.Equal(t, before[name], got[name])
+					continue
+				}
+				for i, v := range values {
+					require.InDelta(t, v, got[name][i], c.rounded*max(0.1, math.Abs(v)), "%s[%d]", name, i)
+				}
+			}
+		})
+	}
+}
+
+func TestDecodeHalf(t *testing.T) {
+	values, err := decode(tensorfile.Tensor{DType: "F16", Data: []byte("\x00\x3c\x00\xc0\x01\x00\xff\x03\x55\x35")})
+	require.NoError(t, err)
+	require.Equal(t, []float64{1, -2, 0x1p-24, 0x3ffp-24, 0x555p-12}, values)
+	_, err = decode(tensorfile.Tensor{Name: "x", DType: "I64"})
+	require.EqualError(t, err, "tensor x is of type I64: F64, F32, F16 and BF16 can be read")
+}
+
+// A file's survival is what branches are multiplied by at test, whatever recipe a run of it gets; where the recipe can
+// not do that it is refused.
+func TestImportedScales(t *testing.T) {
+	b := backendtest.Open(t)
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	pL := func(deathRate float64) []float64 { return depth.Linear(3, deathRate) }
+	ones := []float64{1, 1, 1}
+	normalization := dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}
+	type setting struct {
+		deathRate         float64
+		scaleAt, schedule string
+	}
+	older := func(list []tensorfile.Tensor, survival []float64) {
+		for i, tensor := range list {
+			if tensor.Name == "survival" {
+				list[i] = encode("survival", tensor.Shape, survival, dtypes.Float32)
+			}
+		}
+	}
+	for _, c := range []struct {
+		made, run setting
+		older     bool // the file has p_l for scale_at=train, as it once had
+		file      []float64
+		inForce   []float64
+		note, err string
+	}{
+		{made: setting{0.5, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: pL(0.5), inForce: pL(0.5)},
+		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: ones, inForce: ones,
+			note: "its branches are multiplied by its own survival at test (the last by 1) and not by the recipe's (0.5), until it is trained on"},
+		{made: setting{0.5, "test", "constant"}, run: setting{0, "test", "constant"}, file: pL(0.5), inForce: pL(0.5), note: "(the last by 0.5) and not by the recipe's (1)"},
+		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "ramp"}, file: ones, inForce: ones},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, file: ones, inForce: pL(0.5)},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, older: true, file: pL(0.5), inForce: pL(0.5)},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "test", "constant"}, older: true, file: pL(0.5), inForce: ones, note: "(the last by 1)"},
+		{made: setting{0.5, "test", "constant"}, run: setting{0.5, "train", "constant"}, file: pL(0.5),
+			err: "are multiplied by its survival at test (the last by 0.5), which scale_at train leaves out: make it scale_at test"},
+	} {
+		t.Run(fmt.Sprint(c.made, c.run, c.older), func(t *testing.T) {
+			modelOf := func(s setting) *Model {
+				r := eight(t, s.deathRate)
+				r.ScaleAt, r.SurvivalSchedule = s.scaleAt, s.schedule
+				m, err := NewModel(b, r, 10, normalization)
+				require.NoError(t, err)
+				return m
+			}
+			require.NoError(t, modelOf(c.made).Export(path, nil))
+			list, meta, err := tensorfile.Read(path)
+			require.NoError(t, err)
+			if c.older {
+				older(list, c.file)
+				require.NoError(t, tensorfile.Write(path, list, meta))
+			}
+			for _, tensor := range list {
+				if tensor.Name == "survival" {
+					values, err := decode(tensor)
+					require.NoError(t, err)
+					require.InDeltaSlice(t, c.file, values, 1e-6)
+				}
+			}
+			m := modelOf(c.run)
+			err = m.Import(path)
+			if c.err != "" {
+				require.ErrorContains(t, err, c.err)
+				return
+			}
+			require.NoError(t, err)
+			require.Contains(t, strings.Join(m.Notes, "\n"), c.note)
+			require.Equal(t, c.note == "", len(m.Notes) == 0, m.Notes)
+			inForce, err := m.SurvivalInForce()
+			require.NoError(t, err)
+			require.InDeltaSlice(t, c.inForce, inForce, 1e-6)
+		})
+	}
+}
+
+// The exported survival of a network that is scaled in training gives its losses in a program that multiplies by it, as
+// our own does under scale_at=test.
+func TestExportedScalesAreThoseOfTheTest(t *testing.T) {
+	b := backendtest.Open(t)
+	r := eight(t, 0.9)
+	r.ScaleAt = "train"
+	data, err := LoadData(r, "")
+	require.NoError(t, err)
+	trained, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+	require.NoError(t, err)
+	want, err := trained.Evaluate(t.Context(), data.Test)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	require.NoError(t, trained.Export(path, nil))
+	r.ScaleAt, r.Seed = "test", 2
+	m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+	require.NoError(t, err)
+	require.NoError(t, m.Import(path))
+	got, err := m.Evaluate(t.Context(), data.Test)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.NoError(t, m.SetSurvival(depth.Linear(3, 0.9)))
+	scaled, err := m.Evaluate(t.Context(), data.Test)
+	require.NoError(t, err)
+	require.NotEqual(t, want.Loss, scaled.Loss, "the scale matters")
+}
+
+// A recipe that the network of a file cannot be of is refused before anything is made, and so is a split that would
+// validate a network on its own training images; what may be meant is said.
+func TestRecipesOfAFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		change    func(*runs.Recipe)
+		note, err string
+	}{
+		"more epochs, other learning rate": {change: func(r *runs.Recipe) { r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1 }},
+		"fewer images":                     {change: func(r *runs.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
+		"another seed of CIFAR": {change: func(r *runs.Recipe) { r.Seed = 1 },
+			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, and most of the validation images of seed 1 are among those: keep seed 21"},
+		"another data set": {change: func(r *runs.Recipe) { r.Dataset, r.Seed = "svhn", 1 },
+			note: "it was trained on cifar10 and has not seen svhn yet; its normalisation stays"},
+		"other shortcuts": {change: func(r *runs.Recipe) { r.Shortcut = "subsample" },
+			err: "the network in net has shortcut average, and its weights make no network of shortcut subsample: leave shortcut as the file's recipe has it"},
+		"other normalisation": {change: func(r *runs.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
+		"other blocks":        {change: func(r *runs.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := runs.Default()
+			made.Dataset, made.Depth, made.Epochs, made.Seed = "cifar10", 20, 40, 21
+			recipe := made
+			c.change(&recipe)
+			notes, err := agree("net", made, recipe)
+			if c.err != "" {
+				require.ErrorContains(t, err, c.err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.note, strings.Join(notes, "\n"))
+		})
+	}
+
+	// Shapes are drawn anew for another seed, so none is a training image.
+	made := eight(t, 0)
+	recipe := made
+	recipe.Seed = 5
+	notes, err := agree("net", made, recipe)
+	require.NoError(t, err)
+	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are others"}, notes)
+
+	// A run is made of neither.
+	b := backendtest.Open(t)
+	m, err := NewModel(b, made, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}})
+	require.NoError(t, err)
+	path, dir := filepath.Join(t.TempDir(), "net.safetensors"), filepath.Join(t.TempDir(), "run")
+	require.NoError(t, m.Export(path, nil))
+	data, err := LoadData(made, "")
+	require.NoError(t, err)
+	recipe.Shortcut = "subsample"
+	_, err = ImportRun(b, path, dir, recipe, data)
+	require.ErrorContains(t, err, "has shortcut average")
+	require.NoDirExists(t, dir)
+	recipe.Shortcut, recipe.DeathRate = "average", 0.5
+	notes, err = ImportRun(b, path, dir, recipe, data)
+	require.NoError(t, err)
+	require.Len(t, notes, 2, "the seed and the death rate: %q", notes)
+
+	list, _, err := tensorfile.Read(path)
+	require.NoError(t, err)
+	require.NoError(t, tensorfile.Write(path, list, nil))
+	notes, err = ImportRun(b, path, dir+"-2", made, data)
+	require.NoError(t, err)
+	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, notes)
+}
+
+// Which scale a normalisation is of shows in its deviations, and where these are 1 in its means and in who wrote it.
+func TestNormalizationsOfBothScales(t *testing.T) {
+	for _, c := range []struct {
+		mean, deviation          float64
+		elsewhere, unit, refused bool
+	}{
+		{mean: 0.48, deviation: 0.22, unit: true},            // torchvision's
+		{mean: 0, deviation: 1, elsewhere: true, unit: true}, // ToTensor alone
+		{mean: 0, deviation: 1},                              // our own export, which comes back as it was
+		{mean: 122, deviation: 57, elsewhere: true},          // of bytes
+		{mean: 122, deviation: 1, elsewhere: true},           // bytes less their mean
+		{mean: 122, deviation: 0.22, refused: true},
+	} {
+		mean, deviation := []float64{c.mean / 2, c.mean}, []float64{c.deviation, c.deviation / 2}
+		unit, err := onUnitScale("file", c.elsewhere, mean, deviation)
+		require.Equal(t, c.refused, err != nil, "%+v: %v", c, err)
+		require.Equal(t, c.unit, unit, "%+v", c)
+		want := c.mean
+		if c.unit {
+			want *= 255
+		}
+		require.Equal(t, want, mean[1], "%+v", c)
+	}
+}

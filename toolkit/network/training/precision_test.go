@@ -1,0 +1,50 @@
+package training_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// A recipe's tf32 is the name of its programs, by which a GPU compiles them. A CPU refuses to train so, but
+// evaluates a network that was.
+func TestTF32(t *testing.T) {
+	b := backendtest.Open(t)
+	if backend.Describe(b).Kernels == "" {
+		t.Skip("programs do not pass through package kernels here")
+	}
+	recipe := runs.Default()
+	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.DType = "shapes", 8, 1, "tf32"
+	recipe.BatchSize, recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 10, 20, 5, 5
+	dir := filepath.Join(t.TempDir(), "run")
+	_, err := training.Train(context.Background(), b, training.Options{Dir: dir, Recipe: recipe})
+	require.ErrorContains(t, err, "take --dtype float32")
+	require.NoDirExists(t, dir)
+
+	data, err := training.LoadData(recipe, "")
+	require.NoError(t, err)
+	var programs []string
+	kernels.Watch(func(program string) { programs = append(programs, program[:len("module @tf32_")]) })
+	defer kernels.Watch(nil)
+	evaluate := func(dtype string) training.Score {
+		recipe.DType = dtype
+		m, err := training.NewModel(b, recipe, len(data.Classes), dataset.FitChannels(data.Train))
+		require.NoError(t, err)
+		score, err := m.Evaluate(context.Background(), data.Test)
+		require.NoError(t, err)
+		return score
+	}
+	require.Equal(t, evaluate("float32"), evaluate("tf32"))
+	require.Len(t, programs, 2)
+	require.NotEqual(t, "module @"+kernels.TF32, programs[0])
+	require.Equal(t, "module @"+kernels.TF32, programs[1])
+}

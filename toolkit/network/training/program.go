@@ -1,0 +1,161 @@
+package training
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/kernels"
+)
+
+// What is here is for programs on a model's variables: the training step, the evaluation, and those of others, as
+// package analysis has them.
+
+// ProgramGraph builds a program on a model's variables from its inputs.
+type ProgramGraph = func(scope *model.Scope, inputs []*Node) []*Node
+
+// Program returns the program of a graph on the model's variables. It is made when it is first asked for by its name,
+// and compiled when it first runs; the next call with this name returns the same program, whatever the graph.
+func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
+	if exec, ok := m.programs[name]; ok {
+		return exec, nil
+	}
+	exec, err := m.named(model.NewExec(m.backend, m.Store, graph))
+	if err != nil {
+		return nil, err
+	}
+	if m.programs == nil {
+		m.programs = make(map[string]*model.Exec)
+	}
+	m.programs[name] = exec
+	return exec, nil
+}
+
+// named gives a program of the model's the name that says in which precision it is compiled for a GPU.
+func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
+	if err == nil && m.Recipe.DType == "tf32" {
+		exec.WithName(kernels.TF32 + exec.Name())
+	}
+	return exec, err
+}
+
+// TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. inputs are what
+// [Model.OnMinibatch] gives a program: the pixels [batch, 32, 32, 3] and labels [batch], the gates [L] (or [batch, L]
+// for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running averages
+// of batch normalisation move.
+func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
+	pixels, gates := inputs[0], inputs[2]
+	scope.Store().SetTraining(pixels.Graph(), true)
+	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
+	if m.Recipe.Augment {
+		images = augment(images, inputs[3])
+	}
+	return m.Network.ForwardIn(m.Form, scope, images, gates)
+}
+
+// TestLogits builds the forward pass at test, every block open and scaled by its survival probability (Eq. 5), for
+// pixels [batch, 32, 32, 3], and returns the logits [batch, classes].
+func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
+	scope.Store().SetTraining(pixels.Graph(), false)
+	return m.Network.ForwardIn(m.Form, scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
+}
+
+// CrossEntropy returns that of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's own
+// function returns the mean.)
+func CrossEntropy(logits, labels *Node) *Node {
+	chosen := OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
+	return ReduceSum(Neg(Mul(chosen, LogSoftmax(logits))), -1)
+}
+
+// OnMinibatch runs a program whose inputs are those of [Model.TrainingLogits] on a minibatch that has its pixels, and
+// returns the values of its first output.
+func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
+	inputs := b.tensors(m)
+	defer free(inputs)
+	outputs, err := exec.Call(inputs...)
+	if err != nil {
+		return nil, backend.Explain(err)
+	}
+	return vector(outputs[0])
+}
+
+// EvaluationBatch is how many images are classified at once.
+const EvaluationBatch = 500
+
+// OnImages runs a program of pixels [batch, 32, 32, 3] and labels [batch] on all images of a part, in their order and a
+// batch of equal size at a time, and hands on the labels of each batch and the values of each output. Images with the
+// label -1 fill up the last batch and count for nothing. It stops early with the context's error when that is cancelled.
+func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.View, do func(labels []int32, outputs [][]float64)) error {
+	if part.Len() == 0 {
+		return fmt.Errorf("there are no images to evaluate on")
+	}
+	size := min(EvaluationBatch, part.Len())
+	indices, labels := make([]int32, size), make([]int32, size)
+	pixels := make([]byte, size*dataset.ImageBytes)
+	for first := 0; first < part.Len(); first += size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for i := range indices {
+			indices[i] = int32((first + i) % part.Len())
+		}
+		part.Gather(indices, pixels, labels)
+		for i := part.Len() - first; i < size; i++ {
+			labels[i] = -1
+		}
+		outputs, err := onBatch(exec, pixels, labels)
+		if err != nil {
+			return fmt.Errorf("the evaluation failed: %w", backend.Explain(err))
+		}
+		do(labels, outputs)
+	}
+	return nil
+}
+
+// onBatch runs a program on pixels and labels, and returns the values of each output.
+func onBatch(exec *model.Exec, pixels []byte, labels []int32) ([][]float64, error) {
+	inputs := []any{
+		tensors.FromFlatDataAndDimensions(pixels, len(labels), dataset.Side, dataset.Side, dataset.Channels),
+		tensors.FromFlatDataAndDimensions(labels, len(labels)),
+	}
+	defer free(inputs)
+	outputs, err := exec.Call(inputs...)
+	if err != nil {
+		return nil, err
+	}
+	values := make([][]float64, len(outputs))
+	for i, output := range outputs {
+		if values[i], err = vector(output); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// free releases the device memory of inputs at once, instead of when Go collects them. It is for after the outputs
+// were read: only then the program has surely ended. (go-xla's calls wait for the device, but promise nothing.)
+func free(inputs []any) {
+	for _, input := range inputs {
+		input.(*tensors.Tensor).FinalizeAll()
+	}
+}
+
+// vector copies a small result to the host and frees it.
+func vector(t *tensors.Tensor) ([]float64, error) {
+	defer t.FinalizeAll()
+	var v []float64
+	err := t.ConstFlatData(func(flat any) {
+		switch flat := flat.(type) {
+		case []float64:
+			v = append(v, flat...)
+		case []float32:
+			v = toFloat64s(flat)
+		}
+	})
+	return v, err
+}

@@ -1,0 +1,95 @@
+package training_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// Under every schedule a run that was stopped ends in the bits of one that was not, the log shows the blocks that the
+// schedule opens, and the network is evaluated with the probabilities in force at its checkpoint.
+func TestSchedules(t *testing.T) {
+	b := backendtest.Open(t)
+	for _, kind := range []depth.ScheduleKind{depth.Ramp, depth.Early, depth.Late} {
+		t.Run(string(kind), func(t *testing.T) {
+			r := tiny(t)
+			r.SurvivalSchedule, r.ScheduleFraction, r.DeathRate, r.Epochs = string(kind), 0.5, 0.9, 4 // of 12 steps
+			whole := filepath.Join(t.TempDir(), "whole")
+			alone, err := train(t, context.Background(), whole, r, nil)
+			require.NoError(t, err)
+
+			dir := filepath.Join(t.TempDir(), "stopped")
+			ctx, cancel := context.WithCancel(context.Background())
+			_, err = train(t, ctx, dir, r, func(p training.Progress) {
+				if p.Step == 5 { // in the middle of an epoch, while a ramp rises
+					cancel()
+				}
+			})
+			require.ErrorIs(t, err, training.ErrStopped)
+			resumed, err := train(t, context.Background(), dir, r, nil)
+			require.NoError(t, err)
+			require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+			require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+			require.Contains(t, parameters(t, whole, "last"), "var:/network/survival")
+
+			const blocks = 3.0
+			first, last := alone.Rows[0].OpenBlocksMean, alone.Rows[3].OpenBlocksMean
+			switch kind {
+			case depth.Early:
+				require.Equal(t, blocks, last)
+				require.Less(t, first, blocks)
+			case depth.Late:
+				require.Equal(t, blocks, first)
+				require.Less(t, last, blocks)
+			case depth.Ramp:
+				require.Less(t, last, blocks)
+			}
+
+			data, err := training.LoadData(r, "")
+			require.NoError(t, err)
+			m, step, err := training.Restore(b, alone, training.Last, data)
+			require.NoError(t, err)
+			rule, err := r.Survival()
+			require.NoError(t, err)
+			inForce := r.Schedule().At(rule, step-1, 12)
+			asSaved, err := m.Evaluate(context.Background(), data.Test)
+			require.NoError(t, err)
+			require.Equal(t, alone.Rows[3].TestError, asSaved.Error)
+			require.NoError(t, m.SetSurvival(inForce))
+			again, err := m.Evaluate(context.Background(), data.Test)
+			require.NoError(t, err)
+			require.Equal(t, asSaved, again)
+			other := rule
+			if kind != depth.Early {
+				other = depth.Constant(len(rule))
+			}
+			require.NoError(t, m.SetSurvival(other))
+			otherwise, err := m.Evaluate(context.Background(), data.Test)
+			require.NoError(t, err)
+			require.NotEqual(t, asSaved.Loss, otherwise.Loss, "the scale matters")
+
+			// A file carries the probabilities in force; a run made from it is evaluated with them.
+			require.NoError(t, m.SetSurvival(inForce))
+			file := filepath.Join(t.TempDir(), "network.safetensors")
+			require.NoError(t, m.Export(file, nil))
+			imported := filepath.Join(t.TempDir(), "imported")
+			notes, err := training.ImportRun(b, file, imported, r, data)
+			require.NoError(t, err)
+			require.Empty(t, notes)
+			run, err := runs.Open(imported)
+			require.NoError(t, err)
+			m, _, err = training.Restore(b, run, training.Last, data)
+			require.NoError(t, err)
+			fromFile, err := m.Evaluate(context.Background(), data.Test)
+			require.NoError(t, err)
+			require.Equal(t, asSaved, fromFile)
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package training_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/internal/torture"
+	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// trainShortOfMemory is the child of TestMemoryIsShort: it prints its error.
+func trainShortOfMemory(dir string) {
+	t := &testing.T{}
+	spare = make([]byte, 256<<20)
+	spare = nil
+	runtime.GC() // Go has enough then, and asks the system for no more
+	begun := false
+	_, err := train(t, context.Background(), dir, tiny(t), func(training.Progress) {
+		if !begun {
+			begun = true
+			os.Setenv("SHORTAGE", os.Getenv("STOCHDEPTH_TEST_SHORTAGE")) // in C too, see testdata/shortage.c
+		}
+	})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+var spare []byte
+
+// A kernel that gets no memory ends the training in one sentence, in a step as in an evaluation. The run is then as it
+// was at its last checkpoint, and goes on to the same bits.
+func TestMemoryIsShort(t *testing.T) {
+	if kernels.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
+		t.Skip("this machine has no kernels")
+	}
+	folder := t.TempDir()
+	library := filepath.Join(folder, "shortage.so")
+	if out, err := exec.Command("cc", "-O1", "-shared", "-fPIC", "-o", library, "testdata/shortage.c").CombinedOutput(); err != nil {
+		t.Skipf("there is no C compiler: %v, %s", err, out)
+	}
+	whole := filepath.Join(folder, "whole")
+	alone, err := train(t, context.Background(), whole, tiny(t), nil)
+	require.NoError(t, err)
+	stopped := func(dir string, when func(training.Progress) bool) string {
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
+			if when(p) {
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, training.ErrStopped)
+		return dir
+	}
+	trials, failed := 0, 0
+	for name, from := range map[string]string{
+		"first epoch":  "",
+		"second epoch": stopped(filepath.Join(folder, "second"), func(p training.Progress) bool { return p.Step == 5 }),
+		"evaluation":   stopped(filepath.Join(folder, "evaluation"), func(p training.Progress) bool { return p.Step == 9 && p.Phase == "evaluating" }),
+	} {
+		every, most := 8, 9
+		if torture.Asked() {
+			every, most = 1, math.MaxInt
+		}
+		refused, ended, passed := 0, false, true
+		for request := 1; request <= most && passed && !ended; request += every { // until there is no such request
+			passed = t.Run(fmt.Sprintf("%s, request %d", name, request), func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "run")
+				if from != "" {
+					require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+				}
+				child := exec.Command(os.Args[0])
+				child.Env = append(os.Environ(), "STOCHDEPTH_TEST_SHORT_OF_MEMORY="+dir, "LD_PRELOAD="+library, fmt.Sprint("STOCHDEPTH_TEST_SHORTAGE=", request))
+				out, err := child.Output()
+				if ended = err == nil; !ended {
+					refused++
+					requireShort(t, strings.TrimSuffix(string(out), "\n"), dir, from)
+				}
+				resumed, err := train(t, context.Background(), dir, tiny(t), nil)
+				require.NoError(t, err)
+				require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+				require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+				require.Equal(t, parameters(t, whole, "best"), parameters(t, dir, "best"))
+			})
+		}
+		require.Positive(t, refused, "the kernels asked for no memory that could be refused")
+		trials += refused
+		if !passed {
+			failed++
+		}
+	}
+	torture.Report(t, "memory refused to a kernel", trials, failed)
+}
+
+// requireShort checks a run in dir that ended in a message because memory was short, and that went on from another.
+func requireShort(t *testing.T, message, dir, from string) {
+	t.Helper()
+	t.Log(message)
+	require.Regexp(t, "^the (training step|evaluation) failed: memory is short: end other programs and start again, or take a smaller minibatch$", message)
+	require.NotContains(t, message, "\n")
+	run, err := runs.Open(dir)
+	require.NoError(t, err)
+	require.False(t, run.Finished())
+	if from == "" {
+		return
+	}
+	before, err := runs.Open(from)
+	require.NoError(t, err)
+	require.Equal(t, before.Rows, run.Rows[:len(before.Rows)])
+	if len(run.Rows) == len(before.Rows) {
+		require.Equal(t, parameters(t, from, "last"), parameters(t, dir, "last"))
+	}
+}

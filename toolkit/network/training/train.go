@@ -1,0 +1,309 @@
+package training
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/compute"
+
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/optimizer"
+	"stochdepth/toolkit/runs"
+)
+
+// Options say what to train and where.
+type Options struct {
+	Dir      string        // the run folder; a run that is there already goes on
+	Recipe   runs.Recipe   // everything that defines the run
+	DataRoot string        // folder of the data set's files; "" for the project's data/cache
+	MaxTime  time.Duration // stop cleanly after so long; 0 for no limit
+	Devices  int           // share each training step, see [Model.UseDevices]; 0 for one
+
+	// OnProgress, if set, is called often, from one goroutine. It should return soon.
+	OnProgress func(Progress)
+}
+
+// ErrStopped is returned, wrapped, by Train when the run was stopped before its end: the context was
+// cancelled or MaxTime is over. The run is checkpointed and goes on when Train is called again.
+var ErrStopped = errors.New("stopped")
+
+// ErrDiverged is returned, wrapped, by Train when the loss is no longer a number.
+var ErrDiverged = errors.New("diverged")
+
+// Train makes a run, or goes on with one, to its end: every epoch's minibatches with their gates,
+// an evaluation on the validation and test parts, a row of the log, a checkpoint. The validation error
+// alone chooses the best epoch. It returns the run as it then is, also with ErrStopped. A run that is finished is
+// returned as it is, and not a file of it changes.
+func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
+	started := time.Now()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+		return run, err
+	}
+	if err := backend.CheckDType(b, o.Recipe.DType); err != nil {
+		return nil, err
+	}
+	data, err := LoadData(o.Recipe, o.DataRoot)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
+		return nil, err
+	}
+	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
+	if err != nil {
+		return nil, err
+	}
+	o.Devices = cmp.Or(o.Devices, 1)
+	if err := model.UseDevices(o.Devices); err != nil {
+		return nil, err
+	}
+	if o.Devices == 1 && backend.KindOf(b) == backend.CUDA { // a CPU has the images in its memory already
+		if err := model.KeepOnDevice(data.Train); err != nil {
+			return nil, err
+		}
+	}
+	return trainModel(ctx, b, o, data, model, started)
+}
+
+// trainModel is Train with a model of initial weights.
+func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset.Data, model *Model, started time.Time) (*runs.Run, error) {
+	writer, err := runs.Create(o.Dir, o.Recipe)
+	if err != nil {
+		return nil, err
+	}
+	defer writer.Close()
+	if o.MaxTime > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
+		defer cancel()
+	}
+	s := &session{Options: o, data: data, model: model, writer: writer, backend: b, started: started, commit: Commit(),
+		checkpoints: checkpoints{dir: writer.CheckpointDir()}}
+	if err := s.resume(); err != nil {
+		return nil, err
+	}
+	if s.at.Step == s.steps { // another process may have finished it meanwhile, or it was mended
+		if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+			return run, err
+		}
+	}
+	err = s.train(ctx)
+	resultErr := writer.WriteResult(s.result(err))
+	if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrDiverged) { // else the first error says it all
+		err = errors.Join(err, resultErr)
+	}
+	run, openErr := runs.Open(o.Dir)
+	return run, errors.Join(err, openErr)
+}
+
+// LoadData loads the data set of a recipe, split as the paper does. An invalid recipe is refused.
+func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
+	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
+		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
+}
+
+// Fit fits the recipe's normalisation to the training part.
+func Fit(recipe runs.Recipe, train dataset.View) dataset.Normalization {
+	if recipe.Normalization == "mean-image" {
+		return dataset.FitMeanImage(train)
+	}
+	return dataset.FitChannels(train)
+}
+
+// session is one call of Train.
+type session struct {
+	Options
+	data        *dataset.Data
+	model       *Model
+	writer      *runs.Writer
+	backend     compute.Backend
+	checkpoints checkpoints
+	batches     *Batches
+	minibatch   func(step int64) *Batch // of batches
+	schedule    optimizer.Schedule
+	evaluated   evaluations
+
+	at             position // step is the number of steps done
+	saved          position // of the newest checkpoint
+	steps          int64    // of the whole run
+	started        time.Time
+	commit         string // of the source, when the session began
+	firstStep      int64  // of this session
+	compiled       map[int]bool
+	compileSeconds float64
+	trainSeconds   float64 // of this session
+	evaluations    int
+	evaluationTime time.Duration
+}
+
+// train runs the steps that are left, and the evaluation if the run was stopped during the last one.
+func (s *session) train(ctx context.Context) error {
+	for s.at.Step < s.steps || s.at.Row.Steps > 0 {
+		if ctx.Err() != nil {
+			return s.stop(ctx)
+		}
+		if err := s.trainUntilEvaluation(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil && !s.evaluated.due(s.at.Step) {
+			return s.stop(ctx)
+		}
+		if err := s.evaluate(ctx); err != nil {
+			return s.orStop(ctx, err)
+		}
+	}
+	return s.orStop(ctx, s.testBest(ctx))
+}
+
+// orStop stops the run if err is that of the cancelled context.
+func (s *session) orStop(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return s.stop(ctx)
+	}
+	return err
+}
+
+// trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled. While
+// the device computes a step, the host waits for the one before and prepares the next.
+func (s *session) trainUntilEvaluation(ctx context.Context) error {
+	if s.at.Row.Steps > 0 && s.evaluated.due(s.at.Step) {
+		return nil // stopped during the evaluation
+	}
+	var pending func() (Outcome, error)
+	finish := func() error {
+		if pending == nil {
+			return nil
+		}
+		outcome, err := pending()
+		pending = nil
+		if err != nil {
+			return err
+		}
+		if !isFinite(outcome.Loss) {
+			return s.diverged(fmt.Sprintf("the loss became %g", outcome.Loss))
+		}
+		s.at.Row.add(outcome)
+		return nil
+	}
+	clock := time.Now()
+	for first := true; first || !s.evaluated.due(s.at.Step); first = false {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := s.model.SetLearningRate(s.learningRate(s.at.Step)); err != nil {
+			return err
+		}
+		if err := s.model.SetSurvival(s.batches.Survival(s.at.Step)); err != nil {
+			return err
+		}
+		batch := s.minibatch(s.at.Step)
+		compiling := !s.compiled[len(batch.Labels)]
+		if compiling {
+			if err := finish(); err != nil {
+				return err
+			}
+			s.addTime(&clock)
+			s.report("compiling", nil)
+		}
+		next, err := s.model.Step(batch)
+		if err != nil {
+			return err
+		}
+		if compiling {
+			s.compiled[len(batch.Labels)] = true
+			s.compileSeconds += time.Since(clock).Seconds()
+			clock = time.Now()
+		}
+		if err := finish(); err != nil {
+			return err
+		}
+		pending = next
+		s.at.Step++
+		s.addTime(&clock)
+		s.report("training", nil)
+	}
+	err := finish()
+	s.addTime(&clock)
+	return err
+}
+
+func (s *session) addTime(clock *time.Time) {
+	now := time.Now()
+	seconds := now.Sub(*clock).Seconds()
+	*clock = now
+	s.at.Seconds += seconds
+	s.trainSeconds += seconds
+}
+
+func (s *session) learningRate(step int64) float64 {
+	return s.schedule.At(int(step / s.batches.PerEpoch()))
+}
+
+// stop saves a checkpoint in the middle of an epoch, if it has not the one of this step.
+func (s *session) stop(ctx context.Context) error {
+	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+		return err
+	}
+	if s.at.Step != s.saved.Step || s.at.Row != s.saved.Row {
+		if err := s.refuseBroken(); err != nil {
+			return err
+		}
+		if err := s.checkpoints.save(s.model, s.at); err != nil {
+			return err
+		}
+	}
+	why := ""
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		why = " " + cause.Error()
+	}
+	return fmt.Errorf("%w%s at step %d of %d: start the same command again to go on", ErrStopped, why, s.at.Step, s.steps)
+}
+
+// diverged is the error of a run whose loss or variables are no longer numbers.
+func (s *session) diverged(what string) error {
+	kept := "no checkpoint was made yet"
+	if dir, p, err := s.checkpoints.read(Last); err == nil && dir != "" {
+		kept = fmt.Sprintf("the last good checkpoint is kept, of step %d", p.Step)
+	}
+	return fmt.Errorf("the run %w: %s after step %d; %s; try a lower learning rate, or a warm-up, in a new run",
+		ErrDiverged, what, s.at.Step, kept)
+}
+
+// report calls OnProgress.
+func (s *session) report(phase string, row *runs.Row) {
+	if s.OnProgress == nil {
+		return
+	}
+	perEpoch := s.batches.PerEpoch()
+	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.Recipe.Epochs), Epochs: s.Recipe.Epochs,
+		Step: s.at.Step, Steps: s.steps, Blocks: len(s.model.Network.Survival),
+		Loss: s.at.Row.meanLoss(), Error: s.at.Row.errorPercent(), Open: s.at.Row.meanOpen(), Row: row}
+	if row != nil {
+		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
+	}
+	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // before, it is noise
+		p.StepsPerSecond = float64(done) / s.trainSeconds
+		remaining := float64(s.steps-s.at.Step) / p.StepsPerSecond
+		if s.evaluations > 0 {
+			each := s.evaluationTime.Seconds() / float64(s.evaluations)
+			between := float64(perEpoch)
+			if every := s.Recipe.EvaluateEvery; every > 0 {
+				between = float64(every)
+			}
+			remaining += each * float64(s.steps-s.at.Step) / between
+		}
+		p.Remaining = time.Duration(remaining * float64(time.Second))
+	}
+	s.OnProgress(p)
+}

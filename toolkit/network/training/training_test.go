@@ -1,0 +1,467 @@
+package training_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/checkpoint"
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/training"
+)
+
+// tiny is a run of a few seconds: 8 layers, 3 epochs of 3 steps, the last of each smaller.
+func tiny(t testing.TB) runs.Recipe {
+	t.Helper()
+	r, err := runs.Preset("shapes")
+	require.NoError(t, err)
+	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
+	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
+	r.EvaluateEvery = 0
+	return r
+}
+
+func train(t testing.TB, ctx context.Context, dir string, r runs.Recipe, on func(training.Progress)) (*runs.Run, error) {
+	t.Helper()
+	return training.Train(ctx, backendtest.Open(t), training.Options{Dir: dir, Recipe: r, OnProgress: on})
+}
+
+// parameters returns every variable of a checkpoint by name, the optimizer's included, to the last bit.
+func parameters(t *testing.T, dir, name string) map[string]string {
+	t.Helper()
+	handler, err := checkpoint.Load(model.NewStore()).Dir(filepath.Join(dir, "checkpoint", name)).ExcludeAllParams().Done()
+	require.NoError(t, err)
+	sums := make(map[string]string)
+	for path, value := range handler.LoadedVariables() {
+		require.NoError(t, value.ConstBytes(func(data []byte) { sums[path] = fmt.Sprintf("%x", sha256.Sum256(data)) }))
+	}
+	require.Contains(t, sums, "var:/network/group1/kernel1")
+	require.Contains(t, sums, "var:/optimizer/velocity/network/group1/kernel1")
+	return sums
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+// withoutSeconds is what two runs must agree in: all columns but the time.
+func withoutSeconds(rows []runs.Row) []runs.Row {
+	out := append([]runs.Row{}, rows...)
+	for i := range out {
+		out[i].Seconds = 0
+	}
+	return out
+}
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("STOCHDEPTH_TEST_RUN"); dir != "" {
+		trainUntilKilled(dir)
+	}
+	if dir := os.Getenv("STOCHDEPTH_TEST_SHORT_OF_MEMORY"); dir != "" {
+		trainShortOfMemory(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// trainUntilKilled is the child of TestResumeAfterKill.
+func trainUntilKilled(dir string) {
+	t := &testing.T{}
+	r := tiny(t)
+	_, err := train(t, context.Background(), dir, r, func(p training.Progress) {
+		if p.Step == 5 { // in the middle of the second epoch
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+	})
+	panic(err)
+}
+
+// Rarer tests change no row but for the test errors left out, and the number to report is known all the same.
+func TestTestEvery(t *testing.T) {
+	r := tiny(t)
+	r.LearningRate = 1 // high enough for the last epoch not to be the best
+	each, err := train(t, context.Background(), filepath.Join(t.TempDir(), "each"), r, nil)
+	require.NoError(t, err)
+	best, _ := each.Best()
+	require.Less(t, best.Epoch, 3.0, "choose another recipe for this test")
+
+	r.TestEvery = 5
+	rare, err := train(t, context.Background(), filepath.Join(t.TempDir(), "rare"), r, nil)
+	require.NoError(t, err)
+	require.Equal(t, best.TestError, rare.Result.TestError)
+	for i, row := range withoutSeconds(rare.Rows) {
+		want := withoutSeconds(each.Rows)[i]
+		if tested := i == 2 || row.Step == best.Step; !tested {
+			require.True(t, math.IsNaN(row.TestError))
+			row.TestError, want.TestError = 0, 0
+		}
+		require.Equal(t, want, row)
+	}
+}
+
+// With steps between evaluations the ends of epochs are no evaluations, but the end of the run is.
+func TestEvaluateEvery(t *testing.T) {
+	r := tiny(t) // 3 epochs of 3 steps
+	r.EvaluateEvery = 4
+	run, err := train(t, context.Background(), filepath.Join(t.TempDir(), "run"), r, nil)
+	require.NoError(t, err)
+	var steps []int64
+	for _, row := range run.Rows {
+		steps = append(steps, row.Step)
+	}
+	require.Equal(t, []int64{4, 8, 9}, steps)
+}
+
+// A run that is killed in the middle of an epoch, and one that is stopped there in order, both end in
+// the same bits as a run that was left alone: parameters, velocities, averages, and every row.
+func TestResume(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "whole")
+	alone, err := train(t, context.Background(), whole, tiny(t), nil)
+	require.NoError(t, err)
+	require.Len(t, alone.Rows, 3)
+	require.True(t, alone.Result.Completed)
+	endsAlike := func(t *testing.T, dir string) {
+		t.Helper()
+		resumed, err := train(t, context.Background(), dir, tiny(t), nil)
+		require.NoError(t, err)
+		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+		require.Equal(t, parameters(t, whole, "last"), parameters(t, dir, "last"))
+	}
+
+	t.Run("killed", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "killed")
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "STOCHDEPTH_TEST_RUN="+dir)
+		out, err := child.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, err.Error(), "killed", "%s", out)
+		half, err := runs.Open(dir)
+		require.NoError(t, err)
+		require.Len(t, half.Rows, 1)
+
+		endsAlike(t, dir)
+	})
+	t.Run("stopped", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "stopped")
+		ctx, cancel := context.WithCancel(context.Background())
+		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
+			if p.Step == 5 {
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, training.ErrStopped)
+		require.ErrorContains(t, err, "stopped at step 5 of 9: start the same command again to go on")
+		require.Equal(t, "stopped", run.Result.Status)
+		require.EqualValues(t, 5, run.Result.Steps)
+
+		endsAlike(t, dir)
+	})
+	t.Run("stopped in the last evaluation", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "evaluating")
+		ctx, cancel := context.WithCancel(context.Background())
+		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
+			if p.Step == 9 && p.Phase == "evaluating" {
+				cancel()
+			}
+		})
+		require.ErrorIs(t, err, training.ErrStopped)
+		require.Len(t, run.Rows, 2)
+
+		endsAlike(t, dir)
+	})
+	t.Run("checkpoint cut in half", func(t *testing.T) {
+		files, err := filepath.Glob(filepath.Join(whole, "checkpoint", "last", "*.bin"))
+		require.NoError(t, err)
+		info, err := os.Stat(files[0])
+		require.NoError(t, err)
+		before, content := parameters(t, whole, "last"), read(t, files[0])
+		cut := files[0] + ".cut" // the best checkpoint may share the file
+		require.NoError(t, os.WriteFile(cut, content[:info.Size()/2], 0o644))
+		require.NoError(t, os.Rename(cut, files[0]))
+
+		r := tiny(t)
+		_, err = train(t, context.Background(), whole, r, nil)
+		require.ErrorContains(t, err, "is missing, cut or altered: restore this folder from a copy, or delete the folder ")
+		after, err := runs.Open(whole)
+		require.NoError(t, err)
+		require.Equal(t, alone.Rows, after.Rows, "nothing is lost")
+
+		require.NoError(t, os.RemoveAll(filepath.Join(whole, "checkpoint", "last")))
+		again, err := train(t, context.Background(), whole, r, nil)
+		require.NoError(t, err)
+		require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(again.Rows))
+		require.Equal(t, before, parameters(t, whole, "last"))
+	})
+}
+
+// Constant and stochastic runs with the same seed start from the same weights and see the same images,
+// moved and flipped alike: their first minibatches differ in the gates alone.
+func TestSameDataOrder(t *testing.T) {
+	r := tiny(t)
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	batches := func(deathRate float64, seed int64) (list []*training.Batch) {
+		r := r
+		r.DeathRate, r.Seed = deathRate, seed
+		n, err := training.NewNetwork(r, 10)
+		require.NoError(t, err)
+		b := training.NewBatches(r, n.Survival, data.Train)
+		require.EqualValues(t, 3, b.PerEpoch())
+		for step := range int64(6) {
+			list = append(list, b.At(step))
+		}
+		return list
+	}
+	constant, stochastic, other := batches(0, 1), batches(0.9, 1), batches(0.9, 2)
+	closed := 0.0
+	for i := range constant {
+		require.Equal(t, constant[i].Pixels, stochastic[i].Pixels)
+		require.Equal(t, constant[i].Labels, stochastic[i].Labels)
+		require.Equal(t, constant[i].Augmentation, stochastic[i].Augmentation)
+		require.EqualValues(t, 3, constant[i].Open)
+		closed += 3 - stochastic[i].Open
+	}
+	require.Positive(t, closed)
+	require.Len(t, constant[2].Labels, 8, "the last batch of an epoch is kept")
+	require.NotEqual(t, constant[0].Labels, constant[3].Labels, "each epoch has its own order")
+	require.NotEqual(t, stochastic[0].Augmentation, other[0].Augmentation)
+}
+
+// The last good checkpoint survives a divergence, and the run says so.
+func TestDivergence(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := tiny(t)
+	r.LearningRate, r.WarmupEpochs, r.WarmupRate = 1e30, 1, 0.1
+	run, err := train(t, context.Background(), dir, r, nil)
+	require.ErrorIs(t, err, training.ErrDiverged)
+	require.ErrorContains(t, err, "the last good checkpoint is kept, of step 3; try a lower learning rate")
+	require.Equal(t, "diverged", run.Result.Status)
+	require.Len(t, run.Rows, 1)
+	require.FileExists(t, filepath.Join(dir, "checkpoint", "last", "position.json"))
+}
+
+func TestTimeLimit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := tiny(t)
+	r.Epochs = 100000
+	run, err := training.Train(context.Background(), backendtest.Open(t), training.Options{Dir: dir, Recipe: r, MaxTime: 3 * time.Second})
+	require.ErrorIs(t, err, training.ErrStopped)
+	require.ErrorContains(t, err, "stopped after 3s, as asked at step")
+	require.Equal(t, "stopped", run.Result.Status)
+	require.FileExists(t, filepath.Join(dir, "checkpoint", "last", "position.json"))
+}
+
+func TestSecondWriterAndOtherRecipe(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r := tiny(t)
+	var locked runs.ErrLocked
+	var second error
+	_, err := train(t, context.Background(), dir, r, func(p training.Progress) {
+		if p.Step == 1 && second == nil {
+			_, second = train(t, context.Background(), dir, r, nil)
+		}
+	})
+	require.NoError(t, err)
+	require.True(t, errors.As(second, &locked), "%v", second)
+
+	r.DeathRate = 0.25
+	_, err = train(t, context.Background(), dir, r, nil)
+	require.ErrorContains(t, err, "death_rate")
+}
+
+// Every option trains: the loss is finite and the other form, where it exists, gives the same.
+func TestOptions(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		set   [][2]string
+		twin  [][2]string // settings that must give the same rows, up to rounding
+		delta float64
+	}{
+		{"both forms", [][2]string{{"dtype", "float64"}, {"scale_at", "train"}, {"freeze_closed", "true"}, {"shortcut", "subsample"}, {"rule", "uniform"}},
+			[][2]string{{"form", "resnet"}}, 1e-9},
+		{"bfloat16", [][2]string{{"dtype", "bfloat16"}}, [][2]string{{"dtype", "float32"}}, 0.2},
+		{"per sample", [][2]string{{"dtype", "float64"}, {"gates_per", "sample"}}, [][2]string{{"form", "resnet"}}, 1e-9},
+		{"mean image", [][2]string{{"normalization", "mean-image"}}, nil, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			losses := func(settings ...[2]string) float64 {
+				r := tiny(t)
+				r.Epochs, r.TrainImages = 1, 48 // equal batches: one compilation
+				for _, s := range settings {
+					require.NoError(t, r.Set(s[0], s[1]))
+				}
+				require.NoError(t, r.Validate())
+				run, err := train(t, context.Background(), filepath.Join(t.TempDir(), "run"), r, nil)
+				require.NoError(t, err)
+				return run.Rows[0].TrainLoss
+			}
+			first := losses(c.set...)
+			require.False(t, math.IsNaN(first) || first > 10, "loss %g", first)
+			if c.twin != nil {
+				require.InDelta(t, first, losses(append(append([][2]string{}, c.set...), c.twin...)...), c.delta)
+			}
+		})
+	}
+}
+
+// The engine and the textbook form stay together through several optimizer steps: in float64 every
+// parameter, velocity and average agrees to 1e-9, with closed blocks moved and frozen.
+func TestContractThroughSteps(t *testing.T) {
+	for _, frozen := range []string{"false", "true"} {
+		variables := func(form string) map[string][]float64 {
+			r := tiny(t)
+			r.Form, r.DType, r.Depth, r.TrainImages = form, "float64", 14, 48 // equal batches: one compilation
+			require.NoError(t, r.Set("freeze_closed", frozen))
+			data, err := training.LoadData(r, "")
+			require.NoError(t, err)
+			m, err := training.NewModel(backendtest.Open(t), r, 10, training.Fit(r, data.Train))
+			require.NoError(t, err)
+			require.NoError(t, m.SetLearningRate(0.1))
+			batches := training.NewBatches(r, m.Network.Survival, data.Train)
+			for step := range int64(5) {
+				wait, err := m.Step(batches.At(step))
+				require.NoError(t, err)
+				_, err = wait()
+				require.NoError(t, err)
+			}
+			values := make(map[string][]float64)
+			for v := range m.Store.IterVariables() {
+				if value, err := v.Value(); err == nil && v.Shape().DType.IsFloat() {
+					values[v.Path()] = tensors.MustCopyFlatData[float64](value)
+				}
+			}
+			return values
+		}
+		textbook, engine := variables("resnet"), variables("survivors")
+		require.Len(t, engine, len(textbook))
+		var most float64
+		for path, want := range textbook {
+			for i, w := range want {
+				d := math.Abs(w-engine[path][i]) / max(1, math.Abs(w))
+				most = max(most, d)
+				require.LessOrEqual(t, d, 1e-9, "%s[%d]", path, i)
+			}
+		}
+		t.Logf("frozen %s: largest difference of %d variables after 5 steps %.1e", frozen, len(textbook), most)
+	}
+}
+
+// A record without its checkpoints, as git has it, is not overwritten.
+func TestRecordWithoutCheckpoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	writer, err := runs.Create(dir, tiny(t))
+	require.NoError(t, err)
+	for step := range int64(2) {
+		require.NoError(t, writer.Append(runs.Row{Epoch: float64(step + 1), Step: 3 * (step + 1)}))
+	}
+	require.NoError(t, writer.Close())
+	_, err = train(t, context.Background(), dir, tiny(t), nil)
+	require.ErrorContains(t, err, "is a record without checkpoints, so it cannot go on: choose another run name")
+	run, err := runs.Open(dir)
+	require.NoError(t, err)
+	require.Len(t, run.Rows, 2)
+	require.Nil(t, run.Result)
+}
+
+// What export writes, import reads: the same errors and losses from another run.
+func TestExportImport(t *testing.T) {
+	root := t.TempDir()
+	r := tiny(t)
+	run, err := train(t, context.Background(), filepath.Join(root, "run"), r, nil)
+	require.NoError(t, err)
+	data, err := training.LoadData(r, "")
+	require.NoError(t, err)
+	trained, step, err := training.Restore(backendtest.Open(t), run, training.Last, data)
+	require.NoError(t, err)
+	require.EqualValues(t, 9, step)
+	file := filepath.Join(root, "net.safetensors")
+	require.NoError(t, trained.Export(file, nil))
+
+	info, err := models.Read(file)
+	require.NoError(t, err)
+	recipe := info.Recipe
+	require.Equal(t, r, recipe)
+	notes, err := training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	require.NoError(t, err)
+	require.Empty(t, notes)
+	imported, err := runs.Open(filepath.Join(root, "copy"))
+	require.NoError(t, err)
+	copied, _, err := training.Restore(backendtest.Open(t), imported, training.Best, data)
+	require.NoError(t, err)
+	want, err := trained.Evaluate(context.Background(), data.Test)
+	require.NoError(t, err)
+	got, err := copied.Evaluate(context.Background(), data.Test)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Equal(t, run.Rows[2].TestError, want.Error)
+
+	recipe.Depth = 14
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, data)
+	require.ErrorContains(t, err, "as in a network of 14 layers")
+	recipe.Depth = 8
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	require.ErrorContains(t, err, "exists already")
+}
+
+// The augmentation by hand: image 0 moves down 2 and right 1, image 1 is flipped and stays.
+func TestAugmentation(t *testing.T) {
+	image := func(f func(y, x, c int) float32) []float32 {
+		var pixels []float32
+		for y := range 32 {
+			for x := range 32 {
+				for c := range 3 {
+					pixels = append(pixels, f(y, x, c))
+				}
+			}
+		}
+		return pixels
+	}
+	value := func(y, x, c int) float32 { return float32(1 + y*100 + x*3 + c) }
+	out, err := training.Augment(backendtest.Open(t),
+		tensors.FromFlatDataAndDimensions(append(image(value), image(value)...), 2, 32, 32, 3),
+		tensors.FromFlatDataAndDimensions([]int32{2, 1, 0, 0, 0, 1}, 2, 3))
+	require.NoError(t, err)
+	want := append(image(func(y, x, c int) float32 {
+		if y < 2 || x < 1 {
+			return 0
+		}
+		return value(y-2, x-1, c)
+	}), image(func(y, x, c int) float32 { return value(y, 31-x, c) })...)
+	require.Equal(t, want, tensors.MustCopyFlatData[float32](out))
+}
+
+// A full disk: the sentence names the file and the run is intact. /dev/full stands for the disk.
+func TestFullDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, exec.Command("mkdir", "-p", dir).Run())
+	mount := exec.Command("mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", dir)
+	if out, err := mount.CombinedOutput(); err != nil {
+		t.Skipf("mounting is not allowed here: %s", bytes.TrimSpace(out))
+	}
+	defer exec.Command("umount", "-l", dir).Run()
+	_, err := train(t, context.Background(), dir, tiny(t), nil)
+	require.Error(t, err)
+	require.Equal(t, 1, strings.Count(err.Error(), "free some space"), "said once: %v", err)
+	require.NotContains(t, err.Error(), "\n")
+	run, err := runs.Open(dir)
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(run.Rows), 1)
+}

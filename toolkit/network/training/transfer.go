@@ -1,0 +1,226 @@
+package training
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/gomlx/gomlx/ml/model"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/tensorfile"
+)
+
+// A network leaves and enters the project as a safetensors file. Names and layouts are those of
+// PyTorch, block by block, so that a module of the same structure takes them as its state dict:
+//
+//	stem.conv.weight [16, 3, 3, 3]                         out, in, height, width
+//	stem.bn.{weight, bias, running_mean, running_var} [16]
+//	blocks.<l>.conv{1, 2}.weight [out, in, 3, 3]           l from 0
+//	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
+//	fc.weight [classes, 64]; fc.bias [classes]
+//	normalization.{mean, deviation}                        of pixels on the scale 0..255
+//	survival [L]                                           what each branch is multiplied by at test: p_l in force, or 1 under scale_at=train
+//
+// and other kinds of blocks after the same rules (torchName).
+//
+// The metadata holds the run's recipe, and what [models.Info.Metadata] gives. All tensors are F32, or F64 for a network of that type.
+
+// Export writes the model to path, with the recipe and the given metadata, such as [models.Info.Metadata]. The same
+// network gives the same bytes.
+func (m *Model) Export(path string, metadata map[string]string) error {
+	recipe, err := json.Marshal(m.Recipe)
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(recipe)}
+	for key, value := range metadata {
+		meta[key] = value
+	}
+	var out []tensorfile.Tensor
+	add := func(name string, shape []int, values []float64) {
+		out = append(out, encode(name, shape, values, m.Network.ParameterDType()))
+	}
+	err = m.visit(func(name string, part variablePart) error {
+		values, err := part.read()
+		if err != nil {
+			return err
+		}
+		add(name, part.torchShape(), part.toTorch(values))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	add(meanName, []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
+	add(deviationName, []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
+	survival, err := m.survivalPart().read()
+	if err != nil {
+		return err
+	}
+	if m.Network.Inverted {
+		survival = atTest(survival)
+	}
+	add("survival", []int{len(survival)}, survival)
+	return tensorfile.Write(path, out, meta)
+}
+
+// Import sets the model's variables, and its normalisation if the file has one, from a file of the
+// names and shapes of [Model.Export], or of PyTorch's where they are known (see [Model.Notes]). A missing, surplus or
+// differently shaped tensor is an error, and so is a value that no trained network has (not finite, a negative variance,
+// a deviation of zero), and a survival that the recipe does not apply; then nothing is changed.
+func (m *Model) Import(path string) error {
+	file, err := readNetwork(path)
+	if err != nil {
+		return err
+	}
+	return m.take(file)
+}
+
+// take is Import of a file that was read.
+func (m *Model) take(file *networkFile) error {
+	next := make(map[*model.Variable][]partValues)
+	set := func(part variablePart, values []float64) {
+		next[part.variable] = append(next[part.variable], partValues{part, part.fromTorch(values)})
+	}
+	err := m.visit(func(name string, part variablePart) error {
+		values, err := m.values(file, name, part.torchShape())
+		if err == nil {
+			set(part, values)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	normalization, err := m.takeNormalization(file)
+	if err != nil {
+		return err
+	}
+	scales, err := m.takeScales(file)
+	if err != nil {
+		return err
+	}
+	set(m.survivalPart(), scales)
+	if err := file.surplus(m.Recipe.Depth); err != nil {
+		return err
+	}
+	m.Normalization, m.survival, m.Notes = normalization, nil, file.notes
+	for variable, parts := range next {
+		if err := setParts(variable, parts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values takes a tensor that must be in the file, of this shape.
+func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, error) {
+	t, ok := file.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", file.path, name, m.Recipe.Depth, file.others())
+	}
+	delete(file.tensors, name)
+	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
+		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
+			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
+	}
+	values, err := decode(t)
+	if err == nil {
+		err = checkValues(file.path, name, values, m.Network.ParameterDType())
+	}
+	return values, err
+}
+
+// takeNormalization takes the file's normalisation, of pixels from 0 to 255, or the model's own where the file has none.
+func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, err error) {
+	switch mean, deviation := file.has(meanName), file.has(deviationName); {
+	case !mean && !deviation:
+		file.note("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName)
+		return m.Normalization, nil
+	case !mean || !deviation:
+		return n, fmt.Errorf("%s has one of %s and %s: it needs both, or none", file.path, meanName, deviationName)
+	}
+	mean, err := m.values(file, meanName, []int{len(m.Normalization.Mean)})
+	if err != nil {
+		return n, err
+	}
+	deviation, err := m.values(file, deviationName, []int{len(m.Normalization.Deviation)})
+	if err != nil {
+		return n, err
+	}
+	unit, err := onUnitScale(file.path, file.recipe == nil, mean, deviation)
+	if unit {
+		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
+	}
+	return dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}, err
+}
+
+// takeScales takes the file's survival and returns what the variable of the survival probabilities must be, so that
+// branches are multiplied at test as the file has it.
+func (m *Model) takeScales(file *networkFile) ([]float64, error) {
+	rule, last := m.Network.Survival, len(m.Network.Survival)-1
+	steady := m.Recipe.Schedule().Kind == depth.Steady
+	if !file.has("survival") {
+		if steady && !m.Network.Inverted && !m.Recipe.IsConstant() {
+			file.note("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
+				rule[last])
+		}
+		return rule, nil
+	}
+	scales, err := m.values(file, "survival", []int{len(rule)})
+	if err != nil {
+		return nil, err
+	}
+	if err := depth.Survival(scales).Validate(); err != nil {
+		return nil, fmt.Errorf("survival of %s: %w", file.path, err)
+	}
+	if file.recipe != nil && file.recipe.ScaleAt == "train" {
+		scales = atTest(scales) // older files have the survival probabilities of the training there
+	}
+	switch {
+	case m.Network.Inverted && !near(scales, atTest(scales)):
+		return nil, fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: "+
+			"make it scale_at test", file.path, scales[last])
+	case m.Network.Inverted, near(scales, rule): // inverted, the variable is what branches are divided by in training
+		return rule, nil
+	case steady:
+		file.note("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
+			scales[last], rule[last])
+	}
+	return scales, nil
+}
+
+// atTest returns what branches are multiplied by at test under scale_at=train: 1, or 0 for a block that was taken out.
+func atTest(survival []float64) []float64 {
+	scales := make([]float64, len(survival))
+	for l, p := range survival {
+		if p > 0 {
+			scales[l] = 1
+		}
+	}
+	return scales
+}
+
+// near reports whether two lists of probabilities are equal but for the rounding of a file's type, at most that of BF16.
+func near(a, b []float64) bool {
+	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) < 1./500 })
+}
+
+func toFloat64s(values []float32) []float64 {
+	converted := make([]float64, len(values))
+	for i, v := range values {
+		converted[i] = float64(v)
+	}
+	return converted
+}
+
+func toFloat32s(values []float64) []float32 {
+	converted := make([]float32, len(values))
+	for i, v := range values {
+		converted[i] = float32(v)
+	}
+	return converted
+}
