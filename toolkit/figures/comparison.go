@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Comparison sets runs of one stochastic setting beside runs of constant depth of the same data, network and optimizer.
@@ -25,7 +26,7 @@ type Comparison struct {
 	NoTimeSaved                  error    // why it is not known: times that are not recorded, of other steps or of two machines
 }
 
-// Compare compares runs that differ in the seed and in how blocks close only (runs.StochasticKeys): each list is of one
+// Compare compares runs that differ in the seed and in how blocks close only (recipes.StochasticKeys): each list is of one
 // setting, the first of constant depth. Of lists that share seeds, the runs of these are compared, and the others left
 // alone; see [ContrastBy]. Runs that cannot be compared, two runs of one seed, and runs without a test error at the
 // selected epoch are errors.
@@ -115,7 +116,7 @@ func onlySeedsApart(constant, stochastic []*runs.Run) error {
 		return err
 	}
 	for _, run := range stochastic {
-		if !runs.SameSetting(stochastic[0].Recipe, run.Recipe) {
+		if !recipes.SameSetting(stochastic[0].Recipe, run.Recipe) {
 			return fmt.Errorf("the runs %s and %s are of two stochastic settings: compare one of them at a time", stochastic[0].Name, run.Name)
 		}
 	}

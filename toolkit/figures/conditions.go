@@ -12,6 +12,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // OfRuns is the Provenance of recorded runs: data set, depth, rule, epochs, n, seeds, machine and commit, and how far they
@@ -36,7 +37,7 @@ func OfRuns(list []*runs.Run) Provenance {
 	}
 	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
 		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
-	if blocks := each(func(r *runs.Run) string { return r.Recipe.Block }); len(blocks) > 1 || len(blocks) == 1 && blocks[0] != runs.Default().Block {
+	if blocks := each(func(r *runs.Run) string { return r.Recipe.Block }); len(blocks) > 1 || len(blocks) == 1 && blocks[0] != recipes.Default().Block {
 		sentence += ", " + many(blocks) + " blocks"
 	}
 	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r); return rule }) {
@@ -74,7 +75,7 @@ func OfRuns(list []*runs.Run) Provenance {
 }
 
 // DatasetName is a recipe's data set as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own.
-func DatasetName(r runs.Recipe) string {
+func DatasetName(r recipes.Recipe) string {
 	name, known := map[string]string{"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN"}[r.Dataset]
 	if !known {
 		name = r.Dataset
@@ -100,9 +101,9 @@ func ruleOf(r *runs.Run) (rule, survival string) {
 }
 
 // variant names what else a recipe does otherwise than the paper's method, beside the rule: ", early schedule".
-func variant(r runs.Recipe) string {
+func variant(r recipes.Recipe) string {
 	var s string
-	if r.SurvivalSchedule != runs.Default().SurvivalSchedule {
+	if r.SurvivalSchedule != recipes.Default().SurvivalSchedule {
 		s += ", " + r.SurvivalSchedule + " schedule"
 	}
 	if r.GatesPer != "minibatch" {
@@ -213,7 +214,7 @@ func bySetting(list []*runs.Run) [][]*runs.Run {
 next:
 	for _, run := range list {
 		for i, group := range groups {
-			if runs.SameSetting(group[0].Recipe, run.Recipe) {
+			if recipes.SameSetting(group[0].Recipe, run.Recipe) {
 				groups[i] = append(group, run)
 				continue next
 			}
@@ -227,7 +228,7 @@ next:
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {
 	for _, run := range list[min(1, len(list)):] {
-		if d := differences(list[0].Recipe, run.Recipe, slices.Concat(runs.StochasticKeys, allowed)...); d != "" {
+		if d := differences(list[0].Recipe, run.Recipe, slices.Concat(recipes.StochasticKeys, allowed)...); d != "" {
 			return fmt.Errorf("the runs %s and %s cannot be compared, their recipes differ in %s", list[0].Name, run.Name, d)
 		}
 	}
@@ -253,8 +254,8 @@ func sameMethod(list []*runs.Run) error {
 }
 
 // differences says in which keys but the ignored ones two recipes differ, and how; "" if in none.
-func differences(a, b runs.Recipe, ignored ...string) string {
-	return strings.Join(slices.DeleteFunc(runs.Differences(a, b), func(d string) bool {
+func differences(a, b recipes.Recipe, ignored ...string) string {
+	return strings.Join(slices.DeleteFunc(recipes.Differences(a, b), func(d string) bool {
 		key, _, _ := strings.Cut(d, ":")
 		return slices.Contains(ignored, key)
 	}), "; ")

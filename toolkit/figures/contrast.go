@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Confidence is the level of all intervals, two-sided: where an interval leaves out zero, p < 0.05.
@@ -146,7 +147,7 @@ func onlySeeds(group []*runs.Run) error {
 		return errors.New("there is nothing to compare: name a run of each side at least")
 	}
 	for _, run := range group {
-		if !runs.SameSetting(group[0].Recipe, run.Recipe) {
+		if !recipes.SameSetting(group[0].Recipe, run.Recipe) {
 			return fmt.Errorf("the runs %s and %s are of two settings: compare one of them at a time", group[0].Name, run.Name)
 		}
 	}

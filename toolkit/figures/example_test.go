@@ -8,6 +8,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A 20-layer network has 9 blocks; here blocks 4, 7 and 9 are closed.
@@ -63,7 +64,7 @@ func ExampleLiveCurve() {
 
 // exampleRun makes up a run of the quickstart recipe: smooth curves that end lower and sooner with a death rate.
 func exampleRun(deathRate float64, epochs int) *runs.Run {
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Gap is the comparison of constant and stochastic depth after one length of training.
@@ -40,7 +41,7 @@ func GapsOf(list []*runs.Run) ([]Gap, error) {
 		}
 		recipe := run.Recipe
 		recipe.Epochs, recipe.EvaluateEvery, recipe.TestEvery = first.Recipe.Epochs, first.Recipe.EvaluateEvery, first.Recipe.TestEvery
-		if !runs.SameSetting(first.Recipe, recipe) {
+		if !recipes.SameSetting(first.Recipe, recipe) {
 			return nil, fmt.Errorf("the runs %s and %s are of two stochastic settings: name those of one", first.Name, run.Name)
 		}
 	}

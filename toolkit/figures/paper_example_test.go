@@ -11,9 +11,9 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )

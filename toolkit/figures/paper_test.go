@@ -10,10 +10,11 @@ import (
 	"gonum.org/v1/plot/cmpimg"
 	"gonum.org/v1/plot/plotter"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestPaperFiguresLookAsBefore(t *testing.T) {
@@ -215,10 +216,10 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	// Of a schedule and of other blocks, the speed-up is of what their networks leave out: a ramp over the whole training
 	// closes half as many, (9 - 1.25) of 9; 29 layers of bottleneck are nine blocks too, and 12 blocks of a transformer
 	// are open 8.75 times on average.
-	for want, change := range map[float64]func(*runs.Recipe){
-		9 / 7.75:  func(r *runs.Recipe) { r.SurvivalSchedule, r.ScheduleFraction = "ramp", 1 },
-		9 / 6.5:   func(r *runs.Recipe) { r.Block, r.Depth = "bottleneck", 29 },
-		12 / 8.75: func(r *runs.Recipe) { r.Block, r.Depth = "transformer", 12 },
+	for want, change := range map[float64]func(*recipes.Recipe){
+		9 / 7.75:  func(r *recipes.Recipe) { r.SurvivalSchedule, r.ScheduleFraction = "ramp", 1 },
+		9 / 6.5:   func(r *recipes.Recipe) { r.Block, r.Depth = "bottleneck", 29 },
+		12 / 8.75: func(r *recipes.Recipe) { r.Block, r.Depth = "transformer", 12 },
 	} {
 		run := exampleRun(0.5, 3)
 		change(&run.Recipe)
@@ -228,11 +229,11 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	}
 
 	// What closes its blocks otherwise is no second value of one setting.
-	for key, change := range map[string]func(*runs.Recipe){
-		"survival_schedule: constant, early": func(r *runs.Recipe) { r.SurvivalSchedule = "early" },
-		"gates_per: minibatch, sample":       func(r *runs.Recipe) { r.GatesPer = "sample" },
-		"scale_at: test, train":              func(r *runs.Recipe) { r.ScaleAt = "train" },
-		"freeze_closed: false, true":         func(r *runs.Recipe) { r.FreezeClosed = true },
+	for key, change := range map[string]func(*recipes.Recipe){
+		"survival_schedule: constant, early": func(r *recipes.Recipe) { r.SurvivalSchedule = "early" },
+		"gates_per: minibatch, sample":       func(r *recipes.Recipe) { r.GatesPer = "sample" },
+		"scale_at: test, train":              func(r *recipes.Recipe) { r.ScaleAt = "train" },
+		"freeze_closed: false, true":         func(r *recipes.Recipe) { r.FreezeClosed = true },
 	} {
 		steady, other := exampleRun(0.5, 3), exampleRun(0.3, 3)
 		change(&other.Recipe)

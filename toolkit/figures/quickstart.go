@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // quickstart is what Quickstart draws; of pairs, index 0 is constant depth, 1 stochastic depth.
@@ -193,7 +194,7 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 	var differences []string
 	own, _ := q.sides()
 	for i, group := range [][]*runs.Run{recorded.ConstantRuns, recorded.StochasticRuns} {
-		for _, d := range runs.Differences(own[i][0].Recipe.Canonical(), group[0].Recipe.Canonical()) {
+		for _, d := range recipes.Differences(own[i][0].Recipe.Canonical(), group[0].Recipe.Canonical()) {
 			if key, _, _ := strings.Cut(d, ":"); key != "seed" && !slices.Contains(differences, key) {
 				differences = append(differences, key)
 			}

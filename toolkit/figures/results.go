@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
@@ -105,7 +106,7 @@ func resultRow(c Comparison) TableRow {
 }
 
 // dataCell says in a cell what is learned: "CIFAR-10+, 500 images" is augmented.
-func dataCell(r runs.Recipe) string {
+func dataCell(r recipes.Recipe) string {
 	images := r.TrainImages
 	r.TrainImages = 0
 	data := DatasetName(r)

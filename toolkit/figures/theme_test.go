@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func labels(ticks []plot.Tick) []string {
@@ -81,7 +82,7 @@ func TestHeadline(t *testing.T) {
 			var sides [2][]*runs.Run
 			for i, testErrors := range test.errors {
 				for seed, e := range testErrors {
-					run := &runs.Run{Recipe: runs.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
+					run := &runs.Run{Recipe: recipes.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
 					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
 					if i == 0 && test.machine != "" {
 						run.Result.Machine = test.machine
@@ -99,7 +100,7 @@ func TestHeadline(t *testing.T) {
 // A stopped run is not finished, whatever its error, and its time is that of other steps.
 func TestHeadlineOfAStoppedRun(t *testing.T) {
 	made := func(deathRate, testError, epochs float64) []*runs.Run {
-		return []*runs.Run{{Recipe: runs.Recipe{TestImages: 1000, Epochs: 120, DeathRate: deathRate},
+		return []*runs.Run{{Recipe: recipes.Recipe{TestImages: 1000, Epochs: 120, DeathRate: deathRate},
 			Rows: []runs.Row{{TestError: testError, Epoch: epochs, Step: int64(16 * epochs), Seconds: epochs}}}}
 	}
 	for epochs, want := range map[float64]string{
@@ -125,7 +126,7 @@ func TestBelowTheHeadline(t *testing.T) {
 	made := func(deathRate float64, first int64, testErrors ...float64) []*runs.Run {
 		var list []*runs.Run
 		for i, e := range testErrors {
-			recipe := runs.Default()
+			recipe := recipes.Default()
 			recipe.Seed, recipe.DeathRate, recipe.TestImages = first+int64(i), deathRate, 1000
 			list = append(list, &runs.Run{Name: "run", Recipe: recipe, Rows: []runs.Row{{TestError: e}}})
 		}

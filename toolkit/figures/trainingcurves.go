@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Training is one network's training as Fig. 3 and 4 show it.
@@ -95,7 +96,7 @@ func trainingsOf(group []*runs.Run) ([]*Training, error) {
 }
 
 // digitsOf is how many digits after the point of an error the test set resolves.
-func digitsOf(r runs.Recipe) int {
+func digitsOf(r recipes.Recipe) int {
 	if n := r.TestImages; n > 0 && n < 10000 {
 		return 1
 	}

@@ -12,6 +12,7 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestControls(t *testing.T) {
@@ -52,7 +53,7 @@ func TestFollow(t *testing.T) {
 	_, err := Follow(context.Background(), dir, 0)
 	require.ErrorContains(t, err, "there is no run run: start its training first")
 
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	recipe.Epochs = 2
 	failed := make(chan error, 1)
@@ -92,7 +93,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestPaceOfAFollowedRun(t *testing.T) {
-	run := &runs.Run{Recipe: runs.Recipe{Epochs: 60}}
+	run := &runs.Run{Recipe: recipes.Recipe{Epochs: 60}}
 	require.Equal(t, pace{}, paceOf(run))
 	require.Empty(t, paceOf(run).text())
 	for epoch := 1; epoch <= 10; epoch++ { // of 32 steps: ten seconds each, twenty from the sixth on

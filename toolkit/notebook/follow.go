@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -28,7 +29,7 @@ func Follow(ctx context.Context, dir string, patience time.Duration, others ...s
 		}
 		compared = append(compared, run)
 	}
-	bar, curve := NewBar(0, runs.Shown(filepath.Base(dir)), "epochs"), NewLive()
+	bar, curve := NewBar(0, say.Shown(filepath.Base(dir)), "epochs"), NewLive()
 	rows, until := 0, time.Now().Add(patience)
 	noted := -1         // rows that a line was written of, the newest of those that were there already among them
 	var grown time.Time // when the newest row was seen
@@ -109,7 +110,7 @@ func (p pace) text() string {
 	if p.steps == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("step %s of %s, ", runs.Grouped(p.step), runs.Grouped(p.steps))
+	text := fmt.Sprintf("step %s of %s, ", say.Grouped(p.step), say.Grouped(p.steps))
 	if p.speed > 0 {
 		text += fmt.Sprintf("%.3g steps/s, ", p.speed)
 	}
@@ -123,7 +124,7 @@ func RowText(r runs.Row) string {
 		test = fmt.Sprintf(", test %.2f %%", r.TestError)
 	}
 	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%%s  open blocks %.2f  %s",
-		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean, runs.SpanOf(r.Seconds))
+		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean, say.SpanOf(r.Seconds))
 }
 
 // state puts where a run is into a few words.

@@ -26,8 +26,8 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
-	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/stopping"
 )
 
 // Check ends the cell with the sentence of err, and does nothing for nil.

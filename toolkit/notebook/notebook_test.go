@@ -18,7 +18,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/project"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestTinyKeepsItsResultsApart(t *testing.T) {
@@ -26,12 +26,12 @@ func TestTinyKeepsItsResultsApart(t *testing.T) {
 	require.NoError(t, err)
 	t.Setenv(EnvTiny, "")
 	full := Must(Preset("quickstart"))
-	require.Equal(t, Must(runs.Preset("quickstart")), full)
+	require.Equal(t, Must(recipes.Preset("quickstart")), full)
 	require.Equal(t, filepath.Join(root, ".out", "figures", "a.png"), FigurePath("a.png"))
 	require.Equal(t, filepath.Join(root, "data", "runs", "a"), RunDir("a"))
 
 	t.Setenv(EnvTiny, "1")
-	for _, name := range runs.PresetNames() {
+	for _, name := range recipes.PresetNames() {
 		recipe := Must(Preset(name))
 		require.NoError(t, recipe.Validate(), name)
 		require.LessOrEqual(t, recipe.Epochs*recipe.TrainImages, 256, name)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
 )
 
 // progress is the state of a job, as a [Bar] shows it.
@@ -37,7 +37,7 @@ func (p progress) parts() []string {
 		parts = append(parts, p.rate())
 	}
 	if p.remaining > 0 {
-		parts = append(parts, runs.Span(p.remaining)+" left")
+		parts = append(parts, say.Span(p.remaining)+" left")
 	}
 	if p.text != "" {
 		parts = append(parts, p.text)
@@ -49,7 +49,7 @@ func (p progress) parts() []string {
 func (p progress) result() string {
 	result := fmt.Sprintf("%s: %s", p.label, p.amount(p.done))
 	if p.elapsed > 0 {
-		result += " in " + runs.Span(p.elapsed)
+		result += " in " + say.Span(p.elapsed)
 	}
 	if p.text != "" {
 		result += ", " + p.text

@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // EnvTiny names the environment variable that makes the notebooks small: so `make
@@ -20,9 +21,9 @@ const EnvTiny = "STOCHDEPTH_TINY"
 // Tiny reports whether this is such a trial, whose numbers mean nothing.
 func Tiny() bool { return os.Getenv(EnvTiny) != "" }
 
-// Preset is [runs.Preset] with some keys changed, such as "depth=14", and made small in a trial.
-func Preset(name string, settings ...string) (runs.Recipe, error) {
-	recipe, err := runs.Preset(name)
+// Preset is [recipes.Preset] with some keys changed, such as "depth=14", and made small in a trial.
+func Preset(name string, settings ...string) (recipes.Recipe, error) {
+	recipe, err := recipes.Preset(name)
 	for _, setting := range settings {
 		key, value, _ := strings.Cut(setting, "=")
 		if err == nil {
@@ -39,7 +40,7 @@ func Preset(name string, settings ...string) (runs.Recipe, error) {
 }
 
 // Recipe is [Preset] for a cell, which an error ends.
-func Recipe(name string, settings ...string) runs.Recipe { return Must(Preset(name, settings...)) }
+func Recipe(name string, settings ...string) recipes.Recipe { return Must(Preset(name, settings...)) }
 
 // RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores. A name that
 // [runs.CheckName] refuses ends the cell.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // Whatever a file holds, a reader gives what can be used and written again, or an error: it never panics or hangs.
@@ -18,43 +20,6 @@ func fuzzFile(f *testing.F, name string) func(t *testing.T, data []byte) string 
 		require.NoError(t, os.WriteFile(path, data, 0o644))
 		return path
 	}
-}
-
-func FuzzRecipe(f *testing.F) {
-	for _, name := range PresetNames() {
-		data, err := presets.ReadFile("recipes/" + name + ".json")
-		require.NoError(f, err)
-		f.Add(data)
-	}
-	for _, text := range []string{
-		``, `{}`, `[]`, `null`, `{"depth": 9223372036854775802}`, `{"depth": 20.5}`, `{"epochs": -1}`, `{"seed": 1e400}`, `{"Depth": 8}`,
-		`{"dataset": "shapes", "depth": 8, "epochs": 1, "rule": "list", "survival_probabilities": [1, 0.5, 1e-300]}`,
-		`{"dataset": "shapes", "depth": 8, "epochs": 1, "milestones": [0.55, 0.999999999]}`,
-		`{"dataset": "shapes", "depth": 8, "epochs": 1000000, "survival_schedule": "ramp", "schedule_fraction": 1e-300}`,
-	} {
-		f.Add([]byte(text))
-	}
-	write := fuzzFile(f, recipeFile)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		recipe, err := ReadRecipe(write(t, data))
-		if err != nil || recipe.Validate() != nil {
-			return
-		}
-		survival, err := recipe.Survival()
-		require.NoError(t, err)
-		open, blocks := recipe.ExpectedOpen()
-		require.True(t, open >= 0 && open <= float64(blocks)*(1+1e-9) && blocks == len(survival), "%g of %d", open, blocks)
-		for _, epoch := range recipe.RateDrops() {
-			require.True(t, epoch > 0 && epoch <= recipe.Epochs)
-		}
-		require.True(t, SameSetting(recipe, recipe.Canonical()))
-
-		path := write(t, nil)
-		require.NoError(t, recipe.Write(path))
-		back, err := ReadRecipe(path)
-		require.NoError(t, err)
-		require.Empty(t, Differences(recipe, back))
-	})
 }
 
 func FuzzRows(f *testing.F) {
@@ -119,10 +84,10 @@ func FuzzName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		dir, err := Folder("/root", name)
 		if err != nil {
-			require.Equal(t, err.Error(), Shown(err.Error()))
+			require.Equal(t, err.Error(), say.Shown(err.Error()))
 			return
 		}
-		require.Equal(t, name, Shown(name))
+		require.Equal(t, name, say.Shown(name))
 		require.True(t, strings.HasPrefix(dir, "/root/") && filepath.IsLocal(name) && filepath.Clean(dir) == "/root/"+name)
 	})
 }

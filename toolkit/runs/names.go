@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // longestName is how many bytes a part of a run's name may have; file systems take 255, and temporary files need some.
@@ -119,18 +118,9 @@ func Find(root, given string) (*Run, error) {
 	return run, nil
 }
 
-// Shown is a name as it may be shown: as it is, or quoted if it has a character that would act on a terminal or could
-// not be seen. Names of folders are anybody's.
-func Shown(name string) string {
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(name)
-	}
-	return name
-}
-
-// showing returns err with the folder dir as Shown has it wherever the message names it.
+// showing returns err with the folder dir as say.Shown has it wherever the message names it.
 func showing(dir string, err error) error {
-	if err == nil || Shown(dir) == dir {
+	if err == nil || say.Shown(dir) == dir {
 		return err
 	}
 	return shownError{dir, err}
@@ -145,6 +135,6 @@ type shownError struct {
 func (e shownError) Unwrap() error { return e.err }
 
 func (e shownError) Error() string {
-	quoted := Shown(e.dir)
+	quoted := say.Shown(e.dir)
 	return strings.ReplaceAll(e.err.Error(), e.dir, quoted[1:len(quoted)-1])
 }

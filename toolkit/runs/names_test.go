@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 func TestNames(t *testing.T) {
@@ -37,7 +39,7 @@ func TestNames(t *testing.T) {
 	} {
 		err := CheckName(name)
 		require.ErrorContains(t, err, want, "%q", name)
-		require.Equal(t, Shown(err.Error()), err.Error(), "nothing in it acts on a terminal")
+		require.Equal(t, say.Shown(err.Error()), err.Error(), "nothing in it acts on a terminal")
 	}
 	require.EqualError(t, CheckName("/abs/path"), `the run name "/abs/path" is a path: name the folder with --runs, and the run in it with --run`)
 }
@@ -112,5 +114,5 @@ func TestHostileNamesAreShownQuoted(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(`{`), 0o644))
 	_, err = List(root)
 	require.ErrorContains(t, err, `x\x1b[2J\n\u009bm\u202e/result.json is damaged`)
-	require.Equal(t, Shown(err.Error()), err.Error())
+	require.Equal(t, say.Shown(err.Error()), err.Error())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Only a run that nobody writes is deleted.
@@ -22,7 +23,7 @@ func TestRemove(t *testing.T) {
 	require.FileExists(t, filepath.Join(other, "letters"))
 
 	dir := filepath.Join(root, "mine")
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	w, err := runs.Create(dir, recipe)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Result is what came out of a run, result.json. Numbers that are not finite (a diverged run) are null in the file
@@ -150,7 +151,7 @@ func readResult(path string) (*Result, error) {
 	}
 	var result Result
 	if err := json.Unmarshal(data, &result); err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w): delete it and start the run again to have it rewritten", path, jsonError(err))
+		return nil, fmt.Errorf("%s is damaged (%w): delete it and start the run again to have it rewritten", path, say.JSONError(err))
 	}
 	return &result, nil
 }

@@ -47,6 +47,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Names of the files inside a run folder.
@@ -60,11 +62,11 @@ const (
 
 // Run is a run folder as read by Open.
 type Run struct {
-	Dir    string  // the folder
-	Name   string  // its name; from List and Find, its path below the root with forward slashes
-	Recipe Recipe  // what was asked for
-	Rows   []Row   // in the order of their steps; empty before the first evaluation
-	Result *Result // nil until the run has ended once
+	Dir    string         // the folder
+	Name   string         // its name; from List and Find, its path below the root with forward slashes
+	Recipe recipes.Recipe // what was asked for
+	Rows   []Row          // in the order of their steps; empty before the first evaluation
+	Result *Result        // nil until the run has ended once
 }
 
 // Open reads the run folder dir. A row torn by a crash at the end of epochs.tsv is dropped, and a run without rows or
@@ -72,7 +74,7 @@ type Run struct {
 // folder satisfies errors.Is(err, fs.ErrNotExist).
 func Open(dir string) (_ *Run, err error) {
 	defer func() { err = showing(dir, err) }()
-	recipe, err := ReadRecipe(filepath.Join(dir, recipeFile))
+	recipe, err := recipes.Read(filepath.Join(dir, recipeFile))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is not a run folder, it has no %s: %w", dir, recipeFile, fs.ErrNotExist)
@@ -261,7 +263,7 @@ func (r *Run) Outcome() string {
 }
 
 // Refuse returns an error that names the differing keys if the run's recipe is another one than asked.
-func (r *Run) Refuse(asked Recipe) error { return sameRecipe(r.Dir, r.Recipe, asked) }
+func (r *Run) Refuse(asked recipes.Recipe) error { return sameRecipe(r.Dir, r.Recipe, asked) }
 
 // Finished reports whether the run was trained to its end. A result that says so counts only if it is of the last row;
 // without a log it is believed where there are no checkpoints, of which the log would be a part: that is a record.

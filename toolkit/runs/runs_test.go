@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // TestMain lets a test start this binary again as another process that writes a run.
@@ -274,7 +276,7 @@ func TestOpenBlocks(t *testing.T) {
 }
 
 func TestUnfinished(t *testing.T) {
-	run := Run{Recipe: Recipe{Epochs: 2}, Rows: []Row{{Epoch: 1.5}}}
+	run := Run{Recipe: recipes.Recipe{Epochs: 2}, Rows: []Row{{Epoch: 1.5}}}
 	require.True(t, run.Unfinished())
 	run.Result = &Result{Status: "stopped"}
 	require.True(t, run.Unfinished())
@@ -484,4 +486,13 @@ func TestOutcome(t *testing.T) {
 	require.Equal(t, "no test error yet of the epoch of the lowest validation error, 2", run.Outcome())
 	run.Rows[0].TestError = 31.26
 	require.Equal(t, "test error 31.3 % at the epoch of the lowest validation error, 2", run.Outcome())
+}
+
+// small is a recipe for tests, whatever the presets become.
+func small(t *testing.T) recipes.Recipe {
+	t.Helper()
+	recipe, err := recipes.Preset("quickstart")
+	require.NoError(t, err)
+	recipe.DeathRate, recipe.Epochs = 0.5, 6
+	return recipe
 }

@@ -7,6 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Selection says which runs of a list are meant, and in which order. The zero value means all, as they are.
@@ -54,7 +57,7 @@ func whose(list []*Run, where string) ([]*Run, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is no condition: write key=value, as depth=20", where)
 	}
-	anybody := Default() // a mistake is one also where there is no run
+	anybody := recipes.Default() // a mistake is one also where there is no run
 	if err := anybody.Set(key, value); err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func whose(list []*Run, where string) ([]*Run, error) {
 		if err := asked.Set(key, value); err != nil {
 			return nil, err
 		}
-		if asked.Description == run.Recipe.Description && len(Differences(asked, run.Recipe)) == 0 {
+		if asked.Description == run.Recipe.Description && len(recipes.Differences(asked, run.Recipe)) == 0 {
 			chosen = append(chosen, run)
 		}
 	}
@@ -93,7 +96,7 @@ func (s Selection) sorted(list []*Run) ([]*Run, error) {
 	key := strings.ReplaceAll(s.Sort, "_", "-")
 	i := slices.IndexFunc(columns, func(c column) bool { return c.sort == key })
 	if i < 0 {
-		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort, DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
+		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort, say.DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
 	}
 	lines := make(map[*Run]summary)
 	for _, run := range list {

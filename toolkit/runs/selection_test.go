@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // listed are three runs of 20 and of 110 layers; the second has no errors yet.
 func listed(t *testing.T) []*Run {
-	recipe, err := Preset("cifar10")
+	recipe, err := recipes.Preset("cifar10")
 	require.NoError(t, err)
 	run := func(name string, depth int, deathRate float64, rows ...Row) *Run {
 		r := recipe

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // summary is what a line of Table is made from.
@@ -79,7 +82,7 @@ func summarize(r *Run) summary {
 }
 
 // ruleName is the recipe's survival rule, "constant" where no block ever closes.
-func ruleName(r Recipe) string {
+func ruleName(r recipes.Recipe) string {
 	if r.IsConstant() {
 		return "constant"
 	}
@@ -108,11 +111,11 @@ func Table(w io.Writer, runs []*Run, format string) error {
 				lines[i] = append(lines[i], c.exact(s))
 			}
 		}
-		return WriteSeparated(w, format, head, lines)
+		return say.WriteSeparated(w, format, head, lines)
 	case "json":
-		return WriteJSON(w, summaries)
+		return say.WriteJSON(w, summaries)
 	}
-	return CheckFormat(format)
+	return say.CheckFormat(format)
 }
 
 // MarshalJSON writes the line as an object of its columns, in their order.
@@ -152,7 +155,7 @@ func writeAligned(w io.Writer, summaries []summary) error {
 			if c.shown != nil {
 				cell = c.shown(s)
 			}
-			table[1+j] = append(table[1+j], Shown(cell))
+			table[1+j] = append(table[1+j], say.Shown(cell))
 		}
 		for _, line := range table {
 			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
@@ -188,7 +191,7 @@ func (s summary) time() string {
 	if math.IsNaN(float64(s.Hours)) {
 		return "-"
 	}
-	return SpanOf(float64(s.Hours) * 3600)
+	return say.SpanOf(float64(s.Hours) * 3600)
 }
 
 // rounded gives so many digits after the point, fewer where they are zeros of a whole number; a dash for NaN.

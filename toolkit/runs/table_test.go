@@ -6,12 +6,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // everyKind are runs of every kind: with rows, without, recorded without its log, and with a list of probabilities; of
 // a million epochs, and with a name that is not fit to be shown.
 func everyKind(t *testing.T) []*Run {
-	base, err := Preset("shapes")
+	base, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	list, recorded, diverged := base, base, base
 	base.DeathRate, base.Epochs = 0.5, 1_000_000
@@ -31,7 +34,7 @@ func everyKind(t *testing.T) []*Run {
 // The lists in all formats, letter for letter.
 func TestTableOfEveryKind(t *testing.T) {
 	var out bytes.Buffer
-	for _, format := range TableFormats {
+	for _, format := range say.TableFormats {
 		require.NoError(t, Table(&out, everyKind(t), format))
 		out.WriteString("\n")
 	}

@@ -14,6 +14,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
@@ -30,7 +31,7 @@ type Writer struct {
 // loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the run, and an error that names the differing keys
 // if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
 // comes, on other machines after a minute.
-func Create(dir string, recipe Recipe) (_ *Writer, err error) {
+func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
 	}
@@ -55,9 +56,9 @@ func Create(dir string, recipe Recipe) (_ *Writer, err error) {
 }
 
 // claim writes the recipe into a new folder, or checks that the folder has this recipe.
-func (w *Writer) claim(recipe Recipe) error {
+func (w *Writer) claim(recipe recipes.Recipe) error {
 	path := w.path(recipeFile)
-	there, err := ReadRecipe(path)
+	there, err := recipes.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return recipe.Write(path)
 	}
@@ -67,8 +68,8 @@ func (w *Writer) claim(recipe Recipe) error {
 	return sameRecipe(w.dir, there, recipe)
 }
 
-func sameRecipe(dir string, there, asked Recipe) error {
-	differences := Differences(there, asked)
+func sameRecipe(dir string, there, asked recipes.Recipe) error {
+	differences := recipes.Differences(there, asked)
 	if len(differences) == 0 {
 		return nil
 	}

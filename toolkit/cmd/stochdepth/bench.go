@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/bench/measure"
-	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
 )
 
 func benchCommand() *cobra.Command {
@@ -48,7 +48,7 @@ where --dtype has it. All must compute the same loss, which is checked.`,
 	out := f.String("out", "", "write the measurements to this file, as data/bench has them")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		if err := runs.CheckRange("--rounds", s.Rounds, 1, 1000); err != nil {
+		if err := say.CheckRange("--rounds", s.Rounds, 1, 1000); err != nil {
 			return err
 		}
 		if *format != "table" && *format != "json" {

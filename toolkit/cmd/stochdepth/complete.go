@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // choices lists what may stand at a place of the command line.
@@ -34,11 +36,11 @@ var (
 
 // flagChoices are the values of flags, by name or by command and name.
 var flagChoices = map[string]choices{
-	"recipe":         func(*cobra.Command) []string { return runs.PresetNames() },
+	"recipe":         func(*cobra.Command) []string { return recipes.PresetNames() },
 	"run":            runNames,
 	"figures runs":   runNames,
 	"sort":           func(*cobra.Command) []string { return runs.SortKeys() },
-	"format":         func(*cobra.Command) []string { return runs.TableFormats },
+	"format":         func(*cobra.Command) []string { return say.TableFormats },
 	"bench format":   fixed("table", "json"),
 	"bench peer":     fixed(bench.PeerModes...),
 	"figures format": fixed("png", "svg", "pdf"),
@@ -94,12 +96,12 @@ func addCompletions(cmd *cobra.Command) {
 func completeKey(_ *cobra.Command, _ []string, begun string) (list []string, _ cobra.ShellCompDirective) {
 	key, _, hasValue := strings.Cut(begun, "=")
 	if hasValue {
-		for _, value := range runs.Choices(strings.ReplaceAll(key, "-", "_")) {
+		for _, value := range recipes.Choices(strings.ReplaceAll(key, "-", "_")) {
 			list = append(list, key+"="+value)
 		}
 		return starting(list, begun), cobra.ShellCompDirectiveNoFileComp
 	}
-	for _, key := range runs.RecipeKeys() {
+	for _, key := range recipes.Keys() {
 		list = append(list, key+"=")
 	}
 	return starting(list, begun), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
@@ -107,7 +109,7 @@ func completeKey(_ *cobra.Command, _ []string, begun string) (list []string, _ c
 
 func fixed(list ...string) choices { return func(*cobra.Command) []string { return list } }
 
-func keyValues(key string) choices { return fixed(runs.Choices(key)...) }
+func keyValues(key string) choices { return fixed(recipes.Choices(key)...) }
 
 // folderOf is the folder that a flag names, as given or by default.
 func folderOf(cmd *cobra.Command, flag string) string {
@@ -155,7 +157,7 @@ func stems(files []string) []string {
 
 // shown leaves out names that are not fit to be typed.
 func shown(names []string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return runs.Shown(name) != name })
+	return slices.DeleteFunc(names, func(name string) bool { return say.Shown(name) != name })
 }
 
 // starting leaves what goes on from what is typed; not every shell does that itself.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // What a shell makes of lines as they are typed, at the tab; RUNS is a folder of runs. A unique name is followed by a
@@ -77,7 +78,7 @@ func shell(t *testing.T, name string, args ...string) string {
 func typedLines(t *testing.T) (lines, want []string) {
 	t.Helper()
 	folder := t.TempDir()
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	for _, name := range []string{"a-run-epochs=8-s1", "more/two"} {
 		w, err := runs.Create(filepath.Join(folder, name), recipe)

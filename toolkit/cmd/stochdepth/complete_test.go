@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // What the shell asks for, through the hidden command that its script calls.
 func TestCompletion(t *testing.T) {
 	folder := t.TempDir()
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	for _, name := range []string{"one", "more/two", "x\x1b[31m"} {
 		w, err := runs.Create(filepath.Join(folder, "runs", name), recipe)

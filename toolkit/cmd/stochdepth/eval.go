@@ -10,11 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
 )
 
 func evalCommand() *cobra.Command {
@@ -54,7 +55,7 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 			}
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", runs.Shown(r.run.Name), r.checkpoint, r.step)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.step)
 		unknown := math.NaN()
 		return printErrors(cmd, r.model, r.data, unknown, unknown)
 	}

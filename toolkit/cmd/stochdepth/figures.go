@@ -11,7 +11,8 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func figuresCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func figuresCommand() *cobra.Command {
 		if *list && len(args) > 0 {
 			return fmt.Errorf("--list lists all figures and takes no names: leave out %q", args)
 		}
-		if err := runs.CheckRange("--blocks", network.Blocks, 0, runs.MaxDepth/2); err != nil {
+		if err := say.CheckRange("--blocks", network.Blocks, 0, recipes.MaxDepth/2); err != nil {
 			return err
 		}
 		if err := styled(&style, *width); err != nil {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/torture"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/runs/sweep"
 )
 

@@ -15,11 +15,11 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/internal/project"
-	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 func main() {
@@ -63,7 +63,7 @@ func modelsFlag(cmd *cobra.Command) *string {
 
 // formatFlag adds the flag --format of a table.
 func formatFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("format", "table", strings.Join(runs.TableFormats, ", "))
+	return cmd.Flags().String("format", "table", strings.Join(say.TableFormats, ", "))
 }
 
 // inProject is a path in the project's folder, or in the working directory outside of the project.

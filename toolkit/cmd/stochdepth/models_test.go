@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend"
-	recipes "stochdepth/toolkit/runs"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A run's way into a folder of networks and its evaluation from there.
@@ -49,9 +49,9 @@ func TestExportModelsEval(t *testing.T) {
 	require.Contains(t, out, "train it on: stochdepth train --run longer --runs "+runs+" --recipe "+filepath.Join(runs, "longer", "recipe.json"))
 	_, errorsOfRun, _ := strings.Cut(eval("mine"), "\n")
 	require.Contains(t, eval("longer"), errorsOfRun)
-	recipe, err := recipes.ReadRecipe(filepath.Join(runs, "mine", "recipe.json"))
+	recipe, err := recipes.Read(filepath.Join(runs, "mine", "recipe.json"))
 	require.NoError(t, err)
-	longer, err := recipes.ReadRecipe(filepath.Join(runs, "longer", "recipe.json"))
+	longer, err := recipes.Read(filepath.Join(runs, "longer", "recipe.json"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"epochs: 1, 5"}, recipes.Differences(recipe, longer))
 	require.Equal(t, "As the recipe "+file+", but epochs: 5, 1 (its own value second).", longer.Description)

@@ -6,11 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/bench/measure"
-	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/internal/files"
 )
 
 func programCommand() *cobra.Command {

@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // keyFlags are the recipe's keys that have a flag of their own; --set takes all of them.
@@ -29,20 +30,20 @@ var keyFlags = []struct{ flag, help string }{
 
 // origin is a recipe, and where it is from.
 type origin struct {
-	recipe runs.Recipe
+	recipe recipes.Recipe
 	source string
 }
 
 // recipeFlags adds the flags that define a recipe, and returns a function that reads them. The recipe that they change is
 // that of --recipe or else, if it is not nil, from.
-func recipeFlags(cmd *cobra.Command) func(from *origin) (runs.Recipe, error) {
+func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Recipe, error) {
 	flags := cmd.Flags()
-	name := flags.String("recipe", "", "preset ("+strings.Join(runs.PresetNames(), ", ")+") or a recipe file")
+	name := flags.String("recipe", "", "preset ("+strings.Join(recipes.PresetNames(), ", ")+") or a recipe file")
 	for _, f := range keyFlags {
 		flags.String(f.flag, "", f.help)
 	}
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
-	return func(from *origin) (runs.Recipe, error) {
+	return func(from *origin) (recipes.Recipe, error) {
 		if from == nil || *name != "" {
 			from = &origin{source: source(*name, flags.Lookup("dataset").Value.String())}
 			var err error
@@ -67,7 +68,7 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (runs.Recipe, error) {
 				return recipe, fmt.Errorf("--set %s: %w", set, err)
 			}
 		}
-		if changes := runs.Differences(recipe, from.recipe); len(changes) > 0 {
+		if changes := recipes.Differences(recipe, from.recipe); len(changes) > 0 {
 			// The description is of another run.
 			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", from.source, strings.Join(changes, "; "))
 		}
@@ -76,7 +77,7 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (runs.Recipe, error) {
 		}
 		if named := depth.Named(); !slices.Contains(named, recipe.Block) {
 			return recipe, fmt.Errorf("block %q is not one of this program's%s: %s (a block of your own runs in the program that registers it)",
-				recipe.Block, runs.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
+				recipe.Block, say.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
 		}
 		return recipe, nil
 	}
@@ -93,9 +94,9 @@ func source(name, dataset string) string {
 	return "shapes"
 }
 
-func read(source string) (runs.Recipe, error) {
+func read(source string) (recipes.Recipe, error) {
 	if strings.HasSuffix(source, ".json") || strings.ContainsAny(source, `/\`) {
-		return runs.ReadRecipe(source)
+		return recipes.Read(source)
 	}
-	return runs.Preset(source)
+	return recipes.Preset(source)
 }

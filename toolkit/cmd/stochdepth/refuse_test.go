@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // call runs the command in this process.
@@ -111,14 +113,14 @@ func TestCommandLinesAreRefused(t *testing.T) {
 // What acts on a terminal does not come there, whoever named a run so.
 func TestListingOfHostileRuns(t *testing.T) {
 	folder := t.TempDir()
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	hostile := "x\x1b]0;owned\a\u009b31m\nstochdepth: all is well"
 	writer, err := runs.Create(filepath.Join(folder, hostile), recipe)
 	require.NoError(t, err)
 	require.NoError(t, writer.Close())
 	require.NoError(t, syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o644))
-	for _, format := range runs.TableFormats {
+	for _, format := range say.TableFormats {
 		out := succeed(t, stochdepth(t, "runs", "--runs", folder, "--format", format))
 		require.Equal(t, out, escape(out))
 		require.NotContains(t, out, "\nstochdepth")

@@ -3,10 +3,10 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
 )
 
 // restored is a run's model as one of its checkpoints has it, with the run's data.

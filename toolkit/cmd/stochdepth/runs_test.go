@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // recorded makes finished runs of one epoch, named as the keys, with the given test errors.
 func recorded(t *testing.T, folder string, testErrors map[string]float64) {
 	t.Helper()
 	for name, e := range testErrors {
-		recipe, err := runs.Preset("quickstart")
+		recipe, err := recipes.Preset("quickstart")
 		require.NoError(t, err)
 		recipe.Epochs = 1
 		if strings.HasPrefix(name, "constant") {

@@ -8,8 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/sweep"
 )
@@ -116,7 +117,7 @@ with its share of the processors, or with one GPU after the other.`,
 	workers := cmd.Flags().Int("workers", 0, "runs at the same time (default: by processors, memory and GPUs)")
 	retry := cmd.Flags().Bool("retry", false, "try failed runs again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := runs.CheckRange("--workers", *workers, 0, sweep.MaxWorkers); err != nil {
+		if err := say.CheckRange("--workers", *workers, 0, sweep.MaxWorkers); err != nil {
 			return err
 		}
 		s, err := read(args[0])

@@ -11,7 +11,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -80,7 +80,7 @@ func severalArrays(o sweep.SlurmOptions, arrays int, known, submit bool) string 
 	if !known {
 		size, why = sweep.DefaultArraySize, "Slurm's default: there is no scontrol to ask, and --array-size gives another"
 	}
-	text := fmt.Sprintf("%d job arrays, of %s tasks at most (%s)", arrays, runs.Grouped(size), why)
+	text := fmt.Sprintf("%d job arrays, of %s tasks at most (%s)", arrays, say.Grouped(size), why)
 	switch {
 	case o.AtOnce > 0 && submit:
 		text += ", one after the other, since --at-once counts in each"

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/cmd/internal/worker"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/runs/sweep"
-	"stochdepth/toolkit/cmd/internal/worker"
 )
 
 // sweepWorkerCommand is started by `sweep run`.

@@ -6,12 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/notebook/watch"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func trainCommand() *cobra.Command {
@@ -43,7 +45,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		if err != nil {
 			return err
 		}
-		if err := runs.CheckRange("--devices", *devices, 1, training.MaxDevices); err != nil {
+		if err := say.CheckRange("--devices", *devices, 1, training.MaxDevices); err != nil {
 			return err
 		}
 		if *name == "" {
@@ -88,7 +90,7 @@ func notNegative(flag string, d time.Duration) error {
 }
 
 // defaultName names a run by what usually differs between runs.
-func defaultName(r runs.Recipe) string {
+func defaultName(r recipes.Recipe) string {
 	depth := fmt.Sprintf("%s-%g", r.Rule, r.LastSurvival())
 	switch {
 	case r.IsConstant():

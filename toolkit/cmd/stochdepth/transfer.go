@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/internal/files"
-	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/cmd/internal/tensorboard"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
 )
 
 func exportCommand() *cobra.Command {
@@ -56,7 +57,7 @@ still training is written up to its newest row. Write it again later: a TensorBo
 		if err := r.model.Export(*out, info.Metadata()); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", runs.Shown(r.run.Name), info.Checkpoint, r.step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", say.Shown(r.run.Name), info.Checkpoint, r.step, *out)
 		return nil
 	}
 	return cmd

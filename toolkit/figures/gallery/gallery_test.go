@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot/vg"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 const data, committed = "../../../data", "../../../figures"
@@ -118,7 +119,7 @@ func differences(t *testing.T, folder, a, b string) string {
 	second, err := runs.Open(filepath.Join(folder, "runs", b))
 	require.NoError(t, err)
 	var list []string
-	for _, d := range runs.Differences(first.Recipe, second.Recipe) {
+	for _, d := range recipes.Differences(first.Recipe, second.Recipe) {
 		if !strings.HasPrefix(d, "death_rate:") && !strings.HasPrefix(d, "seed:") {
 			list = append(list, d)
 		}
@@ -129,7 +130,7 @@ func differences(t *testing.T, folder, a, b string) string {
 // A sweep's runs and a record of measurements only need to be named in figures.json.
 func TestASweepAndMeasurements(t *testing.T) {
 	folder := copyData(t)
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	recipe.Epochs = 2
 	for seed := int64(1); seed <= 3; seed++ {
@@ -176,7 +177,7 @@ func TestASweepAndMeasurements(t *testing.T) {
 // not be finished: it is not passed over.
 func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 	folder := copyData(t)
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	recipe.Epochs = 4
 	train := func(name string, epochs int, result *runs.Result) {
@@ -228,7 +229,7 @@ func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 // What is compared over seeds needs only the names of a sweep's runs, and a table is saved as Markdown too.
 func TestRegimesOverSeeds(t *testing.T) {
 	folder := copyData(t)
-	recipe, err := runs.Preset("quickstart")
+	recipe, err := recipes.Preset("quickstart")
 	require.NoError(t, err)
 	for _, epochs := range []int{8, 16} {
 		for _, deathRate := range []float64{0, 0.2} {

@@ -17,8 +17,8 @@ import (
 	"slices"
 	"strings"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )

@@ -5,18 +5,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/analysis"
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/analysis"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // untrained is a model of 14 layers with its data, unless changed: 40 training images in three minibatches.
-func untrained(t *testing.T, change func(*runs.Recipe)) (*training.Model, *dataset.Data) {
+func untrained(t *testing.T, change func(*recipes.Recipe)) (*training.Model, *dataset.Data) {
 	t.Helper()
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.BatchSize, r.Augment = 14, 0.5, 16, true
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
@@ -39,7 +39,7 @@ func evaluate(t *testing.T, m *training.Model, data *dataset.Data) training.Scor
 
 // Image by image the errors and losses are those of the evaluation, also where the last batch is filled up.
 func TestClassify(t *testing.T) {
-	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.TestImages = 8, 510 })
+	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.TestImages = 8, 510 })
 	score := evaluate(t, m, data)
 	predictions, err := analysis.Classify(t.Context(), m, data.Test)
 	require.NoError(t, err)
@@ -78,8 +78,8 @@ func TestRemove(t *testing.T) {
 		for _, block := range removed {
 			faint[block-1] = 1e-12
 		}
-		list := func(p []float64) func(*runs.Recipe) {
-			return func(r *runs.Recipe) { r.Rule, r.DeathRate, r.SurvivalProbabilities = "list", 0, p }
+		list := func(p []float64) func(*recipes.Recipe) {
+			return func(r *recipes.Recipe) { r.Rule, r.DeathRate, r.SurvivalProbabilities = "list", 0, p }
 		}
 		m, data := untrained(t, list(whole))
 		other, _ := untrained(t, list(faint))
@@ -134,7 +134,7 @@ func TestGradientMagnitudes(t *testing.T) {
 // The mean of a block is over the minibatches in which it was open, with gates by the given probabilities from the first
 // minibatch on, whatever the recipe's schedule; and there are no more minibatches than in an epoch.
 func TestMeanGradients(t *testing.T) {
-	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.SurvivalSchedule = 8, "late" })
+	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.SurvivalSchedule = 8, "late" })
 	survival := depth.Survival{1, 1e-9, 0.5}
 	steady := m.Recipe
 	steady.SurvivalSchedule = "constant"
@@ -161,7 +161,7 @@ func TestMeanGradients(t *testing.T) {
 // With gates per sample a block's gradient is averaged by how often its gates were open: it is that of gates per
 // minibatch, roughly, and no index runs out of the minibatch's gates.
 func TestMeanGradientsPerSample(t *testing.T) {
-	m, data := untrained(t, func(r *runs.Recipe) { r.Depth, r.GatesPer = 8, "sample" })
+	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.GatesPer = 8, "sample" })
 	perSample, err := analysis.MeanGradients(m, data.Train, m.Network.Survival, 3)
 	require.NoError(t, err)
 	open, err := analysis.MeanGradients(m, data.Train, depth.Constant(3), 3)

@@ -26,8 +26,8 @@ import (
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/internal/disk"
-	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/kernels"
 )
 
 // nvidiaLibraries are what XLA's CUDA plugin and cuDNN look for by name when a

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Plan says what a session measures: every combination of what it lists.
@@ -66,9 +66,9 @@ func (p Plan) Cases() ([]Case, error) {
 	}
 	blocks := p.Blocks
 	if len(blocks) == 0 {
-		blocks = []string{runs.Default().Block}
+		blocks = []string{recipes.Default().Block}
 	}
-	if len(peers) > 0 && !slices.Equal(blocks, []string{runs.Default().Block}) {
+	if len(peers) > 0 && !slices.Equal(blocks, []string{recipes.Default().Block}) {
 		return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
 	}
 	depths, layersOf := p.Layers, func(_ string, layers int) (int, error) { return layers, nil }
@@ -85,7 +85,7 @@ func (p Plan) Cases() ([]Case, error) {
 						if err != nil {
 							return nil, err
 						}
-						if block == runs.Default().Block {
+						if block == recipes.Default().Block {
 							block = "" // as in records from before there were others
 						}
 						cases = append(cases, p.ours(Spec{Block: block, Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps})...)
@@ -93,7 +93,7 @@ func (p Plan) Cases() ([]Case, error) {
 				}
 			}
 			for _, peer := range peers {
-				layers, err := layersOf(runs.Default().Block, deep)
+				layers, err := layersOf(recipes.Default().Block, deep)
 				if err != nil {
 					return nil, err
 				}

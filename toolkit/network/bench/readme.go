@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // place is where a page has a table of speed: between two lines, of which the first names the records.
@@ -140,7 +140,7 @@ func (r *Record) fastest() (list []Measurement) {
 			list[i] = m
 		}
 	}
-	types := runs.Choices("dtype")
+	types := recipes.Choices("dtype")
 	slices.SortStableFunc(list, func(a, b Measurement) int {
 		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
 			cmp.Compare(slices.Index(types, a.DType), slices.Index(types, b.DType)), cmp.Compare(order(a), order(b)))

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // MarkdownOfBlocks is a table of kinds of blocks: the step with no block open and with all, of the record by open blocks,
@@ -24,7 +24,7 @@ func MarkdownOfBlocks(open, compile *Record) string {
 		last = m
 		kind := m.Block
 		if kind == "" {
-			kind = runs.Default().Block
+			kind = recipes.Default().Block
 		}
 		fmt.Fprintf(&b, "| `%s` | %d | %s (%s) ms | %s (%s) ms |", kind, m.Blocks, significant(none.StepMS), significant(none.LowMS),
 			significant(m.StepMS), significant(m.LowMS))

@@ -4,7 +4,8 @@ import (
 	"fmt"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Spec is what to time: training steps of one network on images that stay the same.
@@ -41,8 +42,8 @@ const (
 )
 
 // Recipe is the recipe of the network, and of its optimizer: what is timed is built from this alone.
-func (s Spec) Recipe() runs.Recipe {
-	recipe := runs.Default()
+func (s Spec) Recipe() recipes.Recipe {
+	recipe := recipes.Default()
 	recipe.Dataset, recipe.Epochs = "shapes", 1
 	if s.Block != "" {
 		recipe.Block = s.Block
@@ -54,7 +55,7 @@ func (s Spec) Recipe() runs.Recipe {
 
 // Check says in one sentence what of the specification no machine can time, or returns nil.
 func (s Spec) Check() error {
-	if err := runs.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
+	if err := say.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
 		return err
 	}
 	if err := s.Recipe().Validate(); err != nil {

@@ -15,8 +15,9 @@ import (
 	"strconv"
 	"strings"
 
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Extension ends the name of every network's file.
@@ -29,7 +30,7 @@ const MaxBytes = 8_000_000
 type Info struct {
 	Path   string // of the file; "" for a network that is not in one yet
 	Bytes  int64  // of the file
-	Recipe runs.Recipe
+	Recipe recipes.Recipe
 
 	Run             string  // name of the run that it comes from
 	Checkpoint      string  // of the run: best, of the epoch with the lowest validation error, or last
@@ -118,7 +119,7 @@ func Read(path string) (Info, error) {
 	if meta["recipe"] == "" {
 		return Info{}, fmt.Errorf("%s %w: %s", path, ErrNoRecipe, remedy)
 	}
-	recipe, err := runs.ParseRecipe([]byte(meta["recipe"]))
+	recipe, err := recipes.Parse([]byte(meta["recipe"]))
 	if err == nil {
 		err = recipe.Validate()
 	}

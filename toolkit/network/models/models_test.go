@@ -12,9 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 const committed = "../../../data/models"
@@ -35,9 +37,9 @@ func TestTheCommittedNetworks(t *testing.T) {
 }
 
 // finished is a run of two rows, the first of them the best.
-func finished(t *testing.T, change func(*runs.Recipe)) *runs.Run {
+func finished(t *testing.T, change func(*recipes.Recipe)) *runs.Run {
 	t.Helper()
-	recipe, err := runs.Preset("shapes")
+	recipe, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	recipe.Depth, recipe.Seed = 8, 5
 	if change != nil {
@@ -123,7 +125,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 func TestListTableReadme(t *testing.T) {
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "b.safetensors"), models.OfRun(finished(t, nil), 10, 400), nil)
-	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *runs.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
+	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *recipes.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
 	page := "# A page\n\n<!-- The table is written by `stochdepth models --readme`. -->\nold\n<!-- Here the table ends. -->\nThe end.\n"
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "README.md"), []byte(page), 0o644))
 
@@ -142,7 +144,7 @@ func TestListTableReadme(t *testing.T) {
 
 	list, err := models.List(folder)
 	require.NoError(t, err)
-	for _, format := range runs.TableFormats {
+	for _, format := range say.TableFormats {
 		var text bytes.Buffer
 		require.NoError(t, models.Table(&text, list, format))
 		require.Contains(t, text.String(), "21.25", format)

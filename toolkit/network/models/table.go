@@ -12,7 +12,8 @@ import (
 	"text/tabwriter"
 
 	"stochdepth/toolkit/internal/files"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Table writes one line a network: its file's name, what it is, its errors in percent, and where it comes from. Format
@@ -35,16 +36,16 @@ func Table(w io.Writer, list []Info, format string) error {
 				exact(i.Recipe.DeathRate), exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
 				exact(i.ValidationError), exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
 		}
-		return runs.WriteSeparated(w, format, strings.Split("name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit machine run bytes", " "), lines)
+		return say.WriteSeparated(w, format, strings.Split("name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit machine run bytes", " "), lines)
 	case "json":
 		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
 		for n, i := range list {
 			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
 				known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, known(i.ValidationError), known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
 		}
-		return runs.WriteJSON(w, lines)
+		return say.WriteJSON(w, lines)
 	}
-	return runs.CheckFormat(format)
+	return say.CheckFormat(format)
 }
 
 // line is a network in JSON.
@@ -108,7 +109,7 @@ func (i Info) commit() string {
 }
 
 // rule says how the blocks of a recipe close; pL is how p_L is written.
-func rule(r runs.Recipe, pL string) string {
+func rule(r recipes.Recipe, pL string) string {
 	if r.IsConstant() {
 		return "constant"
 	}
@@ -116,7 +117,7 @@ func rule(r runs.Recipe, pL string) string {
 	if r.Rule == "list" {
 		text = "list of its own"
 	}
-	if r.SurvivalSchedule != runs.Default().SurvivalSchedule {
+	if r.SurvivalSchedule != recipes.Default().SurvivalSchedule {
 		text += ", " + r.SurvivalSchedule
 	}
 	return text

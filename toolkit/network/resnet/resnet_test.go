@@ -12,8 +12,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 )

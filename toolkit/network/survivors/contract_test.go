@@ -18,9 +18,9 @@ import (
 	"github.com/gomlx/gomlx/ml/train/loss"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"

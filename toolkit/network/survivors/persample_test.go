@@ -8,9 +8,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"

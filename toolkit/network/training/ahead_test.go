@@ -7,7 +7,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Minibatches that are prepared ahead are those of their steps: over epochs, after a step back (a run that goes on
@@ -15,7 +15,7 @@ import (
 func TestAheadGivesTheSameMinibatches(t *testing.T) {
 	data, err := dataset.Load("shapes", dataset.Options{Seed: 1, Train: 20, Validation: 5, Test: 5})
 	require.NoError(t, err)
-	recipe := runs.Default()
+	recipe := recipes.Default()
 	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.BatchSize = "shapes", 8, 3, 8
 	recipe.DeathRate, recipe.Augment = 0.5, true
 	survival := depth.Linear(3, 0.5)

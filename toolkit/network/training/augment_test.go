@@ -6,8 +6,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/training"
 )
 

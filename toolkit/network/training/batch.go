@@ -5,7 +5,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Batch is a minibatch on the host, with everything that is drawn for it.
@@ -23,7 +23,7 @@ type Batch struct {
 // Batches gives the minibatches of a run by their step. What a step sees depends on the seed and the
 // step alone, so a resumed run goes on exactly.
 type Batches struct {
-	recipe   runs.Recipe
+	recipe   recipes.Recipe
 	survival depth.Survival // of the recipe's rule
 	images   dataset.View
 	resident bool // the step takes the pixels from the device
@@ -32,7 +32,7 @@ type Batches struct {
 }
 
 // NewBatches returns the minibatches of the training part of a data set.
-func NewBatches(recipe runs.Recipe, survival depth.Survival, images dataset.View) *Batches {
+func NewBatches(recipe recipes.Recipe, survival depth.Survival, images dataset.View) *Batches {
 	return &Batches{recipe: recipe, survival: survival, images: images, epoch: -1}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // BenchmarkStep times whole training steps, augmentation and optimizer included.
@@ -22,7 +22,7 @@ func BenchmarkStep(b *testing.B) {
 		augment bool
 	}{{"plain", false}, {"augmented", true}} {
 		b.Run(c.name, func(b *testing.B) {
-			recipe, err := runs.Preset("shapes")
+			recipe, err := recipes.Preset("shapes")
 			require.NoError(b, err)
 			recipe.TrainImages, recipe.BatchSize, recipe.DeathRate, recipe.Depth, recipe.Augment = 1024, 128, 0, 20, c.augment
 			data, err := training.LoadData(recipe, "")

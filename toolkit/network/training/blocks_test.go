@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A network with blocks of any kind trains, evaluates, loses blocks and gets them back, and leaves and enters the
@@ -29,7 +29,7 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			"blocks.1.qkv.weight": {384, 128}, "blocks.1.qkv.bias": {384}, "blocks.1.norm2.bias": {128}, "head.norm.weight": {128}}},
 	} {
 		t.Run(c.block, func(t *testing.T) {
-			r, err := runs.Preset("shapes")
+			r, err := recipes.Preset("shapes")
 			require.NoError(t, err)
 			r.Block, r.Depth, r.DeathRate, r.BatchSize, r.LearningRate = c.block, c.depth, 0.5, 4, 0.01
 			r.TrainImages, r.ValidationImages, r.TestImages = 8, 4, 20

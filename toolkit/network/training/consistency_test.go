@@ -16,6 +16,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // edit changes a text file. It leaves a file of the same inode alone, which other folders may share.
@@ -50,7 +51,7 @@ func lines(text string, n int) string {
 // States that no crash makes, of a run in training and of a finished one: those that can be mended end as the run that
 // was left alone, the others are refused in a sentence that says what is whole, and not a file changes.
 func TestChosenStates(t *testing.T) {
-	tr := newTrainer(t, func(r *runs.Recipe) { r.Epochs = 4 }) // of 2 steps
+	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 }) // of 2 steps
 	root := scratch(t)
 	half, older := filepath.Join(root, "half"), filepath.Join(root, "older")
 	whole, _ := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
@@ -153,7 +154,7 @@ func TestChosenStates(t *testing.T) {
 // A best checkpoint that a crash did not let be made is the newest one: whoever restores it gets that, and the next
 // start keeps it. One of an earlier row is never given for it.
 func TestRestoreBestIsThatOfTheBestRow(t *testing.T) {
-	tr := newTrainer(t, func(r *runs.Recipe) { r.Epochs = 4 })
+	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 })
 	root := scratch(t)
 	whole, run := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
 	crashed, first := filepath.Join(root, "crashed"), filepath.Join(root, "first")
@@ -194,7 +195,7 @@ func TestRestoreBestIsThatOfTheBestRow(t *testing.T) {
 
 // Whoever asks for a finished run gets it, and its files stay as they are, to their times, even the locks.
 func TestFinishedStaysAsItIs(t *testing.T) {
-	tr := newTrainer(t, func(r *runs.Recipe) { r.Epochs = 1 })
+	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 1 })
 	dir := filepath.Join(scratch(t), "run")
 	_, err := tr.train(t, context.Background(), dir, nil)
 	require.NoError(t, err)
@@ -233,14 +234,14 @@ func TestFinishedStaysAsItIs(t *testing.T) {
 	require.EqualValues(t, 0o755, info.Mode().Perm())
 }
 
-func (o Options) with(r runs.Recipe) Options {
+func (o Options) with(r recipes.Recipe) Options {
 	o.Recipe = r
 	return o
 }
 
 // A finished run that goes on from an older checkpoint is no longer finished from the first change on.
 func TestResultGoesBeforeItsRows(t *testing.T) {
-	tr := newTrainer(t, func(r *runs.Recipe) { r.Epochs = 4 })
+	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 })
 	root := scratch(t)
 	dir, _ := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
 	want := outcome(t, dir)
@@ -325,7 +326,7 @@ func TestWithoutHardLinks(t *testing.T) {
 // An epoch's last step can break the weights after a loss that was a number: nothing of it is saved, and what was saved
 // before is finite. So it is when a run is stopped there.
 func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
-	tr := newTrainer(t, func(r *runs.Recipe) {
+	tr := newTrainer(t, func(r *recipes.Recipe) {
 		r.TrainImages, r.LearningRate, r.WarmupEpochs, r.WarmupRate = 16, 1e30, 1, 0.1
 	})
 	dir := filepath.Join(scratch(t), "run")

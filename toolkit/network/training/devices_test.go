@@ -15,12 +15,13 @@ import (
 
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // steps takes steps of a recipe on some devices and returns their outcomes and the variables in float64 after them.
-func steps(t *testing.T, r runs.Recipe, devices int, count int64) ([]training.Outcome, map[string][]float64) {
+func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]training.Outcome, map[string][]float64) {
 	t.Helper()
 	data, err := training.LoadData(r, "")
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // checkValues says in one sentence why the values of a tensor of a file do not do for a network of the type: all must
@@ -56,7 +56,7 @@ func onUnitScale(path string, elsewhere bool, mean, deviation []float64) (bool, 
 
 // agree says in one sentence why a run of a recipe cannot go on from the network in a file, which was made by another
 // recipe, or what to know of it, a clause each.
-func agree(path string, made, recipe runs.Recipe) (notes []string, err error) {
+func agree(path string, made, recipe recipes.Recipe) (notes []string, err error) {
 	for _, key := range []string{"block", "shortcut", "normalization"} {
 		if a, b := made.Get(key), recipe.Get(key); a != b {
 			return nil, fmt.Errorf("the network in %s has %s %s, and its weights make no network of %s %s: leave %s as the file's recipe has it",

@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A file that no trained network gives is refused in one sentence, and no run folder is left.
@@ -113,6 +113,6 @@ func TestTrainRefusesNumbers(t *testing.T) {
 		require.ErrorContains(t, err, strings.TrimSpace(want))
 		require.NoDirExists(t, dir)
 	}
-	_, err := training.LoadData(runs.Recipe{}, "")
+	_, err := training.LoadData(recipes.Recipe{}, "")
 	require.ErrorContains(t, err, `dataset "" is unknown`)
 }

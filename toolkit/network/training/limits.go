@@ -3,7 +3,7 @@ package training
 import (
 	"fmt"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
 )
 
 // MaxDevices is the largest number of devices that a run may ask for; how many there are is asked afterwards.
@@ -14,7 +14,7 @@ func (o Options) check() error {
 	if o.MaxTime < 0 {
 		return fmt.Errorf("the time limit %s is negative: give one such as 90m, or none", o.MaxTime)
 	}
-	if err := runs.CheckRange("the number of devices", o.Devices, 0, MaxDevices); err != nil {
+	if err := say.CheckRange("the number of devices", o.Devices, 0, MaxDevices); err != nil {
 		return err
 	}
 	return o.Recipe.Validate()

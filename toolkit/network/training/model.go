@@ -14,19 +14,19 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/survivors/byhand"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Model is a network with its variables, ready to take training steps and to classify.
 type Model struct {
-	Recipe        runs.Recipe
+	Recipe        recipes.Recipe
 	Network       *resnet.Network
 	Form          resnet.Form // how it is computed
 	Store         *model.Store
@@ -43,7 +43,7 @@ type Model struct {
 
 // NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
 // caller, on the training part alone.
-func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
+func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
 	network, err := NewNetwork(recipe, classes)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func NewModel(b compute.Backend, recipe runs.Recipe, classes int, normalization 
 }
 
 // NewNetwork returns the network that a recipe describes.
-func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
+func NewNetwork(recipe recipes.Recipe, classes int) (*resnet.Network, error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func NewNetwork(recipe runs.Recipe, classes int) (*resnet.Network, error) {
 }
 
 // formOf is the recipe's form.
-func formOf(recipe runs.Recipe) resnet.Form {
+func formOf(recipe recipes.Recipe) resnet.Form {
 	if recipe.Form == "resnet" {
 		return resnet.Textbook{}
 	}

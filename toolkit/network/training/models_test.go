@@ -11,12 +11,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // The networks of data/models are those of their recipes, and where their data are there the test error is the recorded
@@ -63,7 +64,7 @@ func TestTheCommittedNetworks(t *testing.T) {
 func TestOpenNetwork(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
-		r, err := runs.Preset("shapes")
+		r, err := recipes.Preset("shapes")
 		require.NoError(t, err)
 		r.Depth, r.DeathRate, r.Seed, r.Normalization, r.SurvivalSchedule = 8, 0.5, 3, normalization, "ramp"
 		r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30
@@ -147,7 +148,7 @@ func TestOpenNetwork(t *testing.T) {
 // memory follows the file's size, not the number of blocks times that.
 func TestImportSetsEachBlock(t *testing.T) {
 	for _, dtype := range []string{"float32", "float64"} {
-		r, err := runs.Preset("cifar10")
+		r, err := recipes.Preset("cifar10")
 		require.NoError(t, err)
 		r.DType = dtype
 		file := func(m *Model) string {

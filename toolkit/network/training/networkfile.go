@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Names of the tensors of a network's normalisation.
@@ -26,7 +26,7 @@ type networkFile struct {
 	path    string
 	tensors map[string]tensorfile.Tensor // by the names of [Model.Export]; each is deleted when it is taken
 	order   []string                     // their names, as the file has them
-	recipe  *runs.Recipe                 // that made the network; nil for a file from elsewhere
+	recipe  *recipes.Recipe              // that made the network; nil for a file from elsewhere
 	notes   []string                     // what to know of it, a clause each
 }
 
@@ -63,7 +63,7 @@ func readNetwork(path string) (*networkFile, error) {
 			"those that take every other pixel are shortcut=subsample, and zero channels come after the others (toolkit/network/models/README.md)")
 	}
 	if text := meta["recipe"]; text != "" {
-		if recipe, err := runs.ParseRecipe([]byte(text)); err == nil && recipe.Validate() == nil {
+		if recipe, err := recipes.Parse([]byte(text)); err == nil && recipe.Validate() == nil {
 			file.recipe = &recipe
 		}
 	}

@@ -13,17 +13,17 @@ import (
 	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // eight is the recipe of a network of 8 layers, on few shapes.
-func eight(t *testing.T, deathRate float64) runs.Recipe {
+func eight(t *testing.T, deathRate float64) recipes.Recipe {
 	t.Helper()
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.TrainImages, r.ValidationImages, r.TestImages, r.BatchSize = 8, deathRate, 40, 20, 20, 16
 	return r
@@ -279,22 +279,22 @@ func TestExportedScalesAreThoseOfTheTest(t *testing.T) {
 // validate a network on its own training images; what may be meant is said.
 func TestRecipesOfAFile(t *testing.T) {
 	for name, c := range map[string]struct {
-		change    func(*runs.Recipe)
+		change    func(*recipes.Recipe)
 		note, err string
 	}{
-		"more epochs, other learning rate": {change: func(r *runs.Recipe) { r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1 }},
-		"fewer images":                     {change: func(r *runs.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
-		"another seed of CIFAR": {change: func(r *runs.Recipe) { r.Seed = 1 },
+		"more epochs, other learning rate": {change: func(r *recipes.Recipe) { r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1 }},
+		"fewer images":                     {change: func(r *recipes.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
+		"another seed of CIFAR": {change: func(r *recipes.Recipe) { r.Seed = 1 },
 			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, and most of the validation images of seed 1 are among those: keep seed 21"},
-		"another data set": {change: func(r *runs.Recipe) { r.Dataset, r.Seed = "svhn", 1 },
+		"another data set": {change: func(r *recipes.Recipe) { r.Dataset, r.Seed = "svhn", 1 },
 			note: "it was trained on cifar10 and has not seen svhn yet; its normalisation stays"},
-		"other shortcuts": {change: func(r *runs.Recipe) { r.Shortcut = "subsample" },
+		"other shortcuts": {change: func(r *recipes.Recipe) { r.Shortcut = "subsample" },
 			err: "the network in net has shortcut average, and its weights make no network of shortcut subsample: leave shortcut as the file's recipe has it"},
-		"other normalisation": {change: func(r *runs.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
-		"other blocks":        {change: func(r *runs.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
+		"other normalisation": {change: func(r *recipes.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
+		"other blocks":        {change: func(r *recipes.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made := runs.Default()
+			made := recipes.Default()
 			made.Dataset, made.Depth, made.Epochs, made.Seed = "cifar10", 20, 40, 21
 			recipe := made
 			c.change(&recipe)

@@ -7,12 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A recipe's tf32 is the name of its programs, by which a GPU compiles them. A CPU refuses to train so, but
@@ -22,7 +22,7 @@ func TestTF32(t *testing.T) {
 	if backend.Describe(b).Kernels == "" {
 		t.Skip("programs do not pass through package kernels here")
 	}
-	recipe := runs.Default()
+	recipe := recipes.Default()
 	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.DType = "shapes", 8, 1, "tf32"
 	recipe.BatchSize, recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 10, 20, 5, 5
 	dir := filepath.Join(t.TempDir(), "run")

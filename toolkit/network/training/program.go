@@ -8,8 +8,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/kernels"
 )
 

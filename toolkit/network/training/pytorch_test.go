@@ -16,12 +16,12 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/network/residual"
-	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // TestAgainstPyTorch takes three steps beside PyTorch's network of package bench, from the same weights, with the same
@@ -42,7 +42,7 @@ func TestAgainstPyTorch(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 		start, end := readTensors(t, filepath.Join(dir, "start.safetensors")), readTensors(t, filepath.Join(dir, "end.safetensors"))
 
-		recipe := runs.Default()
+		recipe := recipes.Default()
 		recipe.Dataset, recipe.Epochs, recipe.Depth, recipe.DeathRate, recipe.Form, recipe.DType = "cifar10", 1, 20, 0.5, c.form, c.dtype
 		m, err := NewModel(b, recipe, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}})
 		require.NoError(t, err)
@@ -156,11 +156,11 @@ images = load_file("images.safetensors")
 loss = F.cross_entropy(logits(images["pixels"].permute(0, 3, 1, 2)), images["labels"].long(), reduction="none").double()
 print(json.dumps(loss.mean().item()))
 `
-	for _, change := range []func(*runs.Recipe){
-		func(*runs.Recipe) {},
-		func(r *runs.Recipe) { r.ScaleAt = "train" },
-		func(r *runs.Recipe) { r.Shortcut = "subsample" },
-		func(r *runs.Recipe) { r.Normalization = "mean-image" },
+	for _, change := range []func(*recipes.Recipe){
+		func(*recipes.Recipe) {},
+		func(r *recipes.Recipe) { r.ScaleAt = "train" },
+		func(r *recipes.Recipe) { r.Shortcut = "subsample" },
+		func(r *recipes.Recipe) { r.Normalization = "mean-image" },
 	} {
 		r := eight(t, 0.9)
 		change(&r)

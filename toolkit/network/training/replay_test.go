@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/torture"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // crash is a run's folder as a crash left it.
@@ -53,7 +54,7 @@ func record(t *testing.T, dir, to string, do func()) (crashes []crash) {
 // stop within an epoch, a best epoch that is not the last, and the loss of its newest checkpoint.
 func TestCrashAfterEveryChange(t *testing.T) {
 	long := torture.Asked()
-	tr := newTrainer(t, func(r *runs.Recipe) {
+	tr := newTrainer(t, func(r *recipes.Recipe) {
 		r.Epochs, r.EvaluateEvery, r.TestEvery, r.TrainImages = 2, 2, 3, 48 // rows of steps 2, 3, 4 and 6
 		if long {
 			r.Epochs = 4

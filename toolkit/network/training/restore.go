@@ -13,6 +13,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Restore returns the model of a run as one of its checkpoints, [Best] or [Last], has it, and the step
@@ -83,7 +84,7 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 // at step 0, has the file's weights, to be evaluated or trained on. A recipe that the network in the file cannot be of,
 // or that would validate it on its own training images, is an error. The notes, a clause each, say what is to be known of
 // the file and the run. After an error there is no new folder.
-func ImportRun(b compute.Backend, path, dir string, recipe runs.Recipe, data *dataset.Data) (notes []string, err error) {
+func ImportRun(b compute.Backend, path, dir string, recipe recipes.Recipe, data *dataset.Data) (notes []string, err error) {
 	file, err := readNetwork(path)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // What agrees in a run's folder, and which disagreements a crash explains, is said in package runs.
@@ -197,7 +198,7 @@ func (s *session) resume() error {
 
 // finished returns the run in a folder if it was trained to its end and nothing is to be mended, else nil. It asks for
 // no lock and changes nothing.
-func finished(dir string, recipe runs.Recipe) (*runs.Run, error) {
+func finished(dir string, recipe recipes.Recipe) (*runs.Run, error) {
 	run, err := runs.Open(dir)
 	if err != nil || !run.Finished() {
 		return nil, nil // whoever opens it to work on says why not

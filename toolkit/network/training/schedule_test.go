@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
 )
 
 // Under every schedule a run that was stopped ends in the bits of one that was not, the log shows the blocks that the

@@ -21,15 +21,16 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // trainer is Train for many runs of one recipe, with one model: it is compiled once.
 type trainer struct {
 	b       compute.Backend
-	recipe  runs.Recipe
+	recipe  recipes.Recipe
 	data    *dataset.Data
 	model   *Model
 	initial map[string]*tensors.Tensor
@@ -40,10 +41,10 @@ var shared *trainer
 
 // newTrainer returns a trainer of 8 layers with a recipe of 3 epochs of 2 steps, which set may change in what the
 // programs do not depend on.
-func newTrainer(t *testing.T, set func(*runs.Recipe)) *trainer {
+func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	t.Helper()
 	t.Setenv(CommitEnvironment, "abc")
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
 	r.TrainImages, r.ValidationImages, r.TestImages, r.EvaluateEvery = 32, 20, 20, 0

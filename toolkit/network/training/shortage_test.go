@@ -14,11 +14,11 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/internal/torture"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
 )
 
 // trainShortOfMemory is the child of TestMemoryIsShort: it prints its error.

@@ -10,19 +10,20 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Options say what to train and where.
 type Options struct {
-	Dir      string        // the run folder; a run that is there already goes on
-	Recipe   runs.Recipe   // everything that defines the run
-	DataRoot string        // folder of the data set's files; "" for the project's data/cache
-	MaxTime  time.Duration // stop cleanly after so long; 0 for no limit
-	Devices  int           // share each training step, see [Model.UseDevices]; 0 for one
+	Dir      string         // the run folder; a run that is there already goes on
+	Recipe   recipes.Recipe // everything that defines the run
+	DataRoot string         // folder of the data set's files; "" for the project's data/cache
+	MaxTime  time.Duration  // stop cleanly after so long; 0 for no limit
+	Devices  int            // share each training step, see [Model.UseDevices]; 0 for one
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
@@ -105,7 +106,7 @@ func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset
 }
 
 // LoadData loads the data set of a recipe, split as the paper does. An invalid recipe is refused.
-func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
+func LoadData(recipe recipes.Recipe, root string) (*dataset.Data, error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func LoadData(recipe runs.Recipe, root string) (*dataset.Data, error) {
 }
 
 // Fit fits the recipe's normalisation to the training part.
-func Fit(recipe runs.Recipe, train dataset.View) dataset.Normalization {
+func Fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
 	if recipe.Normalization == "mean-image" {
 		return dataset.FitMeanImage(train)
 	}

@@ -22,14 +22,15 @@ import (
 
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // tiny is a run of a few seconds: 8 layers, 3 epochs of 3 steps, the last of each smaller.
-func tiny(t testing.TB) runs.Recipe {
+func tiny(t testing.TB) recipes.Recipe {
 	t.Helper()
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
@@ -37,7 +38,7 @@ func tiny(t testing.TB) runs.Recipe {
 	return r
 }
 
-func train(t testing.TB, ctx context.Context, dir string, r runs.Recipe, on func(training.Progress)) (*runs.Run, error) {
+func train(t testing.TB, ctx context.Context, dir string, r recipes.Recipe, on func(training.Progress)) (*runs.Run, error) {
 	t.Helper()
 	return training.Train(ctx, backendtest.Open(t), training.Options{Dir: dir, Recipe: r, OnProgress: on})
 }

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"sync"
 
+	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/network/training"
 )
 
 // shared opens the backend that the networks of a cell share.

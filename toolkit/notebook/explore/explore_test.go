@@ -13,14 +13,15 @@ import (
 	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // network is an untrained one of 8 layers, through a file.
 func network(t *testing.T, deathRate float64) *training.Opened {
 	t.Helper()
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.TrainImages, r.ValidationImages, r.TestImages = 8, deathRate, 40, 20, 30
 	data, err := training.LoadData(r, "")

@@ -13,12 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/stopping"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Train makes the run in the folder dir, or goes on with it if it is there
@@ -26,13 +27,13 @@ import (
 // runs, named by their folders, are drawn for comparison. When ctx ends or the button
 // is pressed the run is saved and the error is [Stopped]; in a notebook with a reader
 // the cell ends there, with a sentence. The next call goes on.
-func Train(ctx context.Context, dir string, recipe runs.Recipe, others ...string) (*runs.Run, error) {
+func Train(ctx context.Context, dir string, recipe recipes.Recipe, others ...string) (*runs.Run, error) {
 	return TrainPart(ctx, dir, recipe, 1, others...)
 }
 
 // TrainPart is Train that stops by itself when a part of the run's steps is done, in
 // (0, 1]. The error is [Stopped] then too, and the cell goes on.
-func TrainPart(ctx context.Context, dir string, recipe runs.Recipe, part float64, others ...string) (*runs.Run, error) {
+func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part float64, others ...string) (*runs.Run, error) {
 	compared, err := open(others)
 	if err != nil {
 		return nil, err

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/notebook"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestDescribe(t *testing.T) {
@@ -58,6 +58,6 @@ func TestTrain(t *testing.T) {
 	require.True(t, whole.Result.Completed)
 	require.Greater(t, whole.Result.Steps, stopped.Step)
 
-	_, err = Train(t.Context(), dir+"-2", runs.Recipe{}, "/nowhere")
+	_, err = Train(t.Context(), dir+"-2", recipes.Recipe{}, "/nowhere")
 	require.ErrorContains(t, err, "/nowhere")
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Probe is what a few steps of one network showed.
@@ -29,7 +29,7 @@ type Probe struct {
 
 // Seconds estimates the time of a run of the probed network. A step's time is taken as linear in the number of blocks
 // that it computes.
-func (p Probe) Seconds(r runs.Recipe) float64 {
+func (p Probe) Seconds(r recipes.Recipe) float64 {
 	open, blocks := blocksComputed(r)
 	step := p.ClosedSeconds + (p.OpenSeconds-p.ClosedSeconds)*open/float64(max(1, blocks))
 	steps := int64(r.Epochs) * p.StepsPerEpoch
@@ -43,7 +43,7 @@ func (p Probe) Seconds(r runs.Recipe) float64 {
 
 // blocksComputed returns how many blocks a step computes, averaged over the training, and the number of all blocks. With
 // gates per sample a block is computed where any image of the minibatch opens it.
-func blocksComputed(r runs.Recipe) (computed float64, blocks int) {
+func blocksComputed(r recipes.Recipe) (computed float64, blocks int) {
 	if r.GatesPer != "sample" {
 		return r.ExpectedOpen()
 	}
@@ -95,7 +95,7 @@ func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
 // probeKey is equal for recipes whose steps and evaluations take equally long, but for the blocks that are open. It is
 // the recipe without the keys that say how many these are, how many steps there are, and what numbers the weights take,
 // so that a key counts until it is known to make no difference.
-func probeKey(r runs.Recipe) string {
+func probeKey(r recipes.Recipe) string {
 	r.Description, r.Seed = "", 0
 	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
 	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0

@@ -8,17 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A key of the recipe gets a measurement of its own, unless it is known to make no difference to a step.
 func TestNetworksAreMeasuredApart(t *testing.T) {
 	free := []string{"description", "seed", "rule", "death_rate", "survival_probabilities", "survival_schedule", "schedule_fraction", "epochs",
 		"evaluate_every", "test_every", "batch_norm_scale", "learning_rate", "milestones", "warmup_epochs", "warmup_rate", "momentum", "weight_decay"}
-	for _, key := range runs.RecipeKeys() {
-		a, b := runs.Default(), runs.Default()
+	for _, key := range recipes.Keys() {
+		a, b := recipes.Default(), recipes.Default()
 		value := "3"
-		if choices := runs.Choices(key); len(choices) > 0 {
+		if choices := recipes.Choices(key); len(choices) > 0 {
 			i := slices.IndexFunc(choices, func(choice string) bool { return choice != a.Get(key) })
 			value = choices[i]
 		}
@@ -52,7 +52,7 @@ func TestEstimatesOfKinds(t *testing.T) {
 }
 
 func TestWeightsAndBlocksComputed(t *testing.T) {
-	r := runs.Default()
+	r := recipes.Default()
 	r.Dataset, r.Depth, r.Epochs, r.Rule, r.DeathRate = "shapes", 20, 2, "uniform", 0.5
 	require.Equal(t, 2*8000*(2+4.5), weight(r), "shapes are 8,000 unless the recipe says otherwise")
 	r.SurvivalSchedule, r.ScheduleFraction = string(depth.Ramp), 1

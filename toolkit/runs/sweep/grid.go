@@ -14,7 +14,9 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // file is a sweep file as written:
@@ -51,7 +53,7 @@ func Find(folder, name string) (string, error) {
 		if len(known) == 0 {
 			return "", fmt.Errorf("no sweep %q: there is no sweep file in %s", name, folder)
 		}
-		return "", fmt.Errorf("no sweep %q%s: the sweeps in %s are %s", name, runs.DidYouMean(name, known), folder, strings.Join(known, ", "))
+		return "", fmt.Errorf("no sweep %q%s: the sweeps in %s are %s", name, say.DidYouMean(name, known), folder, strings.Join(known, ", "))
 	}
 	return path, nil
 }
@@ -90,7 +92,7 @@ func parse(data []byte) (file, error) {
 	for key := range keys {
 		if !slices.Contains(fileKeys, key) {
 			return file{}, fmt.Errorf("unknown key %q%s: the keys of a sweep are %s, and those of a recipe go into set and grid",
-				key, runs.DidYouMean(key, fileKeys), strings.Join(fileKeys, ", "))
+				key, say.DidYouMean(key, fileKeys), strings.Join(fileKeys, ", "))
 		}
 	}
 	var f file
@@ -111,7 +113,7 @@ func isRecipe(keys map[string]json.RawMessage) bool {
 		}
 	}
 	for key := range keys {
-		if key != "description" && slices.Contains(runs.RecipeKeys(), key) {
+		if key != "description" && slices.Contains(recipes.Keys(), key) {
 			return true
 		}
 	}
@@ -161,8 +163,8 @@ func (s *Sweep) expand(f file) error {
 			return fmt.Errorf("%s is in set and in grid: leave it in one", key)
 		}
 	}
-	bases := make(map[string]runs.Recipe)
-	byName := make(map[string]runs.Recipe)
+	bases := make(map[string]recipes.Recipe)
+	byName := make(map[string]recipes.Recipe)
 	for _, values := range product(s.Axes) {
 		recipe, err := s.recipe(f, values, bases)
 		if err != nil {
@@ -177,11 +179,11 @@ func (s *Sweep) expand(f file) error {
 			return err
 		}
 		if other, there := byName[job.Name]; there {
-			differences := runs.Differences(other, recipe)
+			differences := recipes.Differences(other, recipe)
 			switch {
 			case len(differences) == 0:
 				return fmt.Errorf("the grid has a value twice: it gives the run %s two times", job.Name)
-			case runs.SameSetting(other, recipe): // constant depth is the same network by every rule
+			case recipes.SameSetting(other, recipe): // constant depth is the same network by every rule
 				continue
 			}
 			return fmt.Errorf("two runs would have the name %s (%s): leave one out", job.Name, strings.Join(differences, "; "))
@@ -221,11 +223,11 @@ func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 		s.Axes = append(s.Axes, axis)
 		unsorted = append(unsorted, key)
 	}
-	order := append([]string{"seed", "dataset", "depth"}, runs.RecipeKeys()...)
+	order := append([]string{"seed", "dataset", "depth"}, recipes.Keys()...)
 	order = append(slices.DeleteFunc(order, func(key string) bool { return key == "rule" || key == "death_rate" }), "rule", "death_rate")
 	for _, key := range unsorted {
 		if !slices.Contains(order, key) {
-			var r runs.Recipe
+			var r recipes.Recipe
 			return fmt.Errorf("grid: %w", r.Set(key, "")) // names the nearest key
 		}
 	}
@@ -252,12 +254,12 @@ func product(axes []Axis) [][]string {
 
 // recipe is the sweep's recipe with the keys of set and of a point of the grid. bases keeps what it starts from, which
 // is read once a data set.
-func (s *Sweep) recipe(f file, values []string, bases map[string]runs.Recipe) (runs.Recipe, error) {
+func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe) (recipes.Recipe, error) {
 	settings := make(map[string]string)
 	for key, value := range f.Set {
 		text, err := asText(key, value)
 		if err != nil {
-			return runs.Recipe{}, err
+			return recipes.Recipe{}, err
 		}
 		settings[key] = text
 	}
@@ -284,7 +286,7 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]runs.Recipe) (r
 }
 
 // base reads the recipe that a sweep starts from.
-func base(raw json.RawMessage, dataset, folder string) (runs.Recipe, error) {
+func base(raw json.RawMessage, dataset, folder string) (recipes.Recipe, error) {
 	var name string
 	switch {
 	case len(raw) == 0 && dataset == "":
@@ -292,15 +294,15 @@ func base(raw json.RawMessage, dataset, folder string) (runs.Recipe, error) {
 	case len(raw) == 0:
 		name = dataset
 	case json.Unmarshal(raw, &name) != nil:
-		return runs.ParseRecipe(raw)
+		return recipes.Parse(raw)
 	}
 	if !isPath(name) {
-		return runs.Preset(name)
+		return recipes.Preset(name)
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(folder, name)
 	}
-	return runs.ReadRecipe(name)
+	return recipes.Read(name)
 }
 
 func isPath(recipe string) bool {

@@ -3,7 +3,7 @@ package sweep
 import (
 	"cmp"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
 )
 
 const (
@@ -20,11 +20,11 @@ const (
 )
 
 func (o SlurmOptions) check() error {
-	return cmp.Or(runs.CheckRange("--cpus", o.CPUs, 0, maxCPUs),
-		runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs),
-		runs.CheckRange("--array-size", o.ArraySize, 0, maxArraySize))
+	return cmp.Or(say.CheckRange("--cpus", o.CPUs, 0, maxCPUs),
+		say.CheckRange("--gpus", o.GPUs, 0, maxGPUs), say.CheckRange("--at-once", o.AtOnce, 0, MaxJobs),
+		say.CheckRange("--array-size", o.ArraySize, 0, maxArraySize))
 }
 
 func (o KubernetesOptions) check() error {
-	return cmp.Or(runs.CheckRange("--gpus", o.GPUs, 0, maxGPUs), runs.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
+	return cmp.Or(say.CheckRange("--gpus", o.GPUs, 0, maxGPUs), say.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
 }

@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
 )
 
 // WritePlan writes a line a job, with its time and memory where there are estimates, and what is left in all. workers is
@@ -47,7 +47,7 @@ func WriteStatus(w io.Writer, list []Status) error {
 	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")
 	for _, status := range list {
 		epochs := fmt.Sprintf("%.4g/%d", status.Part()*float64(status.Recipe.Epochs), status.Recipe.Epochs)
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, runs.Shown(status.Why))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", status.Index, status.Name, status.State, epochs, say.Shown(status.Why))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -9,12 +9,12 @@ import (
 	"strconv"
 	"strings"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // point names a point of the grid, its seed apart: sweep, data set if it varies, depth, rule and p_L, and other keys
 // that vary, as key=value. fig8-left-20-linear-0.5, for example.
-func (s *Sweep) point(r runs.Recipe, values []string) string {
+func (s *Sweep) point(r recipes.Recipe, values []string) string {
 	parts := []string{s.Name}
 	if s.Varies("dataset") {
 		parts = append(parts, r.Dataset)
@@ -29,7 +29,7 @@ func (s *Sweep) point(r runs.Recipe, values []string) string {
 		parts = append(parts, r.Rule, formatRate(r.LastSurvival()))
 	}
 	for i, axis := range s.Axes {
-		if isUsual(axis.Key) || r.IsConstant() && slices.Contains(runs.StochasticKeys, axis.Key) {
+		if isUsual(axis.Key) || r.IsConstant() && slices.Contains(recipes.StochasticKeys, axis.Key) {
 			continue
 		}
 		parts = append(parts, axis.Key+"="+nameOf(values[i]))

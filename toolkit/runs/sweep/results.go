@@ -10,7 +10,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Spread sums up the values of several seeds.
@@ -42,12 +43,12 @@ func (s Spread) String() string {
 
 // Result is a point of the grid, over its seeds. Runs that are not done are not in it.
 type Result struct {
-	Point           string      // the runs' names without the seed
-	Recipe          runs.Recipe // of the first seed
-	Others          []string    // values of the sweep's other keys, see [Sweep.OtherKeys]
-	Planned         int         // seeds in the grid
-	TestError       Spread      // percent, at each run's best validation epoch: the number to report
-	ValidationError Spread      // percent, at that epoch
+	Point           string         // the runs' names without the seed
+	Recipe          recipes.Recipe // of the first seed
+	Others          []string       // values of the sweep's other keys, see [Sweep.OtherKeys]
+	Planned         int            // seeds in the grid
+	TestError       Spread         // percent, at each run's best validation epoch: the number to report
+	ValidationError Spread         // percent, at that epoch
 	BestEpoch       Spread
 	Seconds         Spread // of training
 	Runs            []Status
@@ -126,7 +127,7 @@ func isUsual(key string) bool {
 	return false
 }
 
-// WriteResults writes one line a point of the grid, in a format of [runs.TableFormats]: "table" for people, the
+// WriteResults writes one line a point of the grid, in a format of [say.TableFormats]: "table" for people, the
 // others with exact numbers for programs.
 func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error {
 	keys := s.OtherKeys()
@@ -144,7 +145,7 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 				lines[i] = append(lines[i], exact(x))
 			}
 		}
-		return runs.WriteSeparated(w, format, columns, lines)
+		return say.WriteSeparated(w, format, columns, lines)
 	case "json":
 		objects := make([]map[string]any, len(results))
 		for i, r := range results {
@@ -158,9 +159,9 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 			}
 			objects[i] = object
 		}
-		return runs.WriteJSON(w, objects)
+		return say.WriteJSON(w, objects)
 	}
-	return runs.CheckFormat(format)
+	return say.CheckFormat(format)
 }
 
 // numbers are the last columns of the results.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // finish makes a job a finished run with these errors in its last epochs.
@@ -136,7 +137,7 @@ func TestStatusAndTimeRemaining(t *testing.T) {
 }
 
 func TestEstimateFollowsTheOpenBlocks(t *testing.T) {
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Epochs, r.DeathRate, r.EvaluateEvery = 10, 0, 0 // 9 blocks
 	p := Probe{StepsPerEpoch: 5, StartSeconds: 1, CompileSeconds: 3, ClosedSeconds: 1, OpenSeconds: 10, EvaluateSeconds: 2}

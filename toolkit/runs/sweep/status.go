@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // State is how far a job is.
@@ -75,7 +76,7 @@ func statusOf(job Job, dir string) Status {
 		return status
 	}
 	status.Run = run
-	if differences := runs.Differences(run.Recipe, job.Recipe); len(differences) > 0 {
+	if differences := recipes.Differences(run.Recipe, job.Recipe); len(differences) > 0 {
 		status.State, status.Why = Changed, strings.Join(differences, "; ")
 		return status
 	}
@@ -141,7 +142,7 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 
 // weight is proportional to the time that a run takes, roughly: images times blocks computed, with two more for what
 // is not a block.
-func weight(r runs.Recipe) float64 {
+func weight(r recipes.Recipe) float64 {
 	images := r.TrainImages
 	if images == 0 {
 		images, _, _ = dataset.Size(r.Dataset) // a valid recipe names one

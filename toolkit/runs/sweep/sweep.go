@@ -8,7 +8,7 @@
 // [Sweep.Task] with what package worker trains by.
 package sweep
 
-import "stochdepth/toolkit/runs"
+import "stochdepth/toolkit/runs/recipes"
 
 // Sweep is a sweep file, expanded.
 type Sweep struct {
@@ -27,11 +27,11 @@ type Axis struct {
 
 // Job is one run of a sweep.
 type Job struct {
-	Index  int         // in Sweep.Jobs, from 0
-	Name   string      // of the run
-	Point  string      // the name without the seed: equal for jobs that differ in their seed alone
-	Recipe runs.Recipe // complete and valid
-	Values []string    // of the sweep's axes
+	Index  int            // in Sweep.Jobs, from 0
+	Name   string         // of the run
+	Point  string         // the name without the seed: equal for jobs that differ in their seed alone
+	Recipe recipes.Recipe // complete and valid
+	Values []string       // of the sweep's axes
 }
 
 // Job returns the job of a name.

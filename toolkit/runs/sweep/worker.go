@@ -17,15 +17,16 @@ import (
 	"time"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Order is what a worker is told on its standard input, as one line of JSON. The input then stays open: a worker
 // whose input ends has lost the process that started it, and stops at a checkpoint.
 type Order struct {
-	Name     string      `json:"name"`
-	Dir      string      `json:"dir"` // the run folder
-	Recipe   runs.Recipe `json:"recipe"`
-	DataRoot string      `json:"data_root"`
+	Name     string         `json:"name"`
+	Dir      string         `json:"dir"` // the run folder
+	Recipe   recipes.Recipe `json:"recipe"`
+	DataRoot string         `json:"data_root"`
 }
 
 // Report is what a worker tells on its standard output, a line of JSON each: how far it is and, at last, how it ended.

@@ -10,6 +10,7 @@ import (
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Check is what must hold for a claim; of its kinds those that are named. Runs are named as in data/figures.json, with
@@ -210,14 +211,14 @@ func (c *Best) verify(r records, _ text) error {
 	for len(all) > 0 {
 		var same, rest []*runs.Run
 		for _, run := range all {
-			if runs.SameSetting(run.Recipe, all[0].Recipe) {
+			if recipes.SameSetting(run.Recipe, all[0].Recipe) {
 				same = append(same, run)
 			} else {
 				rest = append(rest, run)
 			}
 		}
 		all = rest
-		if runs.SameSetting(same[0].Recipe, best.runs[0].Recipe) {
+		if recipes.SameSetting(same[0].Recipe, best.runs[0].Recipe) {
 			if len(same) != best.N {
 				return fmt.Errorf("%s are %d of the %d runs of their setting", best.list(), best.N, len(same))
 			}
@@ -312,7 +313,7 @@ func groupOf(q Quantity, names []string, list []*runs.Run) (*group, error) {
 	var values []float64
 	seeds := make(map[int64]bool)
 	for _, run := range list {
-		if !runs.SameSetting(run.Recipe, list[0].Recipe) {
+		if !recipes.SameSetting(run.Recipe, list[0].Recipe) {
 			return nil, fmt.Errorf("the runs %s and %s are of two settings: name those of one", list[0].Name, run.Name)
 		}
 		if seeds[run.Recipe.Seed] {

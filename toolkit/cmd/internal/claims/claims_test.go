@@ -13,6 +13,7 @@ import (
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // project is a made-up folder: runs of three settings with three seeds, and texts.
@@ -28,7 +29,7 @@ func newProject(t *testing.T) project {
 	p.write("README.md", "")
 	for setting, deathRate := range map[string]float64{"constant": 0, "linear-0.5": 0.5, "linear-0.9": 0.1} {
 		for seed := int64(1); seed <= 3; seed++ {
-			recipe, err := runs.Preset("quickstart")
+			recipe, err := recipes.Preset("quickstart")
 			require.NoError(t, err)
 			recipe.DeathRate, recipe.Seed, recipe.Epochs = deathRate, seed, 2
 			// Constant: 21, 22, 23; 0.5: 18, 22, 23; 0.9: 19, 19.5, 20.

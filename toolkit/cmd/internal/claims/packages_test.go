@@ -18,14 +18,55 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Fields(string(out))
 }
 
-// The table of packages in the toolkit's page has all of them, but for what is internal or for tests.
-func TestTheTableOfPackagesIsWhole(t *testing.T) {
+// folders are those of the toolkit, in the order of its page's table.
+func folders(t *testing.T) (names []string) {
+	t.Helper()
+	page, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	for _, row := range regexp.MustCompile(`(?m)^\| \[([a-z]+)\]\([a-z/]+\) \|`).FindAllStringSubmatch(string(page), -1) {
+		names = append(names, row[1])
+	}
+	return names
+}
+
+// The toolkit's page explains each of its folders, and each package in them that others may use.
+func TestTheTableOfFoldersIsWhole(t *testing.T) {
+	entries, err := os.ReadDir("../../..")
+	require.NoError(t, err)
+	var there []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			there = append(there, entry.Name())
+		}
+	}
+	require.ElementsMatch(t, there, folders(t))
+	require.LessOrEqual(t, len(there), 9, "the folders are the architecture: find a room in one of them")
+
 	page, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	for _, name := range goList(t, "stochdepth/toolkit/...") {
 		name = strings.TrimPrefix(name, "stochdepth/toolkit/")
-		if !strings.Contains(name, "internal/") && !strings.HasSuffix(name, "test") {
+		if !strings.Contains(name, "internal/") && !strings.HasSuffix(name, "test") && !strings.HasSuffix(name, "kit") {
 			require.Contains(t, string(page), "]("+name+")", "toolkit/README.md says nothing of package %s", name)
+		}
+	}
+}
+
+// A folder stands on those above it in the table alone; tests may look anywhere.
+func TestImportsGoOneWay(t *testing.T) {
+	floor := map[string]int{}
+	for i, name := range folders(t) {
+		floor[name] = i
+	}
+	folder := func(path string) string {
+		name, _, _ := strings.Cut(strings.TrimPrefix(path, "stochdepth/toolkit/"), "/")
+		return name
+	}
+	imports := goList(t, "-f", `{{$p := .ImportPath}}{{range .Imports}}{{$p}} {{.}}{{"\n"}}{{end}}`, "stochdepth/toolkit/...")
+	require.Greater(t, len(imports), 500)
+	for i := 0; i < len(imports); i += 2 {
+		if importer, imported := imports[i], imports[i+1]; strings.HasPrefix(imported, "stochdepth/") {
+			require.LessOrEqual(t, floor[folder(imported)], floor[folder(importer)], "%s must not import %s", importer, imported)
 		}
 	}
 }
@@ -40,7 +81,7 @@ func TestReadersLinkNoGoMLX(t *testing.T) {
 	for _, name := range regexp.MustCompile("`([a-z/]+)`").FindAllStringSubmatch(sentence[1], -1) {
 		readers = append(readers, "stochdepth/toolkit/"+name[1])
 	}
-	require.GreaterOrEqual(t, len(readers), 9)
+	require.GreaterOrEqual(t, len(readers), 8)
 	for _, dependency := range goList(t, readers...) {
 		require.NotContains(t, dependency, "github.com/gomlx/", "one of %s links it: go list -deps says which", sentence[1])
 	}

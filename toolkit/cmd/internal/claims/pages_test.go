@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // committedPages are the project's own pages by name, without their code.
@@ -82,7 +82,7 @@ func TestHeadings(t *testing.T) {
 func TestRecipesAreExplained(t *testing.T) {
 	content, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
-	for _, word := range append(runs.RecipeKeys(), runs.PresetNames()...) {
+	for _, word := range append(recipes.Keys(), recipes.PresetNames()...) {
 		require.Contains(t, string(content), "`"+word+"`")
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"text/tabwriter"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Side is one of the two things compared.
@@ -32,11 +34,11 @@ func Write(w io.Writer, a, b Side) error {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	line := func(what, a, b, difference string) { fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", what, a, b, difference) }
-	line("", runs.Shown(a.Name), runs.Shown(b.Name), "difference")
+	line("", say.Shown(a.Name), say.Shown(b.Name), "difference")
 	if max(len(a.Runs), len(b.Runs)) > 1 {
 		line("runs", fmt.Sprint(len(a.Runs)), fmt.Sprint(len(b.Runs)), "")
 	}
-	for _, key := range runs.RecipeKeys() {
+	for _, key := range recipes.Keys() {
 		value := func(r *runs.Run) string { return cmp.Or(r.Recipe.Get(key), `""`) }
 		if x, y := a.values(value), b.values(value); key != "description" && x != y {
 			line(key, x, y, "")
@@ -90,7 +92,7 @@ func names(list []*runs.Run, which func(*runs.Run) bool) string {
 	var names []string
 	for _, run := range list {
 		if which(run) {
-			names = append(names, runs.Shown(run.Name))
+			names = append(names, say.Shown(run.Name))
 		}
 	}
 	return strings.Join(names, ", ")
@@ -101,7 +103,7 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	if none != nil {
 		return fmt.Sprintf("The test errors are not compared: %s.", none)
 	}
-	text := fmt.Sprintf("Test error of %s: %s points", runs.Shown(b.Name), points(c))
+	text := fmt.Sprintf("Test error of %s: %s points", say.Shown(b.Name), points(c))
 	switch {
 	case math.IsNaN(c.StandardError):
 		text += " (a run alone has no interval: other seeds tell how much is chance)"
@@ -160,7 +162,7 @@ func interval(difference, margin float64, digits int) string {
 func (s Side) values(of func(*runs.Run) string) string {
 	var values []string
 	for _, run := range s.Runs {
-		if value := runs.Shown(of(run)); !slices.Contains(values, value) {
+		if value := say.Shown(of(run)); !slices.Contains(values, value) {
 			values = append(values, value)
 		}
 	}
@@ -245,7 +247,7 @@ func (r result) text(e figures.Estimate) string {
 	case e.N == 0:
 		return "-"
 	case r.time:
-		return runs.SpanOf(e.Mean)
+		return say.SpanOf(e.Mean)
 	case e.N == 1:
 		return fmt.Sprintf("%.4g", e.Mean)
 	}

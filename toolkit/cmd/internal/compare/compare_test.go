@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // group makes up runs with the given test errors and the seeds 1, 2, ...
@@ -16,7 +17,7 @@ func group(t *testing.T, name string, deathRate float64, testErrors ...float64) 
 	t.Helper()
 	s := Side{Name: name}
 	for i, e := range testErrors {
-		recipe, err := runs.Preset("quickstart")
+		recipe, err := recipes.Preset("quickstart")
 		require.NoError(t, err)
 		recipe.DeathRate, recipe.Epochs, recipe.Seed = deathRate, 120, int64(i+1)
 		s.Runs = append(s.Runs, &runs.Run{Name: fmt.Sprintf("%s-s%d", name, i+1), Recipe: recipe, Rows: []runs.Row{

@@ -15,9 +15,9 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/internal/project"
 )
 
 // ErrUnfit is what [Run] returns when something is missing that training needs.

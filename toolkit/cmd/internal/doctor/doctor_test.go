@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/backend"
 )
 
 func run(t *testing.T) (string, error) {

@@ -10,13 +10,14 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/resnet"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // Summary is what a recipe comes to.
 type Summary struct {
-	Recipe runs.Recipe
+	Recipe recipes.Recipe
 	resnet.Size
 	Open           []float64 // expected open blocks of each layer, averaged over the training
 	OpenBlocks     float64   // in all
@@ -30,7 +31,7 @@ type Summary struct {
 }
 
 // Of returns the summary of a recipe. A recipe that does not validate is an error.
-func Of(recipe runs.Recipe) (Summary, error) {
+func Of(recipe recipes.Recipe) (Summary, error) {
 	if err := recipe.Validate(); err != nil {
 		return Summary{}, err
 	}
@@ -71,7 +72,7 @@ func Of(recipe runs.Recipe) (Summary, error) {
 
 // memory counts what training must hold: three numbers a parameter, and of each block, open or not, its output and
 // those of its two convolutions, which are computed again instead under Recompute and in blocks of other kinds.
-func memory(recipe runs.Recipe, size resnet.Size) (parameters, kept int64) {
+func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
 	case "float64":
@@ -119,9 +120,9 @@ func (s Summary) Write(w io.Writer) error {
 		for _, d := range l.Output {
 			shape = append(shape, fmt.Sprint(d))
 		}
-		line(l.Name, "["+strings.Join(shape, ", ")+"]", blocks, open, runs.Grouped(l.Parameters), runs.Grouped(l.MultiplyAdds))
+		line(l.Name, "["+strings.Join(shape, ", ")+"]", blocks, open, say.Grouped(l.Parameters), say.Grouped(l.MultiplyAdds))
 	}
-	line("in all", "", fmt.Sprint(s.Blocks), fmt.Sprintf("%.2f", s.OpenBlocks), runs.Grouped(s.Parameters), runs.Grouped(s.MultiplyAdds))
+	line("in all", "", fmt.Sprint(s.Blocks), fmt.Sprintf("%.2f", s.OpenBlocks), say.Grouped(s.Parameters), say.Grouped(s.MultiplyAdds))
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ multiply-adds: of convolutions and the linear layer, forward, for one image (eac
 Memory: at least %s, of which %s are parameters, their gradients and momentum, and %s activations.
 Steps: %s an epoch of %s images, %s in all.
 `, s.arithmetic(), gigabytes(s.ParameterBytes+s.KeptBytes), gigabytes(s.ParameterBytes), gigabytes(s.KeptBytes),
-		runs.Grouped(s.StepsPerEpoch), runs.Grouped(s.Images), runs.Grouped(s.Steps))
+		say.Grouped(s.StepsPerEpoch), say.Grouped(s.Images), say.Grouped(s.Steps))
 	return err
 }
 

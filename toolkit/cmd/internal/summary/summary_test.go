@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
-func preset(t *testing.T, name string, sets ...string) runs.Recipe {
+func preset(t *testing.T, name string, sets ...string) recipes.Recipe {
 	t.Helper()
-	recipe, err := runs.Preset(name)
+	recipe, err := recipes.Preset(name)
 	require.NoError(t, err)
 	for i := 0; i < len(sets); i += 2 {
 		require.NoError(t, recipe.Set(sets[i], sets[i+1]))
@@ -19,7 +19,7 @@ func preset(t *testing.T, name string, sets ...string) runs.Recipe {
 	return recipe
 }
 
-func of(t *testing.T, recipe runs.Recipe) Summary {
+func of(t *testing.T, recipe recipes.Recipe) Summary {
 	t.Helper()
 	s, err := Of(recipe)
 	require.NoError(t, err)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/sweep"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 // probeSteps is how many steps are timed, for all blocks closed and all open each.
@@ -53,7 +53,7 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 }
 
 // extremes returns minibatches for which every block is open, and others for which every block is closed.
-func extremes(recipe runs.Recipe, images dataset.View) (open, closed *training.Batches) {
+func extremes(recipe recipes.Recipe, images dataset.View) (open, closed *training.Batches) {
 	survival, _ := recipe.Survival()               // a model was made of it
 	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
 	blocks := len(survival)

@@ -6,13 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // The minibatches that are timed with every block closed have none open, whatever the schedule, and the others all.
 func TestExtremes(t *testing.T) {
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.TrainImages, r.ValidationImages, r.TestImages = 8, 0.5, 2, 16, 40, 20, 30
 	data, err := training.LoadData(r, "")

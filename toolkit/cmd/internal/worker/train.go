@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/sweep"
-	"stochdepth/toolkit/network/training"
 )
 
 // compilePatience is how long a process that was told to stop before it trained goes on compiling.

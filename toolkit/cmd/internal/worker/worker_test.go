@@ -7,10 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/cmd/internal/worker"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 	"stochdepth/toolkit/runs/sweep"
-	"stochdepth/toolkit/cmd/internal/worker"
 )
 
 // order is for a run of 8 layers: two epochs of three steps.
@@ -19,7 +20,7 @@ func order(t *testing.T) sweep.Order {
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
 	}
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize = 8, 0.5, 2, 16
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30

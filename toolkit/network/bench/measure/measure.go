@@ -14,13 +14,13 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 const classes = 10
@@ -103,7 +103,7 @@ func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken
 }
 
 // newModel returns the recipe's network.
-func newModel(b compute.Backend, recipe runs.Recipe) (*training.Model, error) {
+func newModel(b compute.Backend, recipe recipes.Recipe) (*training.Model, error) {
 	return training.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
 }
 

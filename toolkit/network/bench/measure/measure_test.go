@@ -9,10 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/internal/tensorfile"
 )
 
 func TestStep(t *testing.T) {

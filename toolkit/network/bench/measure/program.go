@@ -6,10 +6,10 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/survivors/byhand"
 )

@@ -13,8 +13,8 @@ import (
 
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/runs/sweep"
 	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/runs/sweep"
 )
 
 // Session is how the measurements of a plan are taken.

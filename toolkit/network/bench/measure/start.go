@@ -5,9 +5,9 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/bench"
 )
 
 // WriteStart writes what all programs that take the steps of a specification start from, as a safetensors file: the

@@ -1,4 +1,4 @@
-package runs
+package say
 
 import (
 	"fmt"

@@ -1,4 +1,6 @@
-package runs
+// Package recipes says what a run is to be: a recipe with its presets, its keys and how they are set, its limits, and what it
+// means. It knows no files of runs; package runs keeps what came of it.
+package recipes
 
 import (
 	"bytes"
@@ -6,16 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
-	"reflect"
 	"slices"
 	"sort"
 	"strings"
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Recipe is everything that defines a run. Two runs with equal recipes on the same device give the same numbers.
@@ -73,17 +74,17 @@ func Default() Recipe {
 	}
 }
 
-//go:embed recipes/*.json
+//go:embed presets/*.json
 var presets embed.FS
 
 // Preset returns the recipe shipped under name; an unknown name gives an error that lists the known ones.
 func Preset(name string) (Recipe, error) {
-	data, err := presets.ReadFile(path.Join("recipes", name+".json"))
+	data, err := presets.ReadFile(path.Join("presets", name+".json"))
 	if err != nil {
 		return Recipe{}, fmt.Errorf("no recipe %q%s: the recipes are %s",
-			name, DidYouMean(name, PresetNames()), strings.Join(PresetNames(), ", "))
+			name, say.DidYouMean(name, PresetNames()), strings.Join(PresetNames(), ", "))
 	}
-	recipe, err := ParseRecipe(data)
+	recipe, err := Parse(data)
 	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe %s: %w", name, err)
 	}
@@ -92,7 +93,7 @@ func Preset(name string) (Recipe, error) {
 
 // PresetNames lists the shipped recipes in alphabetical order.
 func PresetNames() []string {
-	entries, _ := fs.ReadDir(presets, "recipes") // embedded: cannot fail
+	entries, _ := fs.ReadDir(presets, "presets") // embedded: cannot fail
 	names := make([]string, len(entries))
 	for i, entry := range entries {
 		names[i] = strings.TrimSuffix(entry.Name(), ".json")
@@ -101,9 +102,9 @@ func PresetNames() []string {
 	return names
 }
 
-// ReadRecipe reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
+// Read reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
 // one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
-func ReadRecipe(path string) (Recipe, error) {
+func Read(path string) (Recipe, error) {
 	data, err := files.ReadText(path, files.LargestText)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +112,7 @@ func ReadRecipe(path string) (Recipe, error) {
 		}
 		return Recipe{}, fmt.Errorf("cannot read the recipe: %w", err)
 	}
-	recipe, err := ParseRecipe(data)
+	recipe, err := Parse(data)
 	if err != nil {
 		return Recipe{}, fmt.Errorf("recipe %s: %w", path, err)
 	}
@@ -127,14 +128,14 @@ func (r Recipe) Write(path string) error {
 	return files.Write(path, append(data, '\n'))
 }
 
-// ParseRecipe is ReadRecipe for the content of a file.
-func ParseRecipe(data []byte) (Recipe, error) {
+// Parse is Read for the content of a file.
+func Parse(data []byte) (Recipe, error) {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return Recipe{}, jsonError(err)
+		return Recipe{}, say.JSONError(err)
 	}
 	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
-	known := RecipeKeys()
+	known := Keys()
 	for _, key := range sortedKeys(keys) {
 		if !slices.Contains(known, key) {
 			return Recipe{}, unknownKey(key)
@@ -143,42 +144,9 @@ func ParseRecipe(data []byte) (Recipe, error) {
 	recipe := Default()
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&recipe); err != nil {
-		return Recipe{}, jsonError(err)
+		return Recipe{}, say.JSONError(err)
 	}
 	return recipe, nil
-}
-
-// jsonError says in words of the user what is wrong with a JSON file.
-func jsonError(err error) error {
-	var typeError *json.UnmarshalTypeError
-	var syntaxError *json.SyntaxError
-	switch {
-	case errors.As(err, &typeError) && typeError.Field == "":
-		return fmt.Errorf("must be a JSON object, not a %s", typeError.Value)
-	case errors.As(err, &typeError) && isWhole(strings.TrimPrefix(typeError.Value, "number ")):
-		return tooLarge(typeError.Field, strings.TrimPrefix(typeError.Value, "number "))
-	case errors.As(err, &typeError):
-		return fmt.Errorf("%s must be %s, not a %s", typeError.Field, kindName(typeError.Type), typeError.Value)
-	case errors.As(err, &syntaxError):
-		return fmt.Errorf("not valid JSON at byte %d: %w", syntaxError.Offset, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the JSON ends too early: the file is empty or cut off")
-	}
-	return err
-}
-
-func kindName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Int, reflect.Int64:
-		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice:
-		return "a list of numbers"
-	}
-	return "a text"
 }
 
 func sortedKeys[V any](m map[string]V) []string {

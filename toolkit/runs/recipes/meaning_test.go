@@ -1,4 +1,4 @@
-package runs_test
+package recipes_test
 
 import (
 	"testing"
@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestConstantDepth(t *testing.T) {
-	r := runs.Default()
+	r := recipes.Default()
 	r.Depth, r.Rule = 14, "uniform"
 	require.True(t, r.IsConstant())
 	r.DeathRate = 0.2
@@ -27,29 +27,29 @@ func TestConstantDepth(t *testing.T) {
 
 // Variants of the method are settings of their own; at constant depth they are one.
 func TestSameSetting(t *testing.T) {
-	r := runs.Default()
+	r := recipes.Default()
 	r.Dataset, r.Depth, r.Epochs, r.DeathRate = "shapes", 14, 10, 0.2
 	other := r
 	other.Seed, other.Description = 7, "the same"
-	require.True(t, runs.SameSetting(r, other))
+	require.True(t, recipes.SameSetting(r, other))
 	for key, value := range map[string]string{"rule": "uniform", "death_rate": "0.3", "gates_per": "sample", "scale_at": "train",
 		"freeze_closed": "true", "survival_schedule": "early", "epochs": "11"} {
 		variant, constant, plain := r, r, r
 		require.NoError(t, variant.Set(key, value))
-		require.False(t, runs.SameSetting(r, variant), key)
+		require.False(t, recipes.SameSetting(r, variant), key)
 		plain.DeathRate, constant.DeathRate = 0, 0
 		require.NoError(t, constant.Set(key, value))
 		if key != "death_rate" {
-			require.Equal(t, key != "epochs", runs.SameSetting(plain, constant), "%s at constant depth", key)
+			require.Equal(t, key != "epochs", recipes.SameSetting(plain, constant), "%s at constant depth", key)
 		}
 	}
 	unused := r
 	unused.ScheduleFraction = 0.9
-	require.True(t, runs.SameSetting(r, unused), "the fraction of a schedule that never changes")
+	require.True(t, recipes.SameSetting(r, unused), "the fraction of a schedule that never changes")
 }
 
 func TestRateDrops(t *testing.T) {
-	r := runs.Default()
+	r := recipes.Default()
 	for _, c := range []struct {
 		epochs     int
 		milestones []float64
@@ -66,7 +66,7 @@ func TestRateDrops(t *testing.T) {
 }
 
 func TestExpectedOpen(t *testing.T) {
-	r := runs.Default()
+	r := recipes.Default()
 	r.Depth, r.DeathRate = 110, 0.5
 	open, blocks := r.ExpectedOpen()
 	require.Equal(t, 54, blocks)
@@ -77,7 +77,7 @@ func TestExpectedOpen(t *testing.T) {
 }
 
 func TestSchedulesAreValidated(t *testing.T) {
-	r, err := runs.Preset("shapes")
+	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	require.NoError(t, r.Set("survival_schedule", "early"))
 	require.NoError(t, r.Validate())

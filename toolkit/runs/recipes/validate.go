@@ -1,4 +1,4 @@
-package runs
+package recipes
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 )
 
 // choices are the texts that a key may have.
@@ -49,7 +50,7 @@ func Choices(key string) []string {
 func (r Recipe) Validate() error {
 	for _, c := range choices {
 		if value := c.value(r); !slices.Contains(c.values, value) {
-			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, DidYouMean(value, c.values), strings.Join(c.values, ", "))
+			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, say.DidYouMean(value, c.values), strings.Join(c.values, ", "))
 		}
 	}
 	for _, check := range []func() error{r.validateNetwork, r.validateData, r.validateSchedule} {
@@ -62,11 +63,11 @@ func (r Recipe) Validate() error {
 
 func (r Recipe) validateNetwork() error {
 	if r.Depth > MaxDepth {
-		return CheckRange("depth", r.Depth, 8, MaxDepth)
+		return say.CheckRange("depth", r.Depth, 8, MaxDepth)
 	}
 	if !blockName.MatchString(r.Block) {
 		return fmt.Errorf("block %q is no name of a block%s: use %s, or the name of your own, in small letters, digits and hyphens", r.Block,
-			DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
+			say.DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
 	}
 	blocks, err := depth.BlocksOf(r.Block, r.Depth)
 	if err != nil {
@@ -105,11 +106,11 @@ func (r Recipe) validateSchedule() error {
 	case r.Epochs < 1:
 		return fmt.Errorf("epochs is %d: train for 1 at least", r.Epochs)
 	case r.Epochs > MaxEpochs:
-		return CheckRange("epochs", r.Epochs, 1, MaxEpochs)
+		return say.CheckRange("epochs", r.Epochs, 1, MaxEpochs)
 	case r.BatchSize < 1:
 		return fmt.Errorf("batch_size is %d: a minibatch has 1 image at least", r.BatchSize)
 	case r.BatchSize > MaxBatchSize:
-		return CheckRange("batch_size", r.BatchSize, 1, MaxBatchSize)
+		return say.CheckRange("batch_size", r.BatchSize, 1, MaxBatchSize)
 	case r.TrainImages > 0 && r.BatchSize > r.TrainImages:
 		return r.CheckImages(r.TrainImages)
 	case !positive(r.LearningRate):
@@ -131,9 +132,9 @@ func (r Recipe) validateSchedule() error {
 	case r.TestEvery < 0:
 		return fmt.Errorf("test_every is %d: give a number of evaluations, or 0 to test at each", r.TestEvery)
 	case r.EvaluateEvery > MaxEvery:
-		return CheckRange("evaluate_every", r.EvaluateEvery, 0, MaxEvery)
+		return say.CheckRange("evaluate_every", r.EvaluateEvery, 0, MaxEvery)
 	case r.TestEvery > MaxEvery:
-		return CheckRange("test_every", r.TestEvery, 0, MaxEvery)
+		return say.CheckRange("test_every", r.TestEvery, 0, MaxEvery)
 	}
 	last := 0.0
 	for _, m := range r.Milestones {
@@ -154,7 +155,7 @@ func (r Recipe) validateData() error {
 			return fmt.Errorf("%s is %d: give a number of images, or 0 for all", count.key, count.n)
 		}
 		if count.n > MaxImages {
-			return CheckRange(count.key, count.n, 0, MaxImages)
+			return say.CheckRange(count.key, count.n, 0, MaxImages)
 		}
 	}
 	return nil

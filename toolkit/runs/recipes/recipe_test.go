@@ -1,4 +1,4 @@
-package runs
+package recipes
 
 import (
 	"math"
@@ -143,7 +143,7 @@ func TestRecipeFileRoundTrip(t *testing.T) {
 	recipe.Rule, recipe.SurvivalProbabilities = "list", []float64{1, 1. / 3, 0.1}
 	recipe.Milestones = []float64{}
 	require.NoError(t, recipe.Write(path))
-	back, err := ReadRecipe(path)
+	back, err := Read(path)
 	require.NoError(t, err)
 	require.Equal(t, recipe, back, "an empty list of milestones must not turn into the default")
 	require.Empty(t, Differences(recipe, back))
@@ -165,19 +165,19 @@ func TestReadRecipeRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(test.text), 0o644))
-			_, err := ReadRecipe(path)
+			_, err := Read(path)
 			require.ErrorContains(t, err, "recipe "+path+": ")
 			require.ErrorContains(t, err, test.want)
 		})
 	}
-	_, err := ReadRecipe(path + ".no")
+	_, err := Read(path + ".no")
 	require.EqualError(t, err, "no recipe file "+path+".no: file does not exist")
 }
 
 func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recipe.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"dataset": "cifar10", "depth": 110, "epochs": 500, "augment": true, "death_rate": 0.5}`), 0o644))
-	recipe, err := ReadRecipe(path)
+	recipe, err := Read(path)
 	require.NoError(t, err)
 	paper, err := Preset("cifar10")
 	require.NoError(t, err)

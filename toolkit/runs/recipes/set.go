@@ -1,14 +1,16 @@
-package runs
+package recipes
 
 import (
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
+
+	"stochdepth/toolkit/internal/say"
 )
 
-// RecipeKeys lists the keys of a recipe in the order of its fields.
-func RecipeKeys() []string {
+// Keys lists the keys of a recipe in the order of its fields.
+func Keys() []string {
 	t := reflect.TypeFor[Recipe]()
 	keys := make([]string, t.NumField())
 	for i := range keys {
@@ -22,7 +24,7 @@ func RecipeKeys() []string {
 // nearest known ones; the recipe as a whole is left to Validate.
 func (r *Recipe) Set(key, value string) error {
 	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
-	for i, name := range RecipeKeys() {
+	for i, name := range Keys() {
 		if name == key {
 			return setField(reflect.ValueOf(r).Elem().Field(i), key, strings.TrimSpace(value))
 		}
@@ -31,7 +33,7 @@ func (r *Recipe) Set(key, value string) error {
 }
 
 func setField(field reflect.Value, key, value string) error {
-	refuse := func() error { return fmt.Errorf("%s must be %s, not %q", key, kindName(field.Type()), value) }
+	refuse := func() error { return fmt.Errorf("%s must be %s, not %q", key, say.KindName(field.Type()), value) }
 	switch field.Kind() {
 	case reflect.String:
 		field.SetString(value)
@@ -43,8 +45,8 @@ func setField(field reflect.Value, key, value string) error {
 		field.SetBool(b)
 	case reflect.Int, reflect.Int64:
 		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil && isWhole(value) || field.OverflowInt(n) {
-			return tooLarge(key, value)
+		if err != nil && say.IsWhole(value) || field.OverflowInt(n) {
+			return say.TooLarge(key, value)
 		}
 		if err != nil {
 			return refuse()
@@ -72,7 +74,7 @@ func setField(field reflect.Value, key, value string) error {
 
 // Get returns the value of one key as text, "" for an unknown key.
 func (r Recipe) Get(key string) string {
-	for i, name := range RecipeKeys() {
+	for i, name := range Keys() {
 		if name == key {
 			return fmt.Sprint(reflect.ValueOf(r).Field(i))
 		}
@@ -85,7 +87,7 @@ func (r Recipe) Get(key string) string {
 func Differences(a, b Recipe) []string {
 	var list []string
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i, key := range RecipeKeys() {
+	for i, key := range Keys() {
 		// Printed, an empty list and an absent one are the same, and floats read back exactly.
 		x, y := fmt.Sprint(va.Field(i)), fmt.Sprint(vb.Field(i))
 		if key != "description" && x != y {
@@ -96,55 +98,8 @@ func Differences(a, b Recipe) []string {
 }
 
 func unknownKey(key string) error {
-	if near := DidYouMean(key, RecipeKeys()); near != "" {
+	if near := say.DidYouMean(key, Keys()); near != "" {
 		return fmt.Errorf("unknown key %q%s", key, near)
 	}
-	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(RecipeKeys(), ", "))
-}
-
-// DidYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
-func DidYouMean(word string, known []string) string {
-	best := len(word)/3 + 2 // more edits than this make another word
-	var near []string
-	for _, candidate := range known {
-		d := editDistance(strings.ToLower(word), candidate)
-		// A word that is part of a key is near too: "rate" for "death_rate".
-		if len(word) >= 3 && strings.Contains(candidate, strings.ToLower(word)) {
-			d = min(d, 1)
-		}
-		switch {
-		case d < best:
-			best, near = d, []string{candidate}
-		case d == best:
-			near = append(near, candidate)
-		}
-	}
-	if len(near) == 0 || len(near) > 3 {
-		return ""
-	}
-	for i := range near {
-		near[i] = strconv.Quote(near[i])
-	}
-	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
-}
-
-// editDistance is Levenshtein's: insertions, deletions and replacements that turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(Keys(), ", "))
 }

@@ -1,0 +1,54 @@
+package say
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// DidYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
+func DidYouMean(word string, known []string) string {
+	best := len(word)/3 + 2 // more edits than this make another word
+	var near []string
+	for _, candidate := range known {
+		d := editDistance(strings.ToLower(word), candidate)
+		// A word that is part of a key is near too: "rate" for "death_rate".
+		if len(word) >= 3 && strings.Contains(candidate, strings.ToLower(word)) {
+			d = min(d, 1)
+		}
+		switch {
+		case d < best:
+			best, near = d, []string{candidate}
+		case d == best:
+			near = append(near, candidate)
+		}
+	}
+	if len(near) == 0 || len(near) > 3 {
+		return ""
+	}
+	for i := range near {
+		near[i] = strconv.Quote(near[i])
+	}
+	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+}
+
+// editDistance is Levenshtein's: insertions, deletions and replacements that turn a into b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,24 @@
+package say
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// CheckRange says in one sentence that a number is not in [least, most], or returns nil. what names the number, as
+// "epochs" or "--workers".
+func CheckRange(what string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s is %d: it must be from %s to %s", what, n, Grouped(least), Grouped(most))
+	}
+	return nil
+}
+
+// Grouped writes n with commas: 100,000.
+func Grouped[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
