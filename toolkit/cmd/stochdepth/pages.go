@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/page"
+	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/network/models"
+)
+
+func pagesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pages",
+		Short: "Write the generated parts of the project's pages anew, from the records",
+		Long: `Write the generated parts of the project's pages anew, from the records in data: the results in README.md, the tables
+of speed and the table of trained networks. Each stands between two comments. The gallery's page is written by figures.`,
+		Args: cobra.NoArgs,
+	}
+	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page is not that of the records")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		root, err := project.Root()
+		if err != nil {
+			return err
+		}
+		var stale []string
+		for _, name := range page.Names(root) {
+			path := filepath.Join(root, filepath.FromSlash(name))
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("cannot read a page: %w", err)
+			}
+			next, err := page.Fill(string(text), partOf)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%s: %w", name, err)
+			case next == string(text):
+			case *check:
+				stale = append(stale, name)
+			default:
+				if err := files.Write(path, []byte(next)); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+		}
+		if len(stale) > 0 {
+			return fmt.Errorf("not as the records say: %s; write them anew with `stochdepth pages`", strings.Join(stale, ", "))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// partOf is the generated part of a page that the words name.
+func partOf(words []string) (string, error) {
+	record := func(name string) string { return inProject("data", "bench", name+".json") }
+	switch of := strings.Join(words[:min(1, len(words))], ""); {
+	case of == "results" && len(words) == 1:
+		return gallery.DrawTable(of)
+	case of == "networks" && len(words) == 1:
+		return models.Markdown(inProject("data", "models"))
+	case of == "speed" && len(words) == 2:
+		return bench.Speed(inProject("data", "bench"), words[1])
+	case of == "blocks" && len(words) == 3:
+		open, err := bench.Read(record(words[1]))
+		if err != nil {
+			return "", err
+		}
+		compile, err := bench.Read(record(words[2]))
+		if err != nil {
+			return "", err
+		}
+		return bench.MarkdownOfBlocks(open, compile), nil
+	}
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, speed RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
+}
