@@ -12,16 +12,18 @@ import (
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/page"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
 )
 
 func pagesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pages",
 		Short: "Write the generated parts of the project's pages anew, from the records",
-		Long: `Write the generated parts of the project's pages anew, from the records in data: the results in README.md, the tables
-of speed and the table of trained networks. Each stands between two comments. The gallery's page is written by figures.`,
+		Long: `Write the generated parts of the project's pages anew, from the records in data: the results in README.md, the
+tables of runs, of speed and of trained networks. Each stands between two comments. The gallery's page is written by figures.`,
 		Args: cobra.NoArgs,
 	}
 	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page is not that of the records")
@@ -67,6 +69,13 @@ func partOf(words []string) (string, error) {
 		return gallery.DrawTable(of)
 	case of == "networks" && len(words) == 1:
 		return models.Markdown(inProject("data", "models"))
+	case of == "runs" && len(words) > 1:
+		sources, err := gallery.Open()
+		if err != nil {
+			return "", err
+		}
+		list, err := sources.Runs(words[1:])
+		return tableOfRuns(list), err
 	case of == "speed" && len(words) == 2:
 		return bench.Speed(inProject("data", "bench"), words[1])
 	case of == "blocks" && len(words) == 3:
@@ -80,5 +89,17 @@ func partOf(words []string) (string, error) {
 		}
 		return bench.MarkdownOfBlocks(open, compile), nil
 	}
-	return "", fmt.Errorf("there is no part %q: the parts are results, networks, speed RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
+}
+
+// tableOfRuns is a table of single runs for data/README.md.
+func tableOfRuns(list []*runs.Run) string {
+	var b strings.Builder
+	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, run := range list {
+		best, _ := run.Selected()
+		fmt.Fprintf(&b, "| [%s](runs/%s) | %g of %d | %.2f | %.2f | %.3f | %s |\n", run.Name, run.Name, best.Epoch, run.Recipe.Epochs,
+			best.ValidationError, best.TestError, run.Rows[len(run.Rows)-1].TrainLoss, say.SpanOf(run.Seconds()))
+	}
+	return b.String()
 }
