@@ -89,13 +89,15 @@ func partOf(words []string) (string, error) {
 		}
 		return bench.MarkdownOfBlocks(open, compile), nil
 	}
-	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD",
+		strings.Join(words, " "))
 }
 
 // tableOfRuns is a table of single runs for data/README.md.
 func tableOfRuns(list []*runs.Run) string {
 	var b strings.Builder
-	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
 	for _, run := range list {
 		best, _ := run.Selected()
 		fmt.Fprintf(&b, "| [%s](runs/%s) | %g of %d | %.2f | %.2f | %.3f | %s |\n", run.Name, run.Name, best.Epoch, run.Recipe.Epochs,

@@ -43,5 +43,5 @@ func TestPages(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(page, []byte("<!-- begin what, written by `stochdepth pages` -->\n<!-- end -->\n"), 0o644))
 	_, err = call(t, "pages")
-	require.EqualError(t, err, `README.md: there is no part "what": the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD`)
+	require.ErrorContains(t, err, `README.md: there is no part "what": the parts are results, networks, `)
 }

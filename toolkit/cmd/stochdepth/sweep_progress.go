@@ -18,7 +18,8 @@ func showSweep(bar *progress.Bar) (show func(sweep.Progress), done func()) {
 		}
 		var jobs []progress.Job
 		for _, a := range p.Running {
-			jobs = append(jobs, progress.Job{Name: a.Name, Text: cmp.Or(a.Text, a.Phase), Part: float64(a.Step) / float64(max(1, a.Steps))})
+			part := float64(a.Step) / float64(max(1, a.Steps))
+			jobs = append(jobs, progress.Job{Name: a.Name, Text: cmp.Or(a.Text, a.Phase), Part: part})
 		}
 		var others []string
 		if failed := p.Counts[sweep.Failed]; failed > 0 {

@@ -47,7 +47,8 @@ func Fill(text string, write func(words []string) (string, error)) (string, erro
 		old, after, ended := strings.Cut(rest, end)
 		if !said || !ended || strings.Contains(head, "\n") || strings.Contains(old, begin) {
 			line, _, _ := strings.Cut(part, "\n")
-			return "", fmt.Errorf("the part that begins with %q must end its line with %q, and have %q after it", begin+line, strings.TrimSpace(written), end)
+			return "", fmt.Errorf("the part that begins with %q must end its line with %q, and have %q after it",
+				begin+line, strings.TrimSpace(written), end)
 		}
 		markdown, err := write(strings.Fields(head))
 		if err != nil {

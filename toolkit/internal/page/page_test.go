@@ -31,7 +31,8 @@ func TestFill(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "# Title\n", same)
 
-	for _, broken := range []string{speed, end, end + speed, speed + list + end, list + end + end, list + end + speed, strings.TrimSpace(list) + end, "<!-- begin x\n" + list + end} {
+	for _, broken := range []string{speed, end, end + speed, speed + list + end, list + end + end, list + end + speed,
+		strings.TrimSpace(list) + end, "<!-- begin x\n" + list + end} {
 		_, err := fill(broken)
 		require.Error(t, err, broken)
 	}

@@ -137,7 +137,7 @@ func TestAJobThatBeganBeforeTheBar(t *testing.T) {
 // Jobs have a line each below the bar of a terminal, and their percentages among the texts of a log.
 func TestJobs(t *testing.T) {
 	var onTerminal, inLog bytes.Buffer
-	for output, s := range map[*bytes.Buffer]Screen{&onTerminal: &terminal{w: &onTerminal, width: func() int { return 60 }}, &inLog: &logged{w: &inLog}} {
+	for _, s := range []Screen{&terminal{w: &onTerminal, width: func() int { return 60 }}, &logged{w: &inLog}} {
 		bar := newBar(4, "it", "runs", s, newClock().now)
 		bar.Jobs(0.3, Job{"a", "epoch 2 of 4", 0.25}, Job{"b", strings.Repeat("long ", 20), 0.5})
 		bar.Set(1, "1 failed")
@@ -145,9 +145,13 @@ func TestJobs(t *testing.T) {
 		bar.Jobs(0.5, Job{"a", "epoch 3 of 4", 0.75})
 		bar.Set(2, "1 failed")
 		bar.Done("1 failed")
-		require.NotEmpty(t, output.String())
 	}
-	require.Equal(t, []string{"it: 30%, 1 of 4 runs, 1 failed, a 25%, b 50%", "c: done", "it: 50%, 2 of 4 runs, 1 failed, a 75%", "it: 2 runs, 1 failed"}, lines(&inLog))
+	require.Equal(t, []string{
+		"it: 30%, 1 of 4 runs, 1 failed, a 25%, b 50%",
+		"c: done",
+		"it: 50%, 2 of 4 runs, 1 failed, a 75%",
+		"it: 2 runs, 1 failed",
+	}, lines(&inLog))
 	require.Equal(t, "\r\x1b[Kit ██████░░░░░░░░░░░░░░  30%, 1 of 4 runs, 1 failed\n"+
 		"  a █████░░░░░░░░░░░░░░░ epoch 2 of 4\n"+
 		"  b ██████████░░░░░░░░░░ long long long long long long long"+
