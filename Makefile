@@ -183,7 +183,7 @@ bench-peers: setup
 	done
 
 # Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records that in BENCH_OUT, and
-# draws the figure and writes the table of toolkit/network/bench/README.md from the records in data/bench.
+# draws the figure and writes the tables of the pages from the records in data/bench.
 BLOCKS       ?= basic,preactivation,bottleneck,transformer
 BLOCKS_DEEP  ?= 21,201
 BLOCKS_BATCH ?= 32
@@ -195,7 +195,7 @@ bench-blocks: setup
 	.bin/stochdepth bench --block '$(BLOCKS)' --residual-blocks '$(BLOCKS_DEEP)' --batch 8 --death-rate 0.5 --steps 1 --rounds '$(ROUNDS)' \
 		--peak=false --out '$(BENCH_OUT)'/blocks-compile.json
 	.bin/stochdepth figures step-time-blocks
-	.bin/stochdepth bench readme
+	.bin/stochdepth pages
 
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
 # data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'"

@@ -1,157 +1,48 @@
 package notebook
 
 import (
-	"os"
-	"sync"
+	"fmt"
+	"html"
+	"strings"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/janpfeifer/gonb/gonbui"
+
+	"stochdepth/toolkit/internal/progress"
 )
 
-// Bar tells how far a long job is, how fast it goes and how long it will take:
-// as one output that changes in a notebook, as one line that changes on a
-// terminal, and as a line now and then where standard error is neither. Its
-// methods may be called as often as one likes, from several goroutines.
-//
-// Libraries of progress bars know terminals only, and GoMLX's leaves hundreds of
-// outputs in a notebook that is executed without a browser.
-type Bar struct {
-	mu     sync.Mutex
-	state  progress
-	screen screen
-	now    func() time.Time
-	shown  time.Time // when the screen was last drawn; zero: never
-	ended  bool
-
-	took time.Duration // of a job that began before the bar, as it says; 0: as long as the bar
-
-	estimated bool // the job itself says how fast it goes
-
-	// Else the speed is measured over the last half minute or so, from the first
-	// report on: a run that is resumed has a part of the way behind it.
-	started time.Time
-	marks   []mark
-}
-
-// mark is a count and its time.
-type mark struct {
-	at    time.Time
-	count int64
-}
-
-// speedWindow is how far back the speed looks, in marks at least a second apart.
-const speedWindow = 30
-
-// NewBar starts a bar for a job of total parts (0: how many is not known), such
-// as "steps"; a unit of "bytes" gives MB and MB/s. The label says what is done.
-func NewBar(total int64, label, unit string) *Bar {
-	return newBar(total, label, unit, detectScreen(), time.Now)
-}
-
-func newBar(total int64, label, unit string, s screen, now func() time.Time) *Bar {
-	return &Bar{state: progress{label: label, unit: unit, total: total}, screen: s, now: now, started: now()}
-}
-
-// detectScreen chooses where progress goes: the notebook, the terminal, the log.
-func detectScreen() screen {
-	switch {
-	case inNotebook():
-		return newCellScreen()
-	case term.IsTerminal(int(os.Stderr.Fd())):
-		return terminalScreen{os.Stderr, func() int {
-			width, _, _ := term.GetSize(int(os.Stderr.Fd()))
-			return width
-		}}
+// NewBar starts a bar, one output that changes, for a job of total parts (0: how many is not known), such as "steps"; a
+// unit of "bytes" gives MB and MB/s. The label says what is done. Outside of a notebook the bar is on standard error.
+func NewBar(total int64, label, unit string) *progress.Bar {
+	if !gonbui.IsNotebook {
+		return progress.New(total, label, unit)
 	}
-	return &logScreen{w: os.Stderr}
+	return progress.NewOn(cellScreen{"bar-" + gonbui.UniqueId()}, total, label, unit)
 }
 
-// Set reports that so many of the parts are done, with a few words about the
-// state, such as "epoch 3, loss 0.41".
-func (b *Bar) Set(done int64, text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended {
-		return
-	}
-	now := b.now()
-	b.measure(now, done)
-	b.state.done, b.state.text = done, text
-	if b.shown.IsZero() || b.screen.due(b.state, now.Sub(b.shown)) {
-		b.screen.draw(b.state)
-		b.shown = now
-	}
+// cellScreen is the screen of a bar that is one output of a notebook's cell.
+type cellScreen struct{ id string }
+
+func (cellScreen) Due(_ progress.State, sinceDrawn time.Duration) bool {
+	return sinceDrawn >= 200*time.Millisecond
 }
 
-// Note writes a line that stays, such as the result of an epoch: above the bar on a terminal, among the
-// other lines of a log. A notebook does not show it: there a curve does this better.
-func (b *Bar) Note(line string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.screen.note(line)
-	b.shown = time.Time{} // draw again with the next report
+func (c cellScreen) Draw(s progress.State) {
+	value := "" // moves to and fro
+	if fraction, ok := s.Fraction(); ok {
+		value = fmt.Sprintf(` value="%.4f"`, fraction)
+	}
+	bar := fmt.Sprintf(`<progress%s style="width: 16em; %s"></progress>`, value, accentStyle)
+	gonbui.UpdateHTML(c.id, fmt.Sprintf("<div>%s %s %s</div>",
+		html.EscapeString(s.Label), bar, html.EscapeString(strings.Join(s.Parts(), " · "))))
 }
 
-// SetTotal changes the number of parts, for jobs that learn it on the way.
-func (b *Bar) SetTotal(total int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.state.total = total
-}
+func (cellScreen) Note(string) {}
 
-// Estimate takes the speed (parts a second) and the time remaining from the job, if it
-// knows better than the bar can measure: that evaluations come, for example.
-// Zeros are shown as not known. It is shown with the next [Bar.Set].
-func (b *Bar) Estimate(speed float64, remaining time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.estimated, b.state.speed, b.state.remaining = true, speed, remaining
-}
-
-// Took says how long the job has taken, if it is another one's and began before the bar.
-func (b *Bar) Took(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.took = d
-}
-
-// Done ends the bar with what came of the job, or the state that it stopped in.
-func (b *Bar) Done(text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ended {
-		return
+func (c cellScreen) End(s progress.State) {
+	if !HasReader() {
+		s.Elapsed = 0 // a notebook that is kept does not change for it
 	}
-	b.ended = true
-	b.state.text, b.state.elapsed = text, b.now().Sub(b.started)
-	if b.took > 0 {
-		b.state.elapsed = b.took
-	}
-	b.screen.end(b.state)
-}
-
-// measure updates the speed, the time remaining and the time passed.
-func (b *Bar) measure(now time.Time, done int64) {
-	b.state.elapsed = now.Sub(b.started)
-	if b.estimated {
-		return
-	}
-	if len(b.marks) == 0 {
-		b.marks = append(b.marks, mark{now, done})
-		return
-	}
-	first := b.marks[0]
-	if passed := now.Sub(first.at).Seconds(); passed > 0 {
-		b.state.speed = float64(done-first.count) / passed
-	}
-	b.state.remaining = 0
-	if rest := b.state.total - done; rest > 0 && b.state.speed > 0 {
-		b.state.remaining = time.Duration(float64(rest) / b.state.speed * float64(time.Second))
-	}
-	if now.Sub(b.marks[len(b.marks)-1].at) >= time.Second {
-		b.marks = append(b.marks, mark{now, done})
-		if len(b.marks) > speedWindow {
-			b.marks = b.marks[1:]
-		}
-	}
+	gonbui.UpdateHTML(c.id, "<div>"+html.EscapeString(s.Result())+"</div>")
+	flush()
 }

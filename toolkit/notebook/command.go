@@ -2,7 +2,6 @@ package notebook
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,18 +26,11 @@ func CommandLine() (string, error) {
 	return path, nil
 }
 
-// Command is the command line with these arguments, to be started in a process of its own that outlives the cell. The
-// process does not know of the notebook: its progress would get into the cell's way.
+// Command is the command line with these arguments, to be started in a process of its own that outlives the cell.
 func Command(arguments ...string) (*exec.Cmd, error) {
 	path, err := CommandLine()
 	if err != nil {
 		return nil, err
 	}
-	command := exec.Command(path, arguments...)
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "GONB_PIPE") {
-			command.Env = append(command.Env, variable)
-		}
-	}
-	return command, nil
+	return exec.Command(path, arguments...), nil
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strconv"
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Row is one evaluation, one line of epochs.tsv. Values that a run does not measure are NaN.
@@ -48,6 +50,16 @@ func (r Row) line() string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// Text is the row as a line for people.
+func (r Row) Text() string {
+	test := ""
+	if !math.IsNaN(r.TestError) {
+		test = fmt.Sprintf(", test %.2f %%", r.TestError)
+	}
+	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%%s  open blocks %.2f  %s",
+		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean, say.SpanOf(r.Seconds))
 }
 
 func formatFloat(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

@@ -92,6 +92,18 @@ func Open(dir string) (_ *Run, err error) {
 	return &Run{Dir: dir, Name: filepath.Base(filepath.Clean(dir)), Recipe: recipe, Rows: rows, Result: result}, nil
 }
 
+// OpenAll is [Open] for several runs.
+func OpenAll(dirs ...string) (list []*Run, err error) {
+	for _, dir := range dirs {
+		run, err := Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, run)
+	}
+	return list, nil
+}
+
 // List reads every run folder at any depth below root, sorted by name. Runs that cannot be read are left out of the
 // list and reported together in the error, so a caller may print both.
 func List(root string) ([]*Run, error) {

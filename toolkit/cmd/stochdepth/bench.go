@@ -76,7 +76,7 @@ where --dtype has it. All must compute the same loss, which is checked.`,
 		}
 		return record.Table(cmd.OutOrStdout())
 	}
-	cmd.AddCommand(benchStepCommand(), benchReadmeCommand())
+	cmd.AddCommand(benchStepCommand())
 	return cmd
 }
 
@@ -97,23 +97,6 @@ func benchStepCommand() *cobra.Command {
 				return err
 			}
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(taken)
-		},
-	}
-}
-
-func benchReadmeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "readme", Short: "Write the tables of speed in the pages of toolkit/network/bench and toolkit/network/backend anew from the records in data/bench", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, of := range []string{"bench", "backend"} {
-				page := inProject("toolkit", of, "README.md")
-				changed, err := bench.UpdateReadme(page, inProject("data", "bench"))
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", page, map[bool]string{true: "table written", false: "is as it should be"}[changed])
-			}
-			return nil
 		},
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/internal/progress"
 )
 
 func dataCommand() *cobra.Command {
@@ -25,7 +25,7 @@ it stopped. A file that you have already, such as cifar-10-binary.tar.gz, is tak
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		bar, began := notebook.NewBar(0, args[0], "bytes"), false
+		bar, began := progress.New(0, args[0], "bytes"), false
 		err := dataset.Get(cmd.Context(), args[0], *root, func(done, total int64, what string) {
 			began = true
 			bar.SetTotal(total)

@@ -19,7 +19,7 @@ func figuresCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "figures [NAME ...]",
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
-		Long: "Draw the named figures; without names, all of them, the gallery figures/README.md and the results in README.md.\n" +
+		Long: "Draw the named figures; without names, all of them and the gallery figures/README.md.\n" +
 			"data/figures.json says which runs each figure shows; --runs takes others. --width, --no-title, --no-caption and\n" +
 			"--theme are for a paper or a slide: name a place with --out.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf\n" +

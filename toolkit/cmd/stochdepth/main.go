@@ -45,7 +45,7 @@ func command() *cobra.Command {
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), sweepCommand(), benchCommand(), programCommand(), manCommand())
+		exportCommand(), importCommand(), figuresCommand(), pagesCommand(), sweepCommand(), benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)
 	return root

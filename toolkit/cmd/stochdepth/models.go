@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/network/models"
@@ -19,15 +16,7 @@ them again; export adds one.`,
 	}
 	format := formatFlag(cmd)
 	folder := modelsFlag(cmd)
-	readme := cmd.Flags().Bool("readme", false, "write the table of the folder's README.md anew instead, after adding a network")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *readme {
-			changed, err := models.UpdateReadme(*folder)
-			if err == nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", filepath.Join(*folder, "README.md"), map[bool]string{true: "table written", false: "is as it should be"}[changed])
-			}
-			return err
-		}
 		// A broken file is reported after the others are listed.
 		list, broken := models.List(*folder)
 		if err := models.Table(cmd.OutOrStdout(), list, *format); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/backend"
@@ -132,10 +133,10 @@ with its share of the processors, or with one GPU after the other.`,
 		if *workers < 1 {
 			*workers = machine.DefaultWorkers()
 		}
-		show := newSweepScreen(s.Name)
+		show, done := showSweep(progress.New(0, s.Name, "runs"))
 		err = s.Run(stopping.Unread(cmd.Context()), sweep.Options{Runs: *folder, DataRoot: *dataRoot, Command: command,
-			Slots: machine.Slots(*workers), Retry: *retry, OnProgress: show.progress})
-		show.done()
+			Slots: machine.Slots(*workers), Retry: *retry, OnProgress: show})
+		done()
 		return err
 	}
 	return cmd

@@ -6,12 +6,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
-	"stochdepth/toolkit/notebook"
-	"stochdepth/toolkit/notebook/watch"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -62,15 +61,14 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 		if err != nil {
 			return err
 		}
-		bar := notebook.NewBar(0, *name, "steps")
-		report := watch.Progress(bar)
+		bar := progress.New(0, *name, "steps")
 		run, err := training.Train(stopping.Unread(cmd.Context()), b, training.Options{
 			Dir: dir, Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {
-					bar.Note(notebook.RowText(*p.Row))
+					bar.Note(p.Row.Text())
 				}
-				report(p)
+				p.Show(bar)
 			},
 		})
 		if run != nil { // it began

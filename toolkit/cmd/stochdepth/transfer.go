@@ -29,7 +29,7 @@ With --tensorboard FOLDER the log is written instead, of one or more runs or of 
 losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its own name. A run that is
 still training is written up to its newest row. Write it again later: a TensorBoard that is open shows what is new.`,
 		Example: `  stochdepth export mine
-  stochdepth export mine -o data/models/mine.safetensors && stochdepth models --readme
+  stochdepth export mine -o data/models/mine.safetensors && stochdepth pages
   stochdepth export 'quickstart-*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
 		Args: cobra.MinimumNArgs(1),
 	}

@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/notebook"
+	"stochdepth/toolkit/internal/progress"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -27,7 +28,8 @@ leaves the training alone. Where standard error is not a terminal, it prints pla
 			return err
 		}
 		dir, _ := runs.Locate(*folder, args[0])
-		run, err := notebook.Follow(cmd.Context(), dir, *wait)
+		bar := progress.New(0, say.Shown(filepath.Base(dir)), "epochs")
+		run, err := runs.Follow(cmd.Context(), dir, *wait, bar, func(*runs.Run) {})
 		if err == nil && run != nil && run.Status() == "interrupted" {
 			return fmt.Errorf("no process trains %s: the command that began it goes on with it", filepath.Base(run.Dir))
 		}

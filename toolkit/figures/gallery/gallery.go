@@ -209,8 +209,7 @@ func (d *Drawing) Save(path string, formats ...string) (paths []string, err erro
 	return paths, nil
 }
 
-// SaveAll draws every available entry into a folder, and the gallery's README.md beside them. The README.md beside the
-// folder, which is the project's, gets the results anew if it has a place for them. What cannot be drawn is
+// SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
 // reported in the error, and the rest is drawn. Told is called with each file written, in the order of the entries, and
 // with a sentence for each figure that leaves out runs which are not finished.
 func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(line string)) error {
@@ -265,11 +264,6 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 		return err
 	}
 	told(readme)
-	if readme, err := saveResults(folder, drawings); err != nil {
-		return err
-	} else if readme != "" {
-		told(readme)
-	}
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (s *Sources) Records(e Entry) (constant, stochastic []*runs.Run, err error)
 // Compare compares recorded runs of constant depth with those of one stochastic setting (see figures.Compare), each named
 // as in figures.json: what a notebook's cell prints.
 func Compare(constant, stochastic []string) (figures.Comparison, error) {
-	sources, _, err := find(ResultsEntry)
+	sources, _, err := find("results")
 	if err != nil {
 		return figures.Comparison{}, err
 	}

@@ -21,7 +21,7 @@ import (
 
 const committed = "../../../data/models"
 
-// The networks of data/models are small, say what they are, and are those of the table in README.md.
+// The networks of data/models are small and say what they are.
 func TestTheCommittedNetworks(t *testing.T) {
 	list, err := models.List(committed)
 	require.NoError(t, err)
@@ -29,11 +29,6 @@ func TestTheCommittedNetworks(t *testing.T) {
 		require.NoError(t, info.Complete())
 		require.NoError(t, info.Recipe.Validate())
 	}
-	page, err := os.ReadFile(filepath.Join(committed, "README.md"))
-	require.NoError(t, err)
-	want, err := models.Readme(string(page), list)
-	require.NoError(t, err)
-	require.Equal(t, want, string(page), "the table in data/models/README.md is not that of the files: stochdepth models --readme")
 }
 
 // finished is a run of two rows, the first of them the best.
@@ -122,25 +117,15 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestListTableReadme(t *testing.T) {
+func TestListTables(t *testing.T) {
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "b.safetensors"), models.OfRun(finished(t, nil), 10, 400), nil)
 	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *recipes.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
-	page := "# A page\n\n<!-- The table is written by `stochdepth models --readme`. -->\nold\n<!-- Here the table ends. -->\nThe end.\n"
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "README.md"), []byte(page), 0o644))
-
-	changed, err := models.UpdateReadme(folder)
+	table, err := models.Markdown(folder)
 	require.NoError(t, err)
-	require.True(t, changed)
-	written, err := os.ReadFile(filepath.Join(folder, "README.md"))
-	require.NoError(t, err)
-	require.Contains(t, string(written), "| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp | 1 of ")
-	require.Contains(t, string(written), " | 5 | 20.10 | 21.25 | 0123456+ |\n\n<!-- Here the table ends. -->\nThe end.\n")
-	require.Less(t, strings.Index(string(written), "[a]"), strings.Index(string(written), "[b]"))
-	require.NotContains(t, string(written), "old")
-	changed, err = models.UpdateReadme(folder)
-	require.NoError(t, err)
-	require.False(t, changed)
+	require.Contains(t, table, "\n| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp | 1 of ")
+	require.True(t, strings.HasSuffix(table, " | 5 | 20.10 | 21.25 | 0123456+ |\n"), table)
+	require.Less(t, strings.Index(table, "[a]"), strings.Index(table, "[b]"))
 
 	list, err := models.List(folder)
 	require.NoError(t, err)
@@ -151,9 +136,9 @@ func TestListTableReadme(t *testing.T) {
 	}
 	require.EqualError(t, models.Table(&bytes.Buffer{}, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 
-	// What is unknown is a dash, null or NaN, and does not get into a README.
+	// What is unknown is a dash, null or NaN, and does not get into a page.
 	write(t, filepath.Join(folder, "c.safetensors"), models.OfRun(finished(t, nil), 15, 0), nil)
-	_, err = models.UpdateReadme(folder)
+	_, err = models.Markdown(folder)
 	require.ErrorContains(t, err, "c.safetensors does not say its epoch, validation error, test error, number of training images")
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "d.safetensors"), []byte("no tensors"), 0o644))
 	list, err = models.List(folder)
@@ -163,8 +148,6 @@ func TestListTableReadme(t *testing.T) {
 	require.NoError(t, models.Table(&text, list, "json"))
 	require.Contains(t, text.String(), `"test_error": null`)
 
-	_, err = models.Readme("no place", list)
-	require.ErrorContains(t, err, "the page has no place for the table of networks")
 	_, err = models.List(filepath.Join(folder, "nowhere"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

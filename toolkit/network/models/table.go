@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
-	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -123,19 +120,16 @@ func rule(r recipes.Recipe, pL string) string {
 	return text
 }
 
-// Between these two lines a folder's README.md has the table of its networks.
-const (
-	tableBegin = "<!-- The table is written by `stochdepth models --readme`. -->"
-	tableEnd   = "<!-- Here the table ends. -->"
-)
-
-// Readme returns the page with its table of networks replaced by that of the list. A page without the two lines that
-// the table stands between is an error.
-func Readme(page string, list []Info) (string, error) {
-	before, rest, begins := strings.Cut(page, tableBegin+"\n")
-	_, after, ends := strings.Cut(rest, tableEnd)
-	if !begins || !ends {
-		return "", fmt.Errorf("the page has no place for the table of networks: put it between the lines %q and %q", tableBegin, tableEnd)
+// Markdown is a table of the networks of a folder, which must be complete.
+func Markdown(folder string) (string, error) {
+	list, err := List(folder)
+	if err != nil {
+		return "", err
+	}
+	for _, info := range list {
+		if err := info.Complete(); err != nil {
+			return "", err
+		}
 	}
 	var table strings.Builder
 	if len(list) == 0 {
@@ -149,31 +143,5 @@ func Readme(page string, list []Info) (string, error) {
 			i.Recipe.Dataset, i.images(), i.Recipe.Depth, rule(i.Recipe, "*p<sub>L</sub>*"), rounded(i.Epoch, -1), i.Recipe.Epochs,
 			i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit())
 	}
-	return before + tableBegin + "\n\n" + table.String() + "\n" + tableEnd + after, nil
-}
-
-// UpdateReadme writes the table of a folder's networks into its README.md. It reports whether that changed the page.
-func UpdateReadme(folder string) (changed bool, err error) {
-	list, err := List(folder)
-	if err != nil {
-		return false, err
-	}
-	for _, info := range list {
-		if err := info.Complete(); err != nil {
-			return false, err
-		}
-	}
-	path := filepath.Join(folder, "README.md")
-	page, err := os.ReadFile(path)
-	if err != nil {
-		return false, fmt.Errorf("cannot read the page of the networks: %w", err)
-	}
-	next, err := Readme(string(page), list)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	if next == string(page) {
-		return false, nil
-	}
-	return true, files.Write(path, []byte(next))
+	return table.String(), nil
 }

@@ -1,8 +1,11 @@
 package training
 
 import (
+	"fmt"
+	"math"
 	"time"
 
+	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/runs"
 )
 
@@ -24,6 +27,25 @@ type Progress struct {
 	Remaining      time.Duration // of training and evaluation, estimated; 0 before it is known
 
 	Row *runs.Row // the newest row when Phase is "training" and an evaluation has just ended, else nil
+}
+
+// Show reports it to a bar of steps.
+func (p Progress) Show(bar *progress.Bar) {
+	bar.SetTotal(p.Steps)
+	bar.Estimate(p.StepsPerSecond, p.Remaining)
+	bar.Set(p.Step, p.text())
+}
+
+// text puts the state of a run into a few words.
+func (p Progress) text() string {
+	text := fmt.Sprintf("epoch %d of %d, %s", p.Epoch, p.Epochs, p.Phase)
+	if !math.IsNaN(p.Loss) {
+		text += fmt.Sprintf(", loss %.3f, error %.1f %%", p.Loss, p.Error)
+	}
+	if !math.IsNaN(p.Open) {
+		text += fmt.Sprintf(", %.1f of %d blocks", p.Open, p.Blocks)
+	}
+	return text
 }
 
 // gathered is what a row gathers over its steps.

@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
@@ -34,7 +34,7 @@ func Train(ctx context.Context, dir string, recipe recipes.Recipe, others ...str
 // TrainPart is Train that stops by itself when a part of the run's steps is done, in
 // (0, 1]. The error is [Stopped] then too, and the cell goes on.
 func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part float64, others ...string) (*runs.Run, error) {
-	compared, err := open(others)
+	compared, err := runs.OpenAll(others...)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 // session is a training that is shown.
 type session struct {
 	part    float64 // of the run's steps, at which it stops
-	bar     *notebook.Bar
+	bar     *progress.Bar
 	curve   *notebook.Live
 	draw    func() (*figures.Figure, error) // the curve
 	stepped atomic.Bool                     // a step was made
@@ -83,12 +83,11 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 	defer removeButton()
 	stopping, stop := context.WithCancel(asked)
 	defer stop()
-	report := Progress(s.bar)
 	o.OnProgress = func(p training.Progress) {
 		if p.Phase != "compiling" {
 			s.stepped.Store(true)
 		}
-		report(p)
+		p.Show(s.bar)
 		if p.Step < p.Steps && float64(p.Step) >= s.part*float64(p.Steps) {
 			stop()
 		}
@@ -166,36 +165,3 @@ func (s *Stopped) Error() string {
 
 // Unwrap makes it a [training.ErrStopped].
 func (s *Stopped) Unwrap() error { return training.ErrStopped }
-
-func open(dirs []string) ([]*runs.Run, error) {
-	list := make([]*runs.Run, len(dirs))
-	for i, dir := range dirs {
-		run, err := runs.Open(dir)
-		if err != nil {
-			return nil, err
-		}
-		list[i] = run
-	}
-	return list, nil
-}
-
-// Progress returns a function for [training.Options] that reports to the bar.
-func Progress(bar *notebook.Bar) func(training.Progress) {
-	return func(p training.Progress) {
-		bar.SetTotal(p.Steps)
-		bar.Estimate(p.StepsPerSecond, p.Remaining)
-		bar.Set(p.Step, describe(p))
-	}
-}
-
-// describe puts the state of a run into a few words.
-func describe(p training.Progress) string {
-	text := fmt.Sprintf("epoch %d of %d, %s", p.Epoch, p.Epochs, p.Phase)
-	if !math.IsNaN(p.Loss) {
-		text += fmt.Sprintf(", loss %.3f, error %.1f %%", p.Loss, p.Error)
-	}
-	if !math.IsNaN(p.Open) {
-		text += fmt.Sprintf(", %.1f of %d blocks", p.Open, p.Blocks)
-	}
-	return text
-}

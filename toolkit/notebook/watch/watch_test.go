@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"math"
 	"path/filepath"
 	"testing"
 	"time"
@@ -14,13 +13,6 @@ import (
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs/recipes"
 )
-
-func TestDescribe(t *testing.T) {
-	p := training.Progress{Phase: "training", Epoch: 3, Epochs: 6, Blocks: 9, Loss: 0.4567, Error: 12.34, Open: 6.78}
-	require.Equal(t, "epoch 3 of 6, training, loss 0.457, error 12.3 %, 6.8 of 9 blocks", describe(p))
-	p.Phase, p.Loss, p.Open = "compiling", math.NaN(), math.NaN()
-	require.Equal(t, "epoch 3 of 6, compiling", describe(p))
-}
 
 // A small run from its beginning to its end, which the second call finds made.
 func TestTrain(t *testing.T) {

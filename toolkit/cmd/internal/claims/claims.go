@@ -15,8 +15,8 @@
 // of them: "holds" may be a list, too. See [Check] for the kinds there are.
 //
 // A number of percent or points that is neither in a registered sentence nor one of the paper's (data/published.json)
-// nor in "not_outcomes" is an error, so that no outcome is stated without its record. The results that the README has
-// between its two comments are generated and left out here.
+// nor in "not_outcomes" is an error, so that no outcome is stated without its record. What `stochdepth pages` generates is
+// left out here.
 package claims
 
 import (

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -207,8 +206,9 @@ func TestUnregisteredPercentages(t *testing.T) {
 }
 
 func TestWhichTextsAreRead(t *testing.T) {
+	const begin = "<!-- begin results, written by `stochdepth pages` -->\n"
 	p := newProject(t)
-	p.write("README.md", "Before: 61 %.\n"+gallery.ResultsBegin+"\n| 62 % |\n"+gallery.ResultsEnd+"\nAfter: 63 %.\n")
+	p.write("README.md", "Before: 61 %.\n"+begin+"\n| 62 % |\n<!-- end -->\nAfter: 63 %.\n")
 	p.write("notebooks/README.md", "It is 64 %.\n")
 	p.write("toolkit/network/bench/README.md", "It is 68 %.\n")
 	p.write("figures/README.md", "It is 69 %.\n")
@@ -221,8 +221,8 @@ func TestWhichTextsAreRead(t *testing.T) {
 	require.Len(t, strings.Split(err.Error(), "\n"), 5)
 	require.ErrorContains(t, err, `in "Before: 61 %.", and`)
 
-	p.write("README.md", "Before\n"+gallery.ResultsBegin+"\n")
-	require.ErrorContains(t, p.verify("", ""), "README.md: there must be one")
+	p.write("README.md", "Before\n"+begin)
+	require.ErrorContains(t, p.verify("", ""), "README.md: the part that begins with")
 	p.write("README.md", "")
 	p.write("notebooks/1.ipynb", "{")
 	require.ErrorContains(t, p.verify("", ""), "notebooks/1.ipynb is damaged")

@@ -86,3 +86,10 @@ func TestReadersLinkNoGoMLX(t *testing.T) {
 		require.NotContains(t, dependency, "github.com/gomlx/", "one of %s links it: go list -deps says which", sentence[1])
 	}
 }
+
+// A terminal needs no notebook.
+func TestTheCommandLineLinksNoGoNB(t *testing.T) {
+	for _, dependency := range goList(t, "-deps", "stochdepth/toolkit/cmd/stochdepth") {
+		require.NotContains(t, dependency, "github.com/janpfeifer/")
+	}
+}

@@ -1,7 +1,6 @@
 package claims
 
 import (
-	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/page"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -18,16 +18,12 @@ func committedPages(t *testing.T) map[string]string {
 	t.Helper()
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`|(?m)^    .*$")
 	list := map[string]string{}
-	for _, pattern := range append([]string{"figures/README.md"}, pages...) {
-		names, err := fs.Glob(os.DirFS("../../../.."), pattern)
+	for _, name := range append(page.Names("../../../.."), "figures/README.md") {
+		content, err := os.ReadFile("../../../../" + name)
 		require.NoError(t, err)
-		for _, name := range names {
-			content, err := os.ReadFile("../../../../" + name)
-			require.NoError(t, err)
-			list[name] = code.ReplaceAllStringFunc(string(content), func(c string) string {
-				return strings.Trim(c, "`") // so that headings keep their words
-			})
-		}
+		list[name] = code.ReplaceAllStringFunc(string(content), func(c string) string {
+			return strings.Trim(c, "`") // so that headings keep their words
+		})
 	}
 	require.Greater(t, len(list), 5)
 	return list

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/internal/page"
 	"stochdepth/toolkit/outcome/published"
 )
 
@@ -32,35 +32,33 @@ func (t text) says(sentence string) bool {
 	return slices.ContainsFunc(t.parts, func(part string) bool { return strings.Contains(part, sentence) })
 }
 
-// pages are what people write for people. figures/README.md is not among them: all of it is generated.
-var pages = []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md", "notebooks/README.md",
-	"toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"}
-
-// readTexts reads the pages, without the generated results of one, and the notebooks.
+// readTexts reads the pages, without what is generated in them, and the notebooks.
 func readTexts(root string) (map[string]text, error) {
 	texts := map[string]text{}
-	for _, pattern := range append(slices.Clone(pages), "notebooks/*.ipynb", "notebooks/solutions/*.ipynb") {
-		names, err := fs.Glob(os.DirFS(root), pattern)
+	names := page.Names(root)
+	for _, pattern := range []string{"notebooks/*.ipynb", "notebooks/solutions/*.ipynb"} {
+		found, err := fs.Glob(os.DirFS(root), pattern)
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-			if err != nil {
-				return nil, fmt.Errorf("cannot read a text to check its claims: %w", err)
-			}
-			if strings.HasSuffix(name, ".ipynb") {
-				if texts[name], err = notebook(data); err != nil {
-					return nil, fmt.Errorf("%s is damaged: %w", name, err)
-				}
-				continue
-			}
-			written, _, err := gallery.WithResults(string(data), "")
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			texts[name] = text{parts: []string{normal(written)}}
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read a text to check its claims: %w", err)
 		}
+		if strings.HasSuffix(name, ".ipynb") {
+			if texts[name], err = notebook(data); err != nil {
+				return nil, fmt.Errorf("%s is damaged: %w", name, err)
+			}
+			continue
+		}
+		written, err := page.Fill(string(data), func([]string) (string, error) { return "", nil })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		texts[name] = text{parts: []string{normal(written)}}
 	}
 	return texts, nil
 }

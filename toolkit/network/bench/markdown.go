@@ -3,76 +3,36 @@ package bench
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
-	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// place is where a page has a table of speed: between two lines, of which the first names the records.
-var place = regexp.MustCompile("(?s)(<!-- `stochdepth bench readme` writes this table from data/bench/([^ /]+)\\.json\\. -->\n).*?(<!-- Here the table ends\\. -->)")
-
-// placeOfBlocks is where it may have one of other blocks: the lines name the record by open blocks and that of compile times.
-var placeOfBlocks = regexp.MustCompile("(?s)(<!-- `stochdepth bench readme` writes this table from data/bench/([^ /]+)\\.json and ([^ /]+)\\.json\\. -->\n).*?(<!-- Here the table ends\\. -->)")
-
-// Readme returns the page with its tables of speed written anew from the records in folder that the page names, as a name
-// or a pattern. A page without a place for the table is an error.
-func Readme(page, folder string) (string, error) {
-	at := place.FindStringSubmatchIndex(page)
-	if at == nil {
-		return "", fmt.Errorf("the page has no place for the table of speed: put it between the lines %q and %q",
-			"<!-- `stochdepth bench readme` writes this table from data/bench/NAME.json. -->", "<!-- Here the table ends. -->")
-	}
-	name := page[at[4]:at[5]]
+// Speed is [Markdown] of the records in folder whose names match a pattern.
+func Speed(folder, pattern string) (string, error) {
 	records, names, err := List(folder)
 	if err != nil {
 		return "", err
 	}
 	var chosen []*Record
-	for _, n := range names {
-		match, err := filepath.Match(name, n)
+	for _, name := range names {
+		match, err := filepath.Match(pattern, name)
 		if err != nil {
-			return "", fmt.Errorf("the page names the records %q: %w", name, err)
+			return "", fmt.Errorf("the records %q: %w", pattern, err)
 		}
-		if match && len(records[n].Results) > 0 {
-			chosen = append(chosen, records[n])
+		if match && len(records[name].Results) > 0 {
+			chosen = append(chosen, records[name])
 		}
 	}
 	if len(chosen) == 0 {
-		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others in the page", name, folder)
+		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others", pattern, folder)
 	}
 	slices.SortStableFunc(chosen, func(a, b *Record) int { // their names sort 110 layers before 20
 		return cmp.Or(cmp.Compare(a.Results[0].Layers, b.Results[0].Layers), cmp.Compare(a.Results[0].Batch, b.Results[0].Batch))
 	})
-	page = page[:at[3]] + "\n" + Markdown(chosen) + "\n" + page[at[6]:]
-	if at = placeOfBlocks.FindStringSubmatchIndex(page); at == nil {
-		return page, nil
-	}
-	open, compile := records[page[at[4]:at[5]]], records[page[at[6]:at[7]]]
-	if open == nil || compile == nil {
-		return "", fmt.Errorf("there are no records %s and %s in %s: measure with make bench-blocks", page[at[4]:at[5]], page[at[6]:at[7]], folder)
-	}
-	return page[:at[3]] + "\n" + MarkdownOfBlocks(open, compile) + "\n" + page[at[8]:], nil
-}
-
-// UpdateReadme writes the table of speed in a page, and reports whether that changed it.
-func UpdateReadme(path, folder string) (changed bool, err error) {
-	page, err := os.ReadFile(path)
-	if err != nil {
-		return false, fmt.Errorf("cannot read the page with the table of speed: %w", err)
-	}
-	next, err := Readme(string(page), folder)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
-	}
-	if next == string(page) {
-		return false, nil
-	}
-	return true, files.Write(path, []byte(next))
+	return Markdown(chosen), nil
 }
 
 // systems are the names of what is compared, in the table's order.

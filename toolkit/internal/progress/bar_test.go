@@ -1,4 +1,4 @@
-package notebook
+package progress
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func lines(output *bytes.Buffer) []string {
 func TestBarInALog(t *testing.T) {
 	var output bytes.Buffer
 	c := newClock()
-	bar := newBar(2000, "training", "steps", &logScreen{w: &output}, c.now)
+	bar := newBar(2000, "training", "steps", &logged{w: &output}, c.now)
 	for step := int64(1); step <= 2000; step++ { // 20 steps a second, 100 s in all
 		c.advance(50 * time.Millisecond)
 		bar.Set(step, "loss 0.5")
@@ -42,7 +42,7 @@ func TestBarInALog(t *testing.T) {
 func TestBarInALogOfALongJob(t *testing.T) {
 	var output bytes.Buffer
 	c := newClock()
-	bar := newBar(100_000, "training", "steps", &logScreen{w: &output}, c.now)
+	bar := newBar(100_000, "training", "steps", &logged{w: &output}, c.now)
 	for step := int64(1); step <= 20; step++ { // 1 step in 15 s
 		bar.Set(step, "")
 		c.advance(15 * time.Second)
@@ -54,7 +54,7 @@ func TestBarInALogOfALongJob(t *testing.T) {
 // A resumed run has most of its way behind it, but its speed is today's.
 func TestSpeedOfAResumedRun(t *testing.T) {
 	c := newClock()
-	bar := newBar(1000, "training", "steps", &logScreen{w: &bytes.Buffer{}}, c.now)
+	bar := newBar(1000, "training", "steps", &logged{w: &bytes.Buffer{}}, c.now)
 	bar.Set(900, "")
 	c.advance(10 * time.Second)
 	bar.Set(920, "")
@@ -65,7 +65,7 @@ func TestSpeedOfAResumedRun(t *testing.T) {
 // The speed forgets what was long ago, such as the compilation at the start.
 func TestSpeedIsRecent(t *testing.T) {
 	c := newClock()
-	bar := newBar(1000, "training", "steps", &logScreen{w: &bytes.Buffer{}}, c.now)
+	bar := newBar(1000, "training", "steps", &logged{w: &bytes.Buffer{}}, c.now)
 	bar.Set(0, "")
 	c.advance(time.Hour)
 	for step := int64(1); step <= 100; step++ {
@@ -77,7 +77,7 @@ func TestSpeedIsRecent(t *testing.T) {
 
 func TestTheJobsOwnEstimate(t *testing.T) {
 	var output bytes.Buffer
-	bar := newBar(1000, "training", "steps", &logScreen{w: &output}, newClock().now)
+	bar := newBar(1000, "training", "steps", &logged{w: &output}, newClock().now)
 	bar.Estimate(3.14, 90*time.Minute)
 	bar.Set(500, "")
 	require.Equal(t, []string{"training: 50%, 500 of 1,000 steps, 3.1/s, 1 h 30 min left"}, lines(&output))
@@ -86,7 +86,7 @@ func TestTheJobsOwnEstimate(t *testing.T) {
 func TestBarOnATerminal(t *testing.T) {
 	var output bytes.Buffer
 	c := newClock()
-	bar := newBar(100e6, "cifar10", "bytes", terminalScreen{&output, func() int { return 72 }}, c.now)
+	bar := newBar(100e6, "cifar10", "bytes", &terminal{w: &output, width: func() int { return 72 }}, c.now)
 	for i := range int64(100) {
 		bar.Set(i*1e5, "")
 		c.advance(10 * time.Millisecond)
@@ -96,7 +96,7 @@ func TestBarOnATerminal(t *testing.T) {
 	require.Equal(t, "cifar10 ░░░░░░░░░░░░░░░░░░░░   0%, 0.0 of 100.0 MB", drawn[0])
 	require.Equal(t, "cifar10 █░░░░░░░░░░░░░░░░░░░   9%, 9.0 of 100.0 MB, 10.0 MB/s, 9 s left", drawn[9])
 
-	bar.screen = terminalScreen{&output, func() int { return 20 }}
+	bar.screen = &terminal{w: &output, width: func() int { return 20 }}
 	output.Reset()
 	c.advance(time.Second)
 	bar.Set(50e6, "long text")
@@ -109,7 +109,7 @@ func TestBarOnATerminal(t *testing.T) {
 func TestBarOfUnknownLength(t *testing.T) {
 	var output bytes.Buffer
 	c := newClock()
-	bar := newBar(0, "reading", "images", &logScreen{w: &output}, c.now)
+	bar := newBar(0, "reading", "images", &logged{w: &output}, c.now)
 	bar.Set(0, "")
 	c.advance(40 * time.Second)
 	bar.Set(80_000, "")
@@ -126,10 +126,37 @@ func TestBarOfUnknownLength(t *testing.T) {
 func TestAJobThatBeganBeforeTheBar(t *testing.T) {
 	var output bytes.Buffer
 	c := newClock()
-	bar := newBar(60, "mine", "epochs", &logScreen{w: &output}, c.now)
+	bar := newBar(60, "mine", "epochs", &logged{w: &output}, c.now)
 	bar.Took(90 * time.Second)
 	bar.Set(60, "")
 	c.advance(time.Second)
 	bar.Done("finished")
 	require.Equal(t, "mine: 60 epochs in 1 min 30 s, finished", lines(&output)[1])
+}
+
+// Jobs have a line each below the bar of a terminal, and their percentages among the texts of a log.
+func TestJobs(t *testing.T) {
+	var onTerminal, inLog bytes.Buffer
+	for _, s := range []Screen{&terminal{w: &onTerminal, width: func() int { return 60 }}, &logged{w: &inLog}} {
+		bar := newBar(4, "it", "runs", s, newClock().now)
+		bar.Jobs(0.3, Job{"a", "epoch 2 of 4", 0.25}, Job{"b", strings.Repeat("long ", 20), 0.5})
+		bar.Set(1, "1 failed")
+		bar.Note("c: done")
+		bar.Jobs(0.5, Job{"a", "epoch 3 of 4", 0.75})
+		bar.Set(2, "1 failed")
+		bar.Done("1 failed")
+	}
+	require.Equal(t, []string{
+		"it: 30%, 1 of 4 runs, 1 failed, a 25%, b 50%",
+		"c: done",
+		"it: 50%, 2 of 4 runs, 1 failed, a 75%",
+		"it: 2 runs, 1 failed",
+	}, lines(&inLog))
+	require.Equal(t, "\r\x1b[Kit ██████░░░░░░░░░░░░░░  30%, 1 of 4 runs, 1 failed\n"+
+		"  a █████░░░░░░░░░░░░░░░ epoch 2 of 4\n"+
+		"  b ██████████░░░░░░░░░░ long long long long long long long"+
+		"\r\x1b[2A\x1b[Jc: done\n"+
+		"\r\x1b[Kit ██████████░░░░░░░░░░  50%, 2 of 4 runs, 1 failed\n"+
+		"  a ███████████████░░░░░ epoch 3 of 4"+
+		"\r\x1b[1A\x1b[Jit: 2 runs, 1 failed\n", onTerminal.String())
 }

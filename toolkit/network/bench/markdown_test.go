@@ -1,24 +1,11 @@
 package bench
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-// The tables of speed in the pages are those of the records.
-func TestReadmeIsThatOfTheRecords(t *testing.T) {
-	for _, path := range []string{"README.md", "../backend/README.md"} {
-		page, err := os.ReadFile(path)
-		require.NoError(t, err)
-		want, err := Readme(string(page), "../../../data/bench")
-		require.NoError(t, err)
-		require.Equal(t, want, string(page), "the table in %s is not that of its records: stochdepth bench readme", path)
-	}
-}
 
 func TestMarkdown(t *testing.T) {
 	m := func(system, mode string, rate, open, ms float64, evaluation float64) Measurement {
@@ -48,16 +35,9 @@ Medians of *n* steps, in turn; a machine, NVIDIA H200 (cuda:0), commit 0123456, 
 `, Markdown([]*Record{{Machine: "a machine", Device: "NVIDIA H200 (cuda:0)", Commit: "0123456789ab", Date: "2016-03-30",
 		Results: []Measurement{ours, theirs, m("stochdepth", "survivors", 0, 9, 4, 0)}}}), "on a GPU")
 	require.NoError(t, (&Record{}).Write(filepath.Join(folder, "other.json")))
-	const begin, end = "# A page\n\n<!-- `stochdepth bench readme` writes this table from data/bench/mine-*.json. -->\n", "<!-- Here the table ends. -->\n\nThe end.\n"
-	path := filepath.Join(folder, "README.md")
-	require.NoError(t, os.WriteFile(path, []byte(begin+"old\n"+end), 0o644))
-	changed, err := UpdateReadme(path, folder)
+	speed, err := Speed(folder, "mine-*")
 	require.NoError(t, err)
-	require.True(t, changed)
-	page, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, begin+`
-| Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory | Test images per second |
+	require.Equal(t, `| Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n* | Memory | Test images per second |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | 20 | 32 | 0 | **stochdepth** | 40.0 (20.0) ms | 9 of 9 | 4.00 ms | 24 | 1.5 GB | 9000 |
 |  |  |  | PyTorch, eager channels last | 50.0 (25.0) ms | 9 of 9 | 5.00 ms | 24 | 1.5 GB | 6000 |
@@ -66,11 +46,7 @@ Medians of *n* steps, in turn; a machine, NVIDIA H200 (cuda:0), commit 0123456, 
 |  |  |  | PyTorch, eager | 33.0 (16.5) ms | 6.25 of 9 | 3.30 ms | 24 | 1.5 GB | - |
 
 Medians of *n* steps, in turn; a machine, PyTorch 2.15.0, JAX 0.10.2, commit 0123456, 2016-03-30.
-
-`+end, string(page))
-	changed, err = UpdateReadme(path, folder)
-	require.NoError(t, err)
-	require.False(t, changed)
+`, speed)
 
 	b := func(kind string, layers, blocks int, open, ms, compile float64) Measurement {
 		return Measurement{System: "stochdepth", Mode: "survivors", Block: kind, Layers: layers, Batch: 8, Fixed: true, Blocks: blocks, Open: open,
@@ -92,12 +68,10 @@ Medians of 24 steps (fastest), minibatches of 8; a machine, commit 0123456, 2016
 	deep.Layers = 110
 	require.NoError(t, (&Record{Results: []Measurement{deep}}).Write(filepath.Join(folder, "peers-110-32.json")))
 	require.NoError(t, (&Record{Results: []Measurement{shallow}}).Write(filepath.Join(folder, "peers-20-32.json")))
-	both, err := Readme(strings.ReplaceAll(begin, "mine-*", "peers-*")+end, folder)
+	both, err := Speed(folder, "peers-*")
 	require.NoError(t, err)
 	require.Regexp(t, "(?s)\n\\| 20 .*\n\\| 110 ", both)
 
-	_, err = Readme("# No place\n", folder)
-	require.ErrorContains(t, err, "the page has no place for the table of speed")
-	_, err = Readme("<!-- `stochdepth bench readme` writes this table from data/bench/none.json. -->\n"+end, folder)
+	_, err = Speed(folder, "none")
 	require.ErrorContains(t, err, "there are no records none in "+folder)
 }

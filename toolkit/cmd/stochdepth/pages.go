@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/page"
+	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
+)
+
+func pagesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "pages",
+		Short: "Write the generated parts of the project's pages anew, from the records",
+		Long: `Write the generated parts of the project's pages anew, from the records in data: the results in README.md, the
+tables of runs, of speed and of trained networks. Each stands between two comments. The gallery's page is written by figures.`,
+		Args: cobra.NoArgs,
+	}
+	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page is not that of the records")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		root, err := project.Root()
+		if err != nil {
+			return err
+		}
+		var stale []string
+		for _, name := range page.Names(root) {
+			path := filepath.Join(root, filepath.FromSlash(name))
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("cannot read a page: %w", err)
+			}
+			next, err := page.Fill(string(text), partOf)
+			switch {
+			case err != nil:
+				return fmt.Errorf("%s: %w", name, err)
+			case next == string(text):
+			case *check:
+				stale = append(stale, name)
+			default:
+				if err := files.Write(path, []byte(next)); err != nil {
+					return err
+				}
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+		}
+		if len(stale) > 0 {
+			return fmt.Errorf("not as the records say: %s; write them anew with `stochdepth pages`", strings.Join(stale, ", "))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// partOf is the generated part of a page that the words name.
+func partOf(words []string) (string, error) {
+	record := func(name string) string { return inProject("data", "bench", name+".json") }
+	switch of := strings.Join(words[:min(1, len(words))], ""); {
+	case of == "results" && len(words) == 1:
+		return gallery.DrawTable(of)
+	case of == "networks" && len(words) == 1:
+		return models.Markdown(inProject("data", "models"))
+	case of == "runs" && len(words) > 1:
+		sources, err := gallery.Open()
+		if err != nil {
+			return "", err
+		}
+		list, err := sources.Runs(words[1:])
+		return tableOfRuns(list), err
+	case of == "speed" && len(words) == 2:
+		return bench.Speed(inProject("data", "bench"), words[1])
+	case of == "blocks" && len(words) == 3:
+		open, err := bench.Read(record(words[1]))
+		if err != nil {
+			return "", err
+		}
+		compile, err := bench.Read(record(words[2]))
+		if err != nil {
+			return "", err
+		}
+		return bench.MarkdownOfBlocks(open, compile), nil
+	}
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD",
+		strings.Join(words, " "))
+}
+
+// tableOfRuns is a table of single runs for data/README.md.
+func tableOfRuns(list []*runs.Run) string {
+	var b strings.Builder
+	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
+	for _, run := range list {
+		best, _ := run.Selected()
+		fmt.Fprintf(&b, "| [%s](runs/%s) | %g of %d | %.2f | %.2f | %.3f | %s |\n", run.Name, run.Name, best.Epoch, run.Recipe.Epochs,
+			best.ValidationError, best.TestError, run.Rows[len(run.Rows)-1].TrainLoss, say.SpanOf(run.Seconds()))
+	}
+	return b.String()
+}

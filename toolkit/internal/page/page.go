@@ -1,0 +1,63 @@
+// Package page writes the generated parts of the project's pages. A part stands between two comments, of which the first
+// says what it is:
+//
+//	<!-- begin speed peers-*, written by `stochdepth pages` -->
+//
+//	<!-- end -->
+package page
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// What the comments are made of.
+const (
+	begin   = "<!-- begin "
+	written = ", written by `stochdepth pages` -->\n"
+	end     = "<!-- end -->"
+)
+
+// Names are the project's pages, from its folder root, but for those that are wholly generated.
+func Names(root string) (names []string) {
+	for _, pattern := range []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md", "notebooks/README.md",
+		"toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"} {
+		found, _ := fs.Glob(os.DirFS(root), pattern) // the patterns are right
+		names = append(names, found...)
+	}
+	return names
+}
+
+// Fill returns the text of a page with its parts written anew: write gets the words that say what a part is, such as
+// "speed" and "peers-*", and returns its Markdown. A comment without the other one is an error.
+func Fill(text string, write func(words []string) (string, error)) (string, error) {
+	var filled strings.Builder
+	for {
+		before, part, found := strings.Cut(text, begin)
+		if strings.Contains(before, end) {
+			return "", fmt.Errorf("there is %q without %q before it", end, begin)
+		}
+		filled.WriteString(before)
+		if !found {
+			return filled.String(), nil
+		}
+		head, rest, said := strings.Cut(part, written)
+		old, after, ended := strings.Cut(rest, end)
+		if !said || !ended || strings.Contains(head, "\n") || strings.Contains(old, begin) {
+			line, _, _ := strings.Cut(part, "\n")
+			return "", fmt.Errorf("the part that begins with %q must end its line with %q, and have %q after it",
+				begin+line, strings.TrimSpace(written), end)
+		}
+		markdown, err := write(strings.Fields(head))
+		if err != nil {
+			return "", err
+		}
+		if markdown = strings.Trim(markdown, "\n"); markdown != "" {
+			markdown += "\n\n"
+		}
+		filled.WriteString(begin + head + written + "\n" + markdown + end)
+		text = after
+	}
+}
