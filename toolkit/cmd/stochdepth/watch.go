@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
 )
@@ -26,10 +26,10 @@ leaves the training alone. Where standard error is not a terminal, it prints pla
 		if err := notNegative("--wait", *wait); err != nil {
 			return err
 		}
-		dir, _ := runs.Locate(*folder, args[0])
+		dir, name := runs.Locate(*folder, args[0])
 		run, err := notebook.Follow(cmd.Context(), dir, *wait)
 		if err == nil && run != nil && run.Status() == "interrupted" {
-			return fmt.Errorf("no process trains %s: the command that began it goes on with it", filepath.Base(run.Dir))
+			return fmt.Errorf("no process trains %s: the command that began it goes on with it", say.Shown(name))
 		}
 		return err
 	}
