@@ -2,6 +2,7 @@ package runs
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,9 +47,66 @@ func hasDots(parts []string) bool {
 	return false
 }
 
+// The runs of a sweep are in a folder of its name: SWEEP/REST. They used to be named SWEEP-REST, and such names, patterns
+// and run folders are still understood, by the four functions that follow.
+
+// Dashed is a name with dashes in place of its slashes, SWEEP-REST for SWEEP/REST.
+func Dashed(name string) string { return strings.ReplaceAll(name, "/", "-") }
+
+// Matches reports whether a pattern matches the name of a run: * stands for any letters, slashes among them, ? for one,
+// [ab] for a or b. A dash may stand for a slash: both fig8-left/20-* and fig8-left-20-* match fig8-left/20-constant-s1.
+func Matches(pattern, name string) (bool, error) {
+	slash := strings.NewReplacer("/", "\x00") // a letter like any other, and in no name
+	whole, err := path.Match(slash.Replace(pattern), slash.Replace(name))
+	if err != nil {
+		return false, fmt.Errorf("the pattern %q has a bracket that does not close: write [ab] for one of a and b", pattern)
+	}
+	dashed, _ := path.Match(pattern, Dashed(name))
+	return whole || dashed, nil
+}
+
+// Begun is the name below root under which a sweep keeps its run SWEEP/REST. It is SWEEP-REST where the run was begun under
+// that name, and where SWEEP is a run itself, which cannot hold others.
+func Begun(root, name string) string {
+	_, inRun := enclosing(root, name)
+	if dashed := Dashed(name); inRun || !isDir(filepath.Join(root, name)) && isDir(filepath.Join(root, dashed)) {
+		return dashed
+	}
+	return name
+}
+
+// spelled finds a run in the folder dir whose name is dashed except that a slash may stand for a dash, and returns its name.
+func spelled(dir, dashed string) (name string, ok bool) {
+	if !namePart.MatchString(dashed) {
+		return "", false
+	}
+	if isRun(filepath.Join(dir, dashed)) {
+		return dashed, true
+	}
+	for i, letter := range dashed {
+		if sub := filepath.Join(dir, dashed[:i]); letter == '-' && isDir(sub) && !isRun(sub) {
+			if rest, ok := spelled(sub, dashed[i+1:]); ok {
+				return dashed[:i] + "/" + rest, true
+			}
+		}
+	}
+	return "", false
+}
+
+// enclosing returns the run below root in whose folder a run of that name would be, if there is one.
+func enclosing(root, name string) (run string, inRun bool) {
+	for i, letter := range name {
+		if letter == '/' && isRun(filepath.Join(root, name[:i])) {
+			return name[:i], true
+		}
+	}
+	return "", false
+}
+
 // Folder returns the folder of the run of that name below the folder root, to be written. The path of a folder below root,
 // as a shell completes it, is taken as the name that it stands for; that of a run elsewhere is an error. So is a name that
-// [CheckName] refuses, and one inside the folder of another run, where nobody would find it.
+// [CheckName] refuses, and one inside the folder of another run, where nobody would find it. Where no run has the name, one
+// counts as in [Locate] whose name has slashes in place of dashes, or the other way round.
 func Folder(root, name string) (string, error) {
 	if given := filepath.Join(root, name); !isDir(given) {
 		if below, ok := throughRoot(root, name); ok {
@@ -61,13 +119,12 @@ func Folder(root, name string) (string, error) {
 	if err := CheckName(name); err != nil {
 		return "", err
 	}
-	dir := root
-	parts := strings.Split(name, "/")
-	for i, part := range parts {
-		if i > 0 && isRun(dir) {
-			return "", fmt.Errorf("%s is a run, so it cannot hold the run %s: choose another name", strings.Join(parts[:i], "/"), name)
-		}
-		dir = filepath.Join(dir, part)
+	dir := filepath.Join(root, name)
+	if other, ok := spelled(root, Dashed(name)); ok && !isDir(dir) {
+		return filepath.Join(root, other), nil
+	}
+	if other, inRun := enclosing(root, name); inRun {
+		return "", fmt.Errorf("%s is a run, so it cannot hold the run %s: choose another name", other, name)
 	}
 	return dir, nil
 }
@@ -87,11 +144,20 @@ func below(root, dir string) (name string, ok bool) {
 }
 
 // Locate returns the folder of the run that a reader means by given, its name below the folder root or the path of its
-// folder, and its name: the path below root, or elsewhere the folder's own. The folder need not exist.
+// folder, and its name: the path below root, or elsewhere the folder's own. The folder need not exist. Where it does not, a
+// run counts whose name has slashes in place of dashes, or the other way round.
 func Locate(root, given string) (dir, name string) {
 	dir = filepath.Join(root, given)
 	if isRun(given) && !isRun(dir) || isDir(given) && !isDir(dir) {
 		dir = filepath.Clean(given)
+	} else if !isDir(dir) {
+		name := given
+		if below, ok := throughRoot(root, given); ok {
+			name = below
+		}
+		if other, ok := spelled(root, Dashed(name)); ok {
+			dir = filepath.Join(root, other)
+		}
 	}
 	if name, ok := below(root, dir); ok {
 		return dir, name
@@ -112,6 +178,9 @@ func Find(root, given string) (*Run, error) {
 	dir, name := Locate(root, given)
 	run, err := Open(dir)
 	if err != nil {
+		if inside := Names(dir); len(inside) > 0 {
+			err = fmt.Errorf("%s is a folder of runs: name one of them, such as %s", say.Shown(name), say.Shown(name+"/"+inside[0]))
+		}
 		return nil, err
 	}
 	run.Name = name

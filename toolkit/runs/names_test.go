@@ -94,6 +94,72 @@ func TestPaths(t *testing.T) {
 	require.Equal(t, filepath.Join(absolute, "new"), dir, "a name is one wherever the reader stands")
 }
 
+// A dash may stand for a slash, in patterns and where no run has the name as it is given.
+func TestDashesForSlashes(t *testing.T) {
+	root := t.TempDir()
+	all := []string{"cifar10-110/110-constant-s1", "cifar10/38-constant-s1", "fig8-left-20-list-s1", "fig8-left/20-constant-s1", "pilot/gap/8-linear-0.5-s1"}
+	for _, name := range all {
+		write(t, filepath.Join(root, name))
+	}
+	for pattern, want := range map[string][]string{
+		"fig8-left-*":             all[2:4],
+		"fig8-left/*":             all[3:4],
+		"fig8-left-20-constant-*": all[3:4],
+		"fig8-*/20-*":             all[3:4],
+		"cifar10-*":               all[:2],
+		"cifar10/*":               all[1:2],
+		"cifar10-38-*":            all[1:2],
+		"pilot-gap-8-*":           all[4:],
+		"pilot/*":                 all[4:],
+		"pilot/*-s2":              nil,
+		"pilot*":                  all[4:],
+		"*-s[1]":                  all,
+		"gap-8-*":                 nil,
+		"fig8-left":               nil,
+	} {
+		var matched []string
+		for _, name := range Names(root) {
+			ok, err := Matches(pattern, name)
+			require.NoError(t, err)
+			if ok {
+				matched = append(matched, name)
+			}
+		}
+		require.Equal(t, want, matched, pattern)
+	}
+
+	require.NoError(t, os.Mkdir(filepath.Join(root, "new"), 0o755))
+	for given, want := range map[string]string{"cifar10-38-constant-s1": all[1], "cifar10-110-110-constant-s1": all[0],
+		"fig8/left/20-list-s1": all[2], "pilot-gap-8-linear-0.5-s1": all[4], "pilot/gap-8-linear-0.5-s1": all[4],
+		filepath.Join(root, "fig8-left-20-constant-s1"): all[3],
+		"pilot-gap": "pilot-gap", "fig8-left": "fig8-left", "fig8-left-20-constant-s2": "fig8-left-20-constant-s2", "new/a": "new/a"} {
+		for range 2 {
+			dir, name := Locate(root, given)
+			require.Equal(t, [2]string{filepath.Join(root, want), want}, [2]string{dir, name}, given)
+			dir, err := Folder(root, given)
+			require.NoError(t, err, given)
+			require.Equal(t, filepath.Join(root, want), dir)
+			t.Chdir(root)
+			root = "."
+		}
+		root, _ = os.Getwd()
+	}
+	for _, given := range []string{"a-..-..-x", "..-x", "-fig8", "fig8--left"} {
+		_, ok := spelled(root, given)
+		require.False(t, ok, given)
+	}
+	write(t, filepath.Join(root, "mine"))
+	for name, want := range map[string]string{all[3]: all[3], "fig8-left/20-list-s1": all[2], "fig8-left/20-constant-s2": "fig8-left/20-constant-s2",
+		"cifar10/110-110-constant-s1": "cifar10/110-110-constant-s1", "mine/8-constant-s1": "mine-8-constant-s1"} {
+		require.Equal(t, want, Begun(root, name))
+	}
+
+	_, err := Find(root, "fig8-left")
+	require.EqualError(t, err, "fig8-left is a folder of runs: name one of them, such as fig8-left/20-constant-s1")
+	_, err = Create(filepath.Join(root, "fig8-left"), small(t))
+	require.EqualError(t, err, filepath.Join(root, "fig8-left")+" is a folder of runs, so it cannot be a run itself: choose another run name")
+}
+
 // Run folders may come from anybody: what their names and files hold does not act on a terminal.
 func TestHostileNamesAreShownQuoted(t *testing.T) {
 	root := t.TempDir()

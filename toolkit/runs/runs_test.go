@@ -230,7 +230,9 @@ func TestAnotherRecipeIsRefusedByItsKeys(t *testing.T) {
 	recipe.Epochs = 500
 	_, err = Create(dir, recipe)
 	require.EqualError(t, err, fmt.Sprintf("the run %s has another recipe (epochs: %d, 500; the run's value first): choose another run name; to train its network on, "+
-		"`stochdepth export run` and `stochdepth import run.safetensors --run NAME --epochs 500` make a new run of it", dir, small(t).Epochs))
+		"`stochdepth export %[1]s -o network.safetensors` and "+
+		"`stochdepth import network.safetensors --run NAME --epochs 500` make a new run of it",
+		dir, small(t).Epochs))
 }
 
 func TestSecondWriterIsToldWhoHoldsTheRun(t *testing.T) {

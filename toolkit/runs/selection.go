@@ -14,7 +14,7 @@ import (
 
 // Selection says which runs of a list are meant, and in which order. The zero value means all, as they are.
 type Selection struct {
-	Names   string   // a pattern that the names match, as quickstart-*; "" is any name
+	Names   string   // a pattern that the names match, as quickstart/*; "" is any name
 	Where   []string // keys of the recipe and their values, as depth=20; all must be so
 	Sort    string   // a column of [SortKeys] to sort by, the lowest first; "" keeps the order
 	Reverse bool     // the highest first, or without Sort the order turned round
@@ -34,16 +34,15 @@ func (s Selection) Of(list []*Run) ([]*Run, error) {
 	return s.sorted(selected)
 }
 
-// Matching returns the runs whose name, or its last part, matches a pattern: * stands for any letters but a slash, ? for
-// one, [ab] for one of them. The pattern "" matches every name.
+// Matching returns the runs whose name, or its last part, [Matches] a pattern. The pattern "" matches every name.
 func Matching(list []*Run, pattern string) ([]*Run, error) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, fmt.Errorf("the pattern %q has a bracket that does not close: write [ab] for one of a and b", pattern)
+	if _, err := Matches(pattern, ""); err != nil {
+		return nil, err
 	}
 	var matching []*Run
 	for _, run := range list {
-		whole, _ := path.Match(pattern, run.Name)
-		last, _ := path.Match(pattern, path.Base(run.Name))
+		whole, _ := Matches(pattern, run.Name)
+		last, _ := Matches(pattern, path.Base(run.Name))
 		if whole || last || pattern == "" {
 			matching = append(matching, run)
 		}

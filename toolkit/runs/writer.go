@@ -28,12 +28,16 @@ type Writer struct {
 }
 
 // Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe and
-// loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the run, and an error that names the differing keys
-// if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
-// comes, on other machines after a minute.
+// loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the
+// run, an error that names the differing keys if the folder belongs to another recipe, and one if it holds other runs, which
+// nobody would find any more. Close releases the folder; so does the end of the process, however it comes, on other machines
+// after a minute.
 func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
 	if err := recipe.Validate(); err != nil {
 		return nil, err
+	}
+	if !isRun(dir) && len(Names(dir)) > 0 {
+		return nil, fmt.Errorf("%s is a folder of runs, so it cannot be a run itself: choose another run name", dir)
 	}
 	if err := disk.MkdirAll(dir); err != nil {
 		return nil, files.WriteError(dir, err)
@@ -75,9 +79,8 @@ func sameRecipe(dir string, there, asked recipes.Recipe) error {
 	}
 	remedy := "choose another run name, or the run's settings"
 	if len(differences) == 1 && there.Epochs != asked.Epochs {
-		name := filepath.Base(dir)
-		remedy = fmt.Sprintf("choose another run name; to train its network on, `stochdepth export %s` and "+
-			"`stochdepth import %s.safetensors --run NAME --epochs %d` make a new run of it", name, name, asked.Epochs)
+		remedy = fmt.Sprintf("choose another run name; to train its network on, `stochdepth export %s -o network.safetensors` and "+
+			"`stochdepth import network.safetensors --run NAME --epochs %d` make a new run of it", dir, asked.Epochs)
 	}
 	return fmt.Errorf("the run %s has another recipe (%s; the run's value first): %s", dir, strings.Join(differences, "; "), remedy)
 }

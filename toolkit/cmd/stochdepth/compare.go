@@ -15,12 +15,13 @@ func compareCommand() *cobra.Command {
 		Short: "Compare two runs side by side, or two groups of runs over several seeds",
 		Long: `Compare two runs side by side: what differs in their recipes, their results, and the differences, B minus A.
 
-Each of A and B is a run, by its name or folder, or a pattern of names, such as 'mine-constant-*', for runs that
-differ in their seeds. Of groups that share seeds, only the runs of these are compared. The difference of their test
-errors has its 95 % confidence interval by Student's t, of the paired differences or, where no seed is shared, Welch's.
-Training times are compared if the runs have done equally many steps on one machine.`,
+Each of A and B is a run, by its name or folder, or a pattern of names as of ` + "`stochdepth runs --filter`" + `, such as
+'mine/20-constant-*', for runs that differ in their seeds. Of groups that share seeds, only the runs of these are
+compared. The difference of their test errors has its 95 % confidence interval by Student's t, of the paired
+differences or, where no seed is shared, Welch's. Training times are compared if the runs have done equally many steps
+on one machine.`,
 		Example: `  stochdepth compare mine-constant mine-stochastic
-  stochdepth compare 'quickstart-20-constant-*' 'quickstart-20-linear-0.5-*'`,
+  stochdepth compare 'quickstart/20-constant-*' 'quickstart/20-linear-0.5-*'`,
 		Args: cobra.ExactArgs(2),
 	}
 	folder := runsFlag(cmd)

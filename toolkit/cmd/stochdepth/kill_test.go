@@ -151,7 +151,7 @@ func TestKilled(t *testing.T) {
 	whole := time.Since(started)
 	require.Contains(t, succeed(t, stochdepth(t, "sweep", "status", sweepFile, "--runs", undisturbed)), "3 runs: 3 done\n")
 	require.Contains(t, succeed(t, stochdepth(t, "sweep", "results", sweepFile, "--runs", undisturbed)), "1/1")
-	names := []string{"it-8-constant-s1", "it-8-linear-0.5-s1", "it-8-uniform-0.5-s1"}
+	names := []string{"it/8-constant-s1", "it/8-linear-0.5-s1", "it/8-uniform-0.5-s1"}
 	recipe := filepath.Join(undisturbed, names[1], "recipe.json")
 
 	for _, attack := range []struct {

@@ -13,12 +13,17 @@ func runsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runs [RUN ...]",
 		Short: "List the runs, with the best validation epoch of each",
-		Example: `  stochdepth runs --filter 'quickstart-*' --sort test-error
+		Long: `List the runs, with the best validation epoch of each.
+
+The runs of a sweep are in a folder of its name, such as fig8-left/20-constant-s1. In a pattern of names * stands for
+any letters, slashes among them, ? for one, [ab] for a or b. A dash may stand for a slash: 'fig8-left/20-*' and
+'fig8-left-20-*' are the same runs.`,
+		Example: `  stochdepth runs --filter 'quickstart/*' --sort test-error
   stochdepth runs --where dataset=cifar10 --where depth=20 --format csv`,
 	}
 	var s runs.Selection
 	flags := cmd.Flags()
-	flags.StringVar(&s.Names, "filter", "", "only runs whose name matches a pattern, such as 'quickstart-*'")
+	flags.StringVar(&s.Names, "filter", "", "only runs whose name, or its last part, matches a pattern, such as 'quickstart/*'")
 	flags.StringArrayVar(&s.Where, "where", nil, "only runs whose recipe has key=value, such as depth=20; may be repeated")
 	flags.StringVar(&s.Sort, "sort", "", "lowest first by "+strings.Join(runs.SortKeys(), ", "))
 	flags.BoolVar(&s.Reverse, "reverse", false, "highest first")

@@ -76,9 +76,11 @@ func TestRunsInSubfolders(t *testing.T) {
 			require.NoError(t, err)
 			require.Regexp(t, `^name.*\na/x-1\t.*\nb/x-1\t.*\n$`, out)
 		}
-		out, err = call(t, "compare", "a/*", "b/*", "--runs", folder)
-		require.NoError(t, err)
-		require.Contains(t, out, "+1.00")
+		for _, names := range [][2]string{{"a/*", "b/*"}, {"a-x-*", "b-x-1"}, {folder + "/a-x-1", "b/x-1"}} {
+			out, err = call(t, "compare", names[0], names[1], "--runs", folder)
+			require.NoError(t, err)
+			require.Contains(t, out, "+1.00")
+		}
 	}
 	require.NoError(t, os.Rename("runs/b", "b"))
 	_, err := call(t, "export", "b/x-1", "runs/a/x-1", "--runs", "runs/a", "--tensorboard", "logs")

@@ -49,7 +49,7 @@ func TestTrainingsEndAtACheckpoint(t *testing.T) {
 	}{
 		{"closed terminal", task, hangup, sweep.ExitStopped},
 		{"closed terminal of a sweep", []string{"sweep", "run", sweepFile, "--workers", "1"}, hangup, sweep.ExitStopped},
-		{"closed pipe", []string{"train", "--recipe", recipeFile, "--run", "it-8-constant-s1"}, unread, 1},
+		{"closed pipe", []string{"train", "--recipe", recipeFile, "--run", "it/8-constant-s1"}, unread, 1},
 		{"killed sweep", []string{"sweep", "run", sweepFile, "--workers", "1"}, func(cmd *exec.Cmd, _ io.Closer) error { return cmd.Process.Kill() }, -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestTrainingsEndAtACheckpoint(t *testing.T) {
 				t.Skip("SIGHUP is ignored here, as under nohup, and so by the trainings")
 			}
 			root := filepath.Join(folder, test.name)
-			dir := filepath.Join(root, "it-8-constant-s1")
+			dir := filepath.Join(root, "it/8-constant-s1")
 			cmd := stochdepth(t, append(test.args, "--runs", root)...)
 			reader, writer, err := os.Pipe()
 			require.NoError(t, err)

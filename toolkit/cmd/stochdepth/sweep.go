@@ -28,8 +28,10 @@ A sweep is a file, data/sweeps/NAME.json:
    "set":  {"epochs": 5},
    "grid": {"rule": ["linear", "uniform"], "death_rate": [0, 0.2, 0.5], "seed": [1, 2, 3]}}
 
-Each combination is a run of its own in data/runs, such as NAME-20-linear-0.5-s1: sweep, depth, rule, p_L and
-seed. At death rate 0 the rules are the same network, which is trained once, such as NAME-20-constant-s1.
+Each combination is a run of its own in data/runs, such as NAME/20-linear-0.5-s1: sweep, depth, rule, p_L and
+seed. At death rate 0 the rules are the same network, which is trained once, such as NAME/20-constant-s1.
+With "name": "A/B" in the file the runs are in the folder A/B instead. A run that is there already by a name with
+dashes alone, NAME-20-linear-0.5-s1, as sweeps had them before, goes on there.
 
 Any number of these commands, on any number of machines that share the folder, may work on one sweep at
 the same time: a run has one writer. What was interrupted goes on where it was.`,

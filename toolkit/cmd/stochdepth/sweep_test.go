@@ -103,7 +103,7 @@ func TestSweepTask(t *testing.T) {
 		t.Skip(err)
 	}
 	out := task("JOB_COMPLETION_INDEX=1")
-	require.Contains(t, out, "it-14-constant-s1: failed, ")
+	require.Contains(t, out, "it/14-constant-s1: failed, ")
 	status := succeed(t, stochdepth(t, "sweep", "status", sweepFile, "--runs", filepath.Join(folder, "runs")))
 	require.Contains(t, status, "2 runs: 1 failed, 1 left")
 	require.Contains(t, strings.Split(status, "\n")[2], "cifar10") // why
@@ -126,7 +126,7 @@ func TestSweepTaskIsToldTwice(t *testing.T) {
 	var run *runs.Run
 	require.Eventually(t, func() bool {
 		var err error
-		run, err = runs.Open(filepath.Join(runsFolder, "it-8-constant-s1"))
+		run, err = runs.Open(filepath.Join(runsFolder, "it/8-constant-s1"))
 		return err == nil && len(run.Rows) > 0
 	}, time.Minute, 10*time.Millisecond)
 	ended := make(chan error)

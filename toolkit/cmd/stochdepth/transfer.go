@@ -30,11 +30,11 @@ losses, errors, learning rate, open blocks and gradients by step, each run in a 
 still training is written up to its newest row. Write it again later: a TensorBoard that is open shows what is new.`,
 		Example: `  stochdepth export mine
   stochdepth export mine -o data/models/mine.safetensors && stochdepth pages
-  stochdepth export 'quickstart-*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
+  stochdepth export 'quickstart/*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	logs := cmd.Flags().String("tensorboard", "", "write the log instead, as TensorBoard's event files in this folder")
-	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors)")
+	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors, with dashes for slashes)")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *logs != "" {
@@ -51,7 +51,7 @@ still training is written up to its newest row. Write it again later: a TensorBo
 			return err
 		}
 		if *out == "" {
-			*out = filepath.Base(r.run.Dir) + ".safetensors"
+			*out = runs.Dashed(r.run.Name) + ".safetensors"
 		}
 		info := models.OfRun(r.run, r.step, r.data.Train.Len())
 		if err := r.model.Export(*out, info.Metadata()); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +26,11 @@ leaves the training alone. Where standard error is not a terminal, it prints pla
 		if err := notNegative("--wait", *wait); err != nil {
 			return err
 		}
-		dir, _ := runs.Locate(*folder, args[0])
-		bar := progress.New(0, say.Shown(filepath.Base(dir)), "epochs")
+		dir, name := runs.Locate(*folder, args[0])
+		bar := progress.New(0, say.Shown(name), "epochs")
 		run, err := runs.Follow(cmd.Context(), dir, *wait, bar, func(*runs.Run) {})
 		if err == nil && run != nil && run.Status() == "interrupted" {
-			return fmt.Errorf("no process trains %s: the command that began it goes on with it", filepath.Base(run.Dir))
+			return fmt.Errorf("no process trains %s: the command that began it goes on with it", say.Shown(name))
 		}
 		return err
 	}

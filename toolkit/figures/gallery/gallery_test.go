@@ -76,18 +76,18 @@ func choose(t *testing.T, folder string, choice map[string]gallery.Choice) {
 // A run that is missing, incomplete, empty or does not fit spoils its own figure, and each is said in a sentence.
 func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	folder := copyData(t)
-	incomplete := filepath.Join(folder, "runs", "shapes-20-linear-0.7-s11", "result.json")
+	incomplete := filepath.Join(folder, "runs", "shapes/20-linear-0.7-s11", "result.json")
 	content, err := os.ReadFile(incomplete)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(incomplete, bytes.Replace(content, []byte(`"completed": true`), []byte(`"completed": false`), 1), 0o644))
-	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap-20-linear-0.5-epochs=64-s2", "epochs.tsv")))
+	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap/20-linear-0.5-epochs=64-s2", "epochs.tsv")))
 	choose(t, folder, map[string]gallery.Choice{
-		"fig3":       {Runs: []string{"gap-20-constant-epochs=64-s1", "nowhere"}},
-		"quickstart": {Runs: []string{"shapes-20-constant-s11", "shapes-20-linear-0.7-s11"}},
-		"fig5":       {Runs: []string{"shapes-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"}},
-		"fig7":       {Runs: []string{"gap-20-constant-epochs=64-s1", "gap-20-linear-0.5-epochs=64-s2"}},
+		"fig3":       {Runs: []string{"gap/20-constant-epochs=64-s1", "nowhere"}},
+		"quickstart": {Runs: []string{"shapes/20-constant-s11", "shapes/20-linear-0.7-s11"}},
+		"fig5":       {Runs: []string{"shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"}},
+		"fig7":       {Runs: []string{"gap/20-constant-epochs=64-s1", "gap/20-linear-0.5-epochs=64-s2"}},
 		"fig8-left":  {Runs: []string{"test-sweep-*"}},
-		"fig8-right": {Runs: []string{"gap-20-*0*5-epochs=64-s1", "gap-20-constant-epochs=64-s1"}},
+		"fig8-right": {Runs: []string{"gap/20-*0*5-epochs=64-s1", "gap/20-constant-epochs=64-s1"}},
 		"step-time":  {Bench: "cpu"},
 	})
 	out := t.TempDir()
@@ -95,10 +95,10 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{}, func(file string) { drawn = append(drawn, filepath.Base(file)) })
 	root := filepath.Join(folder, "runs")
 	require.EqualError(t, err, strings.Join([]string{
-		"quickstart: the run shapes-20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run shapes-20-linear-0.7-s11",
+		"quickstart: the run shapes/20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run shapes/20-linear-0.7-s11",
 		"fig3: there is no run nowhere in " + root + ": train it, or name another",
-		"fig5: the runs shapes-20-constant-s11 and gap-20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "shapes-20-constant-s11", "gap-20-linear-0.5-epochs=64-s1"),
-		"fig7: the log of the run gap-20-linear-0.5-epochs=64-s2 is empty: train it first",
+		"fig5: the runs shapes/20-constant-s11 and gap/20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"),
+		"fig7: the log of the run gap/20-linear-0.5-epochs=64-s2 is empty: train it first",
 		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
 		"step-time: no measurements at " + filepath.Join(folder, "bench", "cpu.json") + ": measure with stochdepth bench",
 	}, "\n"))
@@ -282,7 +282,7 @@ func TestSaveNamed(t *testing.T) {
 		told = nil
 		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, style, of, func(f string) { told = append(told, f) })
 	}
-	require.NoError(t, save([]string{"fig3"}, file, "shapes-20-constant-s11", filepath.Join(data, "runs", "shapes-20-linear-0.7-s11")))
+	require.NoError(t, save([]string{"fig3"}, file, "shapes/20-constant-s11", filepath.Join(data, "runs", "shapes/20-linear-0.7-s11")))
 	require.Equal(t, []string{file}, told)
 	svg, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -300,8 +300,8 @@ func TestSaveNamed(t *testing.T) {
 	err = save([]string{"fig9", "fig2"}, folder)
 	require.ErrorContains(t, err, `there is no figure "fig9": the figures are stochastic-depth, quickstart, fig1, paper/fig2`)
 	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
-	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes-20-constant-s11"), "the figure paper/fig3 is not drawn from runs")
-	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes-20-constant-s11"),
+	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes/20-constant-s11"), "the figure paper/fig3 is not drawn from runs")
+	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes/20-constant-s11"),
 		"quickstart: 1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least")
 }
 
@@ -322,12 +322,13 @@ func TestRecords(t *testing.T) {
 		return constant, stochastic
 	}
 	choose(t, folder, map[string]gallery.Choice{
-		"quickstart": {Runs: []string{"nowhere-*", "gap-20-*-epochs=64-s[12]", "nowhere"}},
-		"fig3":       {Runs: []string{"nowhere-*"}},
+		"quickstart": {Runs: []string{"nowhere-*", "gap/20-constant-epochs=64-s[12]*",
+			"gap-20-linear-*-epochs=64-s1", "gap-20-linear-0.5-epochs=64-s2", "nowhere"}}, // as before there were folders
+		"fig3": {Runs: []string{"nowhere-*"}},
 	})
 	constant, stochastic := records("quickstart")
-	require.Equal(t, []string{"gap-20-constant-epochs=64-s1", "gap-20-constant-epochs=64-s2"}, constant)
-	require.Equal(t, []string{"gap-20-linear-0.5-epochs=64-s1", "gap-20-linear-0.5-epochs=64-s2"}, stochastic)
+	require.Equal(t, []string{"gap/20-constant-epochs=64-s1", "gap/20-constant-epochs=64-s2"}, constant)
+	require.Equal(t, []string{"gap/20-linear-0.5-epochs=64-s1", "gap/20-linear-0.5-epochs=64-s2"}, stochastic)
 	for _, name := range []string{"fig3", "fig7"} { // named but missing, and not named
 		constant, stochastic = records(name)
 		require.Empty(t, append(constant, stochastic...))
@@ -336,11 +337,11 @@ func TestRecords(t *testing.T) {
 	require.NoError(t, err)
 	_, _, err = read(t, folder).Records(entry)
 	require.EqualError(t, err, "the figure paper/fig3 is not drawn from runs")
-	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap-20-linear-0.5-epochs=64-s2", "epochs.tsv")))
+	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap/20-linear-0.5-epochs=64-s2", "epochs.tsv")))
 	entry, err = gallery.Find("quickstart")
 	require.NoError(t, err)
 	_, _, err = read(t, folder).Records(entry)
-	require.EqualError(t, err, "quickstart: the log of the run gap-20-linear-0.5-epochs=64-s2 is empty: train it first")
+	require.EqualError(t, err, "quickstart: the log of the run gap/20-linear-0.5-epochs=64-s2 is empty: train it first")
 }
 
 func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {

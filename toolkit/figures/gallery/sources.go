@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +24,7 @@ import (
 
 // Choice says what one figure of ours is drawn from.
 type Choice struct {
-	Runs  []string `json:"runs,omitempty"`  // names below data/runs; * stands for any part of a name
+	Runs  []string `json:"runs,omitempty"`  // names below data/runs, or patterns with asterisks: see runs.Matches
 	Bench string   `json:"bench,omitempty"` // a record of data/bench, without .json
 	Note  string   `json:"note,omitempty"`  // a sentence for the caption, about these records
 }
@@ -122,8 +121,8 @@ func matching(root, name string) ([]folder, error) {
 	}
 	var list []folder
 	for _, found := range runs.Names(root) {
-		if ok, err := path.Match(name, found); err != nil {
-			return nil, fmt.Errorf("the name %q of runs: %w", name, err)
+		if ok, err := runs.Matches(name, found); err != nil {
+			return nil, err
 		} else if ok {
 			list = append(list, folder{dir: filepath.Join(root, filepath.FromSlash(found)), name: found, byPattern: true})
 		}

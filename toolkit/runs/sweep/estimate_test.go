@@ -46,8 +46,8 @@ func TestEstimatesOfKinds(t *testing.T) {
 		seconds[e.Name] = e.Time / time.Second
 	}
 	require.Equal(t, map[string]time.Duration{
-		"it-20-constant-block=basic-s1": 20 * 3, "it-20-uniform-0.5-block=basic-s1": 20 * 2,
-		"it-20-constant-block=transformer-s1": 20 * 9, "it-20-uniform-0.5-block=transformer-s1": 20 * 5,
+		"it/20-constant-block=basic-s1": 20 * 3, "it/20-uniform-0.5-block=basic-s1": 20 * 2,
+		"it/20-constant-block=transformer-s1": 20 * 9, "it/20-uniform-0.5-block=transformer-s1": 20 * 5,
 	}, seconds)
 }
 

@@ -74,7 +74,7 @@ func Read(path string) (*Sweep, error) {
 	if f.Name == "" {
 		f.Name = strings.TrimSuffix(filepath.Base(path), ".json")
 	}
-	s := &Sweep{Name: f.Name, Description: f.Description, Path: path}
+	s := &Sweep{Name: runs.Dashed(f.Name), Folder: f.Name, Description: f.Description, Path: path}
 	if err := s.expand(f); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", path, err)
 	}
@@ -152,7 +152,7 @@ func fromRecipe(keys map[string]json.RawMessage) (file, error) {
 }
 
 func (s *Sweep) expand(f file) error {
-	if strings.Contains(f.Name, "/") || runs.CheckName(f.Name) != nil {
+	if runs.CheckName(f.Name) != nil {
 		return fmt.Errorf("the name %q does not do for run folders: use letters, digits, dots and dashes", f.Name)
 	}
 	if err := s.readAxes(f.Grid); err != nil {

@@ -44,7 +44,7 @@ func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
 		return "", err
 	}
 	var text strings.Builder
-	err = manifestTemplate.Execute(&text, map[string]any{"Sweep": s, "Name": kubernetesName(s.Name), "File": content,
+	err = manifestTemplate.Execute(&text, map[string]any{"Sweep": s, "Name": kubernetesName(s.Folder), "File": content,
 		"Jobs": len(s.Jobs), "AtOnce": max(1, min(o.AtOnce, len(s.Jobs))), "Options": o})
 	return text.String(), err
 }
@@ -68,7 +68,7 @@ func (s *Sweep) selfContained() (string, error) {
 			return "", fmt.Errorf("cannot read the sweep's recipe: %w", err)
 		}
 	}
-	if keys["name"], err = json.Marshal(s.Name); err != nil {
+	if keys["name"], err = json.Marshal(s.Folder); err != nil {
 		return "", err
 	}
 	data, err = json.MarshalIndent(keys, "", "  ")

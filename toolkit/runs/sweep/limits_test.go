@@ -46,15 +46,13 @@ func TestALargeGrid(t *testing.T) {
 }
 
 func TestSweepNamesAreThoseOfRuns(t *testing.T) {
-	for _, name := range []string{"..", ".hidden", "a/b", "/abs", "-x", "a\\nb", "a\\u001b[2J"} {
+	for _, name := range []string{"..", ".hidden", "a/../b", "a/", "/abs", "-x", "a\\nb", "a\\u001b[2J", strings.Repeat("a", 201)} {
 		_, err := Read(write(t, "it", `{"name": "`+name+`", "grid": {"depth": [8]}}`))
 		require.ErrorContains(t, err, "does not do for run folders: use letters, digits, dots and dashes", name)
 		require.NotContains(t, err.Error(), "\x1b")
 		require.NotContains(t, err.Error(), "\n")
 	}
-	_, err := Read(write(t, "it", `{"name": "`+strings.Repeat("a", 195)+`", "grid": {"depth": [8]}}`))
-	require.ErrorContains(t, err, "is too long: use 200 letters at most")
-	_, err = Read(write(t, "it", `{"grid": {"depth": [8, 99999999999999999999]}}`))
+	_, err := Read(write(t, "it", `{"grid": {"depth": [8, 99999999999999999999]}}`))
 	require.ErrorContains(t, err, "depth 99999999999999999999 is out of range")
 	_, err = Read(filepath.Dir(write(t, "it", "")))
 	require.ErrorContains(t, err, "is no regular file")

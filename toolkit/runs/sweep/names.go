@@ -12,10 +12,10 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// point names a point of the grid, its seed apart: sweep, data set if it varies, depth, rule and p_L, and other keys
-// that vary, as key=value. fig8-left-20-linear-0.5, for example.
+// point names a point of the grid, its seed apart: the sweep's folder, data set if it varies, depth, rule and p_L, and
+// other keys that vary, as key=value. fig8-left/20-linear-0.5, for example.
 func (s *Sweep) point(r recipes.Recipe, values []string) string {
-	parts := []string{s.Name}
+	var parts []string
 	if s.Varies("dataset") {
 		parts = append(parts, r.Dataset)
 	}
@@ -34,7 +34,7 @@ func (s *Sweep) point(r recipes.Recipe, values []string) string {
 		}
 		parts = append(parts, axis.Key+"="+nameOf(values[i]))
 	}
-	return strings.Join(parts, "-")
+	return s.Folder + "/" + strings.Join(parts, "-")
 }
 
 // formatRate prints 1 - 0.9 as 0.1, not as 0.09999999999999998.

@@ -65,8 +65,8 @@ func TestResults(t *testing.T) {
 	require.NoError(t, s.WriteResults(&tsv, results, "tsv"))
 	require.Equal(t, ""+
 		"name\tdataset\tdepth\trule\tdeath_rate\tmomentum\truns\tplanned\ttest_error\ttest_error_sd\tvalidation_error\tvalidation_error_sd\tbest_epoch\tseconds\n"+
-		"it-20-constant-momentum=0.9\tshapes\t20\tconstant\t0\t0.9\t3\t3\t13\t3\t20\t0\t1\t60\n"+
-		"it-20-linear-0.5-momentum=0.9\tshapes\t20\tlinear\t0.5\t0.9\t1\t3\t9\tNaN\t8\tNaN\t2\t40\n", tsv.String())
+		"it/20-constant-momentum=0.9\tshapes\t20\tconstant\t0\t0.9\t3\t3\t13\t3\t20\t0\t1\t60\n"+
+		"it/20-linear-0.5-momentum=0.9\tshapes\t20\tlinear\t0.5\t0.9\t1\t3\t9\tNaN\t8\tNaN\t2\t40\n", tsv.String())
 	require.NoError(t, s.WriteResults(&asJSON, results, "json"))
 	var objects []map[string]any
 	require.NoError(t, json.Unmarshal(asJSON.Bytes(), &objects))

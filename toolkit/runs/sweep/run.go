@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -149,7 +148,7 @@ func (r *session) pick(slot int) (job Job, found, wait bool) {
 		if r.statuses[i].State == Done || r.isRunning(job) {
 			continue
 		}
-		r.statuses[i] = statusOf(job, filepath.Join(r.Runs, job.Name))
+		r.statuses[i] = statusOf(job, r.Runs)
 		switch r.statuses[i].State {
 		case Running:
 			wait = true
@@ -186,12 +185,11 @@ func (r *session) work(slot int, report Report) {
 func (r *session) end(slot int, job Job, end Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dir := filepath.Join(r.Runs, job.Name)
-	if err := Record(dir, end); err != nil {
+	if err := Record(job.dir(r.Runs), end); err != nil {
 		end.Message += "; " + err.Error()
 	}
 	r.running[slot] = nil
-	r.statuses[job.Index] = statusOf(job, dir)
+	r.statuses[job.Index] = statusOf(job, r.Runs)
 	r.report(&Ended{Name: job.Name, Report: end})
 }
 

@@ -134,6 +134,35 @@ func TestInterruptedSweepGoesOn(t *testing.T) {
 	requireTrainedOnce(t, s, o, folder)
 }
 
+// A sweep that was begun when its runs were named with dashes alone goes on with these, and so does one whose folder is a
+// run itself.
+func TestSweepGoesOnWithDashes(t *testing.T) {
+	s, o, folder := twelve(t)
+	dashed := func(i int) string { return filepath.Join(o.Runs, runs.Dashed(s.Jobs[i].Name)) }
+	w, err := runs.Create(dashed(0), s.Jobs[0].Recipe)
+	require.NoError(t, err)
+	require.NoError(t, w.Append(runs.Row{Epoch: 1, Step: 1, Seconds: 1}))
+	require.NoError(t, w.Close())
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "log"), []byte(s.Jobs[0].Name+" 1\n"), 0o644))
+	require.NoError(t, writeFailure(dashed(1), "no disk"))
+	require.Equal(t, "12 runs: 1 stopped, 1 failed, 10 left", Summary(s.Status(o.Runs)))
+	o.Retry = true
+	require.NoError(t, s.Run(t.Context(), o))
+	requireTrainedOnce(t, s, o, folder)
+	for i, status := range s.Status(o.Runs) {
+		require.Equal(t, i < 2, status.Run.Name == runs.Dashed(status.Job.Name))
+		require.Equal(t, i >= 2, status.Run.Name == status.Job.Name)
+	}
+
+	s, o, folder = twelve(t)
+	w, err = runs.Create(filepath.Join(o.Runs, "it"), s.Jobs[0].Recipe)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, s.Run(t.Context(), o))
+	requireTrainedOnce(t, s, o, folder)
+	require.DirExists(t, dashed(0))
+}
+
 func TestTwoSweepsAtOnce(t *testing.T) {
 	s, o, folder := twelve(t)
 	ended := make(chan error, 2)
@@ -162,9 +191,9 @@ func TestFailingRunsLeaveTheOthersGoing(t *testing.T) {
 		}
 	}
 	err := s.Run(context.Background(), o)
-	require.EqualError(t, err, "2 of 12 runs failed, the first, it-20-linear-0.9-s1: out of luck; the others are done: "+
+	require.EqualError(t, err, "2 of 12 runs failed, the first, it/20-linear-0.9-s1: out of luck; the others are done: "+
 		"`stochdepth sweep run it --retry` tries these again")
-	require.ElementsMatch(t, []string{"it-20-linear-0.9-s1: out of luck", "it-20-linear-0.8-s2: " +
+	require.ElementsMatch(t, []string{"it/20-linear-0.9-s1: out of luck", "it/20-linear-0.8-s2: " +
 		"the worker was killed, which the system does when memory runs out: the heap is gone"}, failures)
 	require.Equal(t, "12 runs: 10 done, 2 failed", Summary(s.Status(o.Runs)))
 
@@ -193,7 +222,7 @@ func TestChangedSweepIsNotMixed(t *testing.T) {
 	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4, 0.5], "seed": [1]}}`))
 	require.NoError(t, err)
 	err = changed.Run(context.Background(), o)
-	require.ErrorContains(t, err, "the sweep file has changed: 4 of its runs are there with another recipe, as it-20-linear-0.9-s1 (epochs: 6, 7)")
+	require.ErrorContains(t, err, "the sweep file has changed: 4 of its runs are there with another recipe, as it/20-linear-0.9-s1 (epochs: 6, 7)")
 	require.Equal(t, "5 runs: 4 changed, 1 left", Summary(changed.Status(o.Runs)))
 	require.Zero(t, changed.Results(o.Runs)[0].TestError.N, "nor in the results")
 	_, err = changed.Slurm(SlurmOptions{Runs: o.Runs})

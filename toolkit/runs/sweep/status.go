@@ -56,13 +56,14 @@ func (s Status) Part() float64 {
 func (s *Sweep) Status(root string) []Status {
 	list := make([]Status, len(s.Jobs))
 	for i, job := range s.Jobs {
-		list[i] = statusOf(job, filepath.Join(root, job.Name))
+		list[i] = statusOf(job, root)
 	}
 	return list
 }
 
-func statusOf(job Job, dir string) Status {
+func statusOf(job Job, root string) Status {
 	status := Status{Job: job, State: Pending}
+	dir := job.dir(root)
 	failure := readFailure(dir)
 	run, err := runs.Open(dir)
 	switch {
@@ -75,6 +76,7 @@ func statusOf(job Job, dir string) Status {
 		status.State, status.Why = Failed, err.Error()
 		return status
 	}
+	run.Name = runs.Begun(root, job.Name)
 	status.Run = run
 	if differences := recipes.Differences(run.Recipe, job.Recipe); len(differences) > 0 {
 		status.State, status.Why = Changed, strings.Join(differences, "; ")

@@ -8,11 +8,17 @@
 // [Sweep.Task] with what package worker trains by.
 package sweep
 
-import "stochdepth/toolkit/runs/recipes"
+import (
+	"path/filepath"
+
+	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
+)
 
 // Sweep is a sweep file, expanded.
 type Sweep struct {
-	Name        string // the file's name without .json, or its key "name": the jobs' names begin with it
+	Name        string // the folder's, with dashes for its slashes
+	Folder      string // of the runs, below that of all runs: the file's name without .json, or its key "name"
 	Description string
 	Path        string // the file
 	Axes        []Axis // the grid, slowest first
@@ -28,11 +34,14 @@ type Axis struct {
 // Job is one run of a sweep.
 type Job struct {
 	Index  int            // in Sweep.Jobs, from 0
-	Name   string         // of the run
+	Name   string         // of the run: folder, slash, and what varies in the grid
 	Point  string         // the name without the seed: equal for jobs that differ in their seed alone
 	Recipe recipes.Recipe // complete and valid
 	Values []string       // of the sweep's axes
 }
+
+// dir is the run's folder below root. A sweep that was begun with dashes for slashes goes on so.
+func (j Job) dir(root string) string { return filepath.Join(root, runs.Begun(root, j.Name)) }
 
 // Job returns the job of a name.
 func (s *Sweep) Job(name string) (Job, bool) {

@@ -51,7 +51,7 @@ const reportEvery = 30 * time.Second
 func (s *Sweep) Task(ctx context.Context, o Options, index int, log io.Writer, train Trainer) error {
 	job := s.Jobs[index]
 	order := o.order(job)
-	if status := statusOf(job, order.Dir); status.State == Changed {
+	if status := statusOf(job, o.Runs); status.State == Changed {
 		return fmt.Errorf("the sweep file has changed: the run %s is there with another recipe (%s; the run's value first)", job.Name, status.Why)
 	}
 	say := func(text string) { fmt.Fprintf(log, "%s %s: %s\n", time.Now().Format(time.DateTime), job.Name, text) }

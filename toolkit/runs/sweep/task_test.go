@@ -43,13 +43,13 @@ func TestTask(t *testing.T) {
 	s, o, folder := twelve(t)
 	var log bytes.Buffer
 	require.NoError(t, s.Task(context.Background(), o, 7, &log, pretend))
-	require.Regexp(t, `^\S+ \S+ it-20-linear-0.6-s2: starting\n\S+ \S+ it-20-linear-0.6-s2: \n\S+ \S+ it-20-linear-0.6-s2: finished, well\n$`, log.String())
+	require.Regexp(t, `^\S+ \S+ it/20-linear-0.6-s2: starting\n\S+ \S+ it/20-linear-0.6-s2: \n\S+ \S+ it/20-linear-0.6-s2: finished, well\n$`, log.String())
 	require.Equal(t, "12 runs: 1 done, 11 left", Summary(s.Status(o.Runs)))
 
 	// It says why it failed, to the next also, and that it no longer does.
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "fail"), []byte(s.Jobs[1].Name), 0o644))
 	err := s.Task(context.Background(), o, 1, &log, pretend)
-	require.EqualError(t, err, "it-20-linear-0.8-s1: out of luck")
+	require.EqualError(t, err, "it/20-linear-0.8-s1: out of luck")
 	require.Equal(t, 1, ExitCode(err))
 	require.Equal(t, "out of luck", s.Status(o.Runs)[1].Why)
 	require.NoError(t, os.Remove(filepath.Join(folder, "fail")))
@@ -67,7 +67,7 @@ func TestTask(t *testing.T) {
 	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
 	require.NoError(t, err)
 	require.ErrorContains(t, changed.Task(context.Background(), o, 1, &log, pretend),
-		"the sweep file has changed: the run it-20-linear-0.8-s1 is there with another recipe (epochs: 6, 7;")
+		"the sweep file has changed: the run it/20-linear-0.8-s1 is there with another recipe (epochs: 6, 7;")
 }
 
 // A run that another process writes is waited for, until the context ends.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -214,5 +213,5 @@ func Record(dir string, end Report) error {
 
 // order is the order for a job.
 func (o Options) order(job Job) Order {
-	return Order{Name: job.Name, Dir: filepath.Join(o.Runs, job.Name), Recipe: job.Recipe, DataRoot: o.DataRoot}
+	return Order{Name: job.Name, Dir: job.dir(o.Runs), Recipe: job.Recipe, DataRoot: o.DataRoot}
 }
