@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -76,12 +77,12 @@ func OfRuns(list []*runs.Run) Provenance {
 
 // DatasetName is a recipe's data set as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own.
 func DatasetName(r recipes.Recipe) string {
-	name, known := map[string]string{"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN"}[r.Dataset]
-	if !known {
-		name = r.Dataset
-	}
-	if r.Augment && known {
-		name += "+"
+	name := r.Dataset
+	if set, err := dataset.Find(name); err == nil && !set.Drawn {
+		name = set.Title
+		if r.Augment {
+			name += "+"
+		}
 	}
 	if r.TrainImages > 0 {
 		name += fmt.Sprintf(" (%d images)", r.TrainImages)
@@ -170,11 +171,11 @@ func sameSeeds(list []*runs.Run) bool {
 			own = append(own, run.Recipe.Seed)
 		}
 		slices.Sort(own)
-		dataset := DatasetName(group[0].Recipe)
-		if others, ok := seeds[dataset]; ok && !slices.Equal(others, own) {
+		data := DatasetName(group[0].Recipe)
+		if others, ok := seeds[data]; ok && !slices.Equal(others, own) {
 			return false
 		}
-		seeds[dataset] = own
+		seeds[data] = own
 	}
 	return true
 }
