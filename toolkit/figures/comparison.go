@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -82,9 +83,9 @@ func (c Comparison) soFar() string {
 		for _, run := range group {
 			least, most = min(least, run.EpochsDone()), max(most, run.EpochsDone())
 		}
-		of := fmt.Sprintf("%s of %d epochs", decimal(most), group[0].Recipe.Epochs)
+		of := fmt.Sprintf("%s of %d epochs", say.Decimal(most), group[0].Recipe.Epochs)
 		if least < most {
-			of = decimal(least) + " to " + of
+			of = say.Decimal(least) + " to " + of
 		}
 		return of
 	}

@@ -12,6 +12,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -41,10 +42,10 @@ func OfRuns(list []*runs.Run) Provenance {
 	if blocks := each(func(r *runs.Run) string { return r.Recipe.Block }); len(blocks) > 1 || len(blocks) == 1 && blocks[0] != recipes.Default().Block {
 		sentence += ", " + many(blocks) + " blocks"
 	}
-	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r); return rule }) {
+	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r.Recipe); return rule }) {
 		sentence += "; " + rule
 		survivals := each(func(r *runs.Run) string {
-			if of, survival := ruleOf(r); of == rule {
+			if of, survival := ruleOf(r.Recipe); of == rule {
 				return survival
 			}
 			return ""
@@ -53,10 +54,12 @@ func OfRuns(list []*runs.Run) Provenance {
 			sentence += ", p_L = " + many(survivals)
 		}
 	}
-	epochs := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Epochs) })
-	sentence += "; " + many(epochs) + " epoch" + plural(!slices.Equal(epochs, []string{"1"}))
+	epochs := many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Epochs) }))
+	if sentence += "; " + epochs + " epoch"; epochs != "1" {
+		sentence += "s"
+	}
 	seeds := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Seed) })
-	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), plural(len(list) > 1), repeats(list), plural(len(seeds) > 1), many(seeds))
+	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), say.Plural(len(list)), repeats(list), say.Plural(len(seeds)), many(seeds))
 	if !sameSeeds(list) {
 		sentence += ", not the same for all settings"
 	}
@@ -64,12 +67,12 @@ func OfRuns(list []*runs.Run) Provenance {
 		sentence += "; " + many(machines)
 	}
 	if commits := all(commitsOf); len(commits) > 0 {
-		sentence += "; commit" + plural(len(commits) > 1) + " " + many(commits)
+		sentence += "; commit" + say.Plural(len(commits)) + " " + many(commits)
 	}
 	sentence += "."
 	for _, run := range list {
 		if run.Unfinished() {
-			sentence += fmt.Sprintf(" The run %s has done %s of %d epochs.", run.Name, decimal(run.EpochsDone()), run.Recipe.Epochs)
+			sentence += fmt.Sprintf(" The run %s has done %s of %d epochs.", run.Name, say.Decimal(run.EpochsDone()), run.Recipe.Epochs)
 		}
 	}
 	return Recorded(sentence)
@@ -90,33 +93,15 @@ func DatasetName(r recipes.Recipe) string {
 	return name
 }
 
-// ruleOf describes the survival rule of a stochastic run and its p_L; a constant one has neither.
-func ruleOf(r *runs.Run) (rule, survival string) {
-	switch {
-	case r.Recipe.IsConstant():
+// ruleOf describes the survival rule of a stochastic recipe and its p_L, apart; a constant one has neither.
+func ruleOf(r recipes.Recipe) (rule, survival string) {
+	switch r.RuleName() {
+	case "constant":
 		return "", ""
-	case r.Recipe.Rule == "list":
-		return "own survival probabilities" + variant(r.Recipe), ""
+	case "list":
+		return r.Closing(), ""
 	}
-	return r.Recipe.Rule + " rule" + variant(r.Recipe), decimal(r.Recipe.LastSurvival())
-}
-
-// variant names what else a recipe does otherwise than the paper's method, beside the rule: ", early schedule".
-func variant(r recipes.Recipe) string {
-	var s string
-	if r.SurvivalSchedule != recipes.Default().SurvivalSchedule {
-		s += ", " + r.SurvivalSchedule + " schedule"
-	}
-	if r.GatesPer != "minibatch" {
-		s += ", gates per " + r.GatesPer
-	}
-	if r.ScaleAt != "test" {
-		s += ", scaled in training"
-	}
-	if r.FreezeClosed {
-		s += ", closed blocks frozen"
-	}
-	return s
+	return r.Rule + " rule" + r.Variant(), say.Decimal(r.LastSurvival())
 }
 
 // machinesOf names the machines that trained a run; a run that has not ended once names none yet.
@@ -133,21 +118,9 @@ func commitsOf(r *runs.Run) (short []string) {
 		return nil
 	}
 	for _, commit := range r.Result.Commits() {
-		for _, one := range strings.Split(commit, ", ") { // a network's file has them in one text
-			short = append(short, shortCommit(one))
-		}
+		short = append(short, strings.Split(say.ShortCommit(commit), ", ")...) // a network's file has several in one text
 	}
 	return short
-}
-
-// shortCommit is a commit's first seven digits, with the plus sign of a changed source.
-func shortCommit(commit string) string {
-	hash, changed := strings.CutSuffix(commit, "+")
-	hash = hash[:min(7, len(hash))]
-	if changed {
-		hash += "+"
-	}
-	return hash
 }
 
 // repeats is how many runs there are of each setting: "1", or "1 to 3".
@@ -195,18 +168,11 @@ func many(values []string) string {
 	}
 	switch {
 	case len(values) <= 6:
-		return enumerate(values)
+		return say.Enumerate(values)
 	case numeric:
-		return fmt.Sprintf("%s to %s (%d values)", decimal(numbers[values[0]]), decimal(numbers[values[len(values)-1]]), len(values))
+		return fmt.Sprintf("%s to %s (%d values)", say.Decimal(numbers[values[0]]), say.Decimal(numbers[values[len(values)-1]]), len(values))
 	}
 	return fmt.Sprintf("%s and %d others", strings.Join(values[:2], ", "), len(values)-2)
-}
-
-func plural(several bool) string {
-	if several {
-		return "s"
-	}
-	return ""
 }
 
 // bySetting groups runs that differ in the seed only, in the order of their first ones.

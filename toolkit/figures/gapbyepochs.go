@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -134,7 +135,7 @@ func gapHeadline(gaps []Gap) string {
 	case len(ahead) == 0:
 		return "Stochastic depth is not ahead at any length of training"
 	}
-	return fmt.Sprintf("Stochastic depth is ahead after %s epochs, not after %s", enumerate(ahead), enumerate(others))
+	return fmt.Sprintf("Stochastic depth is ahead after %s epochs, not after %s", say.Enumerate(ahead), say.Enumerate(others))
 }
 
 // clearGaps says which differences are clear: the confidence interval leaves out zero.
@@ -153,7 +154,7 @@ func clearGaps(gaps []Gap) string {
 	case len(clear) == 0:
 		return "No interval leaves out zero (p < 0.05)."
 	}
-	return fmt.Sprintf("It leaves out zero (p < 0.05) after %s epochs.", enumerate(clear))
+	return fmt.Sprintf("It leaves out zero (p < 0.05) after %s epochs.", say.Enumerate(clear))
 }
 
 // setLengths gives a plot a logarithmic axis of epochs with the lengths as ticks.

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -103,7 +104,7 @@ func powerTitle(c draw.Canvas, s string, power int) draw.Canvas {
 	style := text(bold(titleSize), ink)
 	small := text(bold(titleSize*0.7), ink)
 	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}
-	exponent := decimal(float64(power))
+	exponent := say.Decimal(float64(power))
 	c.FillText(small, vg.Point{X: at.X, Y: at.Y + 3.5}, exponent)
 	c.FillText(style, vg.Point{X: at.X + small.Width(exponent), Y: at.Y}, ")")
 	return below

@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -214,16 +213,4 @@ func halo(c draw.Canvas, sty draw.TextStyle, at vg.Point, s string) {
 	w, h := sty.Width(s)/2+1.5, sty.Font.Size/2
 	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, paper, nil, nil)
 	c.FillText(centered(sty), at, s)
-}
-
-// enumerate joins words: "a", "a and b", "a, b and c".
-func enumerate[T any](items []T) string {
-	words := make([]string, len(items))
-	for i, item := range items {
-		words[i] = fmt.Sprint(item)
-	}
-	if n := len(words); n > 1 {
-		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
-	}
-	return strings.Join(words, "")
 }

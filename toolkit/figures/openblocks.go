@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -119,7 +120,7 @@ func OpenBlocks(provenance Provenance, g *Gates) (*Figure, error) {
 	}
 	observed := seriesStyle{name: "minibatches of the run", color: blue, kind: aBar}
 	ideal := seriesStyle{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
-	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)", g.Mean(), len(g.Survival), decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)", g.Mean(), len(g.Survival), say.Decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")

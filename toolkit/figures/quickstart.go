@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -32,7 +33,7 @@ func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figur
 		return nil, err
 	}
 	if n := len(constant) + len(stochastic) - len(q.ConstantRuns) - len(q.StochasticRuns); n > 0 {
-		provenance = provenance.With(fmt.Sprintf("Without %d run%s whose seed the other side does not have.", n, plural(n > 1)))
+		provenance = provenance.With(fmt.Sprintf("Without %d run%s whose seed the other side does not have.", n, say.Plural(n)))
 	}
 	return q.figure(provenance, q.inSeeds()), nil
 }
@@ -177,7 +178,7 @@ func (q quickstart) inSeeds() string {
 		return ""
 	}
 	a, b := len(q.ConstantRuns), len(q.StochasticRuns)
-	s := fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds: difference", a, plural(a > 1), b)
+	s := fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds: difference", a, say.Plural(a), b)
 	if q.Pairs > 0 {
 		s = fmt.Sprintf("Lower error in %d of %d seeds: paired difference", q.Wins, q.Pairs)
 	}
@@ -203,12 +204,12 @@ func (q quickstart) besideRecorded(recorded Comparison) string {
 	if len(differences) > 0 {
 		return fmt.Sprintf("The recorded runs have another recipe (different %s): they say nothing about this pair.", many(differences))
 	}
-	seeds := fmt.Sprintf("%d other seed%s", recorded.N, plural(recorded.N > 1))
+	seeds := fmt.Sprintf("%d other seed%s", recorded.N, say.Plural(recorded.N))
 	among := func(r *runs.Run) bool {
 		return r.Recipe.Seed == own[0][0].Recipe.Seed || r.Recipe.Seed == own[1][0].Recipe.Seed
 	}
 	if slices.ContainsFunc(slices.Concat(recorded.ConstantRuns, recorded.StochasticRuns), among) {
-		seeds = fmt.Sprintf("%d seed%s, including this one", recorded.N, plural(recorded.N > 1))
+		seeds = fmt.Sprintf("%d seed%s, including this one", recorded.N, say.Plural(recorded.N))
 	}
 	digits := digitsOf(recorded.ConstantRuns[0].Recipe)
 	came := fmt.Sprintf("%s instead of %s", percent(recorded.Stochastic, digits), percent(recorded.Constant, digits))

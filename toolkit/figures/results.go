@@ -97,7 +97,7 @@ func resultRow(c Comparison) TableRow {
 	if c.Pairs > 0 {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
-	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
+	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(r), n,
 		cell(c.Constant), cell(c.Stochastic), c.inPoints(digits), wins, saving(c.BlocksSaved, math.NaN(), 0), saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
@@ -119,18 +119,8 @@ func dataCell(r recipes.Recipe) string {
 	return data
 }
 
-// depthCell says in a cell how blocks close: "p_L = 0.8" for the linear rule, with what else is not the paper's method.
-func depthCell(run *runs.Run) string {
-	rule, survival := ruleOf(run)
-	if survival == "" {
-		return rule
-	}
-	cell := "p_L = " + survival + variant(run.Recipe)
-	if run.Recipe.Rule != "linear" {
-		cell = run.Recipe.Rule + ", " + cell
-	}
-	return cell
-}
+// depthCell says in a cell how blocks close; the linear rule, the paper's, goes without saying: "p_L = 0.8".
+func depthCell(r recipes.Recipe) string { return strings.TrimPrefix(r.Closing(), "linear, ") }
 
 // inPoints is the difference of two errors with its confidence interval, if it has one: "−3.41 [−5.72, −1.10]".
 func (c Contrast) inPoints(digits int) string {

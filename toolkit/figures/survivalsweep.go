@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -99,7 +100,7 @@ func SurvivalSweep(provenance Provenance, swept SurvivalErrors) (*Figure, error)
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, percent(p.Error, swept.Digits), decimal(p.Survival))))
+			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, percent(p.Error, swept.Digits), say.Decimal(p.Survival))))
 		}
 	}
 	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
@@ -179,7 +180,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 			mark.radius = 5
 		}
 		if point.SpeedUp > 0 {
-			mark.text = fmt.Sprintf("%s× speed-up", decimal(math.Round(point.SpeedUp*100)/100))
+			mark.text = fmt.Sprintf("%s× speed-up", say.Decimal(math.Round(point.SpeedUp*100)/100))
 		}
 		if mark.radius > 0 || mark.text != "" {
 			labels.marks = append(labels.marks, mark)
@@ -210,7 +211,7 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 func tenths() []plot.Tick {
 	var ticks []plot.Tick
 	for i := 1; i <= 10; i++ {
-		ticks = append(ticks, plot.Tick{Value: float64(i) / 10, Label: decimal(float64(i) / 10)})
+		ticks = append(ticks, plot.Tick{Value: float64(i) / 10, Label: say.Decimal(float64(i) / 10)})
 	}
 	return ticks
 }

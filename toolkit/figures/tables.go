@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
@@ -54,7 +55,7 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 	}
 	for _, c := range paper.Contradictions {
 		if c.Dataset == "CIFAR-100+" && c.Survival == 1 {
-			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", enumerate(c.Values))
+			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", say.Enumerate(c.Values))
 		}
 	}
 	t.Provenance = Published(caption)
@@ -259,13 +260,8 @@ func settingOf(group []*runs.Run) string {
 		parts = append(parts, fmt.Sprintf("%d images", r.TrainImages))
 	}
 	parts = append(parts, fmt.Sprintf("%d layers", r.Depth))
-	switch rule, survival := ruleOf(group[0]); {
-	case rule == "linear rule":
-		parts = append(parts, "p_L = "+survival)
-	case survival != "":
-		parts = append(parts, rule+", p_L = "+survival)
-	case rule != "":
-		parts = append(parts, rule)
+	if !r.IsConstant() {
+		parts = append(parts, depthCell(r))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("%d epochs", r.Epochs)), ", ")
 }

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/runs"
 )
@@ -104,7 +105,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*digits)/digits)))
+		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -112,7 +113,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	}
 	made := ""
 	if record.Commit != "" {
-		made = fmt.Sprintf("; commit %s, %s", shortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
+		made = fmt.Sprintf("; commit %s, %s", say.ShortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
 	provenance := Provenance{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -86,7 +87,7 @@ func OneMachine(groups ...[]*runs.Run) error {
 		case timeOf([]*runs.Run{run}).N == 0:
 			return fmt.Errorf("the run %s %w", run.Name, errNoTimes)
 		case len(machines) > 1:
-			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, enumerate(machines))
+			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, say.Enumerate(machines))
 		case len(machines) == 0:
 		case first == nil:
 			first = run

@@ -69,7 +69,7 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 		}
 		setting := ""
 		if len(stochastic) > 0 {
-			setting = depthCell(stochastic[0])
+			setting = depthCell(stochastic[0].Recipe)
 		}
 		settings = append(settings, setting)
 		panels, list = append(panels, panel), others

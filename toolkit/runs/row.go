@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Row is one evaluation, one line of epochs.tsv. Values that a run does not measure are NaN.
@@ -40,7 +41,7 @@ func (r Row) line() string {
 		if i > 0 {
 			b.WriteByte('\t')
 		}
-		b.WriteString(formatFloat(*x))
+		b.WriteString(say.Exact(*x))
 		if i == 0 {
 			b.WriteByte('\t')
 			b.WriteString(strconv.FormatInt(r.Step, 10))
@@ -49,8 +50,6 @@ func (r Row) line() string {
 	b.WriteByte('\n')
 	return b.String()
 }
-
-func formatFloat(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 func parseRow(line string) (Row, error) {
 	var row Row

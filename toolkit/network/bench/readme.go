@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -175,7 +176,7 @@ func (r *Record) conditions() string {
 			text += ", " + s.name + " " + version
 		}
 	}
-	return fmt.Sprintf("%s, commit %s, %s", text, r.Commit[:min(7, len(r.Commit))], r.Date[:min(10, len(r.Date))])
+	return fmt.Sprintf("%s, commit %s, %s", text, say.ShortCommit(r.Commit), r.Date[:min(10, len(r.Date))])
 }
 
 // significant writes x with three digits or more.

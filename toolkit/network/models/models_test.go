@@ -134,7 +134,7 @@ func TestListTableReadme(t *testing.T) {
 	require.True(t, changed)
 	written, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	require.NoError(t, err)
-	require.Contains(t, string(written), "| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp | 1 of ")
+	require.Contains(t, string(written), "| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp schedule | 1 of ")
 	require.Contains(t, string(written), " | 5 | 20.10 | 21.25 | 0123456+ |\n\n<!-- Here the table ends. -->\nThe end.\n")
 	require.Less(t, strings.Index(string(written), "[a]"), strings.Index(string(written), "[b]"))
 	require.NotContains(t, string(written), "old")

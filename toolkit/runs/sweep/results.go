@@ -54,14 +54,6 @@ type Result struct {
 	Runs            []Status
 }
 
-// Rule is the recipe's survival rule, "constant" where no block ever closes.
-func (r Result) Rule() string {
-	if r.Recipe.IsConstant() {
-		return "constant"
-	}
-	return r.Recipe.Rule
-}
-
 // Results gives the grid in the order of its jobs, each point with its mean and spread over the seeds.
 func (s *Sweep) Results(root string) []Result {
 	var results []Result
@@ -139,7 +131,7 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 	case "tsv", "csv":
 		lines := make([][]string, len(results))
 		for i, r := range results {
-			lines[i] = append([]string{r.Point, r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Rule(), exact(r.Recipe.DeathRate)}, r.Others...)
+			lines[i] = append([]string{r.Point, r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Recipe.RuleName(), exact(r.Recipe.DeathRate)}, r.Others...)
 			lines[i] = append(lines[i], strconv.Itoa(r.TestError.N), strconv.Itoa(r.Planned))
 			for _, x := range r.numbers() {
 				lines[i] = append(lines[i], exact(x))
@@ -149,7 +141,7 @@ func (s *Sweep) WriteResults(w io.Writer, results []Result, format string) error
 	case "json":
 		objects := make([]map[string]any, len(results))
 		for i, r := range results {
-			object := map[string]any{"name": r.Point, "dataset": r.Recipe.Dataset, "depth": r.Recipe.Depth, "rule": r.Rule(),
+			object := map[string]any{"name": r.Point, "dataset": r.Recipe.Dataset, "depth": r.Recipe.Depth, "rule": r.Recipe.RuleName(),
 				"death_rate": r.Recipe.DeathRate, "runs": r.TestError.N, "planned": r.Planned}
 			for k, key := range keys {
 				object[key] = r.Others[k]
@@ -174,11 +166,11 @@ func writeResultTable(w io.Writer, keys []string, results []Result) error {
 	fmt.Fprintln(table, strings.Join(append(append([]string{"data set", "depth", "rule", "p_L"}, keys...),
 		"runs", "test %", "validation %", "best epoch", "seconds"), "\t"))
 	for _, r := range results {
-		survival := formatRate(r.Recipe.LastSurvival())
+		survival := exact(r.Recipe.LastSurvival())
 		if r.Recipe.Rule == "list" {
 			survival = "-"
 		}
-		cells := append([]string{r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Rule(), survival}, r.Others...)
+		cells := append([]string{r.Recipe.Dataset, strconv.Itoa(r.Recipe.Depth), r.Recipe.RuleName(), survival}, r.Others...)
 		cells = append(cells, fmt.Sprintf("%d/%d", r.TestError.N, r.Planned), r.TestError.String(), r.ValidationError.String(),
 			rounded(r.BestEpoch.Mean), rounded(r.Seconds.Mean))
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
