@@ -20,8 +20,8 @@ type Set struct {
 
 // Sets returns the sets that [Load] knows: shapes, cifar10, cifar100, svhn.
 func Sets() []Set {
-	shapes := Set{Name: "shapes", Title: "shapes", Classes: shapesClasses(), Train: shapesTrain, Validation: shapesValidation, Test: shapesTest,
-		Drawn: true, load: loadShapes}
+	shapes := Set{Name: "shapes", Title: "shapes", Classes: shapesClasses(), Drawn: true, load: loadShapes,
+		Train: shapesTrain, Validation: shapesValidation, Test: shapesTest}
 	return []Set{shapes, cifar10.set(), cifar100.set(), svhn.set()}
 }
 
@@ -49,12 +49,12 @@ func (c cifar) set() Set {
 	for _, file := range c.train {
 		training += c.records[file]
 	}
-	return Set{Name: c.name, Title: c.title, Classes: c.classes, Train: training - c.validation, Validation: c.validation, Test: c.records[c.test],
-		load: c.load}
+	return Set{Name: c.name, Title: c.title, Classes: c.classes, load: c.load,
+		Train: training - c.validation, Validation: c.validation, Test: c.records[c.test]}
 }
 
 func (s svhnSet) set() Set {
 	validation := len(digits) * (s.fromTrain + s.fromExtra)
-	return Set{Name: s.name, Title: s.title, Classes: digits, Train: s.images[svhnTrain] + s.images[svhnExtra] - validation,
-		Validation: validation, Test: s.images[svhnTest], load: s.load}
+	return Set{Name: s.name, Title: s.title, Classes: digits, load: s.load,
+		Train: s.images[svhnTrain] + s.images[svhnExtra] - validation, Validation: validation, Test: s.images[svhnTest]}
 }

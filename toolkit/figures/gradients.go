@@ -11,13 +11,14 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 )
 
 // GradientsOf takes the mean gradient magnitudes by epoch of runs of constant depth and of one stochastic setting, which
 // differ in the seed, and the epochs after which their rate was divided.
 func GradientsOf(constant, stochastic []*runs.Run) (curves [2][]plotter.XYs, drops []float64, err error) {
-	if err := sameRegime(constant, stochastic); err != nil {
+	if err := outcome.SameRegime(constant, stochastic); err != nil {
 		return curves, nil, err
 	}
 	for i, group := range [][]*runs.Run{constant, stochastic} {

@@ -6,6 +6,9 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/outcome"
+	"stochdepth/toolkit/runs"
 )
 
 // Provenance says where a figure's data come from, which the figure shows: a figure is of the paper's numbers or of our
@@ -24,8 +27,11 @@ func ReadOff(caption string) Provenance {
 	return Provenance{Origin: "published, read off", Caption: caption}
 }
 
-// Recorded is the Provenance of this project's records. OfRuns writes the caption of runs.
+// Recorded is the Provenance of this project's records.
 func Recorded(caption string) Provenance { return Provenance{Origin: "our runs", Caption: caption} }
+
+// OfRuns is the Provenance of recorded runs, with their conditions.
+func OfRuns(list []*runs.Run) Provenance { return Recorded(outcome.Conditions(list)) }
 
 // With adds sentences to the caption.
 func (a Provenance) With(sentences ...string) Provenance {
