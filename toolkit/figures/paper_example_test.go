@@ -193,20 +193,12 @@ func ExampleStepTime() {
 }
 
 func ExampleOpenBlocks() {
-	gates, err := outcome.GatesOf(withGates(exampleRun(0.5, 12)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	figure, err := figures.OpenBlocks(made, gates)
+	figure, err := figures.OpenBlocks(made, outcome.Simulate(depth.Linear(9, 0.5), 16*12, 1))
 	save("open-blocks.png", figure, err)
 }
 
 func ExampleBlockSurvival() {
-	gates, err := outcome.GatesOf(withGates(exampleRun(0.5, 12)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	figure, err := figures.BlockSurvival(made, gates)
+	figure, err := figures.BlockSurvival(made, outcome.Simulate(depth.Linear(9, 0.5), 16*12, 1))
 	save("block-survival.png", figure, err)
 }
 
@@ -275,22 +267,4 @@ func exampleRuns() []*runs.Run {
 		}
 	}
 	return list
-}
-
-// withGates fills in the mean numbers of open blocks that the run's recipe gives.
-func withGates(run *runs.Run) *runs.Run {
-	n, err := depth.BlocksPerGroup(run.Recipe.Depth)
-	if err != nil {
-		log.Fatal(err)
-	}
-	survival := depth.Linear(depth.Blocks(n), run.Recipe.DeathRate)
-	step := int64(0)
-	for i := range run.Rows {
-		first, sum := step, 0
-		for ; step < run.Rows[i].Step; step++ {
-			sum += survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, step)).Open()
-		}
-		run.Rows[i].OpenBlocksMean = float64(sum) / float64(step-first)
-	}
-	return run
 }

@@ -10,6 +10,31 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
+// gridPoint is the first run of a setting with the test error of all its seeds.
+type gridPoint struct {
+	*runs.Run
+	Estimate
+}
+
+// gridPoints averages runs over seeds. They must differ in the survival rule, the seed and the named keys only, and not in
+// how else blocks close.
+func gridPoints(list []*runs.Run, keys ...string) (points []gridPoint, err error) {
+	if err := sameSettings(list, append(keys, "seed")...); err != nil {
+		return nil, err
+	}
+	if err := sameMethod(list); err != nil {
+		return nil, err
+	}
+	for _, group := range BySetting(list) {
+		e, err := MeanOf(TestError, group)
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, gridPoint{group[0], e})
+	}
+	return points, nil
+}
+
 // DepthErrors are the errors of the networks of one depth; a network that is missing has N 0 and a mean of NaN.
 type DepthErrors struct {
 	Layers               int
@@ -19,31 +44,25 @@ type DepthErrors struct {
 // DepthErrorsOf averages runs over seeds, by depth. The runs must differ in depth, survival rule and seed only, with one
 // stochastic setting a depth, and not in how else blocks close.
 func DepthErrorsOf(list []*runs.Run) ([]DepthErrors, error) {
-	if err := sameSettings(list, "depth", "seed"); err != nil {
-		return nil, err
-	}
-	if err := sameMethod(list); err != nil {
+	points, err := gridPoints(list, "depth")
+	if err != nil {
 		return nil, err
 	}
 	depths := map[int]*DepthErrors{}
-	for _, group := range BySetting(list) {
-		e, err := MeanOf(TestError, group)
-		if err != nil {
-			return nil, err
-		}
-		layers := group[0].Recipe.Depth
+	for _, p := range points {
+		layers := p.Recipe.Depth
 		if depths[layers] == nil {
 			missing := Estimate{Mean: math.NaN()}
 			depths[layers] = &DepthErrors{layers, missing, missing}
 		}
 		kind := &depths[layers].Stochastic
-		if group[0].Recipe.IsConstant() {
+		if p.Recipe.IsConstant() {
 			kind = &depths[layers].Constant
 		}
 		if kind.N > 0 {
 			return nil, fmt.Errorf("the runs have more than one stochastic setting at %d layers: name those of one", layers)
 		}
-		*kind = e
+		*kind = p.Estimate
 	}
 	var sorted []DepthErrors
 	for _, layers := range slices.Sorted(maps.Keys(depths)) {
@@ -72,33 +91,27 @@ type SurvivalErrors struct {
 // they are what the paper's labels are, not measured times.
 func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
-	if err := sameSettings(list, "seed"); err != nil {
+	points, err := gridPoints(list)
+	if err != nil {
 		return swept, err
 	}
-	if err := sameMethod(list); err != nil {
-		return swept, err
-	}
-	for _, group := range BySetting(list) {
-		e, err := MeanOf(TestError, group)
-		if err != nil {
-			return swept, err
-		}
-		swept.Digits = Digits(group[0].Recipe)
-		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
-		rule := group[0].Recipe.Rule
-		if p := point.Survival; p == 0.5 || p == 0.2 && rule == "linear" {
-			open, blocks := group[0].Recipe.ExpectedOpen()
+	for _, p := range points {
+		r := p.Recipe
+		swept.Digits = Digits(r)
+		point := SurvivalError{Survival: r.LastSurvival(), Error: p.Estimate}
+		if at := point.Survival; at == 0.5 || at == 0.2 && r.Rule == "linear" {
+			open, blocks := r.ExpectedOpen()
 			point.SpeedUp = float64(blocks) / open
 		}
-		switch {
-		case group[0].Recipe.IsConstant():
-			swept.Constant = e
-		case rule == "linear":
+		switch r.RuleName() {
+		case "constant":
+			swept.Constant = p.Estimate
+		case "linear":
 			swept.Linear = append(swept.Linear, point)
-		case rule == "uniform":
+		case "uniform":
 			swept.Uniform = append(swept.Uniform, point)
 		default:
-			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
+			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", p.Name)
 		}
 	}
 	for _, points := range [][]SurvivalError{swept.Linear, swept.Uniform} {
@@ -120,10 +133,8 @@ type Grid struct {
 // empty.
 func GridOf(list []*runs.Run) (Grid, error) {
 	var g Grid
-	if err := sameSettings(list, "depth", "seed"); err != nil {
-		return g, err
-	}
-	if err := sameMethod(list); err != nil {
+	points, err := gridPoints(list, "depth")
+	if err != nil {
 		return g, err
 	}
 	type cell struct {
@@ -131,17 +142,12 @@ func GridOf(list []*runs.Run) (Grid, error) {
 		survival float64
 	}
 	cells := map[cell]Estimate{}
-	for _, group := range BySetting(list) {
-		r := group[0].Recipe
-		if r.Rule != "linear" && !group[0].Recipe.IsConstant() {
-			return g, fmt.Errorf("the run %s has the %s rule: the grid is of the linear one", group[0].Name, r.Rule)
+	for _, p := range points {
+		if rule := p.Recipe.RuleName(); rule != "linear" && rule != "constant" {
+			return g, fmt.Errorf("the run %s has the %s rule: the grid is of the linear one", p.Name, rule)
 		}
-		e, err := MeanOf(TestError, group)
-		if err != nil {
-			return g, err
-		}
-		at := cell{r.Depth, group[0].Recipe.LastSurvival()}
-		cells[at] = e
+		at := cell{p.Recipe.Depth, p.Recipe.LastSurvival()}
+		cells[at] = p.Estimate
 		g.Layers, g.Survival = append(g.Layers, at.layers), append(g.Survival, at.survival)
 	}
 	slices.Sort(g.Layers)
