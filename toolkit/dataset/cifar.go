@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // cifar is one of the CIFAR sets in the official binary version. A record is the label bytes, one or
@@ -120,13 +122,13 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 		fine := record[size-ImageBytes-1]
 		if int(fine) >= len(c.classes) {
 			return c.broken(path, fmt.Sprintf("has label %d at image %s, beyond 0..%d, so it is altered or of another set",
-				fine, grouped(i), len(c.classes)-1))
+				fine, say.Grouped(i), len(c.classes)-1))
 		}
 		to.Labels[i] = fine
 		if c.coarse > 0 {
 			if int(record[0]) >= c.coarse {
 				return c.broken(path, fmt.Sprintf("has coarse label %d at image %s, beyond 0..%d, so it is altered or of another set",
-					record[0], grouped(i), c.coarse-1))
+					record[0], say.Grouped(i), c.coarse-1))
 			}
 			to.Coarse[i] = record[0]
 		}
@@ -157,10 +159,10 @@ func (c cifar) readRecords(path string) ([]byte, error) {
 	size, record := info.Size(), int64(c.recordBytes())
 	if size%record != 0 {
 		return nil, c.broken(path, fmt.Sprintf("has %s bytes, no whole number of records of %s, so it is cut short or of another set",
-			grouped(size), grouped(record)))
+			say.Grouped(size), say.Grouped(record)))
 	}
 	if want := c.records[filepath.Base(path)]; size/record != int64(want) {
-		return nil, c.broken(path, fmt.Sprintf("has %s images instead of %s", grouped(size/record), grouped(want)))
+		return nil, c.broken(path, fmt.Sprintf("has %s images instead of %s", say.Grouped(size/record), say.Grouped(want)))
 	}
 	var data bytes.Buffer
 	data.Grow(int(size) + bytes.MinRead) // one allocation

@@ -10,8 +10,8 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/splitmix"
 )
 
@@ -41,26 +41,6 @@ type Options struct {
 	Train, Validation, Test int
 }
 
-// loaders of the sets, in the order of Names.
-var loaders = []struct {
-	name string
-	load func(Options) (*Data, error)
-}{
-	{"shapes", loadShapes},
-	{"cifar10", cifar10.load},
-	{"cifar100", cifar100.load},
-	{"svhn", svhn.load},
-}
-
-// Names returns the names that [Load] knows: shapes, cifar10, cifar100, svhn.
-func Names() []string {
-	names := make([]string, len(loaders))
-	for i, loader := range loaders {
-		names[i] = loader.name
-	}
-	return names
-}
-
 // Load reads (or draws) a set and splits it.
 //
 // The split depends on the seed and on the order of the images in the files alone. CIFAR: 5,000 of
@@ -70,23 +50,17 @@ func Names() []string {
 // Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the
 // wrong folder, a limit above the size of its part.
 func Load(name string, o Options) (*Data, error) {
-	for _, loader := range loaders {
-		if loader.name != name {
-			continue
-		}
-		if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
-			return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
-		}
-		if o.Root == "" {
-			o.Root = DefaultRoot()
-		}
-		return loader.load(o)
+	set, err := Find(name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, unknown(name)
-}
-
-func unknown(name string) error {
-	return fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
+	if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
+		return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
+	}
+	if o.Root == "" {
+		o.Root = DefaultRoot()
+	}
+	return set.load(o)
 }
 
 // limited is d with its parts cut to the numbers of images asked for.
@@ -102,7 +76,7 @@ func (d *Data) limited(o Options) (*Data, error) {
 	} {
 		if part.n > part.view.Len() {
 			return nil, fmt.Errorf("%s: it has %s %s images, not the %s asked for: ask for fewer, or for 0 to take all",
-				d.Name, grouped(part.view.Len()), part.name, grouped(part.n))
+				d.Name, say.Grouped(part.view.Len()), part.name, say.Grouped(part.n))
 		}
 		if part.n > 0 {
 			*part.view = part.view.First(part.n)
@@ -121,13 +95,4 @@ const (
 
 func newRand(seed int64, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^splitmix.Mix(stream)), splitmix.Mix(stream)))
-}
-
-// grouped writes n with commas: 73,257.
-func grouped[T int | int64](n T) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

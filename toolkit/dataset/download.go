@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // largestDownload bounds what a server can make us store; the largest official file has 1.3 GB.
@@ -139,7 +141,7 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (size in
 				return 0, err
 			}
 			return 0, permanentError{fmt.Errorf("%s sends more than %s bytes, so it is not the file: what came was removed; get the file by hand and put it there, as %s",
-				from.url, grouped(g.largest), place(part))}
+				from.url, say.Grouped(g.largest), place(part))}
 		}
 		if readErr == io.EOF {
 			break

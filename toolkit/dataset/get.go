@@ -84,10 +84,8 @@ func Get(ctx context.Context, name, root string, progress func(done, total int64
 	}
 	src, ok := sources()[name]
 	if !ok {
-		if name == "shapes" {
-			return nil
-		}
-		return unknown(name)
+		_, err := Find(name) // shapes are drawn
+		return err
 	}
 	return newGetter(progress).get(ctx, src, root)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/splitmix"
 )
 
@@ -20,19 +21,24 @@ const (
 // images leave the first ones as they are; its class is i modulo 10.
 func loadShapes(o Options) (*Data, error) {
 	if most := max(o.Train, o.Validation, o.Test); most > shapesLimit {
-		return nil, fmt.Errorf("shapes: %s images are more than the %s that fit into memory: ask for fewer", grouped(most), grouped(shapesLimit))
-	}
-	classes := make([]string, len(figures))
-	for i, figure := range figures {
-		classes[i] = figure.name
+		return nil, fmt.Errorf("shapes: %s images are more than the %s that fit into memory: ask for fewer", say.Grouped(most), say.Grouped(shapesLimit))
 	}
 	return &Data{
 		Name:       "shapes",
-		Classes:    classes,
+		Classes:    shapesClasses(),
 		Train:      NewView(drawShapes(o.Seed, streamShapesTrain, orDefault(o.Train, shapesTrain))),
 		Validation: NewView(drawShapes(o.Seed, streamShapesValidation, orDefault(o.Validation, shapesValidation))),
 		Test:       NewView(drawShapes(o.Seed, streamShapesTest, orDefault(o.Test, shapesTest))),
 	}, nil
+}
+
+// shapesClasses are the names of the labels.
+func shapesClasses() []string {
+	classes := make([]string, len(figures))
+	for i, figure := range figures {
+		classes[i] = figure.name
+	}
+	return classes
 }
 
 func orDefault(n, standard int) int {

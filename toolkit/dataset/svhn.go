@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // svhnSet is SVHN, format 2 (cropped digits): MAT files with X, uint8 [32, 32, 3, n], and y, [n, 1],
@@ -126,7 +128,7 @@ func readSVHN(in io.Reader, n int) (*Images, error) {
 			images.Labels = make([]uint8, n)
 			for i, y := range values {
 				if !(y >= 1 && y <= 10) || y != float64(int(y)) {
-					return fmt.Errorf("has label %v at image %s, not one of 1..10, so it is altered", y, grouped(i))
+					return fmt.Errorf("has label %v at image %s, not one of 1..10, so it is altered", y, say.Grouped(i))
 				}
 				images.Labels[i] = uint8(y) % 10
 			}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 const (
@@ -61,10 +63,10 @@ func unpack(ctx context.Context, archive, dir string, src source) error {
 			continue
 		}
 		if size > 0 && entry.Size != size {
-			return fmt.Errorf("%s is refused: its entry %q has %s bytes instead of %s", archive, entry.Name, grouped(entry.Size), grouped(size))
+			return fmt.Errorf("%s is refused: its entry %q has %s bytes instead of %s", archive, entry.Name, say.Grouped(entry.Size), say.Grouped(size))
 		}
 		if size == 0 && entry.Size > largestText {
-			return fmt.Errorf("%s is refused: its entry %q has %s bytes, too many for a text", archive, entry.Name, grouped(entry.Size))
+			return fmt.Errorf("%s is refused: its entry %q has %s bytes, too many for a text", archive, entry.Name, say.Grouped(entry.Size))
 		}
 		if _, twice := sums[name]; twice {
 			return fmt.Errorf("%s is refused: it has %q twice", archive, entry.Name)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // Verify reads all that is on disk of a set under root ("" means DefaultRoot()) and reports, a line a
@@ -28,7 +30,8 @@ func Verify(name, root string) (report []string, err error) {
 	case svhn.name:
 		return svhn.verify(root)
 	}
-	return nil, unknown(name)
+	_, err = Find(name)
+	return nil, err
 }
 
 func (c cifar) verify(root string) (report []string, err error) {
@@ -46,7 +49,7 @@ func (c cifar) verify(root string) (report []string, err error) {
 		return report, err
 	}
 	report = append(report, fmt.Sprintf("images: %s for training, %s for test; sizes and labels are in order",
-		grouped(training.Len()), grouped(test.Len())))
+		say.Grouped(training.Len()), say.Grouped(test.Len())))
 
 	inTraining, inTest := NewView(training).Counts(len(c.classes)), NewView(test).Counts(len(c.classes))
 	for class, name := range c.classes {
@@ -56,7 +59,7 @@ func (c cifar) verify(root string) (report []string, err error) {
 		}
 	}
 	report = append(report, fmt.Sprintf("classes: %d, each with %s and %s images",
-		len(c.classes), grouped(training.Len()/len(c.classes)), grouped(test.Len()/len(c.classes))))
+		len(c.classes), say.Grouped(training.Len()/len(c.classes)), say.Grouped(test.Len()/len(c.classes))))
 
 	switch {
 	case listed:
@@ -99,7 +102,7 @@ func (s svhnSet) verify(root string) (report []string, err error) {
 		if err != nil {
 			return report, err
 		}
-		line := fmt.Sprintf("%s: %s images; digits 0 to 9: %s", from.name, grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
+		line := fmt.Sprintf("%s: %s images; digits 0 to 9: %s", from.name, say.Grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
 		md5, _, err := hashFile(context.Background(), filepath.Join(dir, from.name))
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", s.name, err)
@@ -143,7 +146,7 @@ func (f folder) verifySums(dir string) (complete bool, err error) {
 func groupedList(counts []int) string {
 	words := make([]string, len(counts))
 	for i, n := range counts {
-		words[i] = grouped(n)
+		words[i] = say.Grouped(n)
 	}
 	return strings.Join(words, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Block draws the idea of one block (the paper's Fig. 1): the identity path above, the block's function below, its gate
@@ -25,7 +26,7 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 	cases := []blockCase{
 		{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p), fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), blue, nil},
 		{fmt.Sprintf("training, gate closed: %.1f %%", 100*(1-p)), fmt.Sprintf("H_{%d} = H_{%d}", l, l-1), grey, []vg.Length{2.5, 2}},
-		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
+		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, say.Decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
 	}
 	const each, gap = 46, 6
 	return frame.sized(func(width vg.Length) vg.Length {
@@ -35,7 +36,7 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 		return 142 + each
 	}, func(c draw.Canvas) {
 		drawResidual(c, l)
-		sentence := fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l, decimal(math.Round(p*1000)/1000))
+		sentence := fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l, say.Decimal(math.Round(p*1000)/1000))
 		rich(c, fit(text(sans(textSize), grey), sentence, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 132}, sentence)
 		for i, k := range cases {
 			at := vg.Length(i)

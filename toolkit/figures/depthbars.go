@@ -3,67 +3,21 @@ package figures
 import (
 	"fmt"
 	"math"
-	"sort"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/outcome"
 )
-
-// DepthBar is a depth's pair of bars; a network that is missing has N 0 and a mean of NaN.
-type DepthBar struct {
-	Layers               int
-	Constant, Stochastic Estimate // test error, percent
-}
-
-// DepthBarsOf averages runs over seeds, by depth. The runs must differ in depth, survival rule and seed only, with one
-// stochastic setting a depth, and not in how else blocks close.
-func DepthBarsOf(list []*runs.Run) ([]DepthBar, error) {
-	if err := sameSettings(list, "depth", "seed"); err != nil {
-		return nil, err
-	}
-	if err := sameMethod(list); err != nil {
-		return nil, err
-	}
-	bars := map[int]*DepthBar{}
-	for _, group := range bySetting(list) {
-		e, err := estimateOf(group)
-		if err != nil {
-			return nil, err
-		}
-		layers := group[0].Recipe.Depth
-		bar := bars[layers]
-		if bar == nil {
-			missing := Estimate{Mean: math.NaN()}
-			bar = &DepthBar{layers, missing, missing}
-			bars[layers] = bar
-		}
-		kind := &bar.Stochastic
-		if group[0].Recipe.IsConstant() {
-			kind = &bar.Constant
-		}
-		if kind.N > 0 {
-			return nil, fmt.Errorf("the runs have more than one stochastic setting at %d layers: name those of one", layers)
-		}
-		*kind = e
-	}
-	var sorted []DepthBar
-	for _, bar := range bars {
-		sorted = append(sorted, *bar)
-	}
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Layers < sorted[j].Layers })
-	return sorted, nil
-}
 
 // DepthBars draws Fig. 5: the test errors of networks of one or more depths, at constant and stochastic depth, and how
 // each changes from one depth to the next.
-func DepthBars(provenance Provenance, bars ...DepthBar) (*Figure, error) {
+func DepthBars(provenance Provenance, bars ...outcome.DepthErrors) (*Figure, error) {
 	high := 0.0
 	for _, bar := range bars {
-		for _, e := range []Estimate{bar.Constant, bar.Stochastic} {
+		for _, e := range []outcome.Estimate{bar.Constant, bar.Stochastic} {
 			if !math.IsNaN(e.Mean) {
 				high = max(high, e.Mean+e.Deviation)
 			}
@@ -98,15 +52,15 @@ func DepthBars(provenance Provenance, bars ...DepthBar) (*Figure, error) {
 
 // depthBars is a plotter of what is written at the bars of one kind, constant (0) or stochastic (1), which are gonum's.
 type depthBars struct {
-	depths []DepthBar
+	depths []outcome.DepthErrors
 	kind   int
 	style  seriesStyle
 	width  vg.Length // of a bar
 }
 
 // of is the error of the i-th depth.
-func (d depthBars) of(i int) Estimate {
-	return []Estimate{d.depths[i].Constant, d.depths[i].Stochastic}[d.kind]
+func (d depthBars) of(i int) outcome.Estimate {
+	return []outcome.Estimate{d.depths[i].Constant, d.depths[i].Stochastic}[d.kind]
 }
 
 // shift is from the middle of a depth to its bar's.

@@ -1,6 +1,7 @@
 package figures_test
 
 import (
+	"fmt"
 	"log"
 	"math"
 	"slices"
@@ -83,4 +84,33 @@ func exampleRun(deathRate float64, epochs int) *runs.Run {
 		})
 	}
 	return run
+}
+
+// seeded makes up runs of one setting whose selected test errors are given, with the seeds 1, 2, ...; nine blocks, of
+// which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
+func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
+	var list []*runs.Run
+	for i, e := range testErrors {
+		run := exampleRun(deathRate, epochs)
+		run.Recipe.Seed = int64(i + 1)
+		run.Name = fmt.Sprintf("%s-epochs=%d-s%d", run.Name, epochs, i+1)
+		last := run.Rows[epochs-1].TestError
+		for j := range run.Rows {
+			row := &run.Rows[j]
+			row.TestError += e - last + 0.5*math.Sin(float64(3*i+j))*float64(epochs-1-j)/float64(epochs)
+			row.ValidationError = row.TestError + float64(epochs-j)
+			row.TrainLoss *= 1 + 0.1*float64(i)
+			row.OpenBlocksMean, row.Seconds = 9-5*deathRate, 10*float64(j+1)*(1-deathRate/2)
+		}
+		list = append(list, run)
+	}
+	return list
+}
+
+// elsewhere has the runs on another machine.
+func elsewhere(list []*runs.Run) []*runs.Run {
+	for _, run := range list {
+		run.Result = &runs.Result{Machine: "another machine"}
+	}
+	return list
 }

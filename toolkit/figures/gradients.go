@@ -10,13 +10,15 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 )
 
 // GradientsOf takes the mean gradient magnitudes by epoch of runs of constant depth and of one stochastic setting, which
 // differ in the seed, and the epochs after which their rate was divided.
 func GradientsOf(constant, stochastic []*runs.Run) (curves [2][]plotter.XYs, drops []float64, err error) {
-	if err := sameRegime(constant, stochastic); err != nil {
+	if err := outcome.SameRegime(constant, stochastic); err != nil {
 		return curves, nil, err
 	}
 	for i, group := range [][]*runs.Run{constant, stochastic} {
@@ -103,7 +105,7 @@ func powerTitle(c draw.Canvas, s string, power int) draw.Canvas {
 	style := text(bold(titleSize), ink)
 	small := text(bold(titleSize*0.7), ink)
 	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}
-	exponent := decimal(float64(power))
+	exponent := say.Decimal(float64(power))
 	c.FillText(small, vg.Point{X: at.X, Y: at.Y + 3.5}, exponent)
 	c.FillText(style, vg.Point{X: at.X + small.Width(exponent), Y: at.Y}, ")")
 	return below

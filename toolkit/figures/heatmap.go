@@ -3,72 +3,16 @@ package figures
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/outcome"
 )
-
-// Grid is the test error, in percent, by depth and p_L. Errors[i][j] is of Survival[i] and Layers[j]; the mean is NaN
-// where there is no run.
-type Grid struct {
-	Layers   []int
-	Survival []float64 // p_L, from the top row to the bottom
-	Errors   [][]Estimate
-}
-
-// GridOf averages runs over seeds, by depth and p_L. The runs must be of constant depth or of the linear rule, and
-// differ in depth, p_L and seed only, not in how else blocks close (by a schedule, say). Settings without a run are left
-// empty.
-func GridOf(list []*runs.Run) (Grid, error) {
-	var g Grid
-	if err := sameSettings(list, "depth", "seed"); err != nil {
-		return g, err
-	}
-	if err := sameMethod(list); err != nil {
-		return g, err
-	}
-	type cell struct {
-		layers   int
-		survival float64
-	}
-	cells := map[cell]Estimate{}
-	for _, group := range bySetting(list) {
-		r := group[0].Recipe
-		if r.Rule != "linear" && !group[0].Recipe.IsConstant() {
-			return g, fmt.Errorf("the run %s has the %s rule: the grid is of the linear one", group[0].Name, r.Rule)
-		}
-		e, err := estimateOf(group)
-		if err != nil {
-			return g, err
-		}
-		at := cell{r.Depth, group[0].Recipe.LastSurvival()}
-		cells[at] = e
-		g.Layers, g.Survival = append(g.Layers, at.layers), append(g.Survival, at.survival)
-	}
-	slices.Sort(g.Layers)
-	g.Layers = slices.Compact(g.Layers)
-	slices.Sort(g.Survival)
-	g.Survival = slices.Compact(g.Survival)
-	slices.Reverse(g.Survival)
-	for _, survival := range g.Survival {
-		row := make([]Estimate, len(g.Layers))
-		for j, layers := range g.Layers {
-			row[j] = Estimate{Mean: math.NaN()}
-			if e, ok := cells[cell{layers, survival}]; ok {
-				row[j] = e
-			}
-		}
-		g.Errors = append(g.Errors, row)
-	}
-	return g, nil
-}
 
 // HeatMap draws Fig. 8 right: the test error by depth and p_L, as a colour, with the number in each cell and a colour
 // bar. The best cell of each depth has a frame.
-func HeatMap(provenance Provenance, g Grid) (*Figure, error) {
+func HeatMap(provenance Provenance, g outcome.Grid) (*Figure, error) {
 	if len(g.Errors) != len(g.Survival) {
 		return nil, fmt.Errorf("the grid has %d rows for %d survival probabilities", len(g.Errors), len(g.Survival))
 	}
@@ -109,7 +53,7 @@ func HeatMap(provenance Provenance, g Grid) (*Figure, error) {
 			c.FillText(label, vg.Point{X: area.Min.X - 16, Y: y}, fmt.Sprintf("%.1f", survival))
 			for j := range g.Layers {
 				middle := vg.Point{X: area.Min.X + width*(vg.Length(j)+0.5), Y: y}
-				g.drawCell(c, i, j, around(middle, vg.Point{X: width/2 - 0.7, Y: height/2 - 0.7}), low, high)
+				drawCell(g, c, i, j, around(middle, vg.Point{X: width/2 - 0.7, Y: height/2 - 0.7}), low, high)
 			}
 		}
 		for j, layers := range g.Layers {
@@ -124,7 +68,7 @@ func HeatMap(provenance Provenance, g Grid) (*Figure, error) {
 }
 
 // drawCell draws a cell in a rectangle: its shade, its number, and a frame around the best of its depth.
-func (g Grid) drawCell(c draw.Canvas, i, j int, r vg.Rectangle, low, high float64) {
+func drawCell(g outcome.Grid, c draw.Canvas, i, j int, r vg.Rectangle, low, high float64) {
 	e := g.Errors[i][j]
 	middle := vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2}
 	width, height := r.Size().X, r.Size().Y
@@ -137,7 +81,7 @@ func (g Grid) drawCell(c draw.Canvas, i, j int, r vg.Rectangle, low, high float6
 	fill := shade((e.Mean - low) / max(high-low, 1e-9))
 	box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, fill, nil, nil)
 	style := centered(text(sans(textSize), onShade(fill)))
-	if g.best(i, j) {
+	if g.Best(i, j) {
 		style.Font = bold(textSize)
 		c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.4}, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, {X: r.Min.X, Y: r.Min.Y - 0.7}})
 	}
@@ -152,20 +96,6 @@ func (g Grid) drawCell(c draw.Canvas, i, j int, r vg.Rectangle, low, high float6
 		style.Font.Size = smallSize
 		c.FillText(fit(style, spread[1:], width-3), vg.Point{X: middle.X, Y: middle.Y - 5}, spread[1:])
 	}
-}
-
-// best reports whether a cell is the lowest of its column, which has others.
-func (g Grid) best(i, j int) bool {
-	others := 0
-	for k := range g.Errors {
-		if v := g.Errors[k][j].Mean; !math.IsNaN(v) {
-			others++
-			if v < g.Errors[i][j].Mean {
-				return false
-			}
-		}
-	}
-	return others > 1
 }
 
 // colorBar draws the scale of colours over the whole canvas, with its ticks at the right. gonum's plotter.ColorBar paints

@@ -1,12 +1,14 @@
 package figures
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/outcome"
+	"stochdepth/toolkit/runs"
 )
 
 // Provenance says where a figure's data come from, which the figure shows: a figure is of the paper's numbers or of our
@@ -25,8 +27,11 @@ func ReadOff(caption string) Provenance {
 	return Provenance{Origin: "published, read off", Caption: caption}
 }
 
-// Recorded is the Provenance of this project's records. OfRuns writes the caption of runs.
+// Recorded is the Provenance of this project's records.
 func Recorded(caption string) Provenance { return Provenance{Origin: "our runs", Caption: caption} }
+
+// OfRuns is the Provenance of recorded runs, with their conditions.
+func OfRuns(list []*runs.Run) Provenance { return Recorded(outcome.Conditions(list)) }
 
 // With adds sentences to the caption.
 func (a Provenance) With(sentences ...string) Provenance {
@@ -214,16 +219,4 @@ func halo(c draw.Canvas, sty draw.TextStyle, at vg.Point, s string) {
 	w, h := sty.Width(s)/2+1.5, sty.Font.Size/2
 	box(c, at.X-w, at.Y-h, at.X+w, at.Y+h, paper, nil, nil)
 	c.FillText(centered(sty), at, s)
-}
-
-// enumerate joins words: "a", "a and b", "a, b and c".
-func enumerate[T any](items []T) string {
-	words := make([]string, len(items))
-	for i, item := range items {
-		words[i] = fmt.Sprint(item)
-	}
-	if n := len(words); n > 1 {
-		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
-	}
-	return strings.Join(words, "")
 }

@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/outcome"
 )
 
 // Lesion is a trained network that lost blocks: Errors[i] are the test errors, in percent, of several random choices
@@ -70,7 +72,7 @@ func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
 	var points plotter.XYs
 	var ranges bars
 	for i, testErrors := range l.Errors {
-		removed, mean := float64(l.Removed[i]), Average(testErrors...).Mean
+		removed, mean := float64(l.Removed[i]), outcome.Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
 		ranges.add(removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 )
 
@@ -54,18 +53,6 @@ func ExampleLesions() {
 		figures.Lesion{Name: "constant depth", Constant: true, Removed: removed, Errors: [][]float64{{8}, {10, 30, 15}, {25, 60, 40}, {70, 85, 80}}},
 		figures.Lesion{Name: "stochastic depth", Removed: removed, Errors: [][]float64{{9}, {9.5, 12, 11}, {12, 25, 15}, {25, 45, 30}}})
 	save("lesions.png", figure, err)
-}
-
-func TestSimulate(t *testing.T) {
-	survival := depth.Linear(9, 0.5)
-	gates := figures.Simulate(survival, 20_000, 3)
-	require.InDelta(t, survival.ExpectedOpen(), gates.Mean(), 5*survival.OpenDeviation()/math.Sqrt(20_000))
-	var steps int64
-	for _, n := range gates.Counts {
-		steps += n
-	}
-	require.EqualValues(t, 20_000, steps)
-	require.Equal(t, gates, figures.Simulate(survival, 20_000, 3))
 }
 
 // What cannot be drawn is refused in a sentence.

@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
@@ -77,8 +78,8 @@ func ExamplePanelsOf() {
 
 func ExampleDepthBars() {
 	figure, err := figures.DepthBars(made,
-		figures.DepthBar{Layers: 110, Constant: figures.Average(6.3, 6.5), Stochastic: figures.Average(5.2, 5.3)},
-		figures.DepthBar{Layers: 1202, Constant: figures.Average(6.7), Stochastic: figures.Average(4.9, 5.1)})
+		outcome.DepthErrors{Layers: 110, Constant: outcome.Average(6.3, 6.5), Stochastic: outcome.Average(5.2, 5.3)},
+		outcome.DepthErrors{Layers: 1202, Constant: outcome.Average(6.7), Stochastic: outcome.Average(4.9, 5.1)})
 	save("depth-bars.png", figure, err)
 }
 
@@ -106,16 +107,16 @@ func ExampleGradients() {
 }
 
 func ExampleSurvivalSweep() {
-	swept := figures.SurvivalErrors{Constant: figures.Average(6.3, 6.5), Digits: 2}
+	swept := outcome.SurvivalErrors{Constant: outcome.Average(6.3, 6.5), Digits: 2}
 	for i := 1; i <= 9; i++ {
 		p := float64(i) / 10
-		linear := figures.SurvivalError{Survival: p, Error: figures.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}
+		linear := outcome.SurvivalError{Survival: p, Error: outcome.Average(5.2+4*(p-0.6)*(p-0.6), 5.4+5*(p-0.6)*(p-0.6))}
 		if i == 5 {
 			linear.SpeedUp = 1.33
 		}
 		swept.Linear = append(swept.Linear, linear)
 		if i > 2 { // the grid need not be complete
-			swept.Uniform = append(swept.Uniform, figures.SurvivalError{Survival: p, Error: figures.Average(5.4 + 9*(p-0.8)*(p-0.8))})
+			swept.Uniform = append(swept.Uniform, outcome.SurvivalError{Survival: p, Error: outcome.Average(5.4 + 9*(p-0.8)*(p-0.8))})
 		}
 	}
 	figure, err := figures.SurvivalSweep(made, swept)
@@ -124,10 +125,10 @@ func ExampleSurvivalSweep() {
 
 // The cell of 56 layers and p_L = 1 has no run.
 func ExampleHeatMap() {
-	grid := figures.Grid{Layers: []int{20, 56, 110}, Survival: []float64{1, 0.8, 0.5}, Errors: [][]figures.Estimate{
-		{figures.Average(8.2, 8.4), {Mean: math.NaN()}, figures.Average(6.3, 6.5)},
-		{figures.Average(7.7), figures.Average(5.6, 5.8), figures.Average(5.7)},
-		{figures.Average(9.4), figures.Average(6.4), figures.Average(5.2, 5.3)},
+	grid := outcome.Grid{Layers: []int{20, 56, 110}, Survival: []float64{1, 0.8, 0.5}, Errors: [][]outcome.Estimate{
+		{outcome.Average(8.2, 8.4), {Mean: math.NaN()}, outcome.Average(6.3, 6.5)},
+		{outcome.Average(7.7), outcome.Average(5.6, 5.8), outcome.Average(5.7)},
+		{outcome.Average(9.4), outcome.Average(6.4), outcome.Average(5.2, 5.3)},
 	}}
 	figure, err := figures.HeatMap(made, grid)
 	save("heat-map.png", figure, err)
@@ -192,20 +193,12 @@ func ExampleStepTime() {
 }
 
 func ExampleOpenBlocks() {
-	gates, err := figures.GatesOf(withGates(exampleRun(0.5, 12)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	figure, err := figures.OpenBlocks(made, gates)
+	figure, err := figures.OpenBlocks(made, outcome.Simulate(depth.Linear(9, 0.5), 16*12, 1))
 	save("open-blocks.png", figure, err)
 }
 
 func ExampleBlockSurvival() {
-	gates, err := figures.GatesOf(withGates(exampleRun(0.5, 12)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	figure, err := figures.BlockSurvival(made, gates)
+	figure, err := figures.BlockSurvival(made, outcome.Simulate(depth.Linear(9, 0.5), 16*12, 1))
 	save("block-survival.png", figure, err)
 }
 
@@ -274,22 +267,4 @@ func exampleRuns() []*runs.Run {
 		}
 	}
 	return list
-}
-
-// withGates fills in the mean numbers of open blocks that the run's recipe gives.
-func withGates(run *runs.Run) *runs.Run {
-	n, err := depth.BlocksPerGroup(run.Recipe.Depth)
-	if err != nil {
-		log.Fatal(err)
-	}
-	survival := depth.Linear(depth.Blocks(n), run.Recipe.DeathRate)
-	step := int64(0)
-	for i := range run.Rows {
-		first, sum := step, 0
-		for ; step < run.Rows[i].Step; step++ {
-			sum += survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, step)).Open()
-		}
-		run.Rows[i].OpenBlocksMean = float64(sum) / float64(step-first)
-	}
-	return run
 }

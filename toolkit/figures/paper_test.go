@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestPaperFiguresLookAsBefore(t *testing.T) {
@@ -154,105 +154,19 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: []*figures.Training{flat}, Stochastic: []*figures.Training{flat}})
 	add("curves, flat", f, err)
 
-	missing := figures.Estimate{Mean: math.NaN()}
-	f, err = figures.DepthBars(made, figures.DepthBar{Layers: 20, Constant: missing, Stochastic: figures.Average(5)},
-		figures.DepthBar{Layers: 56, Constant: figures.Average(5, 7), Stochastic: missing}, figures.DepthBar{Layers: 110, Constant: figures.Average(5, 7), Stochastic: figures.Average(100)})
+	missing := outcome.Estimate{Mean: math.NaN()}
+	f, err = figures.DepthBars(made, outcome.DepthErrors{Layers: 20, Constant: missing, Stochastic: outcome.Average(5)},
+		outcome.DepthErrors{Layers: 56, Constant: outcome.Average(5, 7), Stochastic: missing}, outcome.DepthErrors{Layers: 110, Constant: outcome.Average(5, 7), Stochastic: outcome.Average(100)})
 	add("bars", f, err)
 	for _, n := range []int{1, 6} {
-		grid := figures.Grid{Layers: []int{20, 38, 56, 74, 92, 110}[:n], Survival: []float64{1}, Errors: [][]figures.Estimate{make([]figures.Estimate, n)}}
+		grid := outcome.Grid{Layers: []int{20, 38, 56, 74, 92, 110}[:n], Survival: []float64{1}, Errors: [][]outcome.Estimate{make([]outcome.Estimate, n)}}
 		f, err = figures.HeatMap(made, grid)
 		add("one row", f, err)
 	}
 	f, err = figures.Gradients(made, [2][]plotter.XYs{1: {{{X: 1, Y: 1e-9}}}}, []float64{0, 1, 2})
 	add("gradients", f, err)
-	f, err = figures.SurvivalSweep(made, figures.SurvivalErrors{Constant: missing, Uniform: []figures.SurvivalError{{Survival: 0.1, Error: figures.Average(5), SpeedUp: 10}}})
+	f, err = figures.SurvivalSweep(made, outcome.SurvivalErrors{Constant: missing, Uniform: []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(5), SpeedUp: 10}}})
 	add("one survival probability", f, err)
-}
-
-func TestAverage(t *testing.T) {
-	require.Equal(t, figures.Estimate{Mean: 5, N: 1}, figures.Average(5))
-	e := figures.Average(1, 2, 3)
-	require.InDelta(t, 2, e.Mean, 1e-12)
-	require.InDelta(t, 1, e.Deviation, 1e-12)
-}
-
-// Fig. 8 takes any list of runs: seeds are averaged, settings without a run stay empty.
-func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
-	var list []*runs.Run
-	for _, layers := range []int{20, 56} {
-		for _, deathRate := range []float64{0, 0.3, 0.5} {
-			for seed := int64(1); seed <= 3; seed++ {
-				if layers == 56 && deathRate == 0.3 {
-					continue
-				}
-				run := exampleRun(deathRate, 3)
-				run.Recipe.Depth, run.Recipe.Seed = layers, seed
-				for i := range run.Rows {
-					run.Rows[i].TestError, run.Rows[i].ValidationError = float64(layers)+deathRate+float64(seed), float64(3-i)
-				}
-				list = append(list, run)
-			}
-		}
-	}
-	grid, err := figures.GridOf(list)
-	require.NoError(t, err)
-	require.Equal(t, []int{20, 56}, grid.Layers)
-	require.Equal(t, []float64{1, 0.7, 0.5}, grid.Survival)
-	require.InDelta(t, 22.3, grid.Errors[1][0].Mean, 1e-9)
-	require.InDelta(t, 1, grid.Errors[1][0].Deviation, 1e-9)
-	require.Equal(t, 3, grid.Errors[1][0].N)
-	require.True(t, math.IsNaN(grid.Errors[1][1].Mean))
-
-	swept, err := figures.SurvivalErrorsOf(list[:9])
-	require.NoError(t, err)
-	require.InDelta(t, 22, swept.Constant.Mean, 1e-9)
-	require.Len(t, swept.Linear, 2)
-	require.Equal(t, 1, swept.Digits, "of 1,000 test images")
-	require.Equal(t, 0.5, swept.Linear[0].Survival)
-	require.InDelta(t, 9/6.5, swept.Linear[0].SpeedUp, 1e-9)
-	_, err = figures.SurvivalErrorsOf(list)
-	require.ErrorContains(t, err, "cannot be compared, their recipes differ in depth: 20, 56")
-
-	// Of a schedule and of other blocks, the speed-up is of what their networks leave out: a ramp over the whole training
-	// closes half as many, (9 - 1.25) of 9; 29 layers of bottleneck are nine blocks too, and 12 blocks of a transformer
-	// are open 8.75 times on average.
-	for want, change := range map[float64]func(*recipes.Recipe){
-		9 / 7.75:  func(r *recipes.Recipe) { r.SurvivalSchedule, r.ScheduleFraction = "ramp", 1 },
-		9 / 6.5:   func(r *recipes.Recipe) { r.Block, r.Depth = "bottleneck", 29 },
-		12 / 8.75: func(r *recipes.Recipe) { r.Block, r.Depth = "transformer", 12 },
-	} {
-		run := exampleRun(0.5, 3)
-		change(&run.Recipe)
-		swept, err := figures.SurvivalErrorsOf([]*runs.Run{run})
-		require.NoError(t, err)
-		require.InDelta(t, want, swept.Linear[0].SpeedUp, 1e-9)
-	}
-
-	// What closes its blocks otherwise is no second value of one setting.
-	for key, change := range map[string]func(*recipes.Recipe){
-		"survival_schedule: constant, early": func(r *recipes.Recipe) { r.SurvivalSchedule = "early" },
-		"gates_per: minibatch, sample":       func(r *recipes.Recipe) { r.GatesPer = "sample" },
-		"scale_at: test, train":              func(r *recipes.Recipe) { r.ScaleAt = "train" },
-		"freeze_closed: false, true":         func(r *recipes.Recipe) { r.FreezeClosed = true },
-	} {
-		steady, other := exampleRun(0.5, 3), exampleRun(0.3, 3)
-		change(&other.Recipe)
-		mixed := []*runs.Run{exampleRun(0, 3), steady, other}
-		_, ofGrid := figures.GridOf(mixed)
-		_, ofSweep := figures.SurvivalErrorsOf(mixed)
-		other.Recipe.Depth = 38
-		_, ofBars := figures.DepthBarsOf(mixed)
-		for _, err := range []error{ofGrid, ofSweep, ofBars} {
-			require.EqualError(t, err, "the runs stochastic and stochastic are of two stochastic settings, their recipes differ in "+key+": name those of one")
-		}
-	}
-
-	bars, err := figures.DepthBarsOf(list[:3])
-	require.NoError(t, err)
-	require.True(t, math.IsNaN(bars[0].Stochastic.Mean))
-	_, err = figures.DepthBarsOf(list)
-	require.EqualError(t, err, "the runs have more than one stochastic setting at 20 layers: name those of one")
-	require.Contains(t, figures.OfRuns(list).Caption, "20 and 56 layers; linear rule, p_L = 0.5 and 0.7; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
 }
 
 // Runs without augmentation stand beside the published errors without it, the others beside theirs.
@@ -289,46 +203,9 @@ func TestTable1KnowsAugmentation(t *testing.T) {
 	require.Equal(t, []string{"", "stochastic", "37.80", "37.74 ± 0.21", "", "2", "500 images, 38 layers, p_L = 0.5, 12 epochs"}, table.Rows[7].Cells)
 }
 
-// Poisson's binomial distribution against all gate patterns, and the draws against the run's log.
-func TestGates(t *testing.T) {
-	run := withGates(exampleRun(0.5, 12))
-	g, err := figures.GatesOf(run)
-	require.NoError(t, err)
-	want := make([]float64, len(g.Survival)+1)
-	for pattern := range 1 << len(g.Survival) {
-		p, open := 1.0, 0
-		for l, survival := range g.Survival {
-			if pattern>>l&1 == 1 {
-				p *= survival
-				open++
-			} else {
-				p *= 1 - survival
-			}
-		}
-		want[open] += p
-	}
-	require.InDeltaSlice(t, want, g.Expected(), 1e-12)
-	require.Equal(t, int64(16*12), g.Steps)
-	require.InDelta(t, 6.5, g.Mean(), 0.5)
-	var sum int64
-	for k, n := range g.Counts {
-		sum += int64(k) * n
-	}
-	for _, n := range g.Open {
-		sum -= n
-	}
-	require.Zero(t, sum)
-
-	run.Recipe.Seed++
-	_, err = figures.GatesOf(run)
-	require.ErrorContains(t, err, "they do not belong together")
-}
-
 func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 	other := exampleRun(0.5, 3)
 	other.Name, other.Recipe.Dataset = "other", "svhn"
-	sample := exampleRun(0.5, 3)
-	sample.Recipe.GatesPer = "sample"
 	elsewhere := exampleRun(0.5, 3)
 	elsewhere.Result = &runs.Result{Machine: "another machine"}
 	empty := exampleRun(0.5, 3)
@@ -375,21 +252,12 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			return err
 		},
 			"a figure of 3 panels cannot be read: draw one or two"},
-		"gates of samples": {func() error { _, err := figures.GatesOf(sample); return err },
-			"the run stochastic draws gates for each sample: only those of minibatches can be counted"},
-		"gates of a schedule": {func() error {
-			early := *sample
-			early.Recipe.GatesPer, early.Recipe.SurvivalSchedule = "minibatch", "early"
-			_, err := figures.GatesOf(&early)
-			return err
-		},
-			"the run stochastic changes its survival probabilities over the training (early): only gates of one expectation can be counted"},
 		"no measurements": {func() error { _, err := figures.StepTime(&bench.Record{}); return err },
 			"the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench"},
 		"no such block": {func() error { _, err := figures.Block(depth.Linear(9, 0.5), 10); return err },
 			"there is no block 10: the network has the blocks 1 to 9"},
 		"ragged grid": {func() error {
-			_, err := figures.HeatMap(made, figures.Grid{Layers: []int{20}, Survival: []float64{1}, Errors: [][]figures.Estimate{{}}})
+			_, err := figures.HeatMap(made, outcome.Grid{Layers: []int{20}, Survival: []float64{1}, Errors: [][]outcome.Estimate{{}}})
 			return err
 		}, "the grid has 0 columns for 1 depths"},
 		"ragged table": {func() error {

@@ -10,13 +10,14 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 // quickstart is what Quickstart draws; of pairs, index 0 is constant depth, 1 stochastic depth.
 type quickstart struct {
-	Comparison
+	outcome.Comparison
 	shown  measure // test or validation error
 	styles [2]seriesStyle
 }
@@ -25,16 +26,16 @@ type quickstart struct {
 // epoch (each seed a thin line, the mean a bold one, and the error at the epoch of the lowest validation error, which
 // counts, ± standard deviation), the training loss and the training time. The headline is computed from the runs,
 // whichever way they came out. Where a run has no test error yet it shows validation errors. Runs that cannot be
-// compared (see Compare) or have no evaluated epoch yet are an error.
+// compared (see outcome.Compare) or have no evaluated epoch yet are an error.
 func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figure, error) {
 	q, err := compareQuickstart(constant, stochastic)
 	if err != nil {
 		return nil, err
 	}
 	if n := len(constant) + len(stochastic) - len(q.ConstantRuns) - len(q.StochasticRuns); n > 0 {
-		provenance = provenance.With(fmt.Sprintf("Without %d run%s whose seed the other side does not have.", n, plural(n > 1)))
+		provenance = provenance.With(fmt.Sprintf("Without %d run%s whose seed the other side does not have.", n, say.Plural(n)))
 	}
-	return q.figure(provenance, q.inSeeds()), nil
+	return q.figure(provenance, q.InSeeds()), nil
 }
 
 // QuickstartOwn draws a reader's own pair of runs as Quickstart does, and states below the headline what came of the
@@ -51,32 +52,37 @@ func QuickstartOwn(constant, stochastic *runs.Run, recordedConstant, recordedSto
 	if len(recordedConstant)+len(recordedStochastic) == 0 {
 		return q.figure(provenance, ""), nil
 	}
-	recorded, err := Compare(recordedConstant, recordedStochastic)
+	recorded, err := outcome.Compare(recordedConstant, recordedStochastic)
 	if err != nil {
 		return nil, err
 	}
-	return q.figure(provenance, q.besideRecorded(recorded)), nil
+	return q.figure(provenance, q.Beside(recorded)), nil
 }
 
 func compareQuickstart(constant, stochastic []*runs.Run) (quickstart, error) {
+	quantity := outcome.TestError
 	q := quickstart{shown: testError, styles: [2]seriesStyle{constantStyle, stochasticStyle}}
 	for _, run := range slices.Concat(constant, stochastic) {
 		if best, ok := run.Best(); ok && math.IsNaN(best.TestError) {
-			q.shown = validationError
+			q.shown, quantity = validationError, outcome.ValidationError
 		}
 	}
 	var err error
-	q.Comparison, err = compareBy(q.shown, constant, stochastic)
-	return q, err
+	if q.Comparison, err = outcome.CompareBy(quantity, constant, stochastic); err != nil {
+		return q, err
+	}
+	for _, run := range slices.Concat(q.ConstantRuns, q.StochasticRuns) {
+		if _, err := quantity.Selected(run); err != nil { // of a record without its log
+			return q, err
+		}
+	}
+	return q, nil
 }
 
 // sides are the runs, and their errors, of constant and of stochastic depth.
-func (q quickstart) sides() ([2][]*runs.Run, [2]Estimate) {
-	return [2][]*runs.Run{q.ConstantRuns, q.StochasticRuns}, [2]Estimate{q.Constant, q.Stochastic}
+func (q quickstart) sides() ([2][]*runs.Run, [2]outcome.Estimate) {
+	return [2][]*runs.Run{q.ConstantRuns, q.StochasticRuns}, [2]outcome.Estimate{q.Constant, q.Stochastic}
 }
-
-// single reports whether there is one run each: it is drawn with circles instead of a mean.
-func (q quickstart) single() bool { return len(q.ConstantRuns) == 1 && len(q.StochasticRuns) == 1 }
 
 func (q quickstart) figure(provenance Provenance, below string) *Figure {
 	var shown, losses [2][]plotter.XYs
@@ -88,8 +94,8 @@ func (q quickstart) figure(provenance Provenance, below string) *Figure {
 		}
 		q.styles[i] = q.styles[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
 	}
-	l := layout{headline: q.headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
-	if soFar := q.soFar(); soFar != "" {
+	l := layout{headline: q.Headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
+	if soFar := q.SoFar(); soFar != "" {
 		l.below = append(l.below, "Not trained to the end: "+soFar+".")
 	}
 	if below != "" {
@@ -104,7 +110,7 @@ func (q quickstart) figure(provenance Provenance, below string) *Figure {
 	}, func(c draw.Canvas) {
 		name := strings.ToUpper(q.shown.name[:1]) + q.shown.name[1:] + " (%)"
 		spreads := vg.Length(54) // room beside the curves
-		if q.single() {
+		if q.Single() {
 			spreads = 0
 		}
 		width := c.Max.X - c.Min.X
@@ -132,103 +138,10 @@ func drawnCurves(curves []plotter.XYs) []plotter.XYs {
 	return []plotter.XYs{meanCurve(curves)}
 }
 
-// headline says what came out, in numbers.
-func (q quickstart) headline() string {
-	digits := digitsOf(q.ConstantRuns[0].Recipe)
-	constant, stochastic := percent(q.Constant, digits), percent(q.Stochastic, digits)
-	s := "Stochastic depth: "
-	if q.soFar() != "" {
-		s = "Stochastic depth so far: "
-	}
-	switch rounded := func(e Estimate) string { return fmt.Sprintf("%.*f", digits, e.Mean) }; {
-	case constant == stochastic:
-		s += fmt.Sprintf("the same %s, %s", q.shown.name, constant)
-	case rounded(q.Constant) == rounded(q.Stochastic):
-		s += fmt.Sprintf("the same mean %s, %s and %s", q.shown.name, stochastic, constant)
-	case q.Difference > 0:
-		s += fmt.Sprintf("higher %s, %s instead of %s", q.shown.name, stochastic, constant)
-	default:
-		s += fmt.Sprintf("%s %s instead of %s", q.shown.name, stochastic, constant)
-	}
-	if math.IsNaN(q.TimeSaved) {
-		return s
-	}
-	time := "in the same training time"
-	switch percent := math.Round(q.TimeSaved * 100); {
-	case percent > 0:
-		time = fmt.Sprintf("in %.0f %% less training time", percent)
-	case percent < 0:
-		time = fmt.Sprintf("in %.0f %% more training time", -percent)
-	}
-	return s + ", " + strings.ReplaceAll(time, " ", "\u00a0") // a line break is before it, if anywhere
-}
-
-// percent is an error with its spread, if it has one: "16.1 ± 0.7 %".
-func percent(e Estimate, digits int) string {
-	if e.N > 1 {
-		return fmt.Sprintf("%.*f ± %.*f %%", digits, e.Mean, digits, e.Deviation)
-	}
-	return fmt.Sprintf("%.*f %%", digits, e.Mean)
-}
-
-// inSeeds says in how many seeds stochastic depth is ahead, and by how much; nothing of one run each.
-func (q quickstart) inSeeds() string {
-	if q.single() {
-		return ""
-	}
-	a, b := len(q.ConstantRuns), len(q.StochasticRuns)
-	s := fmt.Sprintf("%d run%s of constant and %d of stochastic depth, with different seeds: difference", a, plural(a > 1), b)
-	if q.Pairs > 0 {
-		s = fmt.Sprintf("Lower error in %d of %d seeds: paired difference", q.Wins, q.Pairs)
-	}
-	digits := digitsOf(q.ConstantRuns[0].Recipe)
-	s += " " + signed(q.Difference, digits) + " points"
-	if low, high := q.Interval(); !math.IsNaN(low) {
-		s += fmt.Sprintf(", 95 %% interval %s to %s (Student's t)", signed(low, digits), signed(high, digits))
-	}
-	return s + "."
-}
-
-// besideRecorded says what the recorded runs are to the one pair that is drawn.
-func (q quickstart) besideRecorded(recorded Comparison) string {
-	var differences []string
-	own, _ := q.sides()
-	for i, group := range [][]*runs.Run{recorded.ConstantRuns, recorded.StochasticRuns} {
-		for _, d := range recipes.Differences(own[i][0].Recipe.Canonical(), group[0].Recipe.Canonical()) {
-			if key, _, _ := strings.Cut(d, ":"); key != "seed" && !slices.Contains(differences, key) {
-				differences = append(differences, key)
-			}
-		}
-	}
-	if len(differences) > 0 {
-		return fmt.Sprintf("The recorded runs have another recipe (different %s): they say nothing about this pair.", many(differences))
-	}
-	seeds := fmt.Sprintf("%d other seed%s", recorded.N, plural(recorded.N > 1))
-	among := func(r *runs.Run) bool {
-		return r.Recipe.Seed == own[0][0].Recipe.Seed || r.Recipe.Seed == own[1][0].Recipe.Seed
-	}
-	if slices.ContainsFunc(slices.Concat(recorded.ConstantRuns, recorded.StochasticRuns), among) {
-		seeds = fmt.Sprintf("%d seed%s, including this one", recorded.N, plural(recorded.N > 1))
-	}
-	digits := digitsOf(recorded.ConstantRuns[0].Recipe)
-	came := fmt.Sprintf("%s instead of %s", percent(recorded.Stochastic, digits), percent(recorded.Constant, digits))
-	if q.shown.name != testError.name {
-		came = "test error " + came
-	}
-	wins := "."
-	if recorded.Pairs > 0 {
-		wins = fmt.Sprintf(", lower in %d of %d.", recorded.Wins, recorded.Pairs)
-	}
-	if recorded.Difference*q.Difference < 0 {
-		return fmt.Sprintf("This seed came out differently from the recorded mean: %s with %s%s", came, seeds, wins)
-	}
-	return fmt.Sprintf("Recorded with %s: %s%s", seeds, came, wins)
-}
-
 // caption says how to read the figure, and how many blocks were saved.
 func (q quickstart) caption() []string {
 	sentence := fmt.Sprintf("Circles: %s at the epoch of the lowest validation error.", q.shown.name)
-	if !q.single() {
+	if !q.Single() {
 		sentence = fmt.Sprintf("Thin lines: one seed each, with a ring at the epoch of its lowest validation error; the %s there is the one reported (mean ± standard deviation). Bold: mean over the seeds.", q.shown.name)
 	}
 	if !math.IsNaN(q.BlocksSaved) {

@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/outcome"
 )
 
 // addRuns adds a curve of each run, thin ones with their bold mean where there are several.
@@ -62,7 +62,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 	}
 	// The first epochs' errors would press the rest flat: like the paper's, the frame may cut them.
 	above := 4.0
-	if !q.single() {
+	if !q.Single() {
 		above = 2.5 // the spread is to be seen
 	}
 	p.Y.Min, p.Y.Max = 0, max(min(high*1.05, selected*above), 1)
@@ -81,27 +81,27 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 	if estimates[1].Mean < estimates[0].Mean {
 		order = []int{1, 0}
 	}
-	digits := digitsOf(q.ConstantRuns[0].Recipe)
+	digits := q.Digits()
 	starts := make([]vg.Point, 2) // of the thin lines to the numbers
 	edge := area.Max.X + 8
 	var tags []tag
 	for _, i := range order {
 		style := text(bold(textSize), q.styles[i].color)
 		style.YAlign = draw.YCenter
-		tags = append(tags, tag{toY(estimates[i].Mean), percent(estimates[i], digits), style})
+		tags = append(tags, tag{toY(estimates[i].Mean), estimates[i].Percent(digits), style})
 		radius := vg.Length(5)
-		if !q.single() {
+		if !q.Single() {
 			radius = 2.5
 		}
 		for _, run := range sides[i] {
-			best, _ := run.Best()
+			best, _ := q.Quantity.Selected(run)
 			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.of(best))}
 			starts[i] = vg.Point{X: at.X + radius, Y: at.Y}
 			if at.Y <= area.Max.Y+1 {
 				ring(c, q.styles[i].color, at, radius)
 			}
 		}
-		if !q.single() { // the mean and its spread, beside the curves
+		if !q.Single() { // the mean and its spread, beside the curves
 			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(estimates[i].Mean)}
 			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation), q.styles[i].color)
 			c.DrawGlyphNoClip(q.styles[i].marker(2.4), at)
@@ -150,11 +150,9 @@ func (q quickstart) setEpochs(p *plot.Plot) {
 	p.X.Tick.Marker = niceTicks{whole: true}
 	p.X.Min, p.X.Max = 0, 1
 	for _, run := range slices.Concat(q.ConstantRuns, q.StochasticRuns) {
-		p.X.Max = max(p.X.Max, lastRow(run).Epoch)
+		p.X.Max = max(p.X.Max, run.Rows[len(run.Rows)-1].Epoch)
 	}
 }
-
-func lastRow(run *runs.Run) runs.Row { return run.Rows[len(run.Rows)-1] }
 
 // drawTimes draws one bar a setting, the mean of its runs, on the base line and up to the height of area.
 func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
@@ -162,7 +160,7 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 	case q.ConstantTime.N == 0 || q.StochasticTime.N == 0:
 		missing(c, "no times recorded")
 		return
-	case errors.Is(q.NoTimeSaved, errSteps):
+	case errors.Is(q.NoTimeSaved, outcome.ErrSteps):
 		missing(c, "unequal epochs")
 		return
 	case q.NoTimeSaved != nil:

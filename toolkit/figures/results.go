@@ -1,55 +1,28 @@
 package figures
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
 // network and optimizer, with the difference of the test errors in points and its 95 % confidence interval (see
-// [Contrast]), the seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of
+// [outcome.Contrast]), the seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of
 // the seeds that both have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference
 // whose interval lies below zero is bold. A setting without its counterpart is an error, as are two runs of one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
-	groups := bySetting(list)
-	constants := matchingGroups(groups, func(r *runs.Run) bool { return r.Recipe.IsConstant() })
-	stochastics := matchingGroups(groups, func(r *runs.Run) bool { return !r.Recipe.IsConstant() })
-	var order []string // of the data, as they come; below it depth and length of training ascend
-	for _, group := range constants {
-		order = append(order, dataCell(group[0].Recipe))
-	}
-	slices.SortStableFunc(constants, func(a, b []*runs.Run) int {
-		x, y := a[0].Recipe, b[0].Recipe
-		return cmp.Or(cmp.Compare(slices.Index(order, dataCell(x)), slices.Index(order, dataCell(y))),
-			cmp.Compare(x.Depth, y.Depth), cmp.Compare(x.Epochs, y.Epochs))
-	})
-	of := make([][]Comparison, len(constants)) // of each regime
-	for _, stochastic := range stochastics {
-		i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
-			return sameSettings([]*runs.Run{c[0], stochastic[0]}, "seed") == nil
-		})
-		if i < 0 {
-			return t, fmt.Errorf("the run %s has no run of constant depth with the same settings to be compared with", stochastic[0].Name)
-		}
-		c, err := Compare(constants[i], stochastic)
-		if err != nil {
-			return t, err
-		}
-		of[i] = append(of[i], c)
+	regimes, err := outcome.Regimes(list)
+	if err != nil {
+		return t, err
 	}
 	data, constant := "", "" // of the row above
-	for i, comparisons := range of {
-		if len(comparisons) == 0 {
-			return t, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to be compared with", constants[i][0].Name)
-		}
+	for _, comparisons := range regimes {
 		for j, c := range comparisons {
 			row := resultRow(c)
 			own := row.Cells[5]
@@ -85,71 +58,29 @@ func Results(list []*runs.Run) (Table, error) {
 }
 
 // resultRow is one comparison's row of Results.
-func resultRow(c Comparison) TableRow {
+func resultRow(c outcome.Comparison) TableRow {
 	r := c.StochasticRuns[0].Recipe
 	n := fmt.Sprint(c.N)
 	if len(c.ConstantRuns) != len(c.StochasticRuns) {
 		n = fmt.Sprintf("%d and %d", len(c.ConstantRuns), len(c.StochasticRuns))
 	}
-	digits := digitsOf(r)
-	cell := func(e Estimate) string { return strings.TrimSuffix(percent(e, digits), " %") }
+	digits := c.Digits()
 	wins := "–"
 	if c.Pairs > 0 {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
-	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), depthCell(c.StochasticRuns[0]), n,
-		cell(c.Constant), cell(c.Stochastic), c.inPoints(digits), wins, saving(c.BlocksSaved, math.NaN(), 0), saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
+	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), outcome.Closing(r), n,
+		c.Constant.Text(digits), c.Stochastic.Text(digits), c.Points(digits), wins, outcome.Saving(c.BlocksSaved, math.NaN(), 0), outcome.Saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
 	}
 	return row
 }
 
-// dataCell says in a cell what is learned: "CIFAR-10+, 500 images" is augmented.
+// dataCell says in a cell what is learned: "CIFAR-10+, 500 images".
 func dataCell(r recipes.Recipe) string {
-	images := r.TrainImages
-	r.TrainImages = 0
-	data := DatasetName(r)
-	if r.Augment && !strings.HasSuffix(data, "+") {
-		data += "+"
+	if r.TrainImages > 0 {
+		return fmt.Sprintf("%s, %d images", outcome.DataName(r), r.TrainImages)
 	}
-	if images > 0 {
-		data += fmt.Sprintf(", %d images", images)
-	}
-	return data
-}
-
-// depthCell says in a cell how blocks close: "p_L = 0.8" for the linear rule, with what else is not the paper's method.
-func depthCell(run *runs.Run) string {
-	rule, survival := ruleOf(run)
-	if survival == "" {
-		return rule
-	}
-	cell := "p_L = " + survival + variant(run.Recipe)
-	if run.Recipe.Rule != "linear" {
-		cell = run.Recipe.Rule + ", " + cell
-	}
-	return cell
-}
-
-// inPoints is the difference of two errors with its confidence interval, if it has one: "−3.41 [−5.72, −1.10]".
-func (c Contrast) inPoints(digits int) string {
-	low, high := c.Interval()
-	if math.IsNaN(low) {
-		return signed(c.Difference, digits)
-	}
-	return fmt.Sprintf("%s [%s, %s]", signed(c.Difference, digits), signed(low, digits), signed(high, digits))
-}
-
-// saving is a fraction in percent with its confidence interval, if it has a margin, and a dash where it is not known:
-// "27 % [21, 33]".
-func saving(fraction, margin float64, digits int) string {
-	if math.IsNaN(fraction) {
-		return "–"
-	}
-	s := fmt.Sprintf("%.*f %%", digits, 100*fraction+0)
-	if !math.IsNaN(margin) {
-		s += fmt.Sprintf(" [%.*f, %.*f]", digits, 100*(fraction-margin), digits, 100*(fraction+margin))
-	}
-	return strings.ReplaceAll(s, "-", "−")
+	return outcome.DataName(r)
 }

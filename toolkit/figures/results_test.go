@@ -79,3 +79,21 @@ func TestResults(t *testing.T) {
 	_, err = figures.Results(append(list, list[0]))
 	require.EqualError(t, err, "the runs constant-epochs=12-s1 and constant-epochs=12-s1 are one experiment with one seed: they are not two repeats, name one of them")
 }
+
+// Times are those of the seeds that both have, and of equal work.
+func TestTable2ComparesLikeWithLike(t *testing.T) {
+	constant, stochastic := seeded(0, 3, 10, 12, 40), seeded(0.2, 3, 11, 13)
+	constant[2].Rows[2].Seconds = 1000
+	table, err := figures.Table2(examplePaper(), slices.Concat(constant, stochastic))
+	require.NoError(t, err)
+	last := table.Rows[len(table.Rows)-1].Cells
+	require.Equal(t, []string{"30.0 s ± 0.0 s", "27.0 s ± 0.0 s", "10.0 %", "", "2"}, last[2:7])
+
+	stochastic[0].Rows, stochastic[0].Result.Status = stochastic[0].Rows[:2], "stopped"
+	_, err = figures.Table2(examplePaper(), slices.Concat(constant[:1], stochastic[:1]))
+	require.ErrorContains(t, err, "the numbers of steps differ, 48 and 32")
+	table, err = figures.Results(slices.Concat(constant[:1], stochastic[:1]))
+	require.NoError(t, err)
+	require.Equal(t, "–", table.Rows[0].Cells[10])
+	require.Contains(t, table.Provenance.Caption, "The run stochastic-epochs=3-s1 has done 2 of 3 epochs.")
+}

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 )
 
 // maxBlocks is as many as can be told apart in the width of a figure, maxDrawn as can be drawn with their shortcuts.
@@ -91,7 +92,7 @@ func (s schematic) endHalf() vg.Length { return min(s.end*0.29, 20) }
 func (s schematic) draw(c draw.Canvas) {
 	s.drawBars(c)
 	s.drawNetwork(c)
-	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates), decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
+	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates), say.Decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
 	right := text(bold(textSize), blue)
 	right.XAlign, right.YAlign = draw.XRight, draw.YCenter
 	c.FillText(right, vg.Point{X: s.right, Y: c.Min.Y + countY}, count)
@@ -108,7 +109,7 @@ func (s schematic) drawBars(c draw.Canvas) {
 		c.StrokeLine2(style, s.left, height(p), s.right, height(p))
 		label := text(sans(smallSize), grey)
 		label.XAlign, label.YAlign = draw.XRight, draw.YCenter
-		c.FillText(label, vg.Point{X: s.left - 5, Y: height(p)}, decimal(p))
+		c.FillText(label, vg.Point{X: s.left - 5, Y: height(p)}, say.Decimal(p))
 	}
 	title := centered(text(sans(smallSize), grey))
 	title.Rotation = math.Pi / 2

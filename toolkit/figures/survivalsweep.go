@@ -11,84 +11,27 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/outcome"
 )
 
-// SurvivalError is the test error, in percent, of a network trained with a survival probability p_L.
-type SurvivalError struct {
-	Survival float64 // p_L
-	Error    Estimate
-	SpeedUp  float64 // a label, such as the paper's three; 0: none
-}
-
-// SurvivalErrors are the errors of Fig. 8 left, by p_L. A rule without runs is empty; Constant's N may be 0 with a mean
-// of NaN where there is no run.
-type SurvivalErrors struct {
-	Linear, Uniform []SurvivalError
-	Constant        Estimate
-	Digits          int // after the point of the errors that are written out
-}
-
-// SurvivalErrorsOf averages runs over seeds, by rule and p_L; the runs must differ in rule, p_L and seed only. The
-// speed-ups, where the paper labels them, are computed as blocks over expected open blocks, averaged over the training:
-// they are what the paper's labels are, not measured times.
-func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
-	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
-	if err := sameSettings(list, "seed"); err != nil {
-		return swept, err
-	}
-	if err := sameMethod(list); err != nil {
-		return swept, err
-	}
-	for _, group := range bySetting(list) {
-		e, err := estimateOf(group)
-		if err != nil {
-			return swept, err
-		}
-		swept.Digits = digitsOf(group[0].Recipe)
-		point := SurvivalError{Survival: group[0].Recipe.LastSurvival(), Error: e}
-		rule := group[0].Recipe.Rule
-		if p := point.Survival; p == 0.5 || p == 0.2 && rule == "linear" {
-			open, blocks := group[0].Recipe.ExpectedOpen()
-			point.SpeedUp = float64(blocks) / open
-		}
-		switch {
-		case group[0].Recipe.IsConstant():
-			swept.Constant = e
-		case rule == "linear":
-			swept.Linear = append(swept.Linear, point)
-		case rule == "uniform":
-			swept.Uniform = append(swept.Uniform, point)
-		default:
-			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", group[0].Name)
-		}
-	}
-	for _, points := range [][]SurvivalError{swept.Linear, swept.Uniform} {
-		slices.SortFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Survival, b.Survival) })
-	}
-	return swept, nil
-}
-
-// all are the points of both rules.
-func (s SurvivalErrors) all() []SurvivalError { return slices.Concat(s.Linear, s.Uniform) }
-
 // best is the index of the lowest error of a rule's points, which must not be empty.
-func best(points []SurvivalError) int {
-	return slices.Index(points, slices.MinFunc(points, func(a, b SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) }))
+func best(points []outcome.SurvivalError) int {
+	return slices.Index(points, slices.MinFunc(points, func(a, b outcome.SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) }))
 }
 
 // SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
 // point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
 // speed-ups beside their points.
-func SurvivalSweep(provenance Provenance, swept SurvivalErrors) (*Figure, error) {
-	all := swept.all()
+func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure, error) {
+	all := slices.Concat(swept.Linear, swept.Uniform)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no network with stochastic depth to draw")
 	}
 	rules := []sweptRule{{swept.Linear, stochasticStyle.named("linear decay"), false}, {swept.Uniform, uniformStyle, true}}
-	readOff := slices.ContainsFunc(all, func(e SurvivalError) bool { return e.Error.ReadOff })
+	readOff := slices.ContainsFunc(all, func(e outcome.SurvivalError) bool { return e.Error.ReadOff })
 	low, high := math.Inf(1), math.Inf(-1)
-	include := func(e Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
+	include := func(e outcome.Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
 	var shown []seriesStyle
 	for i, rule := range rules {
 		if readOff {
@@ -99,12 +42,12 @@ func SurvivalSweep(provenance Provenance, swept SurvivalErrors) (*Figure, error)
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, percent(p.Error, swept.Digits), decimal(p.Survival))))
+			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
 		}
 	}
 	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
 	if !math.IsNaN(swept.Constant.Mean) {
-		constant.name += ": " + percent(swept.Constant, swept.Digits)
+		constant.name += ": " + swept.Constant.Percent(swept.Digits)
 		include(swept.Constant)
 		shown = append(shown, constant)
 	}
@@ -138,7 +81,7 @@ func SurvivalSweep(provenance Provenance, swept SurvivalErrors) (*Figure, error)
 
 // sweptRule is one rule's errors with its style.
 type sweptRule struct {
-	points []SurvivalError
+	points []outcome.SurvivalError
 	style  seriesStyle
 	above  bool // its labels are above it: linear decay is the lower one, mostly
 }
@@ -153,7 +96,7 @@ func (r sweptRule) aside() float64 {
 
 // addTo adds the curve with its spreads, the circle of the best point, and the speed-ups. At p_L = 1 each rule is
 // constant depth.
-func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
+func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callouts) {
 	if len(r.points) == 0 {
 		return
 	}
@@ -179,7 +122,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 			mark.radius = 5
 		}
 		if point.SpeedUp > 0 {
-			mark.text = fmt.Sprintf("%s× speed-up", decimal(math.Round(point.SpeedUp*100)/100))
+			mark.text = fmt.Sprintf("%s× speed-up", say.Decimal(math.Round(point.SpeedUp*100)/100))
 		}
 		if mark.radius > 0 || mark.text != "" {
 			labels.marks = append(labels.marks, mark)
@@ -189,7 +132,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant Estimate, labels *callouts) {
 
 // band is a plotter of an estimate as a line over the whole width, in the band of its standard deviation.
 type band struct {
-	estimate Estimate
+	estimate outcome.Estimate
 	style    seriesStyle
 }
 
@@ -210,7 +153,7 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 func tenths() []plot.Tick {
 	var ticks []plot.Tick
 	for i := 1; i <= 10; i++ {
-		ticks = append(ticks, plot.Tick{Value: float64(i) / 10, Label: decimal(float64(i) / 10)})
+		ticks = append(ticks, plot.Tick{Value: float64(i) / 10, Label: say.Decimal(float64(i) / 10)})
 	}
 	return ticks
 }

@@ -7,6 +7,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // Table is a table of text, drawn by Figure and written by Markdown: both say the same.
@@ -54,7 +56,7 @@ func (t Table) Markdown() string {
 		line(cells)
 	}
 	fmt.Fprintf(&b, "\n%s\n", t.Provenance.Caption)
-	return strings.ReplaceAll(b.String(), "p_L", "*p<sub>L</sub>*")
+	return say.Markdown(b.String())
 }
 
 // Figure draws the table. Columns are as wide as their cells need; what is too wide in all is written smaller.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
@@ -54,7 +55,7 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 	}
 	for _, c := range paper.Contradictions {
 		if c.Dataset == "CIFAR-100+" && c.Survival == 1 {
-			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", enumerate(c.Values))
+			caption += fmt.Sprintf(" The paper has three values for CIFAR-100+ at constant depth: %s.", say.Enumerate(c.Values))
 		}
 	}
 	t.Provenance = Published(caption)
@@ -68,23 +69,23 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 1, published and ours: test error (%)",
 		Columns: []string{"Data set", "Depth", "Published", "Ours", "Difference", "n", "Our conditions"}}
 	used := map[*runs.Run]bool{}
-	groups := bySetting(list)
+	groups := outcome.BySetting(list)
 	add := func(dataset, network, published string, value float64, group []*runs.Run, rule bool) error {
 		row := TableRow{Cells: []string{dataset, network, published, "no run yet", "", "", ""}, Rule: rule}
 		if dataset == "ImageNet" || dataset == "" && len(t.Rows) > 0 && t.Rows[len(t.Rows)-1].Cells[0] == "ImageNet" {
 			row.Cells[3] = "out of reach"
 		}
 		if group != nil {
-			e, err := estimateOf(group)
+			e, err := outcome.MeanOf(outcome.TestError, group)
 			if err != nil {
 				return err
 			}
 			used[group[0]] = true
-			row.Cells[3] = spreadText(e)
+			row.Cells[3] = e.String()
 			if !math.IsNaN(value) && group[0].Recipe.TrainImages == 0 {
-				row.Cells[4] = signed(e.Mean-value, 2)
+				row.Cells[4] = outcome.Signed(e.Mean-value, 2)
 			}
-			row.Cells[5], row.Cells[6] = fmt.Sprint(e.N), settingOf(group)
+			row.Cells[5], row.Cells[6] = fmt.Sprint(e.N), outcome.Setting(group[0].Recipe)
 		}
 		t.Rows = append(t.Rows, row)
 		return nil
@@ -100,9 +101,7 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 			if err != nil {
 				return t, err
 			}
-			matching := matchingGroups(groups, func(r *runs.Run) bool {
-				return datasetOf(r) == dataset && r.Recipe.IsConstant() == (i == 0)
-			})
+			matching := ofData(groups, dataset, i == 0)
 			if len(matching) == 0 {
 				matching = [][]*runs.Run{nil}
 			}
@@ -120,14 +119,14 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	last := ""
 	for _, group := range groups {
 		if !used[group[0]] {
-			name, network := datasetOf(group[0]), "stochastic"
+			name, network := outcome.DataName(group[0].Recipe), "stochastic"
 			if group[0].Recipe.IsConstant() {
 				network = "constant"
 			}
 			if name == last {
 				name = ""
 			}
-			last = datasetOf(group[0])
+			last = outcome.DataName(group[0].Recipe)
 			if err := add(name, network, "–", math.NaN(), group, name != ""); err != nil {
 				return t, err
 			}
@@ -168,36 +167,33 @@ func publishedTimes(paper *published.Paper, dataset string) (constant, stochasti
 	return
 }
 
-// Table2 sets recorded training times beside the paper's Table 2. What is compared is the time saved (see [TimeSaved]),
+// Table2 sets recorded training times beside the paper's Table 2. What is compared is the time saved (see [outcome.TimeSaved]),
 // since the machines differ. Ours are pairs of constant and stochastic runs of one data set, depth and machine, of the
 // seeds that both have, if they share some.
 func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t := Table{Title: "Table 2, published and ours: training time",
 		Columns: []string{"Data set", "Whose", "Constant", "Stochastic", "Saved", "Difference", "n", "Conditions"}}
-	groups := bySetting(list)
+	groups := outcome.BySetting(list)
 	used := map[*runs.Run]bool{}
 	ours := func(dataset string, publishedSaved float64) error {
-		constants := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && r.Recipe.IsConstant() })
-		stochastics := matchingGroups(groups, func(r *runs.Run) bool { return datasetOf(r) == dataset && !r.Recipe.IsConstant() })
+		constants, stochastics := ofData(groups, dataset, true), ofData(groups, dataset, false)
 		for _, group := range stochastics {
-			i := slices.IndexFunc(constants, func(c []*runs.Run) bool {
-				return sameSettings([]*runs.Run{c[0], group[0]}, "seed") == nil
-			})
-			if i < 0 {
-				return fmt.Errorf("the run %s has no run of constant depth with the same settings to compare its time with", group[0].Name)
-			}
-			constant, stochastic := OfSharedSeeds(constants[i], group)
-			saved, margin, err := TimeSaved(constant, stochastic)
+			i, err := outcome.Counterpart(constants, group)
 			if err != nil {
 				return err
 			}
-			a, b, difference := timeOf(constant), timeOf(stochastic), ""
+			constant, stochastic := outcome.OfSharedSeeds(constants[i], group)
+			saved, margin, err := outcome.TimeSaved(constant, stochastic)
+			if err != nil {
+				return err
+			}
+			a, b, difference := outcome.TimeOf(constant), outcome.TimeOf(stochastic), ""
 			if !math.IsNaN(publishedSaved) {
-				difference = signed(100*(saved-publishedSaved), 1) + " points"
+				difference = outcome.Signed(100*(saved-publishedSaved), 1) + " points"
 			}
 			used[group[0]] = true
-			t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "ours", clock(a), clock(b), saving(saved, margin, 1),
-				difference, fmt.Sprint(min(a.N, b.N)), settingOf(stochastic)}, Rule: math.IsNaN(publishedSaved)})
+			t.Rows = append(t.Rows, TableRow{Cells: []string{dataset, "ours", clock(a), clock(b), outcome.Saving(saved, margin, 1),
+				difference, fmt.Sprint(min(a.N, b.N)), outcome.Setting(stochastic[0].Recipe)}, Rule: math.IsNaN(publishedSaved)})
 		}
 		return nil
 	}
@@ -222,7 +218,7 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	for _, group := range groups {
 		if r := group[0]; !used[r] && !r.Recipe.IsConstant() {
-			if err := ours(datasetOf(r), math.NaN()); err != nil {
+			if err := ours(outcome.DataName(r.Recipe), math.NaN()); err != nil {
 				return t, err
 			}
 		}
@@ -234,57 +230,18 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	return t, nil
 }
 
-func matchingGroups(groups [][]*runs.Run, match func(*runs.Run) bool) [][]*runs.Run {
-	var matching [][]*runs.Run
-	for _, group := range groups {
-		if match(group[0]) {
-			matching = append(matching, group)
-		}
-	}
-	return matching
-}
-
-// datasetOf is DatasetName without the number of images.
-func datasetOf(r *runs.Run) string {
-	recipe := r.Recipe
-	recipe.TrainImages = 0
-	return DatasetName(recipe)
-}
-
-// settingOf says in a cell what a group of runs is.
-func settingOf(group []*runs.Run) string {
-	r := group[0].Recipe
-	var parts []string
-	if r.TrainImages > 0 {
-		parts = append(parts, fmt.Sprintf("%d images", r.TrainImages))
-	}
-	parts = append(parts, fmt.Sprintf("%d layers", r.Depth))
-	switch rule, survival := ruleOf(group[0]); {
-	case rule == "linear rule":
-		parts = append(parts, "p_L = "+survival)
-	case survival != "":
-		parts = append(parts, rule+", p_L = "+survival)
-	case rule != "":
-		parts = append(parts, rule)
-	}
-	return strings.Join(append(parts, fmt.Sprintf("%d epochs", r.Epochs)), ", ")
-}
-
-func spreadText(e Estimate) string {
-	if e.N > 1 {
-		return fmt.Sprintf("%.2f ± %.2f", e.Mean, e.Deviation)
-	}
-	return fmt.Sprintf("%.2f", e.Mean)
+// ofData are the groups of a data set that are of constant depth, or those that are not.
+func ofData(groups [][]*runs.Run, dataset string, constant bool) [][]*runs.Run {
+	return slices.DeleteFunc(slices.Clone(groups), func(group []*runs.Run) bool {
+		r := group[0].Recipe
+		return outcome.DataName(r) != dataset || r.IsConstant() != constant
+	})
 }
 
 // clock is a mean time with its spread over n runs.
-func clock(e Estimate) string {
+func clock(e outcome.Estimate) string {
 	if e.N > 1 {
 		return duration(e.Mean) + " ± " + duration(e.Deviation)
 	}
 	return duration(e.Mean)
-}
-
-func signed(x float64, digits int) string {
-	return strings.Replace(fmt.Sprintf("%+.*f", digits, x), "-", "−", 1)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"strconv"
 	"strings"
 
 	xfont "golang.org/x/image/font"
@@ -13,6 +12,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // Sizes of text. At 800 pixels for 8 inches, 9 points are 12.5 pixels.
@@ -135,7 +136,7 @@ func (n niceTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
 		value := i*step + 0 // + 0: no negative zero
-		ticks = append(ticks, plot.Tick{Value: value, Label: decimal(value)})
+		ticks = append(ticks, plot.Tick{Value: value, Label: say.Decimal(value)})
 	}
 	return ticks
 }
@@ -167,16 +168,11 @@ func (logTicks) Ticks(low, high float64) []plot.Tick {
 	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
 		for _, m := range multiples {
 			if v := m * math.Pow(10, e); v >= low*(1-1e-9) && v <= high*(1+1e-9) {
-				ticks = append(ticks, plot.Tick{Value: v, Label: decimal(v)})
+				ticks = append(ticks, plot.Tick{Value: v, Label: say.Decimal(v)})
 			}
 		}
 	}
 	return ticks
-}
-
-// decimal is x without the noise of binary fractions, with a true minus sign.
-func decimal(x float64) string {
-	return strings.Replace(strconv.FormatFloat(x+0, 'g', 6, 64), "-", "−", 1) // + 0: no negative zero
 }
 
 // duration is a time span in the two units that matter: "41.2 s", "3 min 20 s", "15 h 7 min".
@@ -204,7 +200,7 @@ func (a atPoints) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for _, xy := range a {
 		if xy.X >= low && xy.X <= high && !math.IsNaN(xy.X) {
-			ticks = append(ticks, plot.Tick{Value: xy.X, Label: decimal(xy.X)})
+			ticks = append(ticks, plot.Tick{Value: xy.X, Label: say.Decimal(xy.X)})
 		}
 	}
 	return ticks

@@ -10,29 +10,28 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/bench"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 )
 
 // ErrorByTime draws the test error against the training time of a constant and a stochastic run of one machine, with
 // circles at the selected epochs. Runs of different machines or settings are an error.
 func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure, error) {
-	if !constant.Recipe.IsConstant() {
-		return nil, fmt.Errorf("the run %s is not of constant depth: its death rate must be 0", constant.Name)
-	}
-	if err := sameSettings([]*runs.Run{constant, stochastic}, "seed"); err != nil {
+	if err := outcome.SameRegime([]*runs.Run{constant}, []*runs.Run{stochastic}); err != nil {
 		return nil, err
 	}
-	if err := OneMachine([]*runs.Run{constant, stochastic}); err != nil {
+	if err := outcome.OneMachine([]*runs.Run{constant, stochastic}); err != nil {
 		return nil, err
 	}
 	var curves [2]plotter.XYs
 	var best [2]runs.Row
 	longest := 0.0
 	for i, run := range []*runs.Run{constant, stochastic} {
-		ok := false
-		if best[i], ok = run.Best(); !ok || math.IsNaN(best[i].TestError) {
-			return nil, noEpoch(run)
+		var err error
+		if best[i], err = outcome.TestError.Selected(run); err != nil {
+			return nil, err
 		}
 		longest = max(longest, run.Rows[len(run.Rows)-1].Seconds)
 	}
@@ -62,7 +61,7 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 		selected := callouts{curves: curves[:]}
 		for i, s := range styles {
 			addCurve(p, s, curves[i])
-			label := fmt.Sprintf("%.*f %% at %s", digitsOf(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
+			label := fmt.Sprintf("%.*f %% at %s", outcome.Digits(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
 			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label, text(bold(textSize), s.color), above, 5})
 		}
@@ -104,7 +103,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, decimal(math.Round(lines[i].slope*digits)/digits)))
+		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -112,7 +111,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	}
 	made := ""
 	if record.Commit != "" {
-		made = fmt.Sprintf("; commit %s, %s", shortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
+		made = fmt.Sprintf("; commit %s, %s", say.ShortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
 	provenance := Provenance{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}

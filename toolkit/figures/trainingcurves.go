@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 // Training is one network's training as Fig. 3 and 4 show it.
@@ -31,9 +31,9 @@ type Panel struct {
 
 // TrainingOf takes a run's curves. A run without an evaluated epoch or without test errors is an error.
 func TrainingOf(run *runs.Run) (*Training, error) {
-	best, ok := run.Best()
-	if !ok || math.IsNaN(best.TestError) {
-		return nil, noEpoch(run)
+	best, err := outcome.TestError.Selected(run)
+	if err != nil {
+		return nil, err
 	}
 	return &Training{testError.points(run.Rows), trainLoss.points(run.Rows), plotter.XY{X: best.Epoch, Y: best.TestError}}, nil
 }
@@ -55,11 +55,11 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 				stochastic = append(stochastic, run)
 			}
 		}
-		if err := onlySeedsApart(constant, stochastic); err != nil {
+		if err := outcome.OnlySeedsApart(constant, stochastic); err != nil {
 			return nil, err
 		}
 		first := list[0].Recipe
-		panel := Panel{Title: fmt.Sprintf("%s, %d layers", DatasetName(first), first.Depth), Digits: digitsOf(first)}
+		panel := Panel{Title: fmt.Sprintf("%s, %d layers", outcome.DatasetName(first), first.Depth), Digits: outcome.Digits(first)}
 		var err error
 		if panel.Constant, err = trainingsOf(constant); err != nil {
 			return nil, err
@@ -69,7 +69,7 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 		}
 		setting := ""
 		if len(stochastic) > 0 {
-			setting = depthCell(stochastic[0])
+			setting = outcome.Closing(stochastic[0].Recipe)
 		}
 		settings = append(settings, setting)
 		panels, list = append(panels, panel), others
@@ -93,14 +93,6 @@ func trainingsOf(group []*runs.Run) ([]*Training, error) {
 		trainings = append(trainings, t)
 	}
 	return trainings, nil
-}
-
-// digitsOf is how many digits after the point of an error the test set resolves.
-func digitsOf(r recipes.Recipe) int {
-	if n := r.TestImages; n > 0 && n < 10000 {
-		return 1
-	}
-	return 2
 }
 
 // Styles of the training losses; the paper's are magenta and green too.
@@ -232,17 +224,17 @@ func (p Panel) circles(kind int, style draw.TextStyle) []callout {
 			outermost = i
 		}
 	}
-	list[outermost].text = percent(mean, p.Digits)
+	list[outermost].text = mean.Percent(p.Digits)
 	return list
 }
 
 // selectedError averages the selected errors of trainings, of which there may be none.
-func selectedError(trainings []*Training) Estimate {
+func selectedError(trainings []*Training) outcome.Estimate {
 	var values []float64
 	for _, t := range trainings {
 		values = append(values, t.Selected.Y)
 	}
-	return Average(values...)
+	return outcome.Average(values...)
 }
 
 // setRanges lets the frame cut the errors of the first epochs, as the paper's does: they would press the rest flat.

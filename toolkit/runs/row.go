@@ -42,7 +42,7 @@ func (r Row) line() string {
 		if i > 0 {
 			b.WriteByte('\t')
 		}
-		b.WriteString(formatFloat(*x))
+		b.WriteString(say.Exact(*x))
 		if i == 0 {
 			b.WriteByte('\t')
 			b.WriteString(strconv.FormatInt(r.Step, 10))
@@ -61,8 +61,6 @@ func (r Row) Text() string {
 	return fmt.Sprintf("epoch %-4.4g loss %.4f  error: training %.2f %%, validation %.2f %%%s  open blocks %.2f  %s",
 		r.Epoch, r.TrainLoss, r.TrainError, r.ValidationError, test, r.OpenBlocksMean, say.SpanOf(r.Seconds))
 }
-
-func formatFloat(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 func parseRow(line string) (Row, error) {
 	var row Row

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"stochdepth/toolkit/internal/say"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 // summary is what a line of Table is made from.
@@ -66,7 +65,7 @@ func summarize(r *Run) summary {
 	nan := number(math.NaN())
 	s := summary{
 		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
-		Rule: ruleName(r.Recipe), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
+		Rule: r.Recipe.RuleName(), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
 		EpochsDone: number(r.EpochsDone()), Hours: number(r.Seconds() / 3600), BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan,
 		Status: r.Status(),
 	}
@@ -79,14 +78,6 @@ func summarize(r *Run) summary {
 		s.StepsPerSecond = number(r.Result.StepsPerSecond)
 	}
 	return s
-}
-
-// ruleName is the recipe's survival rule, "constant" where no block ever closes.
-func ruleName(r recipes.Recipe) string {
-	if r.IsConstant() {
-		return "constant"
-	}
-	return r.Rule
 }
 
 // Table writes one line a run: what it is, how far it got, and the errors (percent) at its best validation epoch.
@@ -139,7 +130,7 @@ func (c column) exact(s summary) string {
 	case int:
 		return strconv.Itoa(v)
 	default:
-		return formatFloat(float64(v.(number)))
+		return say.Exact(float64(v.(number)))
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/cmd/internal/compare"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 )
 
@@ -26,15 +26,15 @@ on one machine.`,
 	}
 	folder := runsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var sides [2]compare.Side
+		var sides [2]outcome.Side
 		for i, name := range args {
 			list, err := named(*folder, name)
 			if err != nil {
 				return err
 			}
-			sides[i] = compare.Side{Name: name, Runs: list}
+			sides[i] = outcome.Side{Name: name, Runs: list}
 		}
-		return compare.Write(cmd.OutOrStdout(), sides[0], sides[1])
+		return outcome.WriteSides(cmd.OutOrStdout(), sides[0], sides[1])
 	}
 	return cmd
 }

@@ -144,7 +144,14 @@ func figureNames(*cobra.Command) []string {
 }
 
 // downloads are the data sets that come from elsewhere.
-func downloads(*cobra.Command) []string { return without(dataset.Names(), []string{"shapes"}) }
+func downloads(*cobra.Command) (names []string) {
+	for _, set := range dataset.Sets() {
+		if !set.Drawn {
+			names = append(names, set.Name)
+		}
+	}
+	return names
+}
 
 // stems are the names of files without their extensions.
 func stems(files []string) []string {

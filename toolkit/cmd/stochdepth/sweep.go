@@ -12,6 +12,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/sweep"
 )
@@ -184,7 +185,7 @@ The test error of a run is that at its best validation epoch. --each lists the s
 			fmt.Fprintln(cmd.ErrOrStderr(), sweep.Summary(list)) // so that nobody takes it for the whole
 		}
 		if !*each {
-			return s.WriteResults(cmd.OutOrStdout(), s.Results(*folder), *format)
+			return outcome.WritePoints(cmd.OutOrStdout(), s, outcome.Points(s, *folder), *format)
 		}
 		var done []*runs.Run
 		for _, status := range list {

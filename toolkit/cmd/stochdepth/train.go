@@ -89,12 +89,5 @@ func notNegative(flag string, d time.Duration) error {
 
 // defaultName names a run by what usually differs between runs.
 func defaultName(r recipes.Recipe) string {
-	depth := fmt.Sprintf("%s-%g", r.Rule, r.LastSurvival())
-	switch {
-	case r.IsConstant():
-		depth = "constant"
-	case r.Rule == "list":
-		depth = "list"
-	}
-	return fmt.Sprintf("%s-%d-%s-seed%d", r.Dataset, r.Depth, depth, r.Seed)
+	return fmt.Sprintf("%s-%d-%s-seed%d", r.Dataset, r.Depth, r.DepthName(), r.Seed)
 }

@@ -6,6 +6,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
 )
@@ -106,21 +107,9 @@ func drawBlock(d drawing) (output, error) {
 }
 
 func drawQuickstart(d drawing) (output, error) {
-	constant, stochastic := split(d.list)
-	a, b := figures.OfSharedSeeds(constant, stochastic) // which are drawn
+	constant, stochastic := outcome.Split(d.list)
+	a, b := outcome.OfSharedSeeds(constant, stochastic) // which are drawn
 	return figure(figures.Quickstart(figures.OfRuns(slices.Concat(a, b)).With(d.note), constant, stochastic))
-}
-
-// split separates runs of constant depth from the others, each in their order.
-func split(list []*runs.Run) (constant, stochastic []*runs.Run) {
-	for _, run := range list {
-		if run.Recipe.IsConstant() {
-			constant = append(constant, run)
-		} else {
-			stochastic = append(stochastic, run)
-		}
-	}
-	return constant, stochastic
 }
 
 func drawErrorByTime(d drawing) (output, error) {
@@ -155,7 +144,7 @@ func drawCurves(d drawing) (output, error) {
 }
 
 func drawFig5(d drawing) (output, error) {
-	bars, err := figures.DepthBarsOf(d.list)
+	bars, err := outcome.DepthErrorsOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
@@ -163,7 +152,7 @@ func drawFig5(d drawing) (output, error) {
 }
 
 func drawFig7(d drawing) (output, error) {
-	curves, drops, err := figures.GradientsOf(split(d.list))
+	curves, drops, err := figures.GradientsOf(outcome.Split(d.list))
 	if err != nil {
 		return output{}, err
 	}
@@ -171,7 +160,7 @@ func drawFig7(d drawing) (output, error) {
 }
 
 func drawFig8Left(d drawing) (output, error) {
-	swept, err := figures.SurvivalErrorsOf(d.list)
+	swept, err := outcome.SurvivalErrorsOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
@@ -179,7 +168,7 @@ func drawFig8Left(d drawing) (output, error) {
 }
 
 func drawFig8Right(d drawing) (output, error) {
-	grid, err := figures.GridOf(d.list)
+	grid, err := outcome.GridOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
@@ -187,7 +176,7 @@ func drawFig8Right(d drawing) (output, error) {
 }
 
 func drawGapByEpochs(d drawing) (output, error) {
-	gaps, err := figures.GapsOf(d.list)
+	gaps, err := outcome.GapsOf(d.list)
 	if err != nil {
 		return output{}, err
 	}
@@ -222,12 +211,12 @@ func drawStepTime(d drawing) (output, error) {
 	return figure(figures.StepTime(record))
 }
 
-func drawGates(draw func(figures.Provenance, *figures.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
+func drawGates(draw func(figures.Provenance, *outcome.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
 		if len(d.list) != 1 {
 			return output{}, fmt.Errorf("%d runs are named: this figure is of one", len(d.list))
 		}
-		gates, err := figures.GatesOf(d.list[0])
+		gates, err := outcome.GatesOf(d.list[0])
 		if err != nil {
 			return output{}, err
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/disk"
@@ -184,7 +185,8 @@ func leftOut(figure string, unfinished []*runs.Run) string {
 // smaller says that runs are not of the paper's setting, if they are not.
 func (s settings) smaller(list []*runs.Run) string {
 	for _, run := range list {
-		if len(s.depths) > 0 && (!slices.Contains(s.depths, run.Recipe.Depth) || run.Recipe.Epochs < s.epochs || run.Recipe.Dataset == "shapes") {
+		set, _ := dataset.Find(run.Recipe.Dataset)
+		if len(s.depths) > 0 && (!slices.Contains(s.depths, run.Recipe.Depth) || run.Recipe.Epochs < s.epochs || set.Drawn) {
 			return "Smaller than the paper's setting (" + s.paperSays + ")."
 		}
 	}

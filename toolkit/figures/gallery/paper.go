@@ -8,6 +8,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 )
 
@@ -81,9 +82,9 @@ func xys(curve published.Curve) plotter.XYs {
 }
 
 func drawPaperFig5(d drawing) (output, error) {
-	var bars []figures.DepthBar
+	var bars []outcome.DepthErrors
 	for _, layers := range []int{110, 1202} {
-		bar := figures.DepthBar{Layers: layers}
+		bar := outcome.DepthErrors{Layers: layers}
 		for _, constant := range []bool{true, false} {
 			k := network(constant, published.TestError)
 			k.Layers = layers
@@ -137,11 +138,11 @@ func drawPaperFig7(d drawing) (output, error) {
 }
 
 func drawPaperFig8Left(d drawing) (output, error) {
-	var swept figures.SurvivalErrors
-	points := func(rule string) []figures.SurvivalError {
-		var list []figures.SurvivalError
+	var swept outcome.SurvivalErrors
+	points := func(rule string) []outcome.SurvivalError {
+		var list []outcome.SurvivalError
 		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
-			point := figures.SurvivalError{Survival: n.Survival, Error: figures.Estimate{Mean: n.Value, ReadOff: n.ReadOff}}
+			point := outcome.SurvivalError{Survival: n.Survival, Error: outcome.Estimate{Mean: n.Value, ReadOff: n.ReadOff}}
 			if speed, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.SpeedUp, Rule: rule, Survival: n.Survival}); err == nil {
 				point.SpeedUp = speed.Value
 			}
@@ -154,20 +155,20 @@ func drawPaperFig8Left(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	swept.Constant, swept.Digits = figures.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
+	swept.Constant, swept.Digits = outcome.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
 	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), swept))
 }
 
 func drawPaperFig8Right(d drawing) (output, error) {
-	g := figures.Grid{Layers: []int{20, 38, 56, 74, 92, 110}, Survival: []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5}}
+	g := outcome.Grid{Layers: []int{20, 38, 56, 74, 92, 110}, Survival: []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5}}
 	for _, survival := range g.Survival {
-		var row []figures.Estimate
+		var row []outcome.Estimate
 		for _, layers := range g.Layers {
 			n, err := d.Paper.Number("Fig. 8 right", published.Key{Layers: layers, Survival: survival})
 			if err != nil {
 				return output{}, err
 			}
-			row = append(row, figures.Estimate{Mean: n.Value})
+			row = append(row, outcome.Estimate{Mean: n.Value})
 		}
 		g.Errors = append(g.Errors, row)
 	}

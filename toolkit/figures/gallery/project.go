@@ -7,6 +7,7 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 )
 
@@ -64,26 +65,26 @@ func (s *Sources) Records(e Entry) (constant, stochastic []*runs.Run, err error)
 		}
 		list = append(list, found...)
 	}
-	constant, stochastic = split(list)
+	constant, stochastic = outcome.Split(list)
 	return constant, stochastic, nil
 }
 
-// Compare compares recorded runs of constant depth with those of one stochastic setting (see figures.Compare), each named
+// Compare compares recorded runs of constant depth with those of one stochastic setting (see outcome.Compare), each named
 // as in figures.json: what a notebook's cell prints.
-func Compare(constant, stochastic []string) (figures.Comparison, error) {
+func Compare(constant, stochastic []string) (outcome.Comparison, error) {
 	sources, _, err := find("results")
 	if err != nil {
-		return figures.Comparison{}, err
+		return outcome.Comparison{}, err
 	}
 	a, err := sources.Runs(constant)
 	if err != nil {
-		return figures.Comparison{}, err
+		return outcome.Comparison{}, err
 	}
 	b, err := sources.Runs(stochastic)
 	if err != nil {
-		return figures.Comparison{}, err
+		return outcome.Comparison{}, err
 	}
-	return figures.Compare(a, b)
+	return outcome.Compare(a, b)
 }
 
 func find(name string) (*Sources, Entry, error) {

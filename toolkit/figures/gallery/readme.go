@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome/published"
 )
 
@@ -56,7 +57,7 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 		if len(values) > 0 {
 			quote = fmt.Sprint(c.Quote)
 		}
-		note := strings.ReplaceAll(strings.ToUpper(c.Note[:1])+c.Note[1:], "p_L", "*p<sub>L</sub>*")
+		note := say.Markdown(strings.ToUpper(c.Note[:1]) + c.Note[1:])
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ToUpper(c.About[:1])+c.About[1:], strings.Join(values, ", "), quote, note)
 	}
 	return b.String()

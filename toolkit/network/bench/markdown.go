@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -135,7 +136,7 @@ func (r *Record) conditions() string {
 			text += ", " + s.name + " " + version
 		}
 	}
-	return fmt.Sprintf("%s, commit %s, %s", text, r.Commit[:min(7, len(r.Commit))], r.Date[:min(10, len(r.Date))])
+	return fmt.Sprintf("%s, commit %s, %s", text, say.ShortCommit(r.Commit), r.Date[:min(10, len(r.Date))])
 }
 
 // significant writes x with three digits or more.

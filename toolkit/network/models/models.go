@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -87,7 +88,7 @@ func (i Info) Metadata() map[string]string {
 	}
 	for key, value := range map[string]float64{keyEpoch: i.Epoch, keyValidationError: i.ValidationError, keyTestError: i.TestError} {
 		if !math.IsNaN(value) {
-			meta[key] = exact(value)
+			meta[key] = say.Exact(value)
 		}
 	}
 	if i.TrainingImages > 0 {
@@ -243,5 +244,3 @@ func List(folder string) ([]Info, error) {
 	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
 	return list, errors.Join(broken...)
 }
-
-func exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

@@ -123,7 +123,7 @@ func TestListTables(t *testing.T) {
 	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *recipes.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
 	table, err := models.Markdown(folder)
 	require.NoError(t, err)
-	require.Contains(t, table, "\n| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp | 1 of ")
+	require.Contains(t, table, "\n| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp schedule | 1 of ")
 	require.True(t, strings.HasSuffix(table, " | 5 | 20.10 | 21.25 | 0123456+ |\n"), table)
 	require.Less(t, strings.Index(table, "[a]"), strings.Index(table, "[b]"))
 

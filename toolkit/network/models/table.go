@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"stochdepth/toolkit/internal/say"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 // Table writes one line a network: its file's name, what it is, its errors in percent, and where it comes from. Format
@@ -23,22 +22,23 @@ func Table(w io.Writer, list []Info, format string) error {
 		fmt.Fprintln(table, "name\tdata set\timages\tlayers\tdepth\tepoch\tseed\tvalidation %\ttest %\tcommit\tMB")
 		for _, i := range list {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n", i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth,
-				rule(i.Recipe, "p_L"), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit(), float64(i.Bytes)/1e6)
+				i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2),
+				cmp.Or(say.ShortCommit(i.Commit), "-"), float64(i.Bytes)/1e6)
 		}
 		return table.Flush()
 	case "tsv", "csv":
 		lines := make([][]string, len(list))
 		for n, i := range list {
 			lines[n] = []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth), i.Recipe.Rule,
-				exact(i.Recipe.DeathRate), exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
-				exact(i.ValidationError), exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
+				say.Exact(i.Recipe.DeathRate), say.Exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
+				say.Exact(i.ValidationError), say.Exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
 		}
 		return say.WriteSeparated(w, format, strings.Split("name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit machine run bytes", " "), lines)
 	case "json":
 		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
 		for n, i := range list {
 			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
-				known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, known(i.ValidationError), known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
+				say.Known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, say.Known(i.ValidationError), say.Known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
 		}
 		return say.WriteJSON(w, lines)
 	}
@@ -64,14 +64,6 @@ type line struct {
 	Bytes           int64    `json:"bytes"`
 }
 
-// known is nil for a number that is not.
-func known(x float64) *float64 {
-	if math.IsNaN(x) {
-		return nil
-	}
-	return &x
-}
-
 // rounded gives so many digits after the point, or as few as it takes for -1; a dash for NaN.
 func rounded(x float64, digits int) string {
 	if math.IsNaN(x) {
@@ -89,35 +81,6 @@ func (i Info) images() string {
 		return "-"
 	}
 	return strconv.Itoa(i.TrainingImages)
-}
-
-// commit is the first seven digits of each commit, with the plus sign of a changed source.
-func (i Info) commit() string {
-	var short []string
-	for _, commit := range strings.Split(i.Commit, ", ") {
-		hash, changed := strings.CutSuffix(commit, "+")
-		hash = hash[:min(7, len(hash))]
-		if changed {
-			hash += "+"
-		}
-		short = append(short, hash)
-	}
-	return cmp.Or(strings.Join(short, ", "), "-")
-}
-
-// rule says how the blocks of a recipe close; pL is how p_L is written.
-func rule(r recipes.Recipe, pL string) string {
-	if r.IsConstant() {
-		return "constant"
-	}
-	text := fmt.Sprintf("%s, %s = %g", r.Rule, pL, r.LastSurvival())
-	if r.Rule == "list" {
-		text = "list of its own"
-	}
-	if r.SurvivalSchedule != recipes.Default().SurvivalSchedule {
-		text += ", " + r.SurvivalSchedule
-	}
-	return text
 }
 
 // Markdown is a table of the networks of a folder, which must be complete.
@@ -140,8 +103,8 @@ func Markdown(folder string) (string, error) {
 	}
 	for _, i := range list {
 		fmt.Fprintf(&table, "| [%s](%s%s) | %s | %s | %d | %s | %s of %d | %d | %s | %s | %s |\n", i.Name(), i.Name(), Extension,
-			i.Recipe.Dataset, i.images(), i.Recipe.Depth, rule(i.Recipe, "*p<sub>L</sub>*"), rounded(i.Epoch, -1), i.Recipe.Epochs,
-			i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), i.commit())
+			i.Recipe.Dataset, i.images(), i.Recipe.Depth, say.Markdown(i.Recipe.Closing()), rounded(i.Epoch, -1), i.Recipe.Epochs, i.Recipe.Seed,
+			rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"))
 	}
 	return table.String(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/say"
 )
@@ -18,7 +19,7 @@ var choices = []struct {
 	value  func(Recipe) string
 	values []string
 }{
-	{"dataset", func(r Recipe) string { return r.Dataset }, []string{"shapes", "cifar10", "cifar100", "svhn"}},
+	{"dataset", func(r Recipe) string { return r.Dataset }, dataset.Names()},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
 	{"rule", func(r Recipe) string { return r.Rule }, []string{"linear", "uniform", "list"}},
 	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds()},

@@ -321,3 +321,33 @@ func asText(key string, value json.RawMessage) (string, error) {
 	}
 	return strings.Trim(compact.String(), "[]"), nil
 }
+
+// OtherKeys are the keys of the grid that are not among the usual ones: data set, depth, rule, death rate, seed.
+func (s *Sweep) OtherKeys() []string {
+	var keys []string
+	for _, axis := range s.Axes {
+		if !isUsual(axis.Key) {
+			keys = append(keys, axis.Key)
+		}
+	}
+	return keys
+}
+
+// Others are the values of a job for the keys of [Sweep.OtherKeys].
+func (s *Sweep) Others(job Job) []string {
+	var values []string
+	for i, axis := range s.Axes {
+		if !isUsual(axis.Key) {
+			values = append(values, job.Values[i])
+		}
+	}
+	return values
+}
+
+func isUsual(key string) bool {
+	switch key {
+	case "dataset", "depth", "rule", "death_rate", "seed":
+		return true
+	}
+	return false
+}

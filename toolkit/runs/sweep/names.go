@@ -3,7 +3,6 @@ package sweep
 import (
 	"fmt"
 	"hash/fnv"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,15 +18,7 @@ func (s *Sweep) point(r recipes.Recipe, values []string) string {
 	if s.Varies("dataset") {
 		parts = append(parts, r.Dataset)
 	}
-	parts = append(parts, strconv.Itoa(r.Depth))
-	switch {
-	case r.IsConstant():
-		parts = append(parts, "constant")
-	case r.Rule == "list":
-		parts = append(parts, "list")
-	default:
-		parts = append(parts, r.Rule, formatRate(r.LastSurvival()))
-	}
+	parts = append(parts, strconv.Itoa(r.Depth), r.DepthName())
 	for i, axis := range s.Axes {
 		if isUsual(axis.Key) || r.IsConstant() && slices.Contains(recipes.StochasticKeys, axis.Key) {
 			continue
@@ -35,11 +26,6 @@ func (s *Sweep) point(r recipes.Recipe, values []string) string {
 		parts = append(parts, axis.Key+"="+nameOf(values[i]))
 	}
 	return s.Folder + "/" + strings.Join(parts, "-")
-}
-
-// formatRate prints 1 - 0.9 as 0.1, not as 0.09999999999999998.
-func formatRate(p float64) string {
-	return strconv.FormatFloat(math.Round(p*1e9)/1e9, 'g', -1, 64)
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9.+=_-]+`)

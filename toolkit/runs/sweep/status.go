@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,12 +146,9 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 // weight is proportional to the time that a run takes, roughly: images times blocks computed, with two more for what
 // is not a block.
 func weight(r recipes.Recipe) float64 {
-	images := r.TrainImages
-	if images == 0 {
-		images, _, _ = dataset.Size(r.Dataset) // a valid recipe names one
-	}
+	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
 	open, _ := blocksComputed(r)
-	return float64(r.Epochs) * float64(images) * (2 + open)
+	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train)) * (2 + open)
 }
 
 // failureFile, in a run folder, says why the run failed when it was last tried.

@@ -1,8 +1,8 @@
 // Package sweep makes many runs from one file: a grid of recipes, as in the paper's Fig. 8. [Read] expands the file
-// into named jobs, each an ordinary run folder; [Sweep.Status] says how far they are and [Sweep.Results] what came
-// out; [Sweep.Run] makes them by worker processes on this machine; [Slurm] and [Kubernetes] write what these engines
-// need to make them on many. The run's lock lets one process write a run, so any number of these may work on the same
-// sweep, and what is interrupted goes on.
+// into named jobs, each an ordinary run folder; [Sweep.Status] says how far they are, and package outcome what came of
+// them; [Sweep.Run] makes them by worker processes on this machine; [Sweep.Slurm] and [Sweep.Kubernetes] write what these
+// engines need to make them on many. The run's lock lets one process write a run, so any number of these may work on the
+// same sweep, and what is interrupted goes on.
 //
 // The package does not train and knows no GoMLX: a worker is a process of the command line, which calls [Work] or
 // [Sweep.Task] with what package worker trains by.

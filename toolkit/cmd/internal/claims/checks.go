@@ -7,8 +7,8 @@ import (
 	"math"
 	"strings"
 
-	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -26,11 +26,23 @@ type Check struct {
 	Shown   *Shown   `json:"shown,omitempty"`
 }
 
-// Quantity is what is compared: "test error" if nothing is said, "validation error", "training loss" (of the last epoch)
-// or "training seconds".
+// Quantity is what is compared, by its name in package outcome: "test error" if nothing is said, "validation error",
+// "training loss" (of the last epoch) or "training seconds".
 type Quantity string
 
-const seconds Quantity = "training seconds"
+// find returns the quantity of that name.
+func (q Quantity) find() (outcome.Quantity, error) {
+	known := []outcome.Quantity{outcome.TestError, outcome.ValidationError, outcome.TrainingLoss, outcome.TrainingTime}
+	for _, quantity := range known {
+		if quantity.Name == string(cmp.Or(q, "test error")) {
+			return quantity, nil
+		}
+	}
+	return known[0], fmt.Errorf("its check names the unknown quantity %q: use test error, validation error, training loss or training seconds", q)
+}
+
+// seconds is the quantity of [Faster].
+var seconds = Quantity(outcome.TrainingTime.Name)
 
 // Lower holds if the mean of some runs is below that of others.
 type Lower struct {
@@ -38,7 +50,7 @@ type Lower struct {
 	Runs     []string `json:"runs"`
 	Than     []string `json:"than"`
 	By       float64  `json:"by,omitempty"`    // by at least so much, as points of percent
-	Clear    bool     `json:"clear,omitempty"` // beyond chance, as what is bold in the tables: see figures.Contrast
+	Clear    bool     `json:"clear,omitempty"` // beyond chance, as what is bold in the tables: see outcome.Contrast
 }
 
 // Between holds if a mean, or a difference of two, is neither below Low nor above High.
@@ -50,7 +62,7 @@ type Between struct {
 	High     *float64 `json:"high"`
 }
 
-// Faster holds if some runs trained in less time than others (see figures.TimeSaved): by at least Percent of the others'
+// Faster holds if some runs trained in less time than others (see outcome.TimeSaved): by at least Percent of the others'
 // time, and at most AtMost if that is told.
 type Faster struct {
 	Runs    []string `json:"runs"`
@@ -109,7 +121,7 @@ func (c *Lower) verify(r records, _ text) error {
 		return fmt.Errorf("%s: lower by %.4g and not by %g", means, difference, c.By)
 	}
 	if c.Clear {
-		contrast, err := figures.ContrastBy(low.quantity.of, high.runs, low.runs)
+		contrast, err := outcome.ContrastOf(low.quantity, high.runs, low.runs)
 		switch from, to := contrast.Interval(); {
 		case err != nil:
 			return err
@@ -156,7 +168,7 @@ func (c *Faster) verify(r records, _ text) error {
 	if err != nil {
 		return err
 	}
-	saved, _, err := figures.TimeSaved(slow.runs, quick.runs)
+	saved, _, err := outcome.TimeSaved(slow.runs, quick.runs)
 	if err != nil {
 		return err
 	}
@@ -183,7 +195,7 @@ func (c *Wins) verify(r records, _ text) error {
 	if err != nil {
 		return err
 	}
-	contrast, err := figures.ContrastBy(ours.quantity.of, theirs.runs, ours.runs)
+	contrast, err := outcome.ContrastOf(ours.quantity, theirs.runs, ours.runs)
 	if err != nil {
 		return err
 	}
@@ -208,16 +220,7 @@ func (c *Best) verify(r records, _ text) error {
 		return err
 	}
 	inside, others := false, false
-	for len(all) > 0 {
-		var same, rest []*runs.Run
-		for _, run := range all {
-			if recipes.SameSetting(run.Recipe, all[0].Recipe) {
-				same = append(same, run)
-			} else {
-				rest = append(rest, run)
-			}
-		}
-		all = rest
+	for _, same := range outcome.BySetting(all) {
 		if recipes.SameSetting(same[0].Recipe, best.runs[0].Recipe) {
 			if len(same) != best.N {
 				return fmt.Errorf("%s are %d of the %d runs of their setting", best.list(), best.N, len(same))
@@ -288,9 +291,9 @@ func (r records) two(q Quantity, a, b []string) (first, second *group, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	ours, theirs = figures.OfSharedSeeds(ours, theirs)
+	ours, theirs = outcome.OfSharedSeeds(ours, theirs)
 	if q == seconds {
-		if err := figures.OneMachine(ours, theirs); err != nil {
+		if err := outcome.OneMachine(ours, theirs); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -302,62 +305,23 @@ func (r records) two(q Quantity, a, b []string) (first, second *group, err error
 
 // group are the runs of one setting.
 type group struct {
-	figures.Estimate
-	quantity Quantity
+	outcome.Estimate
+	quantity outcome.Quantity
 	names    []string
 	runs     []*runs.Run
 }
 
 func groupOf(q Quantity, names []string, list []*runs.Run) (*group, error) {
-	g := &group{quantity: cmp.Or(q, "test error"), names: names, runs: list}
-	var values []float64
-	seeds := make(map[int64]bool)
-	for _, run := range list {
-		if !recipes.SameSetting(run.Recipe, list[0].Recipe) {
-			return nil, fmt.Errorf("the runs %s and %s are of two settings: name those of one", list[0].Name, run.Name)
-		}
-		if seeds[run.Recipe.Seed] {
-			return nil, fmt.Errorf("the seed %d of %s is there twice", run.Recipe.Seed, g.list())
-		}
-		value, err := g.quantity.of(run)
-		if err != nil {
-			return nil, err
-		}
-		seeds[run.Recipe.Seed] = true
-		values = append(values, value)
+	quantity, err := q.find()
+	if err != nil {
+		return nil, err
 	}
-	g.Estimate = figures.Average(values...)
-	return g, nil
-}
-
-// of is the quantity of one run, which is complete and so has rows.
-func (q Quantity) of(run *runs.Run) (float64, error) {
-	value, last := math.NaN(), run.Rows[len(run.Rows)-1]
-	best, evaluated := run.Best()
-	switch q {
-	case "test error":
-		if evaluated {
-			value = best.TestError
-		}
-	case "validation error":
-		if evaluated {
-			value = best.ValidationError
-		}
-	case "training loss":
-		value = last.TrainLoss
-	case seconds:
-		value = last.Seconds
-	default:
-		return 0, fmt.Errorf("its check names the unknown quantity %q: use test error, validation error, training loss or training seconds", q)
-	}
-	if math.IsNaN(value) {
-		return 0, fmt.Errorf("the run %s has no %s", run.Name, q)
-	}
-	return value, nil
+	mean, err := outcome.MeanOf(quantity, list)
+	return &group{mean, quantity, names, list}, err
 }
 
 func (g *group) list() string { return strings.Join(g.names, ", ") }
 
-func (g *group) title() string { return fmt.Sprintf("the mean %s of %s", g.quantity, g.list()) }
+func (g *group) title() string { return fmt.Sprintf("the mean %s of %s", g.quantity.Name, g.list()) }
 
 func (g *group) String() string { return fmt.Sprintf("%.4g (n = %d)", g.Mean, g.N) }

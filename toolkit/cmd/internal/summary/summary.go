@@ -3,6 +3,7 @@
 package summary
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -39,14 +40,12 @@ func Of(recipe recipes.Recipe) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	images, classes, err := dataset.Size(recipe.Dataset)
+	set, err := dataset.Find(recipe.Dataset)
 	if err != nil {
 		return Summary{}, err
 	}
-	if recipe.TrainImages > 0 {
-		images = recipe.TrainImages
-	}
-	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	images := cmp.Or(recipe.TrainImages, set.Train)
+	network, err := resnet.New(recipe.Block, recipe.Depth, len(set.Classes), survival)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -1,16 +1,12 @@
-package figures
+package outcome
 
 import (
-	"errors"
-	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/recipes"
 )
 
 // Confidence is the level of all intervals, two-sided: where an interval leaves out zero, p < 0.05.
@@ -24,18 +20,12 @@ type Contrast struct {
 	Pairs, Wins   int     // seeds that both have, 0 where they share none; pairs in which the second is lower
 }
 
-// ContrastOf compares the test errors, in percent, of two groups, each of runs of one setting and several seeds, at the
-// epochs of the lowest validation errors; see [ContrastBy]. Runs without an error are refused.
-func ContrastOf(first, second []*runs.Run) (Contrast, error) {
-	return ContrastBy(testError.selected, first, second)
-}
-
-// ContrastBy compares a number of two groups, each of runs of one setting and several seeds. Of groups that share seeds,
+// ContrastOf compares a quantity of two groups, each of runs of one setting and several seeds. Of groups that share seeds,
 // the runs of these are compared, and the others left alone (see [OfSharedSeeds]): the standard error is that of the
 // paired differences, s/√n, with n - 1 degrees of freedom. Where no seed is shared it is Welch's √(s₁²/n₁ + s₂²/n₂),
 // with the degrees of freedom of Welch and Satterthwaite. Runs of two settings or of one seed in a group are errors, and
-// so is a run that has no such number.
-func ContrastBy(of func(*runs.Run) (float64, error), first, second []*runs.Run) (Contrast, error) {
+// so is a run without the quantity.
+func ContrastOf(q Quantity, first, second []*runs.Run) (Contrast, error) {
 	for _, group := range [][]*runs.Run{first, second} {
 		if err := onlySeeds(group); err != nil {
 			return Contrast{}, err
@@ -45,20 +35,15 @@ func ContrastBy(of func(*runs.Run) (float64, error), first, second []*runs.Run) 
 	var values [2][]float64
 	for i, group := range [][]*runs.Run{first, second} {
 		var err error
-		if values[i], err = valuesOf(of, group); err != nil {
+		if values[i], err = q.values(group); err != nil {
 			return Contrast{}, err
 		}
 	}
-	return contrast(first, second, values[0], values[1]), nil
-}
-
-// contrast compares two groups that are of shared seeds, or share none, by their values.
-func contrast(first, second []*runs.Run, firsts, seconds []float64) Contrast {
-	c := Contrast{Difference: stat.Mean(seconds, nil) - stat.Mean(firsts, nil)}
+	c := Contrast{Difference: stat.Mean(values[1], nil) - stat.Mean(values[0], nil)}
 	var differences []float64
 	for i, run := range second {
 		if j := ofSeed(first, run.Recipe.Seed); j >= 0 {
-			differences = append(differences, seconds[i]-firsts[j])
+			differences = append(differences, values[1][i]-values[0][j])
 			if differences[c.Pairs] < 0 {
 				c.Wins++
 			}
@@ -68,9 +53,9 @@ func contrast(first, second []*runs.Run, firsts, seconds []float64) Contrast {
 	if c.Pairs > 0 {
 		c.StandardError, c.Degrees = standardError(differences)
 	} else {
-		c.StandardError, c.Degrees = welch(firsts, seconds)
+		c.StandardError, c.Degrees = welch(values[0], values[1])
 	}
-	return c
+	return c, nil
 }
 
 // Margin is half the width of the 95 % confidence interval of the difference, by Student's t; NaN where a group has one
@@ -81,6 +66,9 @@ func (c Contrast) Margin() float64 { return halfWidth(c.StandardError, c.Degrees
 func (c Contrast) Interval() (low, high float64) {
 	return c.Difference - c.Margin(), c.Difference + c.Margin()
 }
+
+// Points writes the difference of two errors with its confidence interval, if it has one: "−3.41 [−5.72, −1.10]".
+func (c Contrast) Points(digits int) string { return interval(c.Difference, c.Margin(), digits) }
 
 // Clear reports whether the second group is lower beyond chance: whether the whole interval lies below zero.
 func (c Contrast) Clear() bool {
@@ -117,77 +105,4 @@ func welch(a, b []float64) (of, degrees float64) {
 	e2, n2 := standardError(b)
 	v1, v2 := e1*e1, e2*e2
 	return math.Sqrt(v1 + v2), (v1 + v2) * (v1 + v2) / (v1*v1/n1 + v2*v2/n2)
-}
-
-// OfSharedSeeds leaves of each list the runs whose seed the other has too; both as they are if no seed is shared. How
-// hard a seed is would else pass for a difference of the settings.
-func OfSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
-	shared := func(list, other []*runs.Run) (kept []*runs.Run) {
-		for _, run := range list {
-			if ofSeed(other, run.Recipe.Seed) >= 0 {
-				kept = append(kept, run)
-			}
-		}
-		return kept
-	}
-	if sharedA, sharedB = shared(a, b), shared(b, a); len(sharedA) == 0 {
-		return a, b
-	}
-	return sharedA, sharedB
-}
-
-// ofSeed is the index of the run of a seed, or -1.
-func ofSeed(list []*runs.Run, seed int64) int {
-	return slices.IndexFunc(list, func(r *runs.Run) bool { return r.Recipe.Seed == seed })
-}
-
-// onlySeeds returns an error unless there are runs, of one setting, which differ in the seed.
-func onlySeeds(group []*runs.Run) error {
-	if len(group) == 0 {
-		return errors.New("there is nothing to compare: name a run of each side at least")
-	}
-	for _, run := range group {
-		if !recipes.SameSetting(group[0].Recipe, run.Recipe) {
-			return fmt.Errorf("the runs %s and %s are of two settings: compare one of them at a time", group[0].Name, run.Name)
-		}
-	}
-	return distinctSeeds(group)
-}
-
-// distinctSeeds returns an error if two runs of one setting have one seed.
-func distinctSeeds(group []*runs.Run) error {
-	seeds := make(map[int64]string)
-	for _, run := range group {
-		if twin, twice := seeds[run.Recipe.Seed]; twice {
-			return fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
-		}
-		seeds[run.Recipe.Seed] = run.Name
-	}
-	return nil
-}
-
-// valuesOf returns a number of each run of one setting. A run without it and two runs of one seed are errors.
-func valuesOf(of func(*runs.Run) (float64, error), group []*runs.Run) ([]float64, error) {
-	if err := distinctSeeds(group); err != nil {
-		return nil, err
-	}
-	var values []float64
-	for _, run := range group {
-		value, err := of(run)
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, value)
-	}
-	return values, nil
-}
-
-// selected is the measure at the epoch of the run's lowest validation error. A run without an evaluated epoch is an
-// error.
-func (m measure) selected(run *runs.Run) (float64, error) {
-	best, ok := run.Best()
-	if !ok || math.IsNaN(m.of(best)) {
-		return 0, noEpoch(run)
-	}
-	return m.of(best), nil
 }

@@ -2,10 +2,7 @@ package sweep
 
 import (
 	"bytes"
-	"encoding/json"
-	"math"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,58 +24,6 @@ func finish(t *testing.T, root string, job Job, rows ...runs.Row) {
 	require.NoError(t, w.Close())
 }
 
-func TestSpread(t *testing.T) {
-	require.Equal(t, Spread{N: 3, Mean: 6, SD: 2}, NewSpread([]float64{4, 6, 8}))
-	require.Equal(t, "6.00 ± 2.00", NewSpread([]float64{4, 6, 8}).String())
-	one := NewSpread([]float64{5})
-	require.Equal(t, 5.0, one.Mean)
-	require.True(t, math.IsNaN(one.SD), "one value has no spread")
-	require.Equal(t, "5.00", one.String())
-	require.Equal(t, "-", NewSpread(nil).String())
-}
-
-func TestResults(t *testing.T) {
-	root := t.TempDir()
-	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2},
-		"grid": {"death_rate": [0, 0.5], "seed": [1, 2, 3], "momentum": [0.9]}}`))
-	require.NoError(t, err)
-	for seed, test := range []float64{10, 13, 16} {
-		finish(t, root, s.Jobs[2*seed],
-			runs.Row{Epoch: 1, Step: 10, ValidationError: 20, TestError: test, Seconds: 30}, // the best epoch
-			runs.Row{Epoch: 2, Step: 20, ValidationError: 21, TestError: 1, Seconds: 60})
-	}
-	finish(t, root, s.Jobs[1], runs.Row{Epoch: 2, Step: 20, ValidationError: 8, TestError: 9, Seconds: 40})
-
-	results := s.Results(root)
-	require.Len(t, results, 2)
-	require.Equal(t, Spread{N: 3, Mean: 13, SD: 3}, results[0].TestError)
-	require.Equal(t, Spread{N: 3, Mean: 20, SD: 0}, results[0].ValidationError)
-	require.Equal(t, 1, results[1].TestError.N)
-	require.Equal(t, 3, results[1].Planned)
-
-	var table, tsv, asJSON bytes.Buffer
-	require.NoError(t, s.WriteResults(&table, results, "table"))
-	require.Equal(t, ""+
-		"data set  depth  rule      p_L  momentum  runs  test %        validation %  best epoch  seconds\n"+
-		"shapes    20     constant  1    0.9       3/3   13.00 ± 3.00  20.00 ± 0.00  1.0         60.0\n"+
-		"shapes    20     linear    0.5  0.9       1/3   9.00          8.00          2.0         40.0\n", table.String())
-	require.NoError(t, s.WriteResults(&tsv, results, "tsv"))
-	require.Equal(t, ""+
-		"name\tdataset\tdepth\trule\tdeath_rate\tmomentum\truns\tplanned\ttest_error\ttest_error_sd\tvalidation_error\tvalidation_error_sd\tbest_epoch\tseconds\n"+
-		"it/20-constant-momentum=0.9\tshapes\t20\tconstant\t0\t0.9\t3\t3\t13\t3\t20\t0\t1\t60\n"+
-		"it/20-linear-0.5-momentum=0.9\tshapes\t20\tlinear\t0.5\t0.9\t1\t3\t9\tNaN\t8\tNaN\t2\t40\n", tsv.String())
-	require.NoError(t, s.WriteResults(&asJSON, results, "json"))
-	var objects []map[string]any
-	require.NoError(t, json.Unmarshal(asJSON.Bytes(), &objects))
-	require.Equal(t, 13.0, objects[0]["test_error"])
-	require.Equal(t, 3.0, objects[0]["test_error_sd"])
-	require.Nil(t, objects[1]["test_error_sd"])
-	var asCSV bytes.Buffer
-	require.NoError(t, s.WriteResults(&asCSV, results, "csv"))
-	require.Equal(t, strings.ReplaceAll(tsv.String(), "\t", ","), asCSV.String())
-	require.EqualError(t, s.WriteResults(&table, results, "xml"), `unknown format "xml": use table, tsv, csv, json`)
-}
-
 // Of a run that is recorded without its log, its result says how it did.
 func TestRecordWithoutItsLog(t *testing.T) {
 	root := t.TempDir()
@@ -94,11 +39,7 @@ func TestRecordWithoutItsLog(t *testing.T) {
 	require.True(t, known)
 	require.Equal(t, 100*time.Second, remaining)
 
-	var table, each bytes.Buffer
-	require.NoError(t, s.WriteResults(&table, s.Results(root), "table"))
-	require.Equal(t, ""+
-		"data set  depth  rule      p_L  runs  test %  validation %  best epoch  seconds\n"+
-		"shapes    20     constant  1    1/2   9.00    8.00          1.0         100.0\n", table.String())
+	var each bytes.Buffer
 	require.NoError(t, runs.Table(&each, []*runs.Run{list[0].Run}, "table"))
 	require.Regexp(t, `constant +0 +2/2 +1 +8\.00 +9\.00 +0\.00 +1 min 40 s +finished`, each.String())
 	require.Equal(t, "test error 9.0 % at the epoch of the lowest validation error, 1", list[0].Run.Outcome())

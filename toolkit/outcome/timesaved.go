@@ -1,4 +1,4 @@
-package figures
+package outcome
 
 import (
 	"errors"
@@ -6,14 +6,15 @@ import (
 	"math"
 	"slices"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
-// Why training times cannot be compared.
+// Why training times cannot be compared; ErrSteps is that the runs have done unequal work.
 var (
 	errNoTimes  = errors.New("has no training time recorded")
 	errMachines = errors.New("the machines differ")
-	errSteps    = errors.New("the numbers of steps differ")
+	ErrSteps    = errors.New("the numbers of steps differ")
 )
 
 // TimeSaved is the fraction of the training time of some runs that others save: both are of one setting each, of several
@@ -41,12 +42,12 @@ func TimeSaved(than, quick []*runs.Run) (saved, margin float64, err error) {
 func timeSaved(than, quick []*runs.Run) (saved, half float64) {
 	var ratios, a, b []float64
 	for _, run := range than {
-		a = append(a, lastRow(run).Seconds)
+		a = append(a, last(run).Seconds)
 	}
 	for _, run := range quick {
-		b = append(b, lastRow(run).Seconds)
+		b = append(b, last(run).Seconds)
 		if i := ofSeed(than, run.Recipe.Seed); i >= 0 {
-			ratios = append(ratios, lastRow(run).Seconds/a[i])
+			ratios = append(ratios, last(run).Seconds/a[i])
 		}
 	}
 	if len(ratios) > 0 {
@@ -69,8 +70,8 @@ func sameWork(constant, stochastic []*runs.Run) error {
 	}
 	first := constant[0]
 	for _, run := range slices.Concat(constant, stochastic) {
-		if steps, others := lastRow(first).Step, lastRow(run).Step; steps != others {
-			return fmt.Errorf("the training times of %s and %s cannot be compared: %w, %d and %d", first.Name, run.Name, errSteps, steps, others)
+		if steps, others := last(first).Step, last(run).Step; steps != others {
+			return fmt.Errorf("the training times of %s and %s cannot be compared: %w, %d and %d", first.Name, run.Name, ErrSteps, steps, others)
 		}
 	}
 	return nil
@@ -83,10 +84,10 @@ func OneMachine(groups ...[]*runs.Run) error {
 	for _, run := range slices.Concat(groups...) {
 		machines := machinesOf(run)
 		switch {
-		case timeOf([]*runs.Run{run}).N == 0:
+		case TimeOf([]*runs.Run{run}).N == 0:
 			return fmt.Errorf("the run %s %w", run.Name, errNoTimes)
 		case len(machines) > 1:
-			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, enumerate(machines))
+			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, say.Enumerate(machines))
 		case len(machines) == 0:
 		case first == nil:
 			first = run
@@ -97,14 +98,14 @@ func OneMachine(groups ...[]*runs.Run) error {
 	return nil
 }
 
-// timeOf averages the training times of runs, in seconds; none if one is not recorded.
-func timeOf(group []*runs.Run) Estimate {
+// TimeOf averages the training times of runs, in seconds; none if one is not recorded.
+func TimeOf(group []*runs.Run) Estimate {
 	var seconds []float64
 	for _, run := range group {
-		if len(run.Rows) == 0 || !(lastRow(run).Seconds > 0) {
+		if !(last(run).Seconds > 0) {
 			return Estimate{Mean: math.NaN()}
 		}
-		seconds = append(seconds, lastRow(run).Seconds)
+		seconds = append(seconds, last(run).Seconds)
 	}
 	return Average(seconds...)
 }

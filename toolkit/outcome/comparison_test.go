@@ -1,49 +1,18 @@
-package figures_test
+package outcome
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/runs"
 )
 
-// seeded makes up runs of one setting whose selected test errors are given, with the seeds 1, 2, ...; nine blocks, of
-// which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
-func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
-	var list []*runs.Run
-	for i, e := range testErrors {
-		run := exampleRun(deathRate, epochs)
-		run.Recipe.Seed = int64(i + 1)
-		run.Name = fmt.Sprintf("%s-epochs=%d-s%d", run.Name, epochs, i+1)
-		last := run.Rows[epochs-1].TestError
-		for j := range run.Rows {
-			row := &run.Rows[j]
-			row.TestError += e - last + 0.5*math.Sin(float64(3*i+j))*float64(epochs-1-j)/float64(epochs)
-			row.ValidationError = row.TestError + float64(epochs-j)
-			row.TrainLoss *= 1 + 0.1*float64(i)
-			row.OpenBlocksMean, row.Seconds = 9-5*deathRate, 10*float64(j+1)*(1-deathRate/2)
-		}
-		list = append(list, run)
-	}
-	return list
-}
-
-// elsewhere has the runs on another machine.
-func elsewhere(list []*runs.Run) []*runs.Run {
-	for _, run := range list {
-		run.Result = &runs.Result{Machine: "another machine"}
-	}
-	return list
-}
-
 func TestCompare(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20, 21, 22), seeded(0.2, 6, 17, 16, 22.5)
-	c, err := figures.Compare(constant, stochastic)
+	c, err := Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.Equal(t, 3, c.N)
 	require.InDelta(t, 21, c.Constant.Mean, 1e-9)
@@ -66,10 +35,10 @@ func TestCompare(t *testing.T) {
 	// The order of the seeds does not matter; of a missing one the partner is left alone: -5 and -3, of variance 2. Four
 	// standard errors are not enough for two seeds.
 	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]
-	again, err := figures.Compare(constant, stochastic)
+	again, err := Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, c.StandardError, again.StandardError, 1e-12)
-	c, err = figures.Compare(constant, stochastic[1:])
+	c, err = Compare(constant, stochastic[1:])
 	require.NoError(t, err)
 	require.Equal(t, [5]int{2, 2, 2, 2, 2}, [5]int{c.N, c.Pairs, c.Wins, len(c.ConstantRuns), len(c.StochasticRuns)})
 	require.InDelta(t, 20.5, c.Constant.Mean, 1e-9)
@@ -84,7 +53,7 @@ func TestCompare(t *testing.T) {
 	for _, run := range others {
 		run.Recipe.Seed += 10
 	}
-	c, err = figures.Compare(constant, others)
+	c, err = Compare(constant, others)
 	require.NoError(t, err)
 	require.Equal(t, [3]int{2, 0, 0}, [3]int{c.N, c.Pairs, c.Wins})
 	require.InDelta(t, 16.5-21, c.Difference, 1e-9)
@@ -94,20 +63,20 @@ func TestCompare(t *testing.T) {
 	require.True(t, c.Clear())
 
 	// One run of each has no spread.
-	c, err = figures.Compare(constant[:1], stochastic[2:])
+	c, err = Compare(constant[:1], stochastic[2:])
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.StandardError) && !c.Clear())
 	require.Equal(t, [2]int{1, 1}, [2]int{c.Pairs, c.Wins})
 
 	// What is not recorded, or on two machines, is not saved.
 	stochastic[0].Result = &runs.Result{Machine: "another"}
-	c, err = figures.Compare(constant, stochastic)
+	c, err = Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved) && math.IsNaN(c.TimeSavedMargin))
 	require.EqualError(t, c.NoTimeSaved, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s3 cannot be compared: the machines differ")
 	require.Equal(t, 3, c.StochasticTime.N)
 	stochastic[1].Rows[5].Seconds, stochastic[1].Rows[2].OpenBlocksMean = math.NaN(), math.NaN()
-	c, err = figures.Compare(constant, stochastic)
+	c, err = Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.BlocksSaved))
 	require.Zero(t, c.StochasticTime.N)
@@ -116,7 +85,7 @@ func TestCompare(t *testing.T) {
 // The two quantiles that decide for two and for three seeds, from a table of Student's t.
 func TestFewSeedsNeedManyStandardErrors(t *testing.T) {
 	for degrees, quantile := range map[float64]float64{1: 12.706, 2: 4.303, 4: 2.776, 30: 2.042} {
-		c := figures.Contrast{Difference: -2.5, StandardError: 1, Degrees: degrees}
+		c := Contrast{Difference: -2.5, StandardError: 1, Degrees: degrees}
 		require.InDelta(t, quantile, c.Margin(), 1e-3)
 		require.Equal(t, quantile < 2.5, c.Clear())
 	}
@@ -126,20 +95,16 @@ func TestFewSeedsNeedManyStandardErrors(t *testing.T) {
 func TestOnlySharedSeedsAreCompared(t *testing.T) {
 	constant, stochastic := seeded(0, 3, 10, 12, 40), seeded(0.2, 3, 11, 13)
 	constant[2].Rows[2].Seconds = 1000
-	c, err := figures.Compare(constant, stochastic)
+	c, err := Compare(constant, stochastic)
 	require.NoError(t, err)
-	contrast, err := figures.ContrastOf(constant, stochastic)
+	contrast, err := ContrastOf(TestError, constant, stochastic)
 	require.NoError(t, err)
 	require.Equal(t, contrast, c.Contrast)
 	require.InDelta(t, 1, c.Difference, 1e-9)
 	require.InDelta(t, 0, c.StandardError, 1e-9)
 	require.True(t, math.IsNaN(c.Margin()) && !c.Clear(), "equal differences tell of no interval")
 	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
-	table, err := figures.Table2(examplePaper(), slices.Concat(constant, stochastic))
-	require.NoError(t, err)
-	last := table.Rows[len(table.Rows)-1].Cells
-	require.Equal(t, []string{"30.0 s ± 0.0 s", "27.0 s ± 0.0 s", "10.0 %", "", "2"}, last[2:7])
-	require.Contains(t, table.Provenance.Caption, "seeds 1, 2 and 3, not the same for all settings")
+	require.Contains(t, Conditions(slices.Concat(constant, stochastic)), "seeds 1, 2 and 3, not the same for all settings")
 }
 
 // Ratios are paired too: a slow seed is slow for both.
@@ -147,7 +112,7 @@ func TestTimeSaved(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20, 21), seeded(0.2, 6, 17, 16)
 	last := func(run *runs.Run) *runs.Row { return &run.Rows[len(run.Rows)-1] }
 	last(constant[1]).Seconds, last(stochastic[1]).Seconds = 120, 96 // twice as slow: ratios of 0.9 and 0.8
-	saved, margin, err := figures.TimeSaved(constant, stochastic)
+	saved, margin, err := TimeSaved(constant, stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, 0.15, saved, 1e-9)
 	require.InDelta(t, 12.706*0.05, margin, 1e-3)
@@ -155,19 +120,18 @@ func TestTimeSaved(t *testing.T) {
 	for _, run := range stochastic { // Welch's: 60 and 120, and 54 and 96; relative errors of 1/3 and 0.28
 		run.Recipe.Seed += 10
 	}
-	saved, margin, err = figures.TimeSaved(constant, stochastic)
+	saved, margin, err = TimeSaved(constant, stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, 1-75.0/90, saved, 1e-9)
 	v1, v2 := 1.0/9, 0.28*0.28
 	degrees := (v1 + v2) * (v1 + v2) / (v1*v1 + v2*v2)
-	require.InDelta(t, 75.0/90*figures.Contrast{StandardError: math.Sqrt(v1 + v2), Degrees: degrees}.Margin(), margin, 1e-9)
+	require.InDelta(t, 75.0/90*Contrast{StandardError: math.Sqrt(v1 + v2), Degrees: degrees}.Margin(), margin, 1e-9)
 
 	stopped := seeded(0.2, 6, 17)
 	stopped[0].Rows = stopped[0].Rows[:3]
-	_, _, err = figures.TimeSaved(constant[:1], stopped)
+	_, _, err = TimeSaved(constant[:1], stopped)
 	require.EqualError(t, err, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s1 cannot be compared: the numbers of steps differ, 96 and 48")
-	_, err = figures.Table2(examplePaper(), slices.Concat(constant[:1], stopped))
-	require.ErrorContains(t, err, "the numbers of steps differ, 96 and 48")
+	require.ErrorIs(t, err, ErrSteps)
 }
 
 // A run that was stopped half-way does not pass for a finished one.
@@ -175,37 +139,33 @@ func TestUnfinishedRuns(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20), seeded(0.2, 6, 17)
 	stochastic[0].Rows = stochastic[0].Rows[:3]
 	stochastic[0].Result = &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
-	c, err := figures.Compare(constant, stochastic)
+	c, err := Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved))
 	require.Contains(t, c.String(), "seeds (constant depth after 6 of 6 epochs, stochastic depth after 3 of 6 epochs)")
-	require.Contains(t, figures.OfRuns(stochastic).Caption, "The run stochastic-epochs=6-s1 has done 3 of 6 epochs.")
-	table, err := figures.Results(slices.Concat(constant, stochastic))
-	require.NoError(t, err)
-	require.Equal(t, "–", table.Rows[0].Cells[10])
-	require.Contains(t, table.Provenance.Caption, "The run stochastic-epochs=6-s1 has done 3 of 6 epochs.")
+	require.Contains(t, Conditions(stochastic), "The run stochastic-epochs=6-s1 has done 3 of 6 epochs.")
 }
 
 // Two stochastic settings can be contrasted too, with the standard errors of Compare.
 func TestContrastOf(t *testing.T) {
 	first, second := seeded(0.2, 6, 20, 21, 22), seeded(0.5, 6, 17, 16, 22.5)
-	c, err := figures.ContrastOf(first, second)
+	c, err := ContrastOf(TestError, first, second)
 	require.NoError(t, err)
 	require.InDelta(t, -2.5, c.Difference, 1e-9)
 	require.InDelta(t, math.Sqrt(7.75/3), c.StandardError, 1e-9)
 	require.Equal(t, [2]int{3, 2}, [2]int{c.Pairs, c.Wins})
 
-	c, err = figures.ContrastOf(first[:2], second) // of the shared seeds: -3 and -5
+	c, err = ContrastOf(TestError, first[:2], second) // of the shared seeds: -3 and -5
 	require.NoError(t, err)
 	require.Equal(t, [2]int{2, 2}, [2]int{c.Pairs, c.Wins})
 	require.InDelta(t, 1, c.StandardError, 1e-9)
 
-	c, err = figures.ContrastOf(first[:1], second[:1])
+	c, err = ContrastOf(TestError, first[:1], second[:1])
 	require.NoError(t, err)
 	require.InDelta(t, -3, c.Difference, 1e-9)
 	require.True(t, math.IsNaN(c.StandardError))
 
-	_, err = figures.ContrastOf(append(first, second[0]), second)
+	_, err = ContrastOf(TestError, append(first, second[0]), second)
 	require.ErrorContains(t, err, "are of two settings: compare one of them at a time")
 }
 
@@ -214,7 +174,7 @@ func TestBlocksSavedAreOfAllMinibatches(t *testing.T) {
 	stochastic := seeded(0.2, 2, 10)
 	stochastic[0].Rows[0].Step, stochastic[0].Rows[0].OpenBlocksMean = 30, 9
 	stochastic[0].Rows[1].Step, stochastic[0].Rows[1].OpenBlocksMean = 40, 5
-	c, err := figures.Compare(seeded(0, 2, 10), stochastic)
+	c, err := Compare(seeded(0, 2, 10), stochastic)
 	require.NoError(t, err)
 	require.InDelta(t, 1-8.0/9, c.BlocksSaved, 1e-9)
 }
@@ -240,7 +200,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		"not tested":   {seeded(0, 3, 10), untested, "the run stochastic-epochs=3-s1 has no evaluated epoch to draw yet: train it first"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := figures.Compare(test.constant, test.stochastic)
+			_, err := Compare(test.constant, test.stochastic)
 			require.EqualError(t, err, test.want)
 		})
 	}

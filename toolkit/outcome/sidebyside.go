@@ -1,6 +1,4 @@
-// Package compare sets two runs, or two groups of runs that differ in their seeds, side by side: what differs in their
-// recipes, what came out, and by how much.
-package compare
+package outcome
 
 import (
 	"cmp"
@@ -11,7 +9,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -23,50 +20,50 @@ type Side struct {
 	Runs []*runs.Run
 }
 
-// Write writes the comparison of two sides as text for people: the keys in which their recipes differ, their results, and
+// WriteSides writes the comparison of two sides as text for people: the keys in which their recipes differ, their results, and
 // the differences, b minus a. Of sides that share seeds, all is of these, and the text names the runs that are left out.
-func Write(w io.Writer, a, b Side) error {
-	c, none := figures.ContrastOf(a.Runs, b.Runs)
-	saved, margin, timeless := figures.TimeSaved(a.Runs, b.Runs)
+func WriteSides(w io.Writer, a, b Side) error {
+	c, none := ContrastOf(TestError, a.Runs, b.Runs)
+	saved, margin, timeless := TimeSaved(a.Runs, b.Runs)
 	all := slices.Concat(a.Runs, b.Runs)
-	a.Runs, b.Runs = figures.OfSharedSeeds(a.Runs, b.Runs)
+	a.Runs, b.Runs = OfSharedSeeds(a.Runs, b.Runs)
 	compared := slices.Concat(a.Runs, b.Runs)
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	line := func(what, a, b, difference string) { fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", what, a, b, difference) }
-	line("", say.Shown(a.Name), say.Shown(b.Name), "difference")
+	write := func(what, a, b, difference string) { fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", what, a, b, difference) }
+	write("", say.Shown(a.Name), say.Shown(b.Name), "difference")
 	if max(len(a.Runs), len(b.Runs)) > 1 {
-		line("runs", fmt.Sprint(len(a.Runs)), fmt.Sprint(len(b.Runs)), "")
+		write("runs", fmt.Sprint(len(a.Runs)), fmt.Sprint(len(b.Runs)), "")
 	}
 	for _, key := range recipes.Keys() {
 		value := func(r *runs.Run) string { return cmp.Or(r.Recipe.Get(key), `""`) }
 		if x, y := a.values(value), b.values(value); key != "description" && x != y {
-			line(key, x, y, "")
+			write(key, x, y, "")
 		}
 	}
 	if slices.ContainsFunc(compared, (*runs.Run).Unfinished) {
 		done := func(r *runs.Run) string { return fmt.Sprintf("%.4g", r.EpochsDone()) }
-		line("epochs done", a.values(done), b.values(done), "")
+		write("epochs done", a.values(done), b.values(done), "")
 	}
-	elsewhere := figures.OneMachine(a.Runs, b.Runs)
-	for _, r := range results {
-		x, y := a.average(r), b.average(r)
+	elsewhere := OneMachine(a.Runs, b.Runs)
+	for _, line := range sideBySide {
+		x, y := line.known(a.Runs), line.known(b.Runs)
 		difference := ""
 		if d := y.Mean - x.Mean; x.N == len(a.Runs) && y.N == len(b.Runs) { // else they are not of the same seeds
 			difference = fmt.Sprintf("%+.3g", d)
 		}
 		switch {
-		case r.name == testError && none == nil:
-			difference = points(c)
-		case r.name == trainingTime && timeless == nil:
-			difference = interval(0-100*saved, 100*margin, 0) + " %"
-		case r.name == trainingTime || r.name == stepTime && elsewhere != nil:
+		case line.Name == TestError.Name && none == nil:
+			difference = ascii(c.Points(2))
+		case line.Name == TrainingTime.Name && timeless == nil:
+			difference = ascii(interval(0-100*saved, 100*margin, 0)) + " %"
+		case line.Name == TrainingTime.Name || line.Name == StepTime.Name && elsewhere != nil:
 			difference = ""
 		}
-		line(r.name, r.text(x), r.text(y), difference)
+		write(line.head, line.text(x), line.text(y), difference)
 	}
 	if x, y := a.machines(), b.machines(); x != y || strings.Contains(x, "; ") {
-		line("machine", x, y, "")
+		write("machine", x, y, "")
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -99,11 +96,11 @@ func names(list []*runs.Run, which func(*runs.Run) bool) string {
 }
 
 // conclusion says in sentences what the differences mean, or why they mean little.
-func conclusion(a, b Side, c figures.Contrast, none error) string {
+func conclusion(a, b Side, c Contrast, none error) string {
 	if none != nil {
 		return fmt.Sprintf("The test errors are not compared: %s.", none)
 	}
-	text := fmt.Sprintf("Test error of %s: %s points", say.Shown(b.Name), points(c))
+	text := fmt.Sprintf("Test error of %s: %s points", say.Shown(b.Name), ascii(c.Points(2)))
 	switch {
 	case math.IsNaN(c.StandardError):
 		text += " (a run alone has no interval: other seeds tell how much is chance)"
@@ -119,9 +116,9 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	}
 	text += "."
 	// Of constant and stochastic depth there is more to say, whichever comes first.
-	full, err := figures.Compare(a.Runs, b.Runs)
+	full, err := Compare(a.Runs, b.Runs)
 	if err != nil {
-		full, err = figures.Compare(b.Runs, a.Runs)
+		full, err = Compare(b.Runs, a.Runs)
 	}
 	if err != nil {
 		return text
@@ -146,17 +143,8 @@ func conclusion(a, b Side, c figures.Contrast, none error) string {
 	return text
 }
 
-// points is a difference of errors, with its interval.
-func points(c figures.Contrast) string { return interval(c.Difference, c.Margin(), 2) }
-
-// interval is a difference with its interval, if it has a margin: "-2.50 [-9.42, +4.42]".
-func interval(difference, margin float64, digits int) string {
-	s := fmt.Sprintf("%+.*f", digits, difference)
-	if !math.IsNaN(margin) {
-		s += fmt.Sprintf(" [%+.*f, %+.*f]", digits, difference-margin, digits, difference+margin)
-	}
-	return s
-}
+// ascii writes minus signs that every terminal and every tool for text knows.
+func ascii(s string) string { return strings.ReplaceAll(s, "−", "-") }
 
 // values are the different texts that the runs of a side have.
 func (s Side) values(of func(*runs.Run) string) string {
@@ -176,10 +164,7 @@ func (s Side) values(of func(*runs.Run) string) string {
 func (s Side) machines() string {
 	var names []string
 	for _, run := range s.Runs {
-		if run.Result == nil {
-			continue
-		}
-		for _, name := range run.Result.Machines() {
+		for _, name := range machinesOf(run) {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -188,65 +173,21 @@ func (s Side) machines() string {
 	return strings.Join(names, "; ")
 }
 
-// result is a number that came out of a run.
-type result struct {
-	name string
-	of   func(*runs.Run) float64 // NaN: not known
-	time bool                    // in seconds
+// sideLine is a line of the comparison.
+type sideLine struct {
+	head string
+	Quantity
 }
 
-// Results whose differences are more than those of two means.
-const (
-	testError    = "test error %"
-	trainingTime = "training time"
-	stepTime     = "time a step, ms"
-)
-
-var results = []result{
-	{name: "validation error %", of: func(r *runs.Run) float64 { return best(r).ValidationError }},
-	{name: testError, of: func(r *runs.Run) float64 { return best(r).TestError }},
-	{name: "best epoch", of: func(r *runs.Run) float64 { return best(r).Epoch }},
-	{name: "training loss", of: func(r *runs.Run) float64 { return last(r).TrainLoss }},
-	{name: "open blocks", of: func(r *runs.Run) float64 { return r.OpenBlocks() }},
-	{name: trainingTime, of: (*runs.Run).Seconds, time: true},
-	{name: stepTime, of: func(r *runs.Run) float64 { return 1000 * last(r).Seconds / float64(last(r).Step) }},
-}
-
-var unknown = runs.Row{Epoch: math.NaN(), TrainLoss: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
-	Seconds: math.NaN()}
-
-// best is the selected row, whose test error is the one to report.
-func best(r *runs.Run) runs.Row {
-	if row, ok := r.Selected(); ok {
-		return row
-	}
-	return unknown
-}
-
-func last(r *runs.Run) runs.Row {
-	if len(r.Rows) == 0 {
-		return unknown
-	}
-	return r.Rows[len(r.Rows)-1]
-}
-
-// average is the mean of a result over the runs that have it.
-func (s Side) average(r result) figures.Estimate {
-	var known []float64
-	for _, run := range s.Runs {
-		if x := r.of(run); !math.IsNaN(x) {
-			known = append(known, x)
-		}
-	}
-	return figures.Average(known...) // NaN without values
-}
+var sideBySide = []sideLine{{"validation error %", ValidationError}, {"test error %", TestError}, {"best epoch", BestEpoch},
+	{"training loss", TrainingLoss}, {"open blocks", OpenBlocks}, {"training time", TrainingTime}, {"time a step, ms", StepTime}}
 
 // text is a mean with its deviation, where there are several runs.
-func (r result) text(e figures.Estimate) string {
+func (l sideLine) text(e Estimate) string {
 	switch {
 	case e.N == 0:
 		return "-"
-	case r.time:
+	case l.Name == TrainingTime.Name:
 		return say.SpanOf(e.Mean)
 	case e.N == 1:
 		return fmt.Sprintf("%.4g", e.Mean)

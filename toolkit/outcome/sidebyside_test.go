@@ -1,4 +1,4 @@
-package compare
+package outcome
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func group(t *testing.T, name string, deathRate float64, testErrors ...float64) 
 func text(t *testing.T, a, b Side) string {
 	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, Write(&out, a, b))
+	require.NoError(t, WriteSides(&out, a, b))
 	return out.String()
 }
 

@@ -1,0 +1,109 @@
+package outcome
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs"
+)
+
+// Comparison sets runs of one stochastic setting beside runs of constant depth of the same data, network and optimizer.
+type Comparison struct {
+	Quantity                                 // whose values are compared: the test error, mostly
+	ConstantRuns, StochasticRuns []*runs.Run // those compared
+
+	N                    int      // repeats: the smaller of the two numbers of runs
+	Constant, Stochastic Estimate // of the quantity, percent
+	Contrast                      // stochastic minus constant: below 0 stochastic depth is better
+
+	BlocksSaved                  float64  // fraction of the blocks that the minibatches did not compute; NaN if not recorded
+	ConstantTime, StochasticTime Estimate // training time, seconds; N is 0 where a run has none recorded
+	TimeSaved, TimeSavedMargin   float64  // fraction of the time at constant depth, see [TimeSaved]; NaN if it is not known
+	NoTimeSaved                  error    // why it is not known: times that are not recorded, of other steps or of two machines
+}
+
+// Compare compares runs that differ in the seed and in how blocks close only (recipes.StochasticKeys): each list is of one
+// setting, the first of constant depth. Of lists that share seeds, the runs of these are compared, and the others left
+// alone; see [ContrastOf]. Runs that cannot be compared, two runs of one seed, and runs without a test error at the
+// selected epoch are errors.
+func Compare(constant, stochastic []*runs.Run) (Comparison, error) {
+	return CompareBy(TestError, constant, stochastic)
+}
+
+// CompareBy is [Compare] for the test or the validation error.
+func CompareBy(q Quantity, constant, stochastic []*runs.Run) (Comparison, error) {
+	if err := SameRegime(constant, stochastic); err != nil {
+		return Comparison{Quantity: q, ConstantRuns: constant, StochasticRuns: stochastic}, err
+	}
+	constant, stochastic = OfSharedSeeds(constant, stochastic)
+	c := Comparison{Quantity: q, ConstantRuns: constant, StochasticRuns: stochastic, N: min(len(constant), len(stochastic))}
+	var err error
+	if c.Constant, err = MeanOf(q, constant); err != nil {
+		return c, err
+	}
+	if c.Stochastic, err = MeanOf(q, stochastic); err != nil {
+		return c, err
+	}
+	if c.Contrast, err = ContrastOf(q, constant, stochastic); err != nil {
+		return c, err
+	}
+	c.BlocksSaved = 1 - openFraction(stochastic)
+	c.ConstantTime, c.StochasticTime = TimeOf(constant), TimeOf(stochastic)
+	c.TimeSaved, c.TimeSavedMargin, c.NoTimeSaved = TimeSaved(constant, stochastic)
+	return c, nil
+}
+
+// String is the comparison in a sentence: "stochastic depth 48.90 ± 0.50 % instead of 53.40 ± 0.40 %, lower in 3 of 3 seeds".
+// Where runs are not trained to their end, it says how far they are.
+func (c Comparison) String() string {
+	digits := c.Digits()
+	s := fmt.Sprintf("stochastic depth %s instead of %s", c.Stochastic.Percent(digits), c.Constant.Percent(digits))
+	if c.Pairs > 0 {
+		s += fmt.Sprintf(", lower in %d of %d seeds", c.Wins, c.Pairs)
+	}
+	if soFar := c.SoFar(); soFar != "" {
+		s += " (" + soFar + ")"
+	}
+	return s
+}
+
+// SoFar says how far the runs are if some are not trained to their end: "constant depth after 120 of 120 epochs,
+// stochastic depth after 60 to 80 of 120 epochs".
+func (c Comparison) SoFar() string {
+	if !slices.ContainsFunc(slices.Concat(c.ConstantRuns, c.StochasticRuns), (*runs.Run).Unfinished) {
+		return ""
+	}
+	done := func(group []*runs.Run) string {
+		least, most := math.Inf(1), 0.0
+		for _, run := range group {
+			least, most = min(least, run.EpochsDone()), max(most, run.EpochsDone())
+		}
+		of := fmt.Sprintf("%s of %d epochs", say.Decimal(most), group[0].Recipe.Epochs)
+		if least < most {
+			of = say.Decimal(least) + " to " + of
+		}
+		return of
+	}
+	return fmt.Sprintf("constant depth after %s, stochastic depth after %s", done(c.ConstantRuns), done(c.StochasticRuns))
+}
+
+// Digits is how many digits after the point of an error the runs' test images resolve.
+func (c Comparison) Digits() int { return Digits(c.ConstantRuns[0].Recipe) }
+
+// Single reports whether there is one run each, which has no spread.
+func (c Comparison) Single() bool { return len(c.ConstantRuns) == 1 && len(c.StochasticRuns) == 1 }
+
+// openFraction is the mean fraction of open blocks over the minibatches of all runs, from their logs; NaN if a row has
+// none.
+func openFraction(group []*runs.Run) float64 {
+	var fractions, steps []float64
+	for _, run := range group {
+		_, blocks := run.Recipe.ExpectedOpen()
+		fractions, steps = append(fractions, run.OpenBlocks()/float64(blocks)), append(steps, float64(last(run).Step))
+	}
+	return stat.Mean(fractions, steps)
+}

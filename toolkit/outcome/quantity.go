@@ -1,0 +1,93 @@
+package outcome
+
+import (
+	"fmt"
+	"math"
+
+	"stochdepth/toolkit/runs"
+)
+
+// Quantity is a number that came out of a run.
+type Quantity struct {
+	Name string
+	of   func(*runs.Run) float64 // NaN: not known
+}
+
+// What comes out of a run: errors are in percent, the training loss is of the last epoch, open blocks are the mean over all
+// minibatches, the training time is in seconds and that of a step in milliseconds.
+var (
+	ValidationError = Quantity{"validation error", func(r *runs.Run) float64 { return selected(r).ValidationError }}
+	TestError       = Quantity{"test error", func(r *runs.Run) float64 { return selected(r).TestError }}
+	BestEpoch       = Quantity{"best epoch", func(r *runs.Run) float64 { return selected(r).Epoch }}
+	TrainingLoss    = Quantity{"training loss", func(r *runs.Run) float64 { return last(r).TrainLoss }}
+	OpenBlocks      = Quantity{"open blocks", (*runs.Run).OpenBlocks}
+	TrainingTime    = Quantity{"training seconds", (*runs.Run).Seconds}
+	StepTime        = Quantity{"time a step", func(r *runs.Run) float64 { return 1000 * last(r).Seconds / float64(last(r).Step) }}
+)
+
+// Of is the quantity of a run; a run without it is an error.
+func (q Quantity) Of(run *runs.Run) (float64, error) {
+	if value := q.of(run); !math.IsNaN(value) {
+		return value, nil
+	}
+	if q.Name == TestError.Name || q.Name == ValidationError.Name {
+		return 0, noEpoch(run)
+	}
+	return 0, fmt.Errorf("the run %s has no %s", run.Name, q.Name)
+}
+
+// values are those of runs of one setting.
+func (q Quantity) values(group []*runs.Run) ([]float64, error) {
+	var values []float64
+	for _, run := range group {
+		value, err := q.Of(run)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+// known averages the quantity over the runs that have it; NaN if none does.
+func (q Quantity) known(list []*runs.Run) Estimate {
+	var values []float64
+	for _, run := range list {
+		if x := q.of(run); !math.IsNaN(x) {
+			values = append(values, x)
+		}
+	}
+	return Average(values...)
+}
+
+// Selected is the row of a run's log whose error is the one to report: the quantity is the test or the validation error. A
+// run without such a row, or without its error, is an error.
+func (q Quantity) Selected(run *runs.Run) (runs.Row, error) {
+	best, ok := run.Best()
+	if !ok || math.IsNaN(q.of(run)) {
+		return best, noEpoch(run)
+	}
+	return best, nil
+}
+
+func noEpoch(run *runs.Run) error {
+	return fmt.Errorf("the run %s has no evaluated epoch to draw yet: train it first", run.Name)
+}
+
+// unknown is the row of a run that has none.
+var unknown = runs.Row{Epoch: math.NaN(), TrainLoss: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
+	Seconds: math.NaN()}
+
+func selected(r *runs.Run) runs.Row {
+	if row, ok := r.Selected(); ok {
+		return row
+	}
+	return unknown
+}
+
+func last(r *runs.Run) runs.Row {
+	if len(r.Rows) == 0 {
+		return unknown
+	}
+	return r.Rows[len(r.Rows)-1]
+}
