@@ -15,8 +15,9 @@ import (
 )
 
 // Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
-// plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
-// devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
+// plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is
+// written for, backend.CPU or backend.CUDA, whatever b runs on; several devices share the minibatch. b must be the CPU's:
+// the program is made, and compiled for the CPU, to get at its text.
 func Program(b compute.Backend, s bench.Spec, target string, devices int, evaluation bool) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
@@ -26,7 +27,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		return "", err
 	}
 	if form, ok := model.Form.(byhand.Form); ok {
-		form.Target = target
+		form.GPU = target == backend.CUDA
 		model.Form = form
 	}
 	if err := model.UseDevices(devices); err != nil {

@@ -35,9 +35,9 @@ type Form struct {
 	// Recompute computes the convolutions of the paper's block again for its gradient instead of keeping their outputs:
 	// a third of the memory for a third more time.
 	Recompute bool
-	// Target is the kind of device that the program is written for, backend.CPU or backend.CUDA. The zero value is that
-	// of the graph's backend.
-	Target string
+	// GPU writes the program for an NVIDIA GPU: sums of batch normalisation are taken in the form that is fast there.
+	// The numbers are the same on any device but for rounding.
+	GPU bool
 }
 
 var _ resnet.Form = Form{}

@@ -37,7 +37,7 @@ func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtyp
 		input:     shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
 		output:    shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
 		parameter: [3]shapes.Shape{shapes.Make(parameterType, 3, 3, s.In, s.Out), shapes.Make(parameterType, 3, 3, s.Out, s.Out), shapes.Make(parameterType, 4, s.Out)},
-		sums:      sumsFor(x.Graph(), f.Target),
+		sums:      f.sums(x.Graph()),
 	}
 }
 
