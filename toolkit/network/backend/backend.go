@@ -24,6 +24,7 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 	"k8s.io/klog/v2"
 
+	"stochdepth/toolkit/network/backend/internal/allocator"
 	"stochdepth/toolkit/network/kernels"
 )
 
@@ -44,8 +45,12 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		return nil, fmt.Errorf("the PJRT plugin %s cannot be opened, because GoMLX takes a comma in its path "+
 			"for the beginning of an option: move the folder to a path without commas", plugin.Path)
 	}
-	if _, err := kernels.Choice(); err != nil {
+	choice, err := kernels.Choice()
+	if err != nil {
 		return nil, err
+	}
+	if choice != "off" {
+		allocator.Start()
 	}
 	quietLogs()
 	var libraries []string

@@ -2,7 +2,6 @@ package kernels_test
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/gomlx/go-xla/compute/xla"
@@ -12,14 +11,6 @@ import (
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/kernels"
 )
-
-// compiler is the C compiler.
-func compiler() string {
-	if name := os.Getenv("CC"); name != "" {
-		return name
-	}
-	return "cc"
-}
 
 // convolution is a program that calls a kernel with two arrays of a type: it takes [batch, side, side, channels]
 // and [3, 3, channels, channels] of float32 only.

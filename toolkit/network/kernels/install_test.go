@@ -50,7 +50,7 @@ func TestInstall(t *testing.T) {
 func compiled(t *testing.T, name, program string) string {
 	path := filepath.Join(t.TempDir(), "pjrt_c_api_"+name+"_plugin.so")
 	require.NoError(t, os.WriteFile(path+".c", []byte(program), 0o600))
-	out, err := exec.Command(compiler(), "-shared", "-fPIC", "-o", path, path+".c").CombinedOutput()
+	out, err := exec.Command(backendtest.Compiler(), "-shared", "-fPIC", "-o", path, path+".c").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path
 }

@@ -9,11 +9,11 @@
 // XLA as foreign functions and run on XLA's threads. It takes float32 with stride 1 or 2 and channels in
 // multiples of 16; all else stays XLA's, and so does everything on processors without AVX2, on GPUs, under
 // the build tag nokernels, and where the environment says STOCHDEPTH_KERNELS=off. In the same place it keeps
-// what XLA compiled for the next start, and it keeps large blocks of memory from one step to the next.
+// what XLA compiled for the next start.
 //
 // For NVIDIA GPUs XLA computes all, but of programs that pass through here too (precision.go).
 //
-// The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go and memory.c
+// The files, from the outside in: interpose.c (between go-xla and the plugin), executables.go
 // (what is kept), rewrite.go, loops.go, digest.go and inplace.go (the program), calls.c (what XLA calls), forward.c,
 // backward.c, stem.c, inference.c and convolution.c (a part of the network; block.h lists them), layer.c (a convolution with
 // its normalisation), image.h, winograd.h and winograd_gradient.h (one image), parallel.c and workspace.c.
