@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 )
 
@@ -25,7 +26,7 @@ const convolution = `module @test {
 // and the process goes on.
 func TestErrors(t *testing.T) {
 	name := backendtest.Open(t).(*xla.Backend).PluginName()
-	if kernels.Processor(name) == "" {
+	if proxy.Processor(name) == "" {
 		t.Skip("this machine has no kernels")
 	}
 	plugin, err := pjrt.GetPlugin(name)

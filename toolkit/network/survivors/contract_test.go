@@ -20,6 +20,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
@@ -252,7 +253,7 @@ func TestContract(t *testing.T) {
 			images, labels := batchOf(n, c.batch, c.seed)
 			exact, textbook := textbook(t, b, n)
 			exactImages, _ := batchOf(exact, c.batch, c.seed)
-			replaced, engine := kernels.Replaced(), step(t, b, n, form)
+			replaced, engine := proxy.Replaced(), step(t, b, n, form)
 			for name, gates := range patterns {
 				compare(t, fmt.Sprintf("%2d layers, %s, inverted %-5t, %-14s", c.layers, c.dtype, c.inverted, name), gates, c.tolerance,
 					textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
@@ -264,11 +265,11 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// requireReplaced requires that package kernels has replaced all loops of a network since there were so many, the stem's
+// requireReplaced requires that package proxy has replaced all loops of a network since there were so many, the stem's
 // and the stages', forward and backward: that it still recognises what go-xla writes.
 func requireReplaced(t *testing.T, b compute.Backend, n *resnet.Network, before int) {
-	if kernels.Processor(b.(*xla.Backend).PluginName()) != "" {
-		require.GreaterOrEqual(t, kernels.Replaced()-before, 2*(1+len(n.Stages())))
+	if proxy.Processor(b.(*xla.Backend).PluginName()) != "" {
+		require.GreaterOrEqual(t, proxy.Replaced()-before, 2*(1+len(n.Stages())))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
@@ -92,7 +92,7 @@ func TestContractPerSample(t *testing.T) {
 			exact, textbook := textbook(t, b, n)
 			images, labels := batch(n, c.batch)
 			exactImages, _ := batch(exact, c.batch)
-			replaced, engine := kernels.Replaced(), step(t, b, n, c.form)
+			replaced, engine := proxy.Replaced(), step(t, b, n, c.form)
 			patterns := imageGatePatterns(n.Survival, c.batch)
 			if c.batch > 4 { // what matters there are the sums
 				patterns = map[string]imageGates{"drawn": patterns["drawn 0"], "each block by one image": patterns["each block by one image"]}

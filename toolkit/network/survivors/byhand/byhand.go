@@ -2,7 +2,7 @@
 // the outputs of a block's convolutions, or computes them again, and its loops are those that package kernels has faster
 // code for. All else, such as blocks of other kinds, it leaves to package survivors.
 //
-// Code in the loops' bodies decides what the text of a program is, which package kernels knows by its digest: where it
+// Code in the loops' bodies decides what the text of a program is, which package proxy knows by its digest: where it
 // says Const, a constant of its own is meant, and sums are outputs of XLA's batch-norm operations, which are faster
 // there than reductions (sums.go).
 package byhand
@@ -16,16 +16,6 @@ import (
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors"
 	"stochdepth/toolkit/network/survivors/internal/loops"
-)
-
-// The names of the parameters of loops begin with what the loops do, in the text of a program: package kernels looks
-// for them. The rest of each name is that in the loop's state.
-const (
-	forwardBlockLoop  = "forward_block_"
-	backwardBlockLoop = "backward_block_"
-	testBlockLoop     = "test_block_"
-	forwardStemLoop   = "forward_stem_"
-	backwardStemLoop  = "backward_stem_"
 )
 
 // Form is the engine for networks of package resnet: it computes open blocks only, and equals [resnet.Textbook], gates,
