@@ -9,11 +9,10 @@
 
 #include "pjrt.h"
 
-// Exported by proxy.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
+// Exported by interpose.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
 extern char *stochdepthRewrite(char *path, char *code, size_t size, size_t *new_size);
 
-// Exported by executables.go: the kept executable of a program, from malloc, or NULL; notice that it was
-// loaded; to keep one.
+// The kept executable of a program, from malloc, or NULL; notice that it was loaded; to keep one.
 extern void *stochdepthFind(char *path, char *program, size_t program_size, char *options, size_t options_size, size_t *size);
 extern void stochdepthLoaded(void);
 extern void stochdepthKeep(char *path, char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
