@@ -78,7 +78,8 @@ func stochdepthRewrite(path, code *C.char, size C.size_t, newSize *C.size_t) *C.
 }
 
 //export stochdepthFind
-func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, size *C.size_t) unsafe.Pointer {
+func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t,
+	size *C.size_t) unsafe.Pointer {
 	executable := find(executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize)))
 	if executable == nil {
 		return nil
@@ -91,7 +92,8 @@ func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char
 func stochdepthLoaded() { loaded.Add(1) }
 
 //export stochdepthKeep
-func stochdepthKeep(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, executable *C.char, size C.size_t) {
+func stochdepthKeep(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t,
+	executable *C.char, size C.size_t) {
 	if file := executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize)); file != "" {
 		_ = keep(file, view(executable, size))
 	}

@@ -108,7 +108,9 @@ func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node)
 		}
 	}
 	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
-	results := st.While(g, loopname.ForwardBlock, initial, func(v loops.Values) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	results := st.While(g, loopname.ForwardBlock, initial, func(v loops.Values) *Node {
+		return LessThan(v["k"], v["count"])
+	}, l.forwardBlock)
 	loops.Register(results, func(gradients []*Node) []*Node {
 		return l.backward(st, initial, results, gradients[st.Index["h"]])
 	})

@@ -19,7 +19,8 @@ import (
 // TestMemoryIsKept runs the C program that uses large blocks as XLA does.
 func TestMemoryIsKept(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "allocator")
-	out, err := exec.Command(backendtest.Compiler(), "-O2", "-pthread", "-fno-builtin", "-o", program, "allocator.c", "testdata/allocator_test.c").CombinedOutput()
+	flags := []string{"-O2", "-pthread", "-fno-builtin", "-o", program}
+	out, err := exec.Command(backendtest.Compiler(), append(flags, "allocator.c", "testdata/allocator_test.c")...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	out, err = exec.Command(program).CombinedOutput()
 	require.NoError(t, err, "%s", out)
