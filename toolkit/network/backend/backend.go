@@ -24,6 +24,8 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 	"k8s.io/klog/v2"
 
+	"stochdepth/toolkit/network/backend/internal/allocator"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 )
 
@@ -44,8 +46,12 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		return nil, fmt.Errorf("the PJRT plugin %s cannot be opened, because GoMLX takes a comma in its path "+
 			"for the beginning of an option: move the folder to a path without commas", plugin.Path)
 	}
-	if _, err := kernels.Choice(); err != nil {
+	choice, err := kernels.Choice()
+	if err != nil {
 		return nil, err
+	}
+	if choice != "off" {
+		allocator.Start()
 	}
 	quietLogs()
 	var libraries []string
@@ -53,9 +59,9 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	case CUDA:
 		libraries = prepareCUDA(plugin)
 	case CPU:
-		_ = kernels.Install(plugin.Path) // XLA's own are slower, but there for every machine
+		_ = proxy.Install(plugin.Path) // XLA's own are slower, but there for every machine
 	}
-	kernels.KeepIn(cacheFolder("executables"))
+	proxy.KeepIn(cacheFolder("executables"))
 	b, err := xla.New(plugin.Path + "," + plugin.options())
 	if plugin.Kind == CUDA && err != nil {
 		if advice := Explain(err); advice != err {
@@ -70,7 +76,7 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 		return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): %s: %w", plugin.Path, plugin.Source, advice, firstLine(err))
 	}
 	if plugin.Kind == CUDA {
-		kernels.SetDevice(plugin.Path, deviceAndDriver(Describe(b).Devices, libraries))
+		proxy.SetDevice(plugin.Path, deviceAndDriver(Describe(b).Devices, libraries))
 	}
 	return b, nil
 }
@@ -110,7 +116,7 @@ func Describe(b compute.Backend) Info {
 	if !ok {
 		return Info{Plugin: b.Name()}
 	}
-	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: KindOf(b), Kernels: kernels.Processor(x.PluginName())}
+	info := Info{Plugin: filepath.Base(x.PluginName()), Kind: KindOf(b), Kernels: proxy.Processor(x.PluginName())}
 	if plugin, err := pjrt.GetPlugin(x.PluginName()); err == nil { // loaded already: go-xla keeps it
 		major, minor := plugin.Version()
 		info.PJRT = fmt.Sprintf("%d.%d", major, minor)

@@ -27,6 +27,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 )
 
@@ -78,7 +79,7 @@ func sitePackagesOf(plugin Plugin) string {
 func prepareCUDA(plugin Plugin) (libraries []string) {
 	libraries = loadNVIDIALibraries(sitePackagesOf(plugin))
 	_ = os.Setenv(xlaFlagsEnv, xlaFlags(plugin, os.Getenv(xlaFlagsEnv)))
-	if err := kernels.InstallGPU(plugin.Path); err != nil {
+	if err := proxy.InstallGPU(plugin.Path); err != nil {
 		if _, set := os.LookupEnv(tf32Env); !set {
 			_ = os.Setenv(tf32Env, "0") // float32 is float32 by NVIDIA's own switch then
 		}

@@ -33,9 +33,30 @@ static void *done(ffi_call *call, int missed) {
 	return missed ? fail(call, FFI_RESOURCE_EXHAUSTED, "stochdepth: memory is short: end other programs and start again, or take a smaller minibatch") : NULL;
 }
 
-// are says whether arrays are those of a pattern: i is an integer, o a list of integers, and a digit the
-// number of axes of an array of float32. Of groups in brackets those count whose bit is set in groups, the first's
-// being 1.
+// What the functions take and give, as patterns, and beside each its arrays in their order. A digit is an array of
+// float32 with that number of axes, i an integer, o a list of integers; what is in brackets may be left out. A result that
+// has the name of an argument is in its memory. In shapes b is the minibatch, n the number of blocks in the stack, and h
+// and w are the output's height and width.
+#define PARAMETERS "553"                         // kernel1 [n, 3, 3, in, out], kernel2 [n, 3, 3, out, out],
+                                                 // affine [n, 4, out]: scale1, offset1, scale2, offset2
+#define BLOCK PARAMETERS "[1][2]5553"            // the parameters, [scales of the branches [n],] [weights of the images [n, b],]
+                                                 // outputs [n+1, b, h, w, out], first and second [n or 1, b, h, w, out],
+                                                 // statistics [n, 4, out]: mean1, variance1, mean2, variance2
+#define FORWARD "iio[4]4" BLOCK                  // k, count, order [n], [a transition's x,] h [b, h, w, out], the block's arrays
+#define FORWARD_RESULTS "45553"                  // h, outputs, first, second, statistics
+#define BACKWARD "io[4]4" BLOCK "[4]" PARAMETERS // k, order, [x,] dh, the block's arrays, [dx,] the parameters' gradients
+#define BACKWARD_RESULTS "4[55][4]" PARAMETERS   // dh, [first, second, if computed again,] [dx,] the parameters' gradients
+#define TEST "i[4]41" PARAMETERS "3"             // k, [x,] h, scales, the parameters, the running averages as statistics
+#define TEST_RESULTS "4"                         // h
+#define STEM "i44114411"                         // k, images, kernel, scale, offset, output, first, mean, variance
+#define STEM_RESULTS "4411"                      // output, first, mean, variance
+#define STEM_GRADIENT "i4414411411"              // k, images, dh, scale, output, first, mean, variance, dkernel, dscale, doffset
+#define STEM_GRADIENT_RESULTS "411"              // dkernel, dscale, doffset
+#define CONVOLVE "44"                            // x, kernel; or x, dy for the kernel's gradient
+#define CONVOLVE_RESULTS "4"                     // y; or dkernel
+
+// are says whether arrays are those of a pattern. Of groups in brackets those count whose bit is set in groups, the
+// first's being 1.
 static int are(const ffi_buffers *arrays, const char *pattern, int groups) {
 	int i = 0, bit = 1;
 	for (const char *p = pattern; *p; p++) {
@@ -98,13 +119,7 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 	return open < kernel->dims[0] ? open : -1;
 }
 
-// A block's parameters (or their gradients): kernel1, kernel2, and affine, which is scale1, offset1, scale2 and
-// offset2. Then the scales of the branches and the weights of the images, if there are any, and its arrays: outputs,
-// first, second, and the statistics mean1, variance1, mean2 and variance2.
-#define PARAMETERS "553"
-#define BLOCK PARAMETERS "[1][2]5553"
-
-enum { TRANSITION = 1, SCALED = 2, PER_SAMPLE = 4 }; // groups of the patterns of a block in training
+enum { TRANSITION = 1, SCALED = 2, PER_SAMPLE = 4, DX = 8 }; // groups of FORWARD and BACKWARD
 
 // layers fills a block's layers in with row i of its parameters and of its statistics.
 static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statistics, int i) {
@@ -165,13 +180,11 @@ static void *refused(ffi_call *call, const trained *t, int groups) {
 	return t->block.open.count == 0 ? fail(call, FFI_INVALID_ARGUMENT, "stochdepth: a kernel was called for a block that no image opens") : NULL;
 }
 
-// Arguments: k, count, order, (x of a transition,) h, and the block's arrays. Results, in the
-// memory of the arguments: h, outputs, first, second, and the statistics.
 void *stochdepth_call_forward(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	int groups = groups_of(&call->arguments, "iio[4]4" BLOCK);
-	if (groups < 0 || !are(&call->results, "45553", 0) || !in_place(call))
+	int groups = groups_of(&call->arguments, FORWARD);
+	if (groups < 0 || !are(&call->results, FORWARD_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *transition = groups & TRANSITION ? a[3] : NULL, **arrays = a + (transition ? 5 : 4), **end;
 	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, arrays[0]);
@@ -186,14 +199,10 @@ void *stochdepth_call_forward(ffi_call *call) {
 	return error;
 }
 
-// Arguments: k, order, (x of a transition,) dh, the block's arrays, (dx,) and the parameters'
-// gradients. Results, in the memory of the arguments: dh, (first and second if computed again,) (dx,) and the
-// parameters' gradients.
 void *stochdepth_call_backward(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	enum { DX = 8 }; // the last group
-	int groups = groups_of(&call->arguments, "io[4]4" BLOCK "[4]" PARAMETERS);
+	int groups = groups_of(&call->arguments, BACKWARD);
 	if (groups < 0 || !(groups & TRANSITION) != !(groups & DX) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *transition = groups & TRANSITION ? a[2] : NULL, **arrays = a + (transition ? 4 : 3), **d;
@@ -201,7 +210,7 @@ void *stochdepth_call_backward(ffi_call *call) {
 	if (open < 0)
 		return unknown(call);
 	trained t = describe(arrays, groups, transition, k, open, &d);
-	if (!are(&call->results, "4[55][4]" PARAMETERS, (t.recompute ? 1 : 0) + (transition ? 2 : 0))) {
+	if (!are(&call->results, BACKWARD_RESULTS, (t.recompute ? 1 : 0) + (transition ? 2 : 0))) {
 		free(t.list);
 		return unknown(call);
 	}
@@ -215,13 +224,11 @@ void *stochdepth_call_backward(ffi_call *call) {
 	return error;
 }
 
-// Arguments: k, (x of a transition,) h, scales, the parameters and the running averages as statistics. Result, in
-// the memory of the argument: h.
 void *stochdepth_call_test(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	int transition = groups_of(&call->arguments, "i[4]41" PARAMETERS "3");
-	if (transition < 0 || !are(&call->results, "4", 0) || !in_place(call))
+	int transition = groups_of(&call->arguments, TEST);
+	if (transition < 0 || !are(&call->results, TEST_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers + 1 + transition, *h = a[0], *kernel = a[2];
 	int k = integer(call->arguments.buffers[0]);
@@ -242,12 +249,10 @@ static convolution between(const ffi_buffer *x, const ffi_buffer *y) {
 	return (convolution){d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]};
 }
 
-// Arguments: k, images, kernel, scale, offset, output, first, mean, variance. Results, in the memory of the
-// arguments: the last four.
 void *stochdepth_call_stem(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "i44114411", 0) || !are(&call->results, "4411", 0) || !in_place(call))
+	if (!are(&call->arguments, STEM, 0) || !are(&call->results, STEM_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[5]->dims[0], .x = a[1]->data,
@@ -256,12 +261,10 @@ void *stochdepth_call_stem(ffi_call *call) {
 	return done(call, stochdepth_stem(call, &s, a[5]->data));
 }
 
-// Arguments: k, images, dh, scale, output, first, mean, variance, dkernel, dscale, doffset. Results, in the
-// memory of the arguments: the last three.
 void *stochdepth_call_stem_gradient(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "i4414411411", 0) || !are(&call->results, "411", 0) || !in_place(call))
+	if (!are(&call->arguments, STEM_GRADIENT, 0) || !are(&call->results, STEM_GRADIENT_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[4]->dims[0], .x = a[1]->data,
@@ -269,22 +272,20 @@ void *stochdepth_call_stem_gradient(ffi_call *call) {
 	return done(call, stochdepth_stem_gradient(call, &s, a[4]->data, a[2]->data, (layer_gradient){a[8]->data, a[9]->data, a[10]->data}));
 }
 
-// (x, kernel) = y.
 void *stochdepth_call_convolve(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "44", 0) || !are(&call->results, "4", 0))
+	if (!are(&call->arguments, CONVOLVE, 0) || !are(&call->results, CONVOLVE_RESULTS, 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *y = call->results.buffers[0];
 	convolution c = between(a[0], y);
 	return done(call, stochdepth_convolve(call, y->dims[0], &c, a[0]->data, a[1]->data, y->data));
 }
 
-// (x, dy) = dkernel.
 void *stochdepth_call_kernel_gradient(ffi_call *call) {
 	if (question(call))
 		return NULL;
-	if (!are(&call->arguments, "44", 0) || !are(&call->results, "4", 0))
+	if (!are(&call->arguments, CONVOLVE, 0) || !are(&call->results, CONVOLVE_RESULTS, 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *dkernel = call->results.buffers[0];
 	convolution c = between(a[0], a[1]);

@@ -3,7 +3,7 @@
 
 #include "xla.h"
 
-// The functions that XLA calls; rewrite.go and loops.go write the calls.
+// The functions that XLA calls; package proxy writes the calls.
 void *stochdepth_call_forward(ffi_call *call);
 void *stochdepth_call_backward(ffi_call *call);
 void *stochdepth_call_test(ffi_call *call);

@@ -2,7 +2,6 @@ package kernels_test
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/gomlx/go-xla/compute/xla"
@@ -10,16 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 )
-
-// compiler is the C compiler.
-func compiler() string {
-	if name := os.Getenv("CC"); name != "" {
-		return name
-	}
-	return "cc"
-}
 
 // convolution is a program that calls a kernel with two arrays of a type: it takes [batch, side, side, channels]
 // and [3, 3, channels, channels] of float32 only.
@@ -34,7 +26,7 @@ const convolution = `module @test {
 // and the process goes on.
 func TestErrors(t *testing.T) {
 	name := backendtest.Open(t).(*xla.Backend).PluginName()
-	if kernels.Processor(name) == "" {
+	if proxy.Processor(name) == "" {
 		t.Skip("this machine has no kernels")
 	}
 	plugin, err := pjrt.GetPlugin(name)

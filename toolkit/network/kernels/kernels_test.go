@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // TestConvolutions compares convolutions and kernel gradients that a program has outside of loops with
 // XLA's in float64, for each way in which the kernels compute them. Package survivors tests the blocks.
 func TestConvolutions(t *testing.T) {
 	b := backendtest.Open(t)
-	before := kernels.Replaced()
+	before := proxy.Replaced()
 	replaced := 0
 	for _, c := range []struct {
 		batch, side, in, out int
@@ -86,7 +86,7 @@ func TestConvolutions(t *testing.T) {
 			}
 		}
 	}
-	if before > 0 || kernels.Replaced() > 0 { // this machine has kernels
-		require.Equal(t, replaced, kernels.Replaced()-before)
+	if before > 0 || proxy.Replaced() > 0 { // this machine has kernels
+		require.Equal(t, replaced, proxy.Replaced()-before)
 	}
 }

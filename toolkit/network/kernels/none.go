@@ -1,31 +1,12 @@
 //go:build !(linux && amd64 && cgo && !nokernels)
 
-// Package kernels has nothing for this kind of machine, or was left out by a build tag: XLA computes
-// everything.
+// Package kernels has nothing for this kind of machine, or was left out by a build tag: XLA computes everything.
 package kernels
 
-import "errors"
-
-// Install says that there are no kernels.
-func Install(path string) error { return errors.New("not built in") }
-
-// InstallGPU says that programs do not pass through here.
-func InstallGPU(path string) error { return errors.New("not built in") }
-
-// SetDevice does nothing.
-func SetDevice(path, description string) {}
+import "unsafe"
 
 // Processor is "".
-func Processor(path string) string { return "" }
+func Processor() string { return "" }
 
-// Replaced is 0.
-func Replaced() int { return 0 }
-
-// KeepIn does nothing.
-func KeepIn(folder string) string { return "" }
-
-// Loaded is 0.
-func Loaded() int { return 0 }
-
-// Watch does nothing.
-func Watch(f func(program string)) {}
+// Functions are none.
+func Functions() map[string]unsafe.Pointer { return nil }

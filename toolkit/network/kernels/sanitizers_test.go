@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/network/backend/backendtest"
 )
 
 // TestUnderSanitizers runs the kernels in a C program that the compiler watches: for accesses outside of
@@ -21,7 +23,7 @@ func TestUnderSanitizers(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			program := filepath.Join(folder, "kernels-"+kind)
 			flags := []string{"-fsanitize=" + kind, "-fno-sanitize-recover=all", "-pthread", "-Wno-psabi", "-o", program}
-			if out, err := exec.Command(compiler(), append(flags, empty)...).CombinedOutput(); err != nil {
+			if out, err := exec.Command(backendtest.Compiler(), append(flags, empty)...).CombinedOutput(); err != nil {
 				t.Skipf("this compiler does not have -fsanitize=%s: %s", kind, out)
 			}
 			if out, err := exec.Command(program).CombinedOutput(); err != nil {
@@ -29,7 +31,7 @@ func TestUnderSanitizers(t *testing.T) {
 			}
 			flags = append(flags, "-O1", "-Wl,--wrap=mmap", "convolution.c", "layer.c", "forward.c", "backward.c", "inference.c", "stem.c", "workspace.c",
 				"calls.c", "parallel.c", "avx2.c", "avx512.c", "testdata/block_test.c", "-lm")
-			out, err := exec.Command(compiler(), flags...).CombinedOutput()
+			out, err := exec.Command(backendtest.Compiler(), flags...).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			out, err = exec.Command(program).CombinedOutput()
 			require.NoError(t, err, "%s", out)

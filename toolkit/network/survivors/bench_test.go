@@ -31,7 +31,7 @@ func BenchmarkStep(b *testing.B) {
 		require.NoError(b, n.Initialize(store, 7))
 		exec := model.MustNewExec(engine, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 			scope.Store().SetTraining(images.Graph(), true)
-			mean := crossEntropy(n.ForwardIn(byhand.Form{}, scope, images, gates), labels)
+			mean := crossEntropy(n.ForwardIn(byhand.Form{GPU: onGPU(engine)}, scope, images, gates), labels)
 			return append(scope.BuildTrainableVariablesGradientsGraph(mean), mean)
 		})
 		images, labels := batch(n, 128)
@@ -69,6 +69,7 @@ func cpuTime() time.Duration {
 func BenchmarkGates(b *testing.B) {
 	const size = 128
 	engine := backendtest.Open(b)
+	form := byhand.Form{GPU: onGPU(engine)}
 	for _, inverted := range []bool{false, true} {
 		n := network(b, 20, dtypes.Float32)
 		n.Inverted = inverted
@@ -84,9 +85,9 @@ func BenchmarkGates(b *testing.B) {
 			form  resnet.Form
 			gates *tensors.Tensor
 		}{
-			{"engine, per sample", byhand.Form{}, drawn.tensor(n)},
-			{"engine, per minibatch, 7 open", byhand.Form{}, gatesOf(n, few)},
-			{"engine, per minibatch, all open", byhand.Form{}, gatesOf(n, depth.AllOpen(len(few)))},
+			{"engine, per sample", form, drawn.tensor(n)},
+			{"engine, per minibatch, 7 open", form, gatesOf(n, few)},
+			{"engine, per minibatch, all open", form, gatesOf(n, depth.AllOpen(len(few)))},
 			{"textbook, per sample", resnet.Textbook{}, drawn.tensor(n)},
 		} {
 			run := step(b, engine, n, c.form)

@@ -18,31 +18,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
 )
 
-var update = flag.Bool("update", false, "write the table of the bodies that package kernels replaces")
+var update = flag.Bool("update", false, "write the table of the bodies that package kernels computes")
 
 const tableOfBodies = "../kernels/bodies.txt"
 
-// callPattern finds the bodies that package kernels replaced.
+// callPattern finds the bodies that package proxy replaced.
 var callPattern = regexp.MustCompile(`\^body\(.*\n%block_call`)
 
 // programs compiles programs of several sizes, and returns those with loops as they are before package
-// kernels changes them.
+// proxy changes them.
 func programs(t *testing.T) (texts []string) {
 	b := backendtest.Open(t)
-	if kernels.Processor(b.(*xla.Backend).PluginName()) == "" {
+	if proxy.Processor(b.(*xla.Backend).PluginName()) == "" {
 		t.Skip("this machine has no kernels")
 	}
-	kernels.Watch(func(program string) {
+	proxy.Watch(func(program string) {
 		if strings.Contains(program, "stablehlo.while") {
 			texts = append(texts, program)
 		}
 	})
-	defer kernels.Watch(nil)
+	defer proxy.Watch(nil)
 	for _, c := range []struct {
 		layers, batch                            int
 		training, recompute, inverted, perSample bool
@@ -90,7 +90,7 @@ func TestBodies(t *testing.T) {
 	found := make(map[string]string) // what, by digest
 	texts := programs(t)
 	for _, program := range texts {
-		for _, body := range kernels.Bodies(program) {
+		for _, body := range proxy.Bodies(program) {
 			found[body.Digest] = body.What
 		}
 	}
@@ -109,9 +109,9 @@ func TestBodies(t *testing.T) {
 	require.Equal(t, string(written), table, "a loop's body has changed, and XLA computes it now, slower: see the comment of this test")
 
 	for _, program := range texts {
-		bodies := kernels.Bodies(program)
+		bodies := proxy.Bodies(program)
 		require.Len(t, bodies, strings.Count(program, "stablehlo.while"))
-		rewritten, calls := kernels.Rewrite(program)
+		rewritten, calls := proxy.Rewrite(program)
 		require.GreaterOrEqual(t, calls, len(bodies))
 		require.Len(t, callPattern.FindAllString(rewritten, -1), len(bodies))
 	}
@@ -119,7 +119,7 @@ func TestBodies(t *testing.T) {
 	// A changed body stays as it is.
 	tried := make(map[string]int)
 	for _, program := range texts {
-		for i, body := range kernels.Bodies(program) {
+		for i, body := range proxy.Bodies(program) {
 			if tried[body.What] > 0 {
 				continue
 			}
@@ -145,12 +145,12 @@ func TestBodies(t *testing.T) {
 				}
 				tried[body.What]++
 				other := program[:body.Start] + changed + program[body.End:]
-				require.False(t, kernels.Bodies(other)[i].Known, "%s, %s", body.What, name)
-				rewritten, _ := kernels.Rewrite(other)
-				require.Len(t, callPattern.FindAllString(rewritten, -1), len(kernels.Bodies(program))-1, "%s, %s", body.What, name)
+				require.False(t, proxy.Bodies(other)[i].Known, "%s, %s", body.What, name)
+				rewritten, _ := proxy.Rewrite(other)
+				require.Len(t, callPattern.FindAllString(rewritten, -1), len(proxy.Bodies(program))-1, "%s, %s", body.What, name)
 				require.NotContains(t, rewritten, "stochdepth_memory", "%s, %s: its loop may read zeros", body.What, name)
 			}
-			for j, other := range kernels.Bodies(program) {
+			for j, other := range proxy.Bodies(program) {
 				require.True(t, other.Known, "%s %d", other.What, j)
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -21,6 +20,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
@@ -204,6 +204,9 @@ func compare(t *testing.T, what string, gates depth.Gates, tolerance float64, wa
 		what, gates.Open(), len(gates), want["loss"][0], most["loss"], most["grad"], most["aver"])
 }
 
+// onGPU reports whether the engine's programs are to be those for a GPU.
+func onGPU(b compute.Backend) bool { return backend.KindOf(b) == backend.CUDA }
+
 // TestContract holds the engine to the textbook form in float64: the loss, every gradient and every
 // batch-norm average agree to 1e-9 in float64 and to 1e-4 in float32, whatever the gates.
 func TestContract(t *testing.T) {
@@ -217,28 +220,32 @@ func TestContract(t *testing.T) {
 		tolerance float64
 		batch     int    // few: each ReLU whose input is nearly 0 may round to the other side
 		seed      uint64 // of the minibatch: one where no such input is so near that float32 alone decides (TestContractRounding)
-		target    string // whose form of the engine
+		gpu       bool   // the engine as it is written for a GPU, on whatever device
 	}{
-		{8, dtypes.Float64, true, true, false, 1e-9, 3, 1, ""},
-		{20, dtypes.Float64, false, false, false, 1e-9, 3, 1, ""},
-		{14, dtypes.Float64, false, false, true, 1e-9, 3, 1, ""},
-		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, ""},
-		{20, dtypes.Float32, false, false, true, 1e-4, 3, 2, ""},
-		{14, dtypes.Float64, false, false, false, 1e-9, 3, 1, backend.CUDA},
-		{8, dtypes.Float64, true, true, true, 1e-9, 5, 1, backend.CUDA},
-		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, backend.CUDA},
+		{8, dtypes.Float64, true, true, false, 1e-9, 3, 1, false},
+		{20, dtypes.Float64, false, false, false, 1e-9, 3, 1, false},
+		{14, dtypes.Float64, false, false, true, 1e-9, 3, 1, false},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, false},
+		{20, dtypes.Float32, false, false, true, 1e-4, 3, 2, false},
+		{14, dtypes.Float64, false, false, false, 1e-9, 3, 1, true},
+		{8, dtypes.Float64, true, true, true, 1e-9, 5, 1, true},
+		{14, dtypes.Float32, false, false, false, 1e-4, 3, 1, true},
 		// Kernels sum over parts of the minibatch: of 4 images, of 4 or 5, of 4, of 8.
-		{14, dtypes.Float32, false, false, true, 1e-4, 16, 2, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 17, 1, ""},
-		{8, dtypes.Float32, true, false, false, 1e-4, 16, 1, ""},
-		{14, dtypes.Float32, true, false, true, 1e-4, 3, 1, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 64, 1, ""},
-		{8, dtypes.Float32, false, false, false, 1e-4, 128, 1, ""},
+		{14, dtypes.Float32, false, false, true, 1e-4, 16, 2, false},
+		{8, dtypes.Float32, false, false, false, 1e-4, 17, 1, false},
+		{8, dtypes.Float32, true, false, false, 1e-4, 16, 1, false},
+		{14, dtypes.Float32, true, false, true, 1e-4, 3, 1, false},
+		{8, dtypes.Float32, false, false, false, 1e-4, 64, 1, false},
+		{8, dtypes.Float32, false, false, false, 1e-4, 128, 1, false},
 	} {
-		t.Run(strings.TrimSuffix(fmt.Sprintf("%s, %d layers, inverted %t, recompute %t, %d images, %s", c.dtype, c.layers, c.inverted, c.recompute, c.batch, c.target), ", "), func(t *testing.T) {
+		name := fmt.Sprintf("%s, %d layers, inverted %t, recompute %t, %d images", c.dtype, c.layers, c.inverted, c.recompute, c.batch)
+		if c.gpu {
+			name += ", for a GPU"
+		}
+		t.Run(name, func(t *testing.T) {
 			n := network(t, c.layers, c.dtype)
 			n.Inverted, n.Subsample = c.inverted, c.sub
-			form := byhand.Form{Recompute: c.recompute, Target: c.target}
+			form := byhand.Form{Recompute: c.recompute, GPU: c.gpu || onGPU(b)}
 			patterns := gatePatterns(n.Survival)
 			if c.batch > 5 { // what matters there are the sums
 				patterns = map[string]depth.Gates{"all open": patterns["all open"], "drawn": patterns["drawn 0"]}
@@ -246,23 +253,23 @@ func TestContract(t *testing.T) {
 			images, labels := batchOf(n, c.batch, c.seed)
 			exact, textbook := textbook(t, b, n)
 			exactImages, _ := batchOf(exact, c.batch, c.seed)
-			replaced, engine := kernels.Replaced(), step(t, b, n, form)
+			replaced, engine := proxy.Replaced(), step(t, b, n, form)
 			for name, gates := range patterns {
 				compare(t, fmt.Sprintf("%2d layers, %s, inverted %-5t, %-14s", c.layers, c.dtype, c.inverted, name), gates, c.tolerance,
 					textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
 			}
-			if c.dtype == dtypes.Float32 && c.target == "" {
+			if c.dtype == dtypes.Float32 && !c.gpu {
 				requireReplaced(t, b, n, replaced)
 			}
 		})
 	}
 }
 
-// requireReplaced requires that package kernels has replaced all loops of a network since there were so many, the stem's
+// requireReplaced requires that package proxy has replaced all loops of a network since there were so many, the stem's
 // and the stages', forward and backward: that it still recognises what go-xla writes.
 func requireReplaced(t *testing.T, b compute.Backend, n *resnet.Network, before int) {
-	if kernels.Processor(b.(*xla.Backend).PluginName()) != "" {
-		require.GreaterOrEqual(t, kernels.Replaced()-before, 2*(1+len(n.Stages())))
+	if proxy.Processor(b.(*xla.Backend).PluginName()) != "" {
+		require.GreaterOrEqual(t, proxy.Replaced()-before, 2*(1+len(n.Stages())))
 	}
 }
 
@@ -302,7 +309,7 @@ func TestContractAtTest(t *testing.T) {
 	require.NotEqual(t, want[0], want[1])
 	for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
 		t.Run(dtype.String(), func(t *testing.T) {
-			got := logitsAtTest(t, network(t, 14, dtype), byhand.Form{})
+			got := logitsAtTest(t, network(t, 14, dtype), byhand.Form{GPU: onGPU(backendtest.Open(t))})
 			require.LessOrEqual(t, difference(want, got), tolerance)
 			t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
 		})

@@ -9,9 +9,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
@@ -67,6 +66,7 @@ func (g imageGates) tensor(n *resnet.Network) *tensors.Tensor {
 // minibatch: in float64 and float32, by XLA and by kernels, for the paper's block and for others.
 func TestContractPerSample(t *testing.T) {
 	b := backendtest.Open(t)
+	gpu := onGPU(b)
 	for _, c := range []struct {
 		block     string
 		layers    int
@@ -76,11 +76,11 @@ func TestContractPerSample(t *testing.T) {
 		form      resnet.Form
 		tolerance float64
 	}{
-		{"basic", 14, dtypes.Float64, false, 4, byhand.Form{}, 1e-9},
-		{"basic", 8, dtypes.Float64, true, 3, byhand.Form{Recompute: true, Target: backend.CUDA}, 1e-9},
-		{"basic", 14, dtypes.Float32, true, 4, byhand.Form{}, 1e-4},
-		{"basic", 14, dtypes.Float32, false, 3, byhand.Form{Recompute: true}, 1e-4},
-		{"basic", 8, dtypes.Float32, false, 40, byhand.Form{}, 1e-4},
+		{"basic", 14, dtypes.Float64, false, 4, byhand.Form{GPU: gpu}, 1e-9},
+		{"basic", 8, dtypes.Float64, true, 3, byhand.Form{Recompute: true, GPU: true}, 1e-9},
+		{"basic", 14, dtypes.Float32, true, 4, byhand.Form{GPU: gpu}, 1e-4},
+		{"basic", 14, dtypes.Float32, false, 3, byhand.Form{Recompute: true, GPU: gpu}, 1e-4},
+		{"basic", 8, dtypes.Float32, false, 40, byhand.Form{GPU: gpu}, 1e-4},
 		{"basic", 8, dtypes.Float64, true, 4, general{}, 1e-9},
 		{"preactivation", 14, dtypes.Float64, false, 3, general{}, 1e-9},
 		{"preactivation", 8, dtypes.Float32, true, 2, general{}, 1e-4},
@@ -92,7 +92,7 @@ func TestContractPerSample(t *testing.T) {
 			exact, textbook := textbook(t, b, n)
 			images, labels := batch(n, c.batch)
 			exactImages, _ := batch(exact, c.batch)
-			replaced, engine := kernels.Replaced(), step(t, b, n, c.form)
+			replaced, engine := proxy.Replaced(), step(t, b, n, c.form)
 			patterns := imageGatePatterns(n.Survival, c.batch)
 			if c.batch > 4 { // what matters there are the sums
 				patterns = map[string]imageGates{"drawn": patterns["drawn 0"], "each block by one image": patterns["each block by one image"]}

@@ -17,7 +17,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
@@ -30,7 +30,7 @@ import (
 // hundredth. So medians over minibatches are compared.
 func TestContractRounding(t *testing.T) {
 	b := backendtest.Open(t)
-	if kernels.Processor(b.(*xla.Backend).PluginName()) == "" {
+	if proxy.Processor(b.(*xla.Backend).PluginName()) == "" {
 		t.Skip("there are no kernels here")
 	}
 	const size, draws, bound, unit = 3, 15, 5.0, 6e-8 // float32's own rounding
@@ -39,7 +39,7 @@ func TestContractRounding(t *testing.T) {
 	exact.DType = dtypes.Float64
 	start := model.NewStore()
 	require.NoError(t, rounded.Initialize(start, 7))
-	plain, replaced := withoutKernels(t, b), kernels.Replaced()
+	plain, replaced := withoutKernels(t, b), proxy.Replaced()
 	// run is a step on a minibatch, from the same numbers in both types.
 	run := func(b compute.Backend, n *resnet.Network) func(seed uint64, open func(rng *rand.Rand) []bool) outcome {
 		store := model.NewStore()
@@ -108,7 +108,7 @@ func withoutKernels(t *testing.T, b compute.Backend) compute.Backend {
 	require.NoError(t, os.Symlink(plugin, link))
 	plain, err := xla.New(link + ",shared_buffers")
 	require.NoError(t, err)
-	require.Empty(t, kernels.Processor(link))
+	require.Empty(t, proxy.Processor(link))
 	return plain
 }
 

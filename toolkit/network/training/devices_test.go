@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -102,9 +102,9 @@ func TestDevices(t *testing.T) {
 			r.Form, r.DType, r.GatesPer, r.BatchSize, r.TrainImages = c.form, c.dtype, c.gatesPer, 32, 128
 			r.LearningRate = c.rate
 			one, wantVariables := steps(t, r, 1, c.steps)
-			replaced := kernels.Replaced()
+			replaced := proxy.Replaced()
 			several, gotVariables := steps(t, r, c.devices, c.steps)
-			require.Equal(t, replaced, kernels.Replaced(), "XLA cannot divide the calls of kernels")
+			require.Equal(t, replaced, proxy.Replaced(), "XLA cannot divide the calls of kernels")
 			for step, want := range one {
 				got := several[step]
 				t.Logf("step %2d: loss on one device %.12f, on %d %.12f (%+.1e)", step+1, want.Loss, c.devices, got.Loss, got.Loss-want.Loss)

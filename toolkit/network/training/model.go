@@ -48,7 +48,7 @@ func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalizati
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe), Store: model.NewStore(), Normalization: normalization, backend: b}
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe, b), Store: model.NewStore(), Normalization: normalization, backend: b}
 	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
@@ -79,12 +79,12 @@ func NewNetwork(recipe recipes.Recipe, classes int) (*resnet.Network, error) {
 	return network, nil
 }
 
-// formOf is the recipe's form.
-func formOf(recipe recipes.Recipe) resnet.Form {
+// formOf is the recipe's form, for the device of b.
+func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 	if recipe.Form == "resnet" {
 		return resnet.Textbook{}
 	}
-	return byhand.Form{Recompute: recipe.Recompute}
+	return byhand.Form{Recompute: recipe.Recompute, GPU: backend.KindOf(b) == backend.CUDA}
 }
 
 // stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector:

@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -20,7 +20,7 @@ import (
 func TestTF32(t *testing.T) {
 	b := backendtest.Open(t)
 	if backend.Describe(b).Kernels == "" {
-		t.Skip("programs do not pass through package kernels here")
+		t.Skip("programs do not pass through package proxy here")
 	}
 	recipe := recipes.Default()
 	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.DType = "shapes", 8, 1, "tf32"
@@ -33,8 +33,8 @@ func TestTF32(t *testing.T) {
 	data, err := training.LoadData(recipe, "")
 	require.NoError(t, err)
 	var programs []string
-	kernels.Watch(func(program string) { programs = append(programs, program[:len("module @tf32_")]) })
-	defer kernels.Watch(nil)
+	proxy.Watch(func(program string) { programs = append(programs, program[:len("module @tf32_")]) })
+	defer proxy.Watch(nil)
 	evaluate := func(dtype string) training.Score {
 		recipe.DType = dtype
 		m, err := training.NewModel(b, recipe, len(data.Classes), dataset.FitChannels(data.Train))
@@ -45,6 +45,6 @@ func TestTF32(t *testing.T) {
 	}
 	require.Equal(t, evaluate("float32"), evaluate("tf32"))
 	require.Len(t, programs, 2)
-	require.NotEqual(t, "module @"+kernels.TF32, programs[0])
-	require.Equal(t, "module @"+kernels.TF32, programs[1])
+	require.NotEqual(t, "module @"+proxy.TF32, programs[0])
+	require.Equal(t, "module @"+proxy.TF32, programs[1])
 }

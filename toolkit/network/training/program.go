@@ -10,7 +10,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // What is here is for programs on a model's variables: the training step, the evaluation, and those of others, as
@@ -39,7 +39,7 @@ func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
 // named gives a program of the model's the name that says in which precision it is compiled for a GPU.
 func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 	if err == nil && m.Recipe.DType == "tf32" {
-		exec.WithName(kernels.TF32 + exec.Name())
+		exec.WithName(proxy.TF32 + exec.Name())
 	}
 	return exec, err
 }

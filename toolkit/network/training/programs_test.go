@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/training"
 )
 
@@ -27,11 +27,11 @@ func TestResumedProgramsAreTheSame(t *testing.T) {
 	from := filepath.Join(t.TempDir(), "run")
 	stopAfter(1, from)
 	var programs [2][]string
-	defer kernels.Watch(nil)
+	defer proxy.Watch(nil)
 	for i := range programs {
 		dir := filepath.Join(t.TempDir(), "run")
 		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-		kernels.Watch(func(program string) { programs[i] = append(programs[i], program) })
+		proxy.Watch(func(program string) { programs[i] = append(programs[i], program) })
 		stopAfter(2, dir)
 	}
 	if len(programs[0]) == 0 {

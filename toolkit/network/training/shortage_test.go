@@ -16,7 +16,7 @@ import (
 
 	"stochdepth/toolkit/internal/torture"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 )
@@ -46,7 +46,7 @@ var spare []byte
 // A kernel that gets no memory ends the training in one sentence, in a step as in an evaluation. The run is then as it
 // was at its last checkpoint, and goes on to the same bits.
 func TestMemoryIsShort(t *testing.T) {
-	if kernels.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
+	if proxy.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
 		t.Skip("this machine has no kernels")
 	}
 	folder := t.TempDir()

@@ -4,12 +4,14 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
 )
@@ -18,11 +20,15 @@ import (
 // one's own, random weights and two random images, in float64: the largest difference of the logits, and that of the
 // gradients of all weights.
 func Agreement(block string, layers int, gates depth.Gates) (logits, gradients float64, err error) {
-	textbook, err := outcome(block, layers, gates, resnet.Textbook{})
+	b, err := shared()
 	if err != nil {
 		return 0, 0, err
 	}
-	engine, err := outcome(block, layers, gates, byhand.Form{})
+	textbook, err := outcome(b, block, layers, gates, resnet.Textbook{})
+	if err != nil {
+		return 0, 0, err
+	}
+	engine, err := outcome(b, block, layers, gates, byhand.Form{GPU: backend.KindOf(b) == backend.CUDA})
 	if err != nil {
 		return 0, 0, err
 	}
@@ -39,12 +45,8 @@ func Agreement(block string, layers int, gates depth.Gates) (logits, gradients f
 }
 
 // outcome is the logits, and the gradients of their mean square by all weights, of one form.
-func outcome(block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
+func outcome(b compute.Backend, block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
 	const images, classes = 2, 10
-	b, err := shared()
-	if err != nil {
-		return nil, err
-	}
 	network, err := resnet.New(block, layers, classes, depth.Linear(len(gates), 0.5))
 	if err != nil {
 		return nil, err

@@ -93,3 +93,14 @@ func TestTheCommandLineLinksNoGoNB(t *testing.T) {
 		require.NotContains(t, dependency, "github.com/janpfeifer/")
 	}
 }
+
+// A program that takes the engine alone brings its own backend: it links neither ours nor the allocator behind it, which
+// would stand in for the C library's in the whole process.
+func TestTheEngineLinksNoBackend(t *testing.T) {
+	const network = "stochdepth/toolkit/network/"
+	engine := goList(t, "-deps", network+"resnet", network+"survivors", network+"survivors/byhand")
+	require.Contains(t, engine, network+"residual")
+	for _, dependency := range engine {
+		require.NotRegexp(t, "^"+network+"(backend|kernels)|/go-xla/", dependency)
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // compile compiles and runs a small convolution, the operation that training
@@ -16,7 +16,7 @@ import (
 // 3x3 kernel of ones on a 4x4 image of ones counts each pixel's neighbours, 4
 // at a corner, 6 at an edge, 9 inside; in all 4*4 + 8*6 + 4*9 = 100.
 func compile(b compute.Backend) (string, error) {
-	defer kernels.KeepIn(kernels.KeepIn("")) // an executable from an earlier start would not test the compiler
+	defer proxy.KeepIn(proxy.KeepIn("")) // an executable from an earlier start would not test the compiler
 	start := time.Now()
 	exec, err := graph.NewExec(b, func(image, kernel *graph.Node) *graph.Node {
 		return graph.ReduceAllSum(graph.Convolve(image, kernel).PadSame().Done())

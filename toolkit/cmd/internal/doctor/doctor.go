@@ -17,7 +17,7 @@ import (
 
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // ErrUnfit is what [Run] returns when something is missing that training needs.
@@ -122,10 +122,10 @@ func (r *report) training() {
 	})
 	if plugin.Kind == backend.CPU {
 		r.check("Kernels", note, func() (string, error) {
-			if err := kernels.Install(plugin.Path); err != nil {
+			if err := proxy.Install(plugin.Path); err != nil {
 				return "", fmt.Errorf("none, so that XLA computes all, two to four times slower: %w", err)
 			}
-			return kernels.Processor(plugin.Path), nil
+			return proxy.Processor(plugin.Path), nil
 		})
 	}
 	r.check("Computation", missing, func() (string, error) { return compile(b) })

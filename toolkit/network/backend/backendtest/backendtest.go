@@ -1,7 +1,9 @@
-// Package backendtest opens the backend for tests.
+// Package backendtest opens the backend for tests, and finds the C compiler.
 package backendtest
 
 import (
+	"cmp"
+	"os"
 	"sync"
 	"testing"
 
@@ -22,3 +24,6 @@ func Open(t testing.TB) compute.Backend {
 	}
 	return b
 }
+
+// Compiler is the C compiler.
+func Compiler() string { return cmp.Or(os.Getenv("CC"), "cc") }

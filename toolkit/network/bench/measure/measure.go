@@ -17,8 +17,8 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -44,7 +44,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 		return bench.Taken{}, err
 	}
 	defer os.RemoveAll(folder)
-	defer kernels.KeepIn(kernels.KeepIn(folder)) // nothing is there from an earlier start
+	defer proxy.KeepIn(proxy.KeepIn(folder)) // nothing is there from an earlier start
 
 	model, err := newModel(b, recipe)
 	if err != nil {
@@ -68,12 +68,12 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 			taken.EvaluationErrors = math.Round(score.Error / 100 * bench.EvaluationImages)
 		}
 	}
-	kept := kernels.Loaded()
+	kept := proxy.Loaded()
 	if model, err = newModel(b, recipe); err != nil {
 		return bench.Taken{}, err
 	}
 	again, err := steps(model, batch, gates[:2])
-	if err == nil && kernels.Loaded() > kept {
+	if err == nil && proxy.Loaded() > kept {
 		taken.CachedS = (again.StepsMS[0] - again.StepsMS[1]) / 1e3
 	}
 	return taken, err

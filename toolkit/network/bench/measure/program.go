@@ -9,14 +9,15 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/survivors/byhand"
 )
 
 // Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
-// plugin gets it, for the CPU as it is before package kernels puts its calls in. target is the kind of device that it is written for, backend.CPU or backend.CUDA, whatever b runs on; several
-// devices share the minibatch. b must be the CPU's: the program is made, and compiled for the CPU, to get at its text.
+// plugin gets it, for the CPU as it is before package proxy puts calls of the kernels in. target is the kind of device that
+// it is written for, backend.CPU or backend.CUDA, whatever b runs on; several devices share the minibatch. b must be the
+// CPU's: the program is made, and compiled for the CPU, to get at its text.
 func Program(b compute.Backend, s bench.Spec, target string, devices int, evaluation bool) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
@@ -26,19 +27,19 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		return "", err
 	}
 	if form, ok := model.Form.(byhand.Form); ok {
-		form.Target = target
+		form.GPU = target == backend.CUDA
 		model.Form = form
 	}
 	if err := model.UseDevices(devices); err != nil {
 		return "", err
 	}
 	var longest string // the others prepare its inputs
-	kernels.Watch(func(program string) {
+	proxy.Watch(func(program string) {
 		if len(program) > len(longest) {
 			longest = program
 		}
 	})
-	defer kernels.Watch(nil)
+	defer proxy.Watch(nil)
 	batch := randomBatch(s.Batch)
 	if evaluation {
 		images := &dataset.Images{Pixels: batch.Pixels, Labels: make([]uint8, s.Batch)}
@@ -50,7 +51,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
 	}
 	if target == backend.CUDA {
-		longest = kernels.RewriteForGPU(longest)
+		longest = proxy.RewriteForGPU(longest)
 	}
 	return longest, err
 }

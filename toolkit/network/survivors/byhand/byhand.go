@@ -2,7 +2,7 @@
 // the outputs of a block's convolutions, or computes them again, and its loops are those that package kernels has faster
 // code for. All else, such as blocks of other kinds, it leaves to package survivors.
 //
-// Code in the loops' bodies decides what the text of a program is, which package kernels knows by its digest: where it
+// Code in the loops' bodies decides what the text of a program is, which package proxy knows by its digest: where it
 // says Const, a constant of its own is meant, and sums are outputs of XLA's batch-norm operations, which are faster
 // there than reductions (sums.go).
 package byhand
@@ -18,16 +18,6 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// The names of the parameters of loops begin with what the loops do, in the text of a program: package kernels looks
-// for them. The rest of each name is that in the loop's state.
-const (
-	forwardBlockLoop  = "forward_block_"
-	backwardBlockLoop = "backward_block_"
-	testBlockLoop     = "test_block_"
-	forwardStemLoop   = "forward_stem_"
-	backwardStemLoop  = "backward_stem_"
-)
-
 // Form is the engine for networks of package resnet: it computes open blocks only, and equals [resnet.Textbook], gates,
 // gradients and batch-norm averages included. With gates per sample package kernels computes a block for its open images
 // only, and XLA for all, as in package survivors.
@@ -35,9 +25,9 @@ type Form struct {
 	// Recompute computes the convolutions of the paper's block again for its gradient instead of keeping their outputs:
 	// a third of the memory for a third more time.
 	Recompute bool
-	// Target is the kind of device that the program is written for, backend.CPU or backend.CUDA. The zero value is that
-	// of the graph's backend.
-	Target string
+	// GPU writes the program for an NVIDIA GPU: sums of batch normalisation are taken in the form that is fast there.
+	// The numbers are the same on any device but for rounding.
+	GPU bool
 }
 
 var _ resnet.Form = Form{}

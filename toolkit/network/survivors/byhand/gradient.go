@@ -3,6 +3,7 @@ package byhand
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
@@ -47,7 +48,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	}
 	values["k"] = Sub(initial["count"], Const(g, int32(1)))
 	values["dh"] = dh
-	done := st.While(g, backwardBlockLoop, values, func(v loops.Values) *Node {
+	done := st.While(g, loopname.BackwardBlock, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, l.backwardBlock)
 

@@ -5,6 +5,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/internal/loops"
@@ -34,7 +35,7 @@ func (f Form) test(scope *model.Scope, s residual.Stack, block resnet.Basic, h, 
 	}
 	initial["statistics"] = Stack(averages, 1)
 	st.Add("statistics", initial["statistics"].Shape())
-	done := st.While(g, testBlockLoop, initial, func(v loops.Values) *Node {
+	done := st.While(g, loopname.TestBlock, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		affine, averages, x := parts(loops.Row(v["affine"], v["k"])), parts(loops.Row(v["statistics"], v["k"])), v["h"]

@@ -6,6 +6,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/internal/loops"
@@ -37,7 +38,7 @@ func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtyp
 		input:     shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
 		output:    shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
 		parameter: [3]shapes.Shape{shapes.Make(parameterType, 3, 3, s.In, s.Out), shapes.Make(parameterType, 3, 3, s.Out, s.Out), shapes.Make(parameterType, 4, s.Out)},
-		sums:      sumsFor(x.Graph(), f.Target),
+		sums:      f.sums(x.Graph()),
 	}
 }
 
@@ -107,7 +108,9 @@ func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node)
 		}
 	}
 	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
-	results := st.While(g, forwardBlockLoop, initial, func(v loops.Values) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	results := st.While(g, loopname.ForwardBlock, initial, func(v loops.Values) *Node {
+		return LessThan(v["k"], v["count"])
+	}, l.forwardBlock)
 	loops.Register(results, func(gradients []*Node) []*Node {
 		return l.backward(st, initial, results, gradients[st.Index["h"]])
 	})

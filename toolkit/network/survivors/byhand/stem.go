@@ -5,13 +5,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
 // stem is the first layer in training: images [batch, 32, 32, 3] become [batch, 32, 32, 16]. It is a loop
-// of one turn, so that its gradient is the short one written by hand, and so that package kernels finds
+// of one turn, so that its gradient is the short one written by hand, and so that package proxy finds
 // it. The images get no gradient.
 func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
@@ -34,7 +35,7 @@ func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 		initial[r.name] = Zeros(g, r.shape)
 		st.Add(r.name, r.shape)
 	}
-	results := st.While(g, forwardStemLoop, initial, func(v loops.Values) *Node {
+	results := st.While(g, loopname.ForwardStem, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(1)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		first := resnet.Convolution(nil, v["images"], v["kernel"], 1)
@@ -69,7 +70,7 @@ func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node
 	for _, name := range []string{"k", "images", "dh", "scale", "output", "first", "mean", "variance", "dkernel", "dscale", "doffset"} {
 		st.Add(name, values[name].Shape())
 	}
-	done := st.While(g, backwardStemLoop, values, func(v loops.Values) *Node {
+	done := st.While(g, loopname.BackwardStem, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		dy := positive(g, v["output"], v["dh"])

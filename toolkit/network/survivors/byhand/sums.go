@@ -4,7 +4,6 @@ import (
 	"github.com/gomlx/compute/distributed"
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/resnet"
 )
 
@@ -17,15 +16,12 @@ type sums interface {
 	gradients(x, mean, variance, dy *Node) (dscale, doffset *Node)
 }
 
-// sumsFor chooses the form that is fast on the device that the program is for.
-func sumsFor(g *Graph, target string) sums {
-	if target == "" {
-		target = backend.KindOf(g.Backend())
-	}
+// sums chooses the form that is fast on the device that the program is for.
+func (f Form) sums(g *Graph) sums {
 	switch {
 	case g.DistributedStrategy() != distributed.None:
 		return sumsByProduct{}
-	case target == backend.CUDA:
+	case f.GPU:
 		return sumsByPixel{}
 	}
 	return sumsByRow{}

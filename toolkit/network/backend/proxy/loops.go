@@ -1,20 +1,13 @@
-package kernels
+package proxy
 
 import (
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-)
 
-// The names that the parameters of a loop's functions begin with say what one turn of it computes; the
-// rest of each name says what the parameter is. See package byhand for the states of its loops.
-const (
-	ForwardBlock  = "forward_block_"
-	BackwardBlock = "backward_block_"
-	TestBlock     = "test_block_"
-	ForwardStem   = "forward_stem_"
-	BackwardStem  = "backward_stem_"
+	"stochdepth/toolkit/network/internal/loopname"
+	"stochdepth/toolkit/network/kernels"
 )
 
 // bodies says what replaces a loop's body: the function that is called with the loop's parameters, what of
@@ -24,11 +17,11 @@ var bodies = map[string]struct {
 	results  []string
 	step     string
 }{
-	ForwardBlock:  {"stochdepth_forward", []string{"h", "outputs", "first", "second", "statistics"}, "add"},
-	BackwardBlock: {"stochdepth_backward", []string{"dh", "dx", "dkernel1", "dkernel2", "daffine"}, "subtract"},
-	TestBlock:     {"stochdepth_test", []string{"h"}, "add"},
-	ForwardStem:   {"stochdepth_stem", []string{"output", "first", "mean", "variance"}, "add"},
-	BackwardStem:  {"stochdepth_stem_gradient", []string{"dkernel", "dscale", "doffset"}, "subtract"},
+	loopname.ForwardBlock:  {"stochdepth_forward", []string{"h", "outputs", "first", "second", "statistics"}, "add"},
+	loopname.BackwardBlock: {"stochdepth_backward", []string{"dh", "dx", "dkernel1", "dkernel2", "daffine"}, "subtract"},
+	loopname.TestBlock:     {"stochdepth_test", []string{"h"}, "add"},
+	loopname.ForwardStem:   {"stochdepth_stem", []string{"output", "first", "mean", "variance"}, "add"},
+	loopname.BackwardStem:  {"stochdepth_stem_gradient", []string{"dkernel", "dscale", "doffset"}, "subtract"},
 }
 
 var (
@@ -39,7 +32,8 @@ var (
 
 // unset names what is written before anything reads it: it may start as memory of any content.
 var unset = []string{
-	"%forward_block_outputs", "%forward_block_first", "%forward_block_second", "%forward_stem_output", "%forward_stem_first",
+	"%" + loopname.ForwardBlock + "outputs", "%" + loopname.ForwardBlock + "first", "%" + loopname.ForwardBlock + "second",
+	"%" + loopname.ForwardStem + "output", "%" + loopname.ForwardStem + "first",
 }
 
 var (
@@ -105,10 +99,10 @@ func loopsOf(program string) (loops []*loopText) {
 	}
 }
 
-// what tells the loop from those that other C code computes.
+// what distinguishes the loop from loops with other C code.
 func (l *loopText) what() string {
 	what := fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
-	if l.count == 1 && l.stride == 1 && l.kind != ForwardStem && l.kind != BackwardStem {
+	if l.count == 1 && l.stride == 1 && l.kind != loopname.ForwardStem && l.kind != loopname.BackwardStem {
 		what += " only block"
 	}
 	if l.scaled {
@@ -147,15 +141,15 @@ func (l *loopText) measure() bool {
 	for _, v := range l.values {
 		types[strings.TrimPrefix(v.name, "%"+l.kind)] = v.of
 	}
-	stem := l.kind == ForwardStem || l.kind == BackwardStem
+	stem := l.kind == loopname.ForwardStem || l.kind == loopname.BackwardStem
 	kernel, output, input := types["kernel1"], types["h"], types["x"]
 	switch l.kind {
-	case ForwardBlock, TestBlock:
-	case BackwardBlock:
+	case loopname.ForwardBlock, loopname.TestBlock:
+	case loopname.BackwardBlock:
 		output = types["dh"]
-	case ForwardStem:
+	case loopname.ForwardStem:
 		kernel, output, input = "1x"+types["kernel"], types["output"], types["images"]
-	case BackwardStem:
+	case loopname.BackwardStem:
 		kernel, output, input = "1x"+types["dkernel"], types["output"], types["images"]
 	default:
 		return false
@@ -163,7 +157,7 @@ func (l *loopText) measure() bool {
 	var inputHeight int
 	n, _ := fmt.Sscanf(kernel, "%dx3x3x%dx%dxf32", &l.count, &l.in, &l.out)
 	m, _ := fmt.Sscanf(output, "%dx%dx%dx", &l.batch, &l.height, &l.width)
-	if n != 3 || m != 3 || l.height == 0 || l.out > mostChannels || !tiled(l.height, l.width, l.out) {
+	if n != 3 || m != 3 || l.height == 0 || l.out > kernels.MostChannels || !kernels.Tiled(l.height, l.width, l.out) {
 		return false
 	}
 	l.stride = 1
@@ -177,7 +171,7 @@ func (l *loopText) measure() bool {
 		l.recompute = kept < l.count
 	}
 	l.perSample = types["weights"] != ""
-	l.scaled = l.kind != TestBlock && types["scales"] != ""
+	l.scaled = l.kind != loopname.TestBlock && types["scales"] != ""
 	for name, of := range types {
 		if of != l.typeOf(strings.TrimPrefix(name, "d")) {
 			return false
@@ -208,7 +202,7 @@ func (l *loopText) typeOf(name string) string {
 		dims = append([]int{l.count + 1}, output...)
 	case "first", "second":
 		dims = append([]int{kept}, output...)
-		if l.kind == ForwardStem || l.kind == BackwardStem {
+		if l.kind == loopname.ForwardStem || l.kind == loopname.BackwardStem {
 			dims = output
 		}
 	case "kernel1":
@@ -231,18 +225,11 @@ func (l *loopText) typeOf(name string) string {
 	return joined(dims) + "xf32"
 }
 
-const mostChannels = 1024 // MOST_CHANNELS of block.h
-
-// tiled says whether image.h has tiles for outputs of this size.
-func tiled(height, width, out int) bool {
-	return out%16 == 0 && (width%16 == 0 || width%8 == 0 && height%2 == 0)
-}
-
 // blockCall is the body of a loop that calls one function for its open block and moves on.
 func blockCall(l *loopText, number int) string {
 	of, values := bodies[l.kind], l.values
 	changed := of.results
-	if l.kind == BackwardBlock && l.recompute { // into the memory for one block
+	if l.kind == loopname.BackwardBlock && l.recompute { // into the memory for one block
 		changed = append([]string{"first", "second"}, changed...)
 	}
 	name := func(of string) string { return fmt.Sprintf("%%block_call%d_%s", number, of) }

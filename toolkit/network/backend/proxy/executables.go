@@ -1,10 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-package kernels
-
-// #include <stddef.h>
-// #include <stdlib.h>
-import "C"
+package proxy
 
 import (
 	"bytes"
@@ -19,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
@@ -107,12 +102,8 @@ var processor = sync.OnceValue(func() string {
 	return strings.Join(description, "\n")
 })
 
-//export stochdepthFind
-func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, size *C.size_t) unsafe.Pointer {
-	file := executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize))
-	if file == "" {
-		return nil
-	}
+// find is the executable in a file, or nil; a damaged one is none.
+func find(file string) []byte {
 	content, err := os.ReadFile(file)
 	if err != nil || len(content) < sha256.Size {
 		return nil
@@ -123,23 +114,7 @@ func stochdepthFind(path, program *C.char, programSize C.size_t, options *C.char
 	}
 	now := time.Now()
 	_ = os.Chtimes(file, now, now)
-	*size = C.size_t(len(executable))
-	return C.CBytes(executable)
-}
-
-//export stochdepthLoaded
-func stochdepthLoaded() { loaded.Add(1) }
-
-//export stochdepthKeep
-func stochdepthKeep(path, program *C.char, programSize C.size_t, options *C.char, optionsSize C.size_t, executable *C.char, size C.size_t) {
-	if file := executableFile(C.GoString(path), view(program, programSize), view(options, optionsSize)); file != "" {
-		_ = keep(file, view(executable, size))
-	}
-}
-
-// view is C's memory, valid during the call.
-func view(data *C.char, size C.size_t) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(data)), size)
+	return executable
 }
 
 // keep writes an executable.

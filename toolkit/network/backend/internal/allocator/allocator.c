@@ -9,17 +9,19 @@
 // next step's block not fit, so that the process grows to twice or three times what a step needs. Here a block
 // stays as it is for the next of its size.
 //
-// STOCHDEPTH_KERNELS=off leaves all to the C library, from the start of the process to its end.
+// Before it is started it passes on to the C library all that it is asked for.
 
 #define _GNU_SOURCE
+#include "allocator.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,35 +45,19 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t freed;
 
-// off says whether a value of STOCHDEPTH_KERNELS switches off what this package does, as Choice in Go does.
-static int off(const char *value) {
-	static const char *const words[] = {"off", "false", "no", "0"}, *const space = " \t\r\n";
-	if (!value)
-		return 0;
-	value += strspn(value, space);
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		size_t length = strlen(words[i]);
-		if (!strncasecmp(value, words[i], length) && !value[length + strspn(value + length, space)])
-			return 1;
-	}
-	return 0;
-}
+// on says whether blocks are kept. It never goes back to 0: who made a block must free it.
+static atomic_int on;
 
-// on says whether blocks are kept. It is settled before main, and for good: who made a block must free it. What is asked
-// for before comes from the C library.
-static int on;
-
-// The time of the waiting must not follow a clock that somebody sets.
-__attribute__((constructor)) static void prepare(void) {
-	on = !off(getenv("STOCHDEPTH_KERNELS"));
-	if (!on)
-		return;
-	pthread_condattr_t steady;
+void stochdepth_start_allocator(void) {
+	pthread_condattr_t steady; // the time of the waiting must not follow a clock that somebody sets
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_cond_init(&freed, &steady);
 	pthread_condattr_destroy(&steady);
+	on = 1;
 }
+
+int stochdepth_allocator_started(void) { return on; }
 
 // map takes memory from the system that begins where a huge page can.
 static char *map(size_t size) {

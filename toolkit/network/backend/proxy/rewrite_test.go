@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-package kernels
+package proxy
 
 import (
 	"strings"

@@ -1,37 +1,20 @@
-package kernels
+package proxy
 
 import (
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"stochdepth/toolkit/network/internal/loopname"
+	"stochdepth/toolkit/network/kernels"
 )
 
-// The C code computes what package byhand wrote when the table was made. A body of any other text stays
-// XLA's, so that an edit there always takes effect. The test of these bodies then fails; once the C code
-// computes the same again, it writes the new table:
-//
-//	go test ./toolkit/network/survivors -run Bodies -update
-//
-//go:embed bodies.txt
-var table string
-
 // known are the digests of the bodies that the C code computes, and what they are.
-var known = parseTable(table)
-
-func parseTable(table string) map[string]string {
-	digests := make(map[string]string)
-	for line := range strings.Lines(table) {
-		if digest, what, ok := strings.Cut(strings.TrimSpace(line), " "); ok && digest != "#" {
-			digests[digest] = what
-		}
-	}
-	return digests
-}
+var known = kernels.Bodies()
 
 // Body is what one turn of a loop of package byhand computes, in a program to be compiled.
 type Body struct {
@@ -55,7 +38,7 @@ func Bodies(program string) (bodies []Body) {
 // first is where the text begins that counts: a forward loop's condition does too, because the kernel gives h
 // in the last turn only.
 func (l *loopText) first() int {
-	if l.kind == ForwardBlock {
+	if l.kind == loopname.ForwardBlock {
 		return l.condition
 	}
 	return l.start

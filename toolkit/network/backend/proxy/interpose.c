@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calls.h"
-#include "xla.h"
+#include "pjrt.h"
 
-// Exported by kernels.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
+// Exported by interpose.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
 extern char *stochdepthRewrite(char *path, char *code, size_t size, size_t *new_size);
 
-// Exported by executables.go: the kept executable of a program, from malloc, or NULL; notice that it was
-// loaded; to keep one.
+// The kept executable of a program, from malloc, or NULL; notice that it was loaded; to keep one.
 extern void *stochdepthFind(char *path, char *program, size_t program_size, char *options, size_t options_size, size_t *size);
 extern void stochdepthLoaded(void);
 extern void stochdepthKeep(char *path, char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
@@ -98,31 +96,18 @@ static void *compile2(pjrt_compile_args *args) { return compile(&plugins[2], arg
 static void *compile3(pjrt_compile_args *args) { return compile(&plugins[3], args); }
 static void *(*const compile_of[PLUGINS])(pjrt_compile_args *) = {compile0, compile1, compile2, compile3};
 
-// register_functions gives the plugin what calls.c computes. Returns what is wrong, or NULL.
-static const char *register_functions(const pjrt_api *plugin) {
+// register_functions gives the plugin functions to call. Returns what is wrong, or NULL.
+static const char *register_functions(const pjrt_api *plugin, const foreign_function *functions, size_t count) {
 	const pjrt_ffi_extension *ffi = NULL;
 	for (pjrt_extension *e = plugin->extensions; e; e = e->next)
 		if (e->type == PJRT_EXTENSION_FFI && e->size >= sizeof *ffi)
 			ffi = (const pjrt_ffi_extension *)e;
 	if (!ffi)
 		return "it offers no foreign functions";
-	static const struct {
-		const char *target;
-		void *(*handler)(ffi_call *);
-	} functions[] = {
-		{"stochdepth_forward", stochdepth_call_forward},
-		{"stochdepth_backward", stochdepth_call_backward},
-		{"stochdepth_test", stochdepth_call_test},
-		{"stochdepth_stem", stochdepth_call_stem},
-		{"stochdepth_stem_gradient", stochdepth_call_stem_gradient},
-		{"stochdepth_convolve", stochdepth_call_convolve},
-		{"stochdepth_kernel_gradient", stochdepth_call_kernel_gradient},
-		{"stochdepth_memory", stochdepth_call_memory},
-	};
-	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+	for (size_t i = 0; i < count; i++) {
 		pjrt_register_args args = {
 			.size = sizeof args, .target = functions[i].target, .target_size = strlen(functions[i].target),
-			.handler = (void *)functions[i].handler, .platform = "Host", .platform_size = 4,
+			.handler = functions[i].handler, .platform = "Host", .platform_size = 4,
 		};
 		if (ffi->register_handler(&args))
 			return "it refuses foreign functions";
@@ -130,7 +115,7 @@ static const char *register_functions(const pjrt_api *plugin) {
 	return NULL;
 }
 
-const char *stochdepth_interpose(const char *path, int functions, void **api) {
+const char *stochdepth_interpose(const char *path, const foreign_function *functions, size_t count, void **api) {
 	void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
 		return dlerror();
@@ -148,7 +133,7 @@ const char *stochdepth_interpose(const char *path, int functions, void **api) {
 		return "too many plugins are in use";
 	if (plugin->version.major != 0 || plugin->size < sizeof *plugin)
 		return "its PJRT version is unknown";
-	const char *refused = functions ? register_functions(plugin) : NULL;
+	const char *refused = count ? register_functions(plugin, functions, count) : NULL;
 	if (refused)
 		return refused;
 	pjrt_api *ours = malloc(plugin->size);

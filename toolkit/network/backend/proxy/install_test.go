@@ -1,4 +1,4 @@
-package kernels_test
+package proxy_test
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // future is a plugin whose interface is of version 9.
@@ -24,18 +24,18 @@ void *GetPjrtApi(void) { return table; }
 func TestInstall(t *testing.T) {
 	b := backendtest.Open(t)
 	name := b.(*xla.Backend).PluginName()
-	if kernels.Processor(name) == "" {
+	if proxy.Processor(name) == "" {
 		t.Skip("this machine has no kernels")
 	}
 	other := compiled(t, "other", future)
-	require.ErrorContains(t, kernels.Install(other), "version")
-	require.Empty(t, kernels.Processor(other))
+	require.ErrorContains(t, proxy.Install(other), "version")
+	require.Empty(t, proxy.Processor(other))
 	link := filepath.Join(t.TempDir(), "pjrt_c_api_link_plugin.so")
 	require.NoError(t, os.Symlink(name, link))
-	require.NoError(t, kernels.Install(link))
-	require.Equal(t, kernels.Processor(name), kernels.Processor(link))
+	require.NoError(t, proxy.Install(link))
+	require.Equal(t, proxy.Processor(name), proxy.Processor(link))
 
-	before := kernels.Replaced()
+	before := proxy.Replaced()
 	x, w := make([]float32, 8*8*16), make([]float32, 3*3*16*16)
 	x[0], w[4*16*16] = 3, 2
 	y, err := ExecOnce(b, func(x, w *Node) *Node {
@@ -43,14 +43,14 @@ func TestInstall(t *testing.T) {
 	}, x, w)
 	require.NoError(t, err)
 	require.NoError(t, y.ConstFlatData(func(flat any) { require.Equal(t, float32(6), flat.([]float32)[0]) }))
-	require.Equal(t, 1, kernels.Replaced()-before)
+	require.Equal(t, 1, proxy.Replaced()-before)
 }
 
 // compiled is a plugin from a C program.
 func compiled(t *testing.T, name, program string) string {
 	path := filepath.Join(t.TempDir(), "pjrt_c_api_"+name+"_plugin.so")
 	require.NoError(t, os.WriteFile(path+".c", []byte(program), 0o600))
-	out, err := exec.Command(compiler(), "-shared", "-fPIC", "-o", path, path+".c").CombinedOutput()
+	out, err := exec.Command(backendtest.Compiler(), "-shared", "-fPIC", "-o", path, path+".c").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path
 }
@@ -72,15 +72,15 @@ void *GetPjrtApi(void) {
 
 // TestInstallOneAtATime loads a plugin for CPUs and one for GPUs at once: interpose.c has one list for both.
 func TestInstallOneAtATime(t *testing.T) {
-	if kernels.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
+	if proxy.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
 		t.Skip("this machine has no kernels")
 	}
 	busy := filepath.Join(t.TempDir(), "busy")
 	plugin := fmt.Sprintf(alone, busy, busy)
 	cpu, gpu := compiled(t, "cpu", plugin), compiled(t, "gpu", plugin)
 	came := make(chan error)
-	go func() { came <- kernels.Install(cpu) }()
-	go func() { came <- kernels.InstallGPU(gpu) }()
+	go func() { came <- proxy.Install(cpu) }()
+	go func() { came <- proxy.InstallGPU(gpu) }()
 	for range 2 {
 		require.ErrorContains(t, <-came, "version")
 	}

@@ -1,12 +1,14 @@
-package kernels
+package proxy
 
 import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"stochdepth/toolkit/network/kernels"
 )
 
-// Rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the package's
+// Rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the kernels'
 // functions in place of the convolutions that they can compute, and the number of these. Everything else
 // stays as it is, and so does a program for several devices: XLA divides convolutions, but not our calls.
 func Rewrite(program string) (string, int) {
@@ -99,7 +101,7 @@ func supported(x, y string, gradient bool) bool {
 	if n, _ := fmt.Sscanf(y, fmt.Sprintf("%dx%dx%dx%%dxf32", batch, height, width), &out); n != 1 {
 		return false
 	}
-	return tiled(height, width, out) && (!gradient || in%16 == 0)
+	return kernels.Tiled(height, width, out) && (!gradient || in%16 == 0)
 }
 
 // call is a statement that calls a function of two arrays.

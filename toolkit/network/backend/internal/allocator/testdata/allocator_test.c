@@ -1,4 +1,4 @@
-// Uses the memory of large blocks as XLA does; with "off", it is to be the C library's. Says what is wrong, or nothing.
+// Uses the memory of large blocks as XLA does, before they are kept and after. Says what is wrong, or nothing.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../allocator.h"
 
 #define CHECK(condition) do { if (!(condition)) { printf("line %d: not %s\n", __LINE__, #condition); exit(1); } } while (0)
 
@@ -46,9 +48,9 @@ static int kept(void) {
 	return resident() + 50 * (size_t)MB > used;
 }
 
-// off checks that no block is kept, and that all that takes a block knows the C library's.
-static void off(void) {
-	CHECK(!kept() && !kept());
+// before checks that no block is kept, and that all that takes a block knows the C library's.
+static void before(void) {
+	CHECK(!stochdepth_allocator_started() && !kept() && !kept());
 	char *data = take(100 * MB);
 	CHECK((uintptr_t)data % (2 * MB));
 	CHECK(malloc_usable_size(data) >= 100 * MB);
@@ -61,11 +63,17 @@ static void off(void) {
 	free(aligned);
 }
 
-int main(int count, char **arguments) {
-	if (count > 1 && !strcmp(arguments[1], "off")) {
-		off();
-		return 0;
-	}
+int main(void) {
+	before();
+	char *earlier = take(100 * MB), *here; // where a block of ours could begin, too
+	CHECK(!posix_memalign((void **)&here, 2 * MB, 100 * MB));
+	stochdepth_start_allocator();
+	CHECK(stochdepth_allocator_started());
+	size_t with = resident();
+	memset(earlier, 1, 100 * MB), memset(here, 1, 100 * MB);
+	CHECK(malloc_usable_size(earlier) >= 100 * MB && (earlier = realloc(earlier, 150 * MB)) && earlier[50 * MB] == 1);
+	free(earlier), free(here);
+	CHECK(resident() < with + 10 * (size_t)MB);
 	CHECK(kept());
 
 	// A block stays for the next that fits, as it is, whatever came to lie in the heap meanwhile.
@@ -89,13 +97,13 @@ int main(int count, char **arguments) {
 	free(a), free(b);
 
 	// One that fits in none of them ends them.
-	size_t before = resident();
+	size_t used = resident();
 	char *large = take(400 * MB);
-	CHECK(before - resident() > 190 * (size_t)MB);
+	CHECK(used - resident() > 190 * (size_t)MB);
 	memset(large, 3, 400 * MB);
 	free(large);
 	small = take(64 * MB); // and is itself too large for this one
-	CHECK(small != large && resident() < before);
+	CHECK(small != large && resident() < used);
 	free(small);
 
 	// One that is about to be given back is waited for.

@@ -1,4 +1,4 @@
-package kernels_test
+package proxy_test
 
 import (
 	"os"
@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/kernels"
+	"stochdepth/toolkit/network/backend/proxy"
 )
 
 // TestExecutables compiles a program, loads it where it was kept, and compiles it again where the file is
 // damaged. Each time it computes the same, by XLA's code and by ours.
 func TestExecutables(t *testing.T) {
 	b := backendtest.Open(t)
-	before := kernels.Replaced()
+	before := proxy.Replaced()
 	folder := filepath.Join(t.TempDir(), "executables")
-	earlier := kernels.KeepIn(folder)
-	t.Cleanup(func() { kernels.KeepIn(earlier) })
+	earlier := proxy.KeepIn(folder)
+	t.Cleanup(func() { proxy.KeepIn(earlier) })
 	x := make([]float32, 8*8*16)
 	w := make([]float32, 3*3*16*16)
 	for i := range x {
@@ -30,17 +30,17 @@ func TestExecutables(t *testing.T) {
 	}
 	// program runs as a new one, and reports how often an executable was loaded.
 	program := func() (result []float32, loads int) {
-		before := kernels.Loaded()
+		before := proxy.Loaded()
 		out, err := ExecOnce(b, func(x, w *Node) *Node {
 			return MulScalar(Convolve(Reshape(x, 1, 8, 8, 16), Reshape(w, 3, 3, 16, 16)).PadSame().Done(), 2)
 		}, x, w)
 		require.NoError(t, err)
 		require.NoError(t, out.ConstFlatData(func(flat any) { result = append(result, flat.([]float32)...) }))
-		return result, kernels.Loaded() - before
+		return result, proxy.Loaded() - before
 	}
 	want, loads := program()
 	require.Zero(t, loads)
-	if kernels.Replaced() == before {
+	if proxy.Replaced() == before {
 		t.Skip("this machine has no kernels, and keeps nothing")
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
