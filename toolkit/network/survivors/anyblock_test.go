@@ -16,10 +16,12 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors"
+	"stochdepth/toolkit/network/survivors/byhand"
 )
 
 // general is the engine with GoMLX's own gradients for all blocks, the paper's too.
@@ -76,13 +78,33 @@ func TestContractOfAnyBlock(t *testing.T) {
 	}
 }
 
+// compileOnly is set where a test has started itself to have programs compiled.
+const compileOnly = "STOCHDEPTH_TEST_COMPILE"
+
 // TestClosedBlocksAreNotComputed reads what XLA made of a step: before and after its loops are the products of the stem
 // and of the head alone. XLA would move there what a loop computes in the same way in each turn, and a stack of one
 // computes all of its block so; then closed blocks cost what open ones do.
 func TestClosedBlocksAreNotComputed(t *testing.T) {
-	dumps := t.TempDir()
-	test := exec.Command(os.Args[0], "-test.run", "^TestContract(OfAnyBlock)?$/^((preactivation,_14|bottleneck,_20)_.*Float32|Float64,_14_layers,)")
-	test.Env = append(os.Environ(), "XLA_FLAGS="+os.Getenv("XLA_FLAGS")+" --xla_dump_to="+dumps)
+	if os.Getenv(compileOnly) != "" {
+		b := backendtest.Open(t)
+		for _, c := range []struct {
+			block  string
+			layers int
+			dtype  dtypes.DType
+			form   resnet.Form
+		}{
+			{"basic", 14, dtypes.Float64, byhand.Form{Recompute: true}}, {"basic", 14, dtypes.Float64, general{}},
+			{"preactivation", 14, dtypes.Float32, general{}}, {"bottleneck", 20, dtypes.Float32, general{}},
+		} {
+			n := networkOf(t, c.block, c.layers, c.dtype)
+			images, labels := batch(n, 3)
+			step(t, b, n, c.form)(images, gatesOf(n, make(depth.Gates, len(n.Survival))), labels)
+		}
+		return
+	}
+	dumps := t.TempDir() // XLA takes its flags once in a process
+	test := exec.Command(os.Args[0], "-test.run", "^TestClosedBlocksAreNotComputed$")
+	test.Env = append(os.Environ(), compileOnly+"=on", "XLA_FLAGS="+os.Getenv("XLA_FLAGS")+" --xla_dump_to="+dumps)
 	out, err := test.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	programs, err := filepath.Glob(filepath.Join(dumps, "*after_optimizations.txt"))

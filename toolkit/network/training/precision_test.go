@@ -33,7 +33,10 @@ func TestTF32(t *testing.T) {
 	data, err := training.LoadData(recipe, "")
 	require.NoError(t, err)
 	var programs []string
-	proxy.Watch(func(program string) { programs = append(programs, program[:len("module @tf32_")]) })
+	proxy.Watch(func(program string) bool {
+		programs = append(programs, program[:len("module @tf32_")])
+		return true
+	})
 	defer proxy.Watch(nil)
 	evaluate := func(dtype string) training.Score {
 		recipe.DType = dtype

@@ -31,7 +31,10 @@ func TestResumedProgramsAreTheSame(t *testing.T) {
 	for i := range programs {
 		dir := filepath.Join(t.TempDir(), "run")
 		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
-		proxy.Watch(func(program string) { programs[i] = append(programs[i], program) })
+		proxy.Watch(func(program string) bool {
+			programs[i] = append(programs[i], program)
+			return true
+		})
 		stopAfter(2, dir)
 	}
 	if len(programs[0]) == 0 {

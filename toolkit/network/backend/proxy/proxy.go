@@ -73,11 +73,11 @@ var replaced atomic.Int64
 // Replaced counts the pieces of programs that calls of the kernels have replaced so far.
 func Replaced() int { return int(replaced.Load()) }
 
-var watching atomic.Pointer[func(program string)]
+var watching atomic.Pointer[func(program string) (compile bool)]
 
-// Watch calls f with each program to be compiled from now on, as it was before it is changed; nil ends that. It is
-// for tests.
-func Watch(f func(program string)) {
+// Watch calls f with each program to be compiled from now on, as it was before it is changed; nil ends that. Where f
+// returns false, the text is all that was wanted, and compiling it ends in an error. It is for tests.
+func Watch(f func(program string) (compile bool)) {
 	if f == nil {
 		watching.Store(nil)
 		return

@@ -34,10 +34,11 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		return "", err
 	}
 	var longest string // the others prepare its inputs
-	proxy.Watch(func(program string) {
+	proxy.Watch(func(program string) bool {
 		if len(program) > len(longest) {
 			longest = program
 		}
+		return true
 	})
 	defer proxy.Watch(nil)
 	batch := randomBatch(s.Batch)
