@@ -341,8 +341,8 @@ func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
 			folder, p, err := c.read(name)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, p.Step)
-			require.NoError(t, c.restore(tr.model, folder, p))
-			broken, err := tr.model.broken()
+			require.NoError(t, c.restore(tr.net.Model, folder, p))
+			broken, err := broken(tr.net.Store)
 			require.NoError(t, err)
 			require.Empty(t, broken)
 		}
@@ -361,14 +361,14 @@ func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
 	require.ErrorContains(t, err, "after step 1; no checkpoint was made yet; try a lower learning rate")
 
 	// A running variance that overflowed gives zeros at test, and a finite loss.
-	for v := range tr.model.Store.IterVariables() {
+	for v := range tr.net.Store.IterVariables() {
 		if strings.Contains(v.Path(), "variance") {
 			value := tensors.FromShape(v.Shape())
 			tensors.MustMutableFlatData(value, func(flat []float32) { flat[0] = float32(math.Inf(1)) })
 			require.NoError(t, v.SetValue(value))
 		}
 	}
-	broken, err := tr.model.broken()
+	broken, err := broken(tr.net.Store)
 	require.NoError(t, err)
 	require.NotEmpty(t, broken)
 }

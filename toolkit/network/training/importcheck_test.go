@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
@@ -23,9 +24,7 @@ func TestImportRefuses(t *testing.T) {
 	b := backendtest.Open(t)
 	r := tiny(t)
 	r.SurvivalSchedule = "ramp"
-	data, err := training.LoadData(r, "")
-	require.NoError(t, err)
-	m, err := training.NewModel(b, r, len(data.Classes), training.Fit(r, data.Train))
+	m, err := network.Open(b, r, "")
 	require.NoError(t, err)
 	root := t.TempDir()
 	good, bad := filepath.Join(root, "good.safetensors"), filepath.Join(root, "bad.safetensors")
@@ -55,7 +54,7 @@ func TestImportRefuses(t *testing.T) {
 			}
 			require.NoError(t, tensorfile.Write(bad, list, meta))
 			dir := filepath.Join(root, "runs")
-			_, err = training.ImportRun(b, bad, dir, r, data)
+			_, err = training.ImportRun(b, bad, dir, r, "")
 			require.ErrorContains(t, err, test.want)
 			require.NotContains(t, err.Error(), "\n")
 			require.NoDirExists(t, dir)
@@ -66,10 +65,10 @@ func TestImportRefuses(t *testing.T) {
 	dir := filepath.Join(root, "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint"), nil, 0o644))
-	_, err = training.ImportRun(b, good, dir, r, data)
+	_, err = training.ImportRun(b, good, dir, r, "")
 	require.Error(t, err)
 	require.DirExists(t, dir)
-	_, err = training.ImportRun(b, good, filepath.Join(root, "new"), r, data)
+	_, err = training.ImportRun(b, good, filepath.Join(root, "new"), r, "")
 	require.NoError(t, err)
 }
 
@@ -113,6 +112,6 @@ func TestTrainRefusesNumbers(t *testing.T) {
 		require.ErrorContains(t, err, strings.TrimSpace(want))
 		require.NoDirExists(t, dir)
 	}
-	_, err := training.LoadData(recipes.Recipe{}, "")
+	_, err := network.Open(nil, recipes.Recipe{}, "")
 	require.ErrorContains(t, err, `dataset "" is unknown`)
 }

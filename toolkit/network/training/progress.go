@@ -3,6 +3,7 @@ package training
 import (
 	"time"
 
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/runs"
 )
 
@@ -36,7 +37,7 @@ type gathered struct {
 	Open     float64 `json:"open"`     // sum over steps
 }
 
-func (g *gathered) add(o Outcome) {
+func (g *gathered) add(o network.Outcome) {
 	g.Steps++
 	g.Images += int64(o.Images)
 	g.Loss += o.Loss * float64(o.Images)

@@ -16,10 +16,10 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/kernels"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -80,7 +80,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 }
 
 // steps takes a step for each of the gates, the untimed ones at a learning rate of zero.
-func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
+func steps(m *network.Model, batch *network.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
 	for i, open := range gates {
 		if i == 0 {
 			err = m.SetLearningRate(0)
@@ -103,17 +103,17 @@ func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken
 }
 
 // newModel returns the recipe's network.
-func newModel(b compute.Backend, recipe recipes.Recipe) (*training.Model, error) {
-	return training.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
+func newModel(b compute.Backend, recipe recipes.Recipe) (*network.Model, error) {
+	return network.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
 }
 
 // timeStep takes one step and waits for its outcome.
-func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.Duration, training.Outcome, error) {
+func timeStep(m *network.Model, batch *network.Batch, open depth.Gates) (time.Duration, network.Outcome, error) {
 	batch.SetGates(open)
 	start := time.Now()
 	wait, err := m.Step(batch)
 	if err != nil {
-		return 0, training.Outcome{}, err
+		return 0, network.Outcome{}, err
 	}
 	outcome, err := wait()
 	return time.Since(start), outcome, err
@@ -122,9 +122,9 @@ func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // randomBatch is the minibatch of all steps: random pixels and labels, the same for all programs.
-func randomBatch(size int) *training.Batch {
+func randomBatch(size int) *network.Batch {
 	rng := rand.New(rand.NewPCG(1, 1))
-	batch := &training.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	batch := &network.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
 	for i := range batch.Pixels {
 		batch.Pixels[i] = byte(rng.Uint32())
 	}
@@ -135,7 +135,7 @@ func randomBatch(size int) *training.Batch {
 }
 
 // evaluationImages are the images of the minibatch over and over.
-func evaluationImages(batch *training.Batch) dataset.View {
+func evaluationImages(batch *network.Batch) dataset.View {
 	images := &dataset.Images{}
 	for i := range bench.EvaluationImages {
 		k := i % len(batch.Labels)

@@ -11,7 +11,7 @@ import (
 )
 
 // WriteStart writes what all programs that take the steps of a specification start from, as a safetensors file: the
-// network as [training.Model.Export] writes it, with its initial weights, and beside it
+// network as [network.Model.Export] writes it, with its initial weights, and beside it
 //
 //	batch.pixels [batch, 32, 32, 3]     bytes
 //	batch.labels [batch]                I32

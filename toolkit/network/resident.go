@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"github.com/gomlx/gomlx/core/tensors"
@@ -29,6 +29,10 @@ type Batches struct {
 	resident bool // the step takes the pixels from the device
 	epoch    int
 	order    []int
+
+	ahead    bool // each minibatch is prepared while the device computes the one before: go-xla waits for the end of a step
+	next     chan *Batch
+	nextStep int64 // that of next
 }
 
 // NewBatches returns the minibatches of the training part of a data set.
@@ -41,14 +45,35 @@ func (b *Batches) PerEpoch() int64 {
 	return int64((b.images.Len() + b.recipe.BatchSize - 1) / b.recipe.BatchSize)
 }
 
+// Steps returns the number of minibatches of the whole run.
+func (b *Batches) Steps() int64 { return int64(b.recipe.Epochs) * b.PerEpoch() }
+
 // Survival returns the survival probabilities in force at a step, counted from 0: those of the rule,
 // as the recipe's schedule changes them over the training.
 func (b *Batches) Survival(step int64) depth.Survival {
-	return b.recipe.Schedule().At(b.survival, step, int64(b.recipe.Epochs)*b.PerEpoch())
+	return b.recipe.Schedule().At(b.survival, step, b.Steps())
 }
 
 // At returns the minibatch of a step, counted from 0 over the whole run.
 func (b *Batches) At(step int64) *Batch {
+	var batch *Batch
+	if b.next != nil {
+		batch = <-b.next // in any case: only one is prepared at a time
+		b.next = nil
+	}
+	if batch == nil || b.nextStep != step {
+		batch = b.draw(step)
+	}
+	if b.ahead && step+1 < b.Steps() {
+		next := make(chan *Batch, 1)
+		b.nextStep, b.next = step+1, next
+		go func() { next <- b.draw(step + 1) }()
+	}
+	return batch
+}
+
+// draw gathers the images of a step and draws its gates and its augmentation.
+func (b *Batches) draw(step int64) *Batch {
 	epoch := int(step / b.PerEpoch())
 	if epoch != b.epoch {
 		b.epoch, b.order = epoch, depth.Rand(b.recipe.Seed, depth.Shuffling, int64(epoch)).Perm(b.images.Len())
