@@ -24,10 +24,12 @@ type Opened struct {
 // network with its initial weights. dataRoot is the folder of the data set's files, "" for the project's data/cache. A
 // recipe that is not valid, minibatches larger than the training part, and data that are not there are errors that say
 // what to do.
-func Open(b compute.Backend, recipe recipes.Recipe, dataRoot string) (*Opened, error) {
-	if err := recipe.Validate(); err != nil {
+func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, error) {
+	checked, err := asked.Check()
+	if err != nil {
 		return nil, err
 	}
+	recipe := checked.Recipe()
 	data, err := load(recipe, dataRoot)
 	if err != nil {
 		return nil, err
@@ -110,18 +112,22 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 // OpenImported opens the network of a recipe with the weights of a safetensors file (see [Model.Import]), to be trained
 // on. A recipe that the network in the file cannot be of, or that would validate it on its own training images, is an
 // error. [Model.Notes] say what is to be known of the file and of the recipe with it.
-func OpenImported(b compute.Backend, path string, recipe recipes.Recipe, dataRoot string) (*Opened, error) {
+func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoot string) (*Opened, error) {
+	checked, err := asked.Check()
+	if err != nil {
+		return nil, err
+	}
 	file, err := readNetwork(path)
 	if err != nil {
 		return nil, err
 	}
 	notes := []string{"it does not say which images it was trained on: the validation images may be among them"}
 	if file.recipe != nil {
-		if notes, err = agree(path, *file.recipe, recipe); err != nil {
+		if notes, err = agree(path, *file.recipe, checked.Recipe()); err != nil {
 			return nil, err
 		}
 	}
-	o, err := Open(b, recipe, dataRoot)
+	o, err := Open(b, checked, dataRoot)
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,9 @@ type Writer struct {
 // loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the run, and an error that names the differing keys
 // if the folder belongs to another recipe. Close releases the folder; so does the end of the process, however it
 // comes, on other machines after a minute.
-func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
-	if err := recipe.Validate(); err != nil {
+func Create(dir string, recipe recipes.Checker) (_ *Writer, err error) {
+	checked, err := recipe.Check()
+	if err != nil {
 		return nil, err
 	}
 	if err := disk.MkdirAll(dir); err != nil {
@@ -48,7 +49,7 @@ func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
 		}
 	}()
 	w.removeLeftovers()
-	if err := w.claim(recipe); err != nil {
+	if err := w.claim(checked.Recipe()); err != nil {
 		return nil, err
 	}
 	w.rows, w.torn, err = readRows(w.path(rowsFile))

@@ -92,22 +92,23 @@ func TestImportedRecipeIsOne(t *testing.T) {
 // What no machine can do is refused before the data is read or a folder made.
 func TestTrainRefusesNumbers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	for want, change := range map[string]func(*training.Options){
-		"the time limit -1s is negative: give one such as 90m, or none":                            func(o *training.Options) { o.MaxTime = -time.Second },
-		"the number of devices is -1: it must be from 0 to 1,024":                                  func(o *training.Options) { o.Devices = -1 },
-		"epochs is 9223372036854775807: it must be from 1 to 1,000,000":                            func(o *training.Options) { o.Recipe.Epochs = math.MaxInt },
-		"depth is 600000002: it must be from 8 to 10,000":                                          func(o *training.Options) { o.Recipe.Depth = 600000002 },
-		"batch_size is 50, but there are 40 training images: make it 40 at most":                   func(o *training.Options) { o.Recipe.BatchSize = 50 },
-		"batch_size is 8001, but there are 8000 training images: make it 8000 at most":             func(o *training.Options) { o.Recipe.BatchSize, o.Recipe.TrainImages = 8001, 0 },
-		"train_images is 9223372036854775807: it must be from 0 to 1,000,000":                      func(o *training.Options) { o.Recipe.TrainImages = math.MaxInt },
-		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs":        func(o *training.Options) { o.Recipe.WarmupEpochs = math.MaxInt },
-		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000":                func(o *training.Options) { o.Recipe.EvaluateEvery = math.MaxInt },
-		"batch_size is -9223372036854775808: a minibatch has 1 image at least":                     func(o *training.Options) { o.Recipe.BatchSize = math.MinInt },
-		"validation_images is -9223372036854775808: give a number of images, or 0 for all":         func(o *training.Options) { o.Recipe.ValidationImages = math.MinInt },
-		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(o *training.Options) { o.Recipe.Rule, o.Recipe.SurvivalProbabilities = "list", []float64{1} },
+	for want, change := range map[string]func(*training.Options, *recipes.Recipe){
+		"the time limit -1s is negative: give one such as 90m, or none":                            func(o *training.Options, _ *recipes.Recipe) { o.MaxTime = -time.Second },
+		"the number of devices is -1: it must be from 0 to 1,024":                                  func(o *training.Options, _ *recipes.Recipe) { o.Devices = -1 },
+		"epochs is 9223372036854775807: it must be from 1 to 1,000,000":                            func(_ *training.Options, r *recipes.Recipe) { r.Epochs = math.MaxInt },
+		"depth is 600000002: it must be from 8 to 10,000":                                          func(_ *training.Options, r *recipes.Recipe) { r.Depth = 600000002 },
+		"batch_size is 50, but there are 40 training images: make it 40 at most":                   func(_ *training.Options, r *recipes.Recipe) { r.BatchSize = 50 },
+		"batch_size is 8001, but there are 8000 training images: make it 8000 at most":             func(_ *training.Options, r *recipes.Recipe) { r.BatchSize, r.TrainImages = 8001, 0 },
+		"train_images is 9223372036854775807: it must be from 0 to 1,000,000":                      func(_ *training.Options, r *recipes.Recipe) { r.TrainImages = math.MaxInt },
+		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs":        func(_ *training.Options, r *recipes.Recipe) { r.WarmupEpochs = math.MaxInt },
+		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000":                func(_ *training.Options, r *recipes.Recipe) { r.EvaluateEvery = math.MaxInt },
+		"batch_size is -9223372036854775808: a minibatch has 1 image at least":                     func(_ *training.Options, r *recipes.Recipe) { r.BatchSize = math.MinInt },
+		"validation_images is -9223372036854775808: give a number of images, or 0 for all":         func(_ *training.Options, r *recipes.Recipe) { r.ValidationImages = math.MinInt },
+		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(_ *training.Options, r *recipes.Recipe) { r.Rule, r.SurvivalProbabilities = "list", []float64{1} },
 	} {
-		o := training.Options{Dir: dir, Recipe: tiny(t)}
-		change(&o)
+		o, r := training.Options{Dir: dir}, tiny(t)
+		change(&o, &r)
+		o.Recipe = r
 		_, err := training.Train(t.Context(), nil, o)
 		require.ErrorContains(t, err, strings.TrimSpace(want))
 		require.NoDirExists(t, dir)

@@ -22,7 +22,7 @@ func (s *session) evaluate(ctx context.Context) error {
 		return err
 	}
 	test := network.Score{Error: math.NaN()}
-	if every := max(1, s.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
+	if every := max(1, s.net.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
 		if test, err = s.score(ctx, "test", s.net.Data.Test); err != nil {
 			return err
 		}

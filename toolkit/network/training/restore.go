@@ -84,16 +84,20 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 // at step 0, has the file's weights, to be evaluated or trained on. A recipe that the network in the file cannot be of,
 // or that would validate it on its own training images, is an error. The notes, a clause each, say what is to be known of
 // the file and the run. After an error there is no new folder.
-func ImportRun(b compute.Backend, path, dir string, recipe recipes.Recipe, dataRoot string) (notes []string, err error) {
-	net, err := network.OpenImported(b, path, recipe, dataRoot)
+func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, dataRoot string) (notes []string, err error) {
+	checked, err := recipe.Check()
 	if err != nil {
 		return nil, err
 	}
-	return net.Notes, begin(net.Model, dir)
+	net, err := network.OpenImported(b, path, checked, dataRoot)
+	if err != nil {
+		return nil, err
+	}
+	return net.Notes, begin(net.Model, dir, checked)
 }
 
 // begin makes a model the network of a new run, at step 0.
-func begin(m *network.Model, dir string) (err error) {
+func begin(m *network.Model, dir string, recipe recipes.Checked) (err error) {
 	_, err = os.Lstat(dir)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	defer func() {
@@ -101,7 +105,7 @@ func begin(m *network.Model, dir string) (err error) {
 			os.RemoveAll(dir) // a run without its network would be trained from its beginning
 		}
 	}()
-	writer, err := runs.Create(dir, m.Recipe)
+	writer, err := runs.Create(dir, recipe)
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func hasRow(rows []runs.Row, step int64) bool {
 // resume restores the newest checkpoint, or else the best epoch's, and mends what a crash left out of step. It changes
 // nothing before it has found that all else agrees.
 func (s *session) resume() error {
-	r := s.Recipe
+	r := s.net.Recipe
 	s.batches = s.net.Batches()
 	s.steps = s.batches.Steps()
 	s.evaluated = evaluations{s.batches.PerEpoch(), int64(r.EvaluateEvery), s.steps}

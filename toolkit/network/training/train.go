@@ -26,11 +26,11 @@ import (
 
 // Options say what to train and where.
 type Options struct {
-	Dir      string         // the run folder; a run that is there already goes on
-	Recipe   recipes.Recipe // everything that defines the run
-	DataRoot string         // folder of the data set's files; "" for the project's data/cache
-	MaxTime  time.Duration  // stop cleanly after so long; 0 for no limit
-	Devices  int            // share each training step, see [network.Model.UseDevices]; 0 for one
+	Dir      string          // the run folder; a run that is there already goes on
+	Recipe   recipes.Checker // everything that defines the run: a recipe, or one that was checked
+	DataRoot string          // folder of the data set's files; "" for the project's data/cache
+	MaxTime  time.Duration   // stop cleanly after so long; 0 for no limit
+	Devices  int             // share each training step, see [network.Model.UseDevices]; 0 for one
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
@@ -49,20 +49,22 @@ var ErrDiverged = errors.New("diverged")
 // returned as it is, and not a file of it changes.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
-		return run, err
-	}
-	if err := backend.CheckDType(b, o.Recipe.DType); err != nil {
-		return nil, err
-	}
-	net, err := network.Open(b, o.Recipe, o.DataRoot)
+	checked, err := o.check()
 	if err != nil {
 		return nil, err
 	}
-	o.Devices = cmp.Or(o.Devices, 1)
+	recipe := checked.Recipe()
+	if run, err := finished(o.Dir, recipe); run != nil || err != nil {
+		return run, err
+	}
+	if err := backend.CheckDType(b, recipe.DType); err != nil {
+		return nil, err
+	}
+	net, err := network.Open(b, checked, o.DataRoot)
+	if err != nil {
+		return nil, err
+	}
+	o.Recipe, o.Devices = checked, cmp.Or(o.Devices, 1)
 	if err := net.Prepare(o.Devices); err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *networ
 		return nil, err
 	}
 	if s.at.Step == s.steps { // another process may have finished it meanwhile, or it was mended
-		if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+		if run, err := finished(o.Dir, net.Recipe); run != nil || err != nil {
 			return run, err
 		}
 	}
@@ -242,7 +244,7 @@ func (s *session) report(phase string, row *runs.Row) {
 		return
 	}
 	perEpoch := s.batches.PerEpoch()
-	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.Recipe.Epochs), Epochs: s.Recipe.Epochs,
+	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.net.Recipe.Epochs), Epochs: s.net.Recipe.Epochs,
 		Step: s.at.Step, Steps: s.steps, Blocks: len(s.net.Network.Survival),
 		Loss: s.at.Row.meanLoss(), Error: s.at.Row.errorPercent(), Open: s.at.Row.meanOpen(), Row: row}
 	if row != nil {
@@ -254,7 +256,7 @@ func (s *session) report(phase string, row *runs.Row) {
 		if s.evaluations > 0 {
 			each := s.evaluationTime.Seconds() / float64(s.evaluations)
 			between := float64(perEpoch)
-			if every := s.Recipe.EvaluateEvery; every > 0 {
+			if every := s.net.Recipe.EvaluateEvery; every > 0 {
 				between = float64(every)
 			}
 			remaining += each * float64(s.steps-s.at.Step) / between

@@ -31,10 +31,12 @@ type Summary struct {
 }
 
 // Of returns the summary of a recipe. A recipe that does not validate is an error.
-func Of(recipe recipes.Recipe) (Summary, error) {
-	if err := recipe.Validate(); err != nil {
+func Of(asked recipes.Checker) (Summary, error) {
+	checked, err := asked.Check()
+	if err != nil {
 		return Summary{}, err
 	}
+	recipe := checked.Recipe()
 	survival, err := recipe.Survival()
 	if err != nil {
 		return Summary{}, err
