@@ -7,9 +7,13 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs/recipes"
 )
+
+// rgb is the format of the images.
+var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
 
 // tiny is the recipe of 8 layers and 3 epochs of 3 steps, the last of each smaller.
 func tiny(t testing.TB) recipes.Recipe {

@@ -38,14 +38,21 @@ type Model struct {
 	resident               *resident              // nil where each minibatch brings its images
 }
 
-// NewModel builds the model of a recipe for so many classes, with its initial weights. [Open] also loads the data, and
-// fits the normalisation to the training part.
-func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
-	network, err := newNetwork(recipe, classes)
+// Input is what a network is made for.
+type Input struct {
+	Format        dataset.Format        // of the images
+	Classes       int                   // that it tells apart
+	Normalization dataset.Normalization // of the images, fitted to the training part alone
+}
+
+// NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data, and takes the input
+// from them.
+func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error) {
+	network, err := newNetwork(recipe, in.Format, in.Classes)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe), Store: model.NewStore(), Normalization: normalization, backend: b}
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe), Store: model.NewStore(), Normalization: in.Normalization, backend: b}
 	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
@@ -57,12 +64,12 @@ func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalizati
 }
 
 // newNetwork returns the network that a recipe describes.
-func newNetwork(recipe recipes.Recipe, classes int) (*resnet.Network, error) {
+func newNetwork(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Network, error) {
 	survival, err := recipe.Survival()
 	if err != nil {
 		return nil, err
 	}
-	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, image, classes, survival)
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func TestImportSetsEachBlock(t *testing.T) {
 		}
 		open := func(seed int64) *Model {
 			r.Seed = seed
-			m, err := NewModel(backendtest.Open(t), r, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			m, err := NewModel(backendtest.Open(t), r, Input{rgb, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
 			require.NoError(t, err)
 			m.Recipe.Seed = 0 // it stands in the file
 			return m

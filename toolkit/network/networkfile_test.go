@@ -50,7 +50,7 @@ func TestImportFromPyTorch(t *testing.T) {
 	r := eight(t, 0.5)
 	const classes = 10
 	bytesScale := dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}
-	original, err := NewModel(b, r, classes, bytesScale)
+	original, err := NewModel(b, r, Input{rgb, classes, bytesScale})
 	require.NoError(t, err)
 	want := numbers(t, original)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
@@ -137,7 +137,7 @@ func TestImportFromPyTorch(t *testing.T) {
 			}
 			require.NoError(t, tensorfile.Write(path, changed, nil))
 			r.Seed = 2
-			m, err := NewModel(b, r, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			m, err := NewModel(b, r, Input{rgb, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
 			require.NoError(t, err)
 			before := numbers(t, m)
 			err = m.Import(path)
@@ -214,7 +214,7 @@ func TestImportedScales(t *testing.T) {
 			modelOf := func(s setting) *Model {
 				r := eight(t, s.deathRate)
 				r.ScaleAt, r.SurvivalSchedule = s.scaleAt, s.schedule
-				m, err := NewModel(b, r, 10, normalization)
+				m, err := NewModel(b, r, Input{rgb, 10, normalization})
 				require.NoError(t, err)
 				return m
 			}
@@ -316,7 +316,7 @@ func TestRecipesOfAFile(t *testing.T) {
 
 	// Neither is opened.
 	b := backendtest.Open(t)
-	m, err := NewModel(b, made, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}})
+	m, err := NewModel(b, made, Input{rgb, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}})
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, m.Export(path, nil))

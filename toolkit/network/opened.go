@@ -37,7 +37,12 @@ func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, e
 	if err := recipe.CheckImages(data.Train.Len()); err != nil {
 		return nil, err
 	}
-	m, err := NewModel(b, recipe, len(data.Classes), fit(recipe, data.Train))
+	return open(b, recipe, data)
+}
+
+// open is Open with the data of the recipe.
+func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened, error) {
+	m, err := NewModel(b, recipe, Input{data.Format(), len(data.Classes), fit(recipe, data.Train)})
 	if err != nil {
 		return nil, err
 	}
@@ -140,13 +145,17 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 
 // Untrained returns the same network with the weights from before its training, which follow from the recipe's seed.
 func (o *Opened) Untrained() (*Model, error) {
-	return NewModel(o.backend, o.Recipe, o.Network.Classes, o.Normalization)
+	return NewModel(o.backend, o.Recipe, Input{o.Network.Image, o.Network.Classes, o.Normalization})
 }
 
 // openModel makes the model of a file, which needs no data: the number of classes and the normalisation are the file's.
 // A file without a normalisation leaves the model's empty.
 func openModel(b compute.Backend, info models.Info) (*Model, error) {
 	file, err := readNetwork(info.Path)
+	if err != nil {
+		return nil, err
+	}
+	format, err := dataset.FormatOf(info.Recipe.Dataset)
 	if err != nil {
 		return nil, err
 	}
@@ -160,10 +169,10 @@ func openModel(b compute.Backend, info models.Info) (*Model, error) {
 	if classes == 0 {
 		return nil, fmt.Errorf("%s has no tensor fc.bias, so it is no network of this project: export it again", info.Path)
 	}
-	m, err := NewModel(b, info.Recipe, classes, dataset.Normalization{
-		Mean:      make([]float32, length(meanName, dataset.Channels, dataset.ImageBytes)),
-		Deviation: make([]float32, length(deviationName, dataset.Channels, 1)),
-	})
+	m, err := NewModel(b, info.Recipe, Input{format, classes, dataset.Normalization{
+		Mean:      make([]float32, length(meanName, format.Channels, format.Bytes())),
+		Deviation: make([]float32, length(deviationName, format.Channels, 1)),
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("the recipe in %s: %w", info.Path, err)
 	}

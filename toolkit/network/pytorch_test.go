@@ -44,7 +44,7 @@ func TestAgainstPyTorch(t *testing.T) {
 
 		recipe := recipes.Default()
 		recipe.Dataset, recipe.Epochs, recipe.Depth, recipe.DeathRate, recipe.Form, recipe.DType = "cifar10", 1, 20, 0.5, c.form, c.dtype
-		m, err := NewModel(b, recipe, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}})
+		m, err := NewModel(b, recipe, Input{rgb, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}}})
 		require.NoError(t, err)
 		importStart(t, m, dir, start)
 		for i, loss := range threeSteps(t, b, m, start) {

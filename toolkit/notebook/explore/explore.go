@@ -93,7 +93,7 @@ func Mistakes(ctx context.Context, net *network.Opened, n int) (*figures.Figure,
 	var pictures []figures.Picture
 	for _, p := range analysis.Worst(predictions, n) {
 		pictures = append(pictures, figures.Picture{
-			Pixels: net.Data.Test.Image(p.Index), Wrong: true,
+			Format: net.Data.Format(), Pixels: net.Data.Test.Image(p.Index), Wrong: true,
 			Caption: fmt.Sprintf("%s (%s)", net.Data.Classes[p.Predicted], net.Data.Classes[p.Label]),
 		})
 	}

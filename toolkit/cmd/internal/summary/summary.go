@@ -48,7 +48,11 @@ func Of(asked recipes.Checker) (Summary, error) {
 	if recipe.TrainImages > 0 {
 		images = recipe.TrainImages
 	}
-	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	image, err := dataset.FormatOf(recipe.Dataset)
+	if err != nil {
+		return Summary{}, err
+	}
+	network, err := resnet.New(recipe.Block, recipe.Depth, image, classes, survival)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/bench"
 )
@@ -48,7 +47,7 @@ func WriteStart(b compute.Backend, s bench.Spec, path string) error {
 		}
 	}
 	tensors = append(tensors,
-		tensorfile.Tensor{Name: "batch.pixels", DType: "U8", Shape: []int{s.Batch, dataset.Side, dataset.Side, dataset.Channels}, Data: batch.Pixels},
+		tensorfile.Tensor{Name: "batch.pixels", DType: "U8", Shape: batch.Format.Batch(s.Batch), Data: batch.Pixels},
 		tensorfile.Tensor{Name: "batch.labels", DType: "I32", Shape: []int{s.Batch}, Data: labels},
 		tensorfile.Tensor{Name: "gates", DType: "U8", Shape: []int{len(gates), len(gates[0])}, Data: rows})
 	return tensorfile.Write(path, tensors, metadata)
