@@ -31,7 +31,8 @@ func grey(n int, seed uint64) dataset.View {
 // Images of another size and another number of channels are another value, from the data to the network's file: in
 // float64 the engine and the textbook form agree to 1e-9 on them, in an augmented step and in the evaluation after it.
 func TestImagesOfAnotherFormat(t *testing.T) {
-	data := &dataset.Data{Name: "grey", Classes: []string{"a", "b", "c"}, Train: grey(20, 1), Validation: grey(5, 2), Test: grey(7, 3)}
+	data := &dataset.Data{Name: "grey", Classes: []string{"a", "b", "c"},
+		Train: grey(20, 1), Validation: grey(5, 2), Test: grey(7, 3)}
 	b, r := backendtest.Open(t), tiny(t)
 	r.DType, r.Normalization, r.BatchSize = "float64", "mean-image", 8
 	var nets [2]*Opened
@@ -102,5 +103,6 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 	require.Equal(t, engine, numbers(t, other.Model))
 
 	_, err = resnet.New("basic", 8, dataset.Format{Height: 48, Width: 40, Channels: 3}, 10, depth.Linear(3, 0.5))
-	require.EqualError(t, err, "images of 48x40 pixels and 3 channels do for no network here: they must be square, with a side that is a multiple of 4")
+	require.EqualError(t, err, "images of 48x40 pixels and 3 channels fit no network here: "+
+		"they must be square, with a side that is a multiple of 4")
 }

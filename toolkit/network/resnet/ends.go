@@ -36,8 +36,8 @@ func (p part) run(scope *model.Scope, x *Node) *Node {
 // stem is Conv-BN-ReLU in the paper; [batch, height, width, channels] becomes [batch, height, width, 16].
 func (c convolutional) stem(n *Network) part {
 	image, out := n.Image, Filters[0]
-	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, image.Channels, out), output: []int{image.Height, image.Width, out},
-		multiplyAdds: 9 * int64(image.Bytes()*out)}
+	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, image.Channels, out),
+		output: []int{image.Height, image.Width, out}, multiplyAdds: 9 * int64(image.Bytes()*out)}
 	convolve := func(b *residual.Branch, x *Node) *Node { return Convolution(b, x, b.Value("kernel"), 1) }
 	if c.preactivated {
 		p.build = convolve

@@ -55,14 +55,14 @@ func New(block string, layers int, image dataset.Format, classes int, survival d
 		return nil, err
 	}
 	if side := image.Height; side != image.Width || side < 4 || side%4 > 0 || image.Channels < 1 {
-		return nil, fmt.Errorf("images of %dx%d pixels and %d channels do for no network here: they must be square, with a side that is a multiple of 4",
-			image.Height, image.Width, image.Channels)
+		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no network here: they must be square, with a side "+
+			"that is a multiple of 4", image.Height, image.Width, image.Channels)
 	}
 	if len(survival) != blocks {
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
-	n := &Network{Block: block, N: blocks / kind.groups(), Image: image, Classes: classes, Survival: survival, DType: dtypes.Float32, kind: kind}
-	return n, nil
+	return &Network{Block: block, N: blocks / kind.groups(), Image: image, Classes: classes, Survival: survival,
+		DType: dtypes.Float32, kind: kind}, nil
 }
 
 // ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64
