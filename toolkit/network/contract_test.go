@@ -16,13 +16,9 @@ import (
 var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
 
 // tiny is the recipe of 8 layers and 3 epochs of 3 steps, the last of each smaller.
-func tiny(t testing.TB) recipes.Recipe {
-	t.Helper()
-	r, err := recipes.Preset("shapes")
-	require.NoError(t, err)
-	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
-	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
-	r.EvaluateEvery = 0
+func tiny(t *testing.T) recipes.Recipe {
+	r := eight(t, 0.5)
+	r.Epochs, r.Augment, r.EvaluateEvery = 3, true, 0
 	return r
 }
 
