@@ -117,9 +117,9 @@ torture: setup
 	for part in $(PARTS); do
 		echo "== $$part =="
 		case $$part in
-			crashes) try TestCrashAfterEveryChange training ;;
+			crashes) try TestCrashAfterEveryChange network/training ;;
 			kills) try TestKilled cmd/stochdepth ;;
-			memory) try TestMemoryIsShort training ;;
+			memory) try TestMemoryIsShort network/training ;;
 			fuzz) $(make) fuzz FUZZTIME=$$(( $(FUZZSECONDS) / $$(cat $$(find toolkit -name "*_test.go") | grep -c '^func Fuzz') ))s ;;
 			*) echo "there is no part $$part" >&2; false ;;
 		esac || failed+=" $$part"

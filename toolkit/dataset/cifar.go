@@ -100,7 +100,7 @@ func (c cifar) newImages(n int) *Images {
 
 // from returns the images from i on, sharing memory.
 func (m *Images) from(i int) *Images {
-	rest := &Images{Pixels: m.Pixels[i*ImageBytes:], Labels: m.Labels[i:]}
+	rest := &Images{Format: m.Format, Pixels: m.Pixels[i*imageBytes:], Labels: m.Labels[i:]}
 	if m.Coarse != nil {
 		rest.Coarse = m.Coarse[i:]
 	}
@@ -119,7 +119,7 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 	size := c.recordBytes()
 	for i := range len(data) / size {
 		record := data[i*size : (i+1)*size]
-		fine := record[size-ImageBytes-1]
+		fine := record[size-imageBytes-1]
 		if int(fine) >= len(c.classes) {
 			return c.broken(path, fmt.Sprintf("has label %d at image %s, beyond 0..%d, so it is altered or of another set",
 				fine, say.Grouped(i), len(c.classes)-1))
@@ -132,7 +132,7 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 			}
 			to.Coarse[i] = record[0]
 		}
-		interleave(record[size-ImageBytes:], to.Pixels[i*ImageBytes:(i+1)*ImageBytes])
+		interleave(record[size-imageBytes:], to.Pixels[i*imageBytes:(i+1)*imageBytes])
 	}
 	return nil
 }
@@ -140,9 +140,9 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 // recordBytes is the size of a record: the labels and the image.
 func (c cifar) recordBytes() int {
 	if c.coarse > 0 {
-		return 2 + ImageBytes
+		return 2 + imageBytes
 	}
-	return 1 + ImageBytes
+	return 1 + imageBytes
 }
 
 // readRecords reads a file after it has checked its size.
@@ -174,11 +174,11 @@ func (c cifar) readRecords(path string) ([]byte, error) {
 
 // interleave turns planes [3, 32, 32] into pixels [32, 32, 3].
 func interleave(planes, pixels []byte) {
-	const plane = Side * Side
+	const plane = side * side
 	for p := range plane {
-		pixels[Channels*p] = planes[p]
-		pixels[Channels*p+1] = planes[plane+p]
-		pixels[Channels*p+2] = planes[2*plane+p]
+		pixels[channels*p] = planes[p]
+		pixels[channels*p+1] = planes[plane+p]
+		pixels[channels*p+2] = planes[2*plane+p]
 	}
 }
 

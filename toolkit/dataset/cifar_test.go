@@ -33,8 +33,8 @@ func cifarFile(set cifar, n, first int) []byte {
 			data = append(data, byte(label/5))
 		}
 		data = append(data, byte(label))
-		for c := range Channels {
-			for p := range Side * Side {
+		for c := range channels {
+			for p := range side * side {
 				data = append(data, byte(i+p+50*c))
 			}
 		}
@@ -74,8 +74,8 @@ func TestReadCIFAR(t *testing.T) {
 			i, file := (len(set.train)-1)*n+7, len(set.train)-1
 			require.Equal(t, (file+7)%len(set.classes), v.Label(i))
 			for _, at := range []struct{ row, column, channel int }{{0, 0, 0}, {0, 1, 0}, {1, 0, 0}, {0, 0, 1}, {31, 31, 2}, {5, 9, 1}} {
-				want := byte(7 + at.row*Side + at.column + 50*at.channel)
-				require.Equal(t, want, v.Image(i)[(at.row*Side+at.column)*Channels+at.channel], "%+v", at)
+				want := byte(7 + at.row*side + at.column + 50*at.channel)
+				require.Equal(t, want, v.Image(i)[(at.row*side+at.column)*channels+at.channel], "%+v", at)
 			}
 			if set.coarse > 0 {
 				require.Equal(t, (file+7)/5, v.Coarse(i))

@@ -1,7 +1,7 @@
 // Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws one of
 // its own, shapes, which needs no download.
 //
-// All images are 32x32 RGB bytes. [Load] returns the training, validation and test parts of Section
+// All images of these sets are 32x32 RGB bytes; a [Format] says so wherever they go. [Load] returns the training, validation and test parts of Section
 // 4 of the paper as views: the validation part is chosen by a seed, and nothing is copied. [Get]
 // downloads a set, [Verify] checks what is on disk, and [FitChannels] or [FitMeanImage] fit the
 // normalization on the training part alone.
@@ -26,6 +26,9 @@ type Data struct {
 
 	Augment bool // the paper trains on this set with flips and shifts
 }
+
+// Format returns the format of the images.
+func (d *Data) Format() Format { return d.Train.Format() }
 
 // Options say where a set lies and how it is split. The zero value is useful.
 type Options struct {

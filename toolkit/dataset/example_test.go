@@ -15,7 +15,7 @@ func ExampleLoad() {
 	fmt.Println(data.Train.Len(), "training images of", len(data.Classes), "classes")
 
 	// A batch of two images, [2, 32, 32, 3], and their labels.
-	pixels := make([]byte, 2*dataset.ImageBytes)
+	pixels := make([]byte, 2*data.Format().Bytes())
 	labels := make([]int32, 2)
 	data.Train.Gather([]int32{3, 0}, pixels, labels)
 	fmt.Println(data.Classes[labels[0]], data.Classes[labels[1]])

@@ -47,7 +47,7 @@ func FuzzSVHN(f *testing.F) {
 		{order: binary.LittleEndian}, {order: binary.BigEndian, small: true}, {order: binary.LittleEndian, compress: true},
 	} {
 		whole := bytes.Join([][]byte{w.header(),
-			w.array("X", classUint8, []int{Side, Side, Channels, 2}, matUint8, svhnX(2)),
+			w.array("X", classUint8, []int{side, side, channels, 2}, matUint8, svhnX(2)),
 			w.array("y", classDouble, []int{2, 1}, matUint8, svhnY(2)),
 			w.array("text\x1b[2J", classChar, []int{1, 3}, matUint16, []byte("abcdef"))}, nil)
 		f.Add(whole)
@@ -59,7 +59,7 @@ func FuzzSVHN(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.Len(t, images.Pixels, 2*ImageBytes)
+		require.Len(t, images.Pixels, 2*imageBytes)
 		require.Len(t, images.Labels, 2)
 		for _, label := range images.Labels {
 			require.Less(t, label, uint8(10))

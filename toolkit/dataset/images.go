@@ -1,17 +1,31 @@
 package dataset
 
-import "fmt"
-
-// Side and Channels give the shape of every image, [Side, Side, Channels]; an image takes ImageBytes bytes.
-const (
-	Side       = 32
-	Channels   = 3
-	ImageBytes = Side * Side * Channels
+import (
+	"fmt"
 )
+
+// Format is the shape of images, [Height, Width, Channels].
+type Format struct{ Height, Width, Channels int }
+
+// Bytes is how many bytes an image takes, one for each pixel and channel.
+func (f Format) Bytes() int { return f.Height * f.Width * f.Channels }
+
+// Batch is the shape of so many images, [n, Height, Width, Channels].
+func (f Format) Batch(n int) []int { return []int{n, f.Height, f.Width, f.Channels} }
+
+// The sets here have images of one format.
+const (
+	side       = 32
+	channels   = 3 // red, green, blue
+	imageBytes = side * side * channels
+)
+
+var rgb32 = Format{side, side, channels}
 
 // Images are decoded images in memory, as they came from one file or generator.
 type Images struct {
-	Pixels []byte  // [n, 32, 32, 3], row-major: image, row, column, channel (red, green, blue)
+	Format Format
+	Pixels []byte  // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint8 // [n], class of each image
 	Coarse []uint8 // [n], superclass of each image; CIFAR-100 only, else nil
 }
@@ -20,7 +34,7 @@ type Images struct {
 func (m *Images) Len() int { return len(m.Labels) }
 
 func newImages(n int) *Images {
-	return &Images{Pixels: make([]byte, n*ImageBytes), Labels: make([]uint8, n)}
+	return &Images{Format: rgb32, Pixels: make([]byte, n*imageBytes), Labels: make([]uint8, n)}
 }
 
 // View is an ordered choice of images, of one or several [Images], without copying their pixels.
@@ -30,10 +44,13 @@ type View struct {
 	index []int32 // position in the concatenation of parts
 }
 
-// NewView returns the view of all images of parts, in order.
+// NewView returns the view of all images of parts, in order. It panics if they differ in format.
 func NewView(parts ...*Images) View {
 	n := 0
 	for _, part := range parts {
+		if part.Format != parts[0].Format {
+			panic(fmt.Sprintf("dataset: images of %v beside images of %v", part.Format, parts[0].Format))
+		}
 		n += part.Len()
 	}
 	v := View{parts: parts, index: make([]int32, n)}
@@ -45,6 +62,14 @@ func NewView(parts ...*Images) View {
 
 // Len returns the number of images in the view.
 func (v View) Len() int { return len(v.index) }
+
+// Format returns the format of the view's images, or that of none if it is the zero view.
+func (v View) Format() Format {
+	if len(v.parts) == 0 {
+		return Format{}
+	}
+	return v.parts[0].Format
+}
 
 // locate returns where image i of the view lies.
 func (v View) locate(i int) (part *Images, at int) {
@@ -73,18 +98,20 @@ func (v View) Coarse(i int) int {
 	return int(part.Coarse[at])
 }
 
-// Image returns the pixels of image i, [32, 32, 3], not copied: they must not be changed.
+// Image returns the pixels of image i, [height, width, channels], not copied: they must not be changed.
 func (v View) Image(i int) []byte {
 	part, at := v.locate(i)
-	return part.Pixels[at*ImageBytes : (at+1)*ImageBytes : (at+1)*ImageBytes]
+	size := part.Format.Bytes()
+	return part.Pixels[at*size : (at+1)*size : (at+1)*size]
 }
 
-// Gather fills a batch with the images of the view at indices: pixels is [len(indices), 32, 32, 3]
+// Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels]
 // and labels is [len(indices)]. It panics if they are shorter or if an index is out of range.
 func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
+	size := v.Format().Bytes()
 	for k, i := range indices {
 		part, at := v.locate(int(i))
-		copy(pixels[k*ImageBytes:(k+1)*ImageBytes], part.Pixels[at*ImageBytes:])
+		copy(pixels[k*size:(k+1)*size], part.Pixels[at*size:])
 		labels[k] = int32(part.Labels[at])
 	}
 }

@@ -10,8 +10,8 @@ import (
 func numbered(n, first, classes int) *Images {
 	images := newImages(n)
 	for i := range n {
-		for p := range ImageBytes {
-			images.Pixels[i*ImageBytes+p] = byte(first + i)
+		for p := range imageBytes {
+			images.Pixels[i*imageBytes+p] = byte(first + i)
 		}
 		images.Labels[i] = uint8(i % classes)
 	}
@@ -22,18 +22,18 @@ func TestViewAcrossParts(t *testing.T) {
 	v := NewView(numbered(3, 10, 10), numbered(2, 20, 10))
 	require.Equal(t, 5, v.Len())
 
-	pixels := make([]byte, 3*ImageBytes)
+	pixels := make([]byte, 3*imageBytes)
 	labels := make([]int32, 3)
 	v.Gather([]int32{4, 0, 3}, pixels, labels)
 	require.Equal(t, []int32{1, 0, 0}, labels)
 	for k, want := range []byte{21, 10, 20} {
-		require.Equal(t, want, pixels[k*ImageBytes])
-		require.Equal(t, want, pixels[(k+1)*ImageBytes-1])
+		require.Equal(t, want, pixels[k*imageBytes])
+		require.Equal(t, want, pixels[(k+1)*imageBytes-1])
 	}
-	require.Equal(t, byte(12), v.Image(2)[ImageBytes-1])
+	require.Equal(t, byte(12), v.Image(2)[imageBytes-1])
 	require.Equal(t, 2, v.Label(2))
 	require.Equal(t, -1, v.Coarse(2))
-	require.Len(t, v.Image(4), ImageBytes)
+	require.Len(t, v.Image(4), imageBytes)
 
 	first := v.First(4)
 	require.Equal(t, 4, first.Len())

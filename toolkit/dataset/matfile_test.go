@@ -75,11 +75,11 @@ func svhnPixel(i, row, column, channel int) byte { return byte(7*i + 3*row + 5*c
 
 // svhnX is X, in MATLAB's order, of n images.
 func svhnX(n int) []byte {
-	data := make([]byte, 0, n*ImageBytes)
+	data := make([]byte, 0, n*imageBytes)
 	for i := range n {
-		for channel := range Channels {
-			for column := range Side {
-				for row := range Side {
+		for channel := range channels {
+			for column := range side {
+				for row := range side {
 					data = append(data, svhnPixel(i, row, column, channel))
 				}
 			}
@@ -138,7 +138,7 @@ func TestReadSVHNVariants(t *testing.T) {
 			file := c.w.header()
 			file = append(file, c.w.array("note", classChar, []int{1, 5}, matUint8, []byte("hello"))...)
 			elements := [][]byte{
-				c.w.array("X", classUint8, []int{Side, Side, Channels, c.n}, matUint8, svhnX(c.n)),
+				c.w.array("X", classUint8, []int{side, side, channels, c.n}, matUint8, svhnX(c.n)),
 				c.w.array("y", classDouble, []int{c.n, 1}, c.kind, y),
 			}
 			if c.first {
@@ -150,8 +150,8 @@ func TestReadSVHNVariants(t *testing.T) {
 			require.NoError(t, err)
 			for i := range c.n {
 				require.Equal(t, uint8(i+1)%10, images.Labels[i], "label 10 is digit 0")
-				for p, got := range images.Pixels[i*ImageBytes : (i+1)*ImageBytes] {
-					want := svhnPixel(i, p/Channels/Side, p/Channels%Side, p%Channels)
+				for p, got := range images.Pixels[i*imageBytes : (i+1)*imageBytes] {
+					want := svhnPixel(i, p/channels/side, p/channels%side, p%channels)
 					if got != want {
 						require.Equal(t, want, got, "image %d, byte %d", i, p)
 					}
@@ -165,7 +165,7 @@ func TestReadSVHNErrors(t *testing.T) {
 	w := matWriter{order: binary.LittleEndian, compress: true}
 	plain := matWriter{order: binary.LittleEndian}
 	x := func(w matWriter) []byte {
-		return w.array("X", classUint8, []int{Side, Side, Channels, 10}, matUint8, svhnX(10))
+		return w.array("X", classUint8, []int{side, side, channels, 10}, matUint8, svhnX(10))
 	}
 	y := func(labels []byte) []byte {
 		return plain.array("y", classUint8, []int{len(labels), 1}, matUint8, labels)

@@ -8,19 +8,19 @@ import (
 
 // Normalization turns pixels x, on the scale 0..255, into (x - Mean) / Deviation.
 type Normalization struct {
-	Mean      []float32 // [3], one a channel, or [32*32*3], one a pixel and channel
-	Deviation []float32 // [3], one a channel, or [1]; never 0
+	Mean      []float32 // [channels], or one a pixel and channel, [height*width*channels]
+	Deviation []float32 // [channels], or [1]; never 0
 }
 
 // FitChannels fits a mean and a standard deviation of each channel to the images of v, which should
-// be the training part alone. Mean and Deviation are [3].
+// be the training part alone. Mean and Deviation are [channels].
 func FitChannels(v View) Normalization {
-	sums := sum(v)
-	n := Normalization{Mean: make([]float32, Channels), Deviation: make([]float32, Channels)}
-	count := float64(v.Len()) * Side * Side
-	for c := range Channels {
+	sums, f := sum(v), v.Format()
+	n := Normalization{Mean: make([]float32, f.Channels), Deviation: make([]float32, f.Channels)}
+	count := float64(v.Len()) * float64(f.Height*f.Width)
+	for c := range f.Channels {
 		var total, squares uint64
-		for p := c; p < ImageBytes; p += Channels {
+		for p := c; p < f.Bytes(); p += f.Channels {
 			total += sums.values[p]
 			squares += sums.squares[p]
 		}
@@ -32,19 +32,19 @@ func FitChannels(v View) Normalization {
 }
 
 // FitMeanImage fits the authors' normalization to the images of v, which should be the training part
-// alone: their mean image, Mean [32*32*3], and one standard deviation, Deviation [1]. "Subtracting the
+// alone: their mean image, Mean [height*width*channels], and one standard deviation, Deviation [1]. "Subtracting the
 // mean and dividing the standard deviation" (Section 4, SVHN) is so in their code: the deviation is
 // that of all pixels about their common mean, taken before the mean image is subtracted.
 func FitMeanImage(v View) Normalization {
-	sums := sum(v)
-	n := Normalization{Mean: make([]float32, ImageBytes)}
+	sums, size := sum(v), v.Format().Bytes()
+	n := Normalization{Mean: make([]float32, size)}
 	var total, squares uint64
-	for p := range ImageBytes {
+	for p := range size {
 		n.Mean[p] = float32(float64(sums.values[p]) / float64(v.Len()))
 		total += sums.values[p]
 		squares += sums.squares[p]
 	}
-	count := float64(v.Len()) * ImageBytes
+	count := float64(v.Len()) * float64(size)
 	mean := float64(total) / count
 	n.Deviation = []float32{deviation(float64(squares)/count - mean*mean)}
 	return n
@@ -60,14 +60,15 @@ func deviation(variance float64) float32 {
 
 // pixelSums are exact sums over images, a value a pixel and channel. 600,000 images reach 4e10.
 type pixelSums struct {
-	values, squares [ImageBytes]uint64
+	values, squares []uint64
 }
 
-func sum(v View) *pixelSums {
-	total := new(pixelSums)
+func sum(v View) pixelSums {
+	size := v.Format().Bytes()
+	total := pixelSums{make([]uint64, size), make([]uint64, size)}
 	var lock sync.Mutex
 	parallel(v.Len(), 1024, func(from, to int) {
-		part := new(pixelSums)
+		part := pixelSums{make([]uint64, size), make([]uint64, size)}
 		for i := from; i < to; i++ {
 			for p, x := range v.Image(i) {
 				part.values[p] += uint64(x)

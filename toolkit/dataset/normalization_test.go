@@ -10,9 +10,9 @@ import (
 // Two images: in one every channel is (0, 10, 7), in the other (4, 20, 7).
 func twoImages() *Images {
 	images := newImages(2)
-	for p := range Side * Side {
-		copy(images.Pixels[p*Channels:], []byte{0, 10, 7})
-		copy(images.Pixels[ImageBytes+p*Channels:], []byte{4, 20, 7})
+	for p := range side * side {
+		copy(images.Pixels[p*channels:], []byte{0, 10, 7})
+		copy(images.Pixels[imageBytes+p*channels:], []byte{4, 20, 7})
 	}
 	return images
 }
@@ -25,9 +25,9 @@ func TestFitChannels(t *testing.T) {
 
 func TestFitMeanImage(t *testing.T) {
 	images := twoImages()
-	images.Pixels[0], images.Pixels[ImageBytes] = 0, 3 // one pixel is unlike the others
+	images.Pixels[0], images.Pixels[imageBytes] = 0, 3 // one pixel is unlike the others
 	n := FitMeanImage(NewView(images))
-	require.Len(t, n.Mean, ImageBytes)
+	require.Len(t, n.Mean, imageBytes)
 	require.Equal(t, []float32{1.5, 15, 7, 2, 15, 7}, n.Mean[:6])
 
 	// By hand, from all 6,144 values: 1,024 each of 0 10 7, 20 7 and 1,023 of 4, one of 3.
@@ -44,7 +44,7 @@ func TestFitIsExact(t *testing.T) {
 	for p := range images.Pixels {
 		images.Pixels[p] = 255
 	}
-	images.Pixels[1234*ImageBytes] = 254
+	images.Pixels[1234*imageBytes] = 254
 	n := FitChannels(NewView(images))
 	require.Equal(t, []float32{255, 255, 255}, n.Mean)
 	fraction := 1.0 / (3000 * 1024)

@@ -13,6 +13,8 @@ type Set struct {
 
 	Train, Validation, Test int // images of the parts that [Load] returns if not asked for less; shapes are as many as one asks for
 
+	Format Format // of its images
+
 	Drawn bool // made by this package: there is nothing to download
 
 	load func(Options) (*Data, error)
@@ -20,7 +22,7 @@ type Set struct {
 
 // Sets returns the sets that [Load] knows: shapes, cifar10, cifar100, svhn.
 func Sets() []Set {
-	shapes := Set{Name: "shapes", Title: "shapes", Classes: shapesClasses(), Drawn: true, load: loadShapes,
+	shapes := Set{Name: "shapes", Title: "shapes", Classes: shapesClasses(), Format: rgb32, Drawn: true, load: loadShapes,
 		Train: shapesTrain, Validation: shapesValidation, Test: shapesTest}
 	return []Set{shapes, cifar10.set(), cifar100.set(), svhn.set()}
 }
@@ -49,12 +51,12 @@ func (c cifar) set() Set {
 	for _, file := range c.train {
 		training += c.records[file]
 	}
-	return Set{Name: c.name, Title: c.title, Classes: c.classes, load: c.load,
+	return Set{Name: c.name, Title: c.title, Classes: c.classes, Format: rgb32, load: c.load,
 		Train: training - c.validation, Validation: c.validation, Test: c.records[c.test]}
 }
 
 func (s svhnSet) set() Set {
 	validation := len(digits) * (s.fromTrain + s.fromExtra)
-	return Set{Name: s.name, Title: s.title, Classes: digits, load: s.load,
+	return Set{Name: s.name, Title: s.title, Classes: digits, Format: rgb32, load: s.load,
 		Train: s.images[svhnTrain] + s.images[svhnExtra] - validation, Validation: validation, Test: s.images[svhnTest]}
 }

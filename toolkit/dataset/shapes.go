@@ -56,7 +56,7 @@ func drawShapes(seed int64, stream uint64, n int) *Images {
 			class := i % len(figures)
 			p.source = newSource(seed, stream, i)
 			p.draw(class)
-			p.copyTo(images.Pixels[i*ImageBytes : (i+1)*ImageBytes])
+			p.copyTo(images.Pixels[i*imageBytes : (i+1)*imageBytes])
 			images.Labels[i] = uint8(class)
 		}
 	})
@@ -79,13 +79,13 @@ func (p *painter) draw(class int) {
 	p.background(p.texture(ground, spread))
 
 	for range p.between(0, 4*difficulty/100) {
-		centre := point{p.between(0, Side*unit), p.between(0, Side*unit)}
+		centre := point{p.between(0, side*unit), p.between(0, side*unit)}
 		p.fill([][]point{p.fragment(centre, p.between(2*unit, 4*unit))}, p.texture(p.colourBetween(ground, ink), spread))
 	}
 
 	radius := p.between(6*unit, 12*unit)
 	margin := radius * 4 / 5 // a little of the figure may be cut off
-	centre := point{p.between(margin, Side*unit-margin), p.between(margin, Side*unit-margin)}
+	centre := point{p.between(margin, side*unit-margin), p.between(margin, side*unit-margin)}
 	outlines := figures[class].outlines(p)
 	p.place(outlines, centre, radius)
 	p.fill(outlines, p.texture(ink, spread))
@@ -101,11 +101,11 @@ func (p *painter) contrast() (dark, light colour) {
 	const least = 60 - 40*difficulty/100 // between their brightnesses
 	for {
 		apart := 0
-		for c := range Channels {
+		for c := range channels {
 			dark[c], light[c] = p.between(10, 150), p.between(90, 245)
 			apart += light[c] - dark[c]
 		}
-		if apart >= least*Channels {
+		if apart >= least*channels {
 			return dark, light
 		}
 	}

@@ -12,7 +12,7 @@ const unit = 256
 
 type point struct{ x, y int }
 
-type colour [Channels]int
+type colour [channels]int
 
 // rotate turns v by the angle of the direction d, which has length unit.
 func (v point) rotate(d point) point {
@@ -22,8 +22,8 @@ func (v point) rotate(d point) point {
 // painter draws an image with random numbers of its own source.
 type painter struct {
 	source   *rand.PCG
-	pixels   [Side * Side]colour
-	coverage [Side * Side]int // of the polygon being filled, 0..fullCover
+	pixels   [side * side]colour
+	coverage [side * side]int // of the polygon being filled, 0..fullCover
 }
 
 // between returns a uniform random integer in [low, high].
@@ -49,14 +49,14 @@ func (p *painter) direction() point {
 func (p *painter) copyTo(pixels []byte) {
 	for i, rgb := range p.pixels {
 		for c, x := range rgb {
-			pixels[i*Channels+c] = uint8(min(max(x, 0), 255))
+			pixels[i*channels+c] = uint8(min(max(x, 0), 255))
 		}
 	}
 }
 
 func (p *painter) background(t texture) {
 	for i := range p.pixels {
-		p.pixels[i] = t.at(i%Side, i/Side)
+		p.pixels[i] = t.at(i%side, i/side)
 	}
 }
 
@@ -65,8 +65,8 @@ func (p *painter) noise(deviation int) {
 	const sumDeviation = 148 // of the sum of four random bytes, sqrt(4 * (256^2 - 1) / 12)
 	var bits uint64
 	for i := range p.pixels {
-		for c := range Channels {
-			if (i*Channels+c)%2 == 0 {
+		for c := range channels {
+			if (i*channels+c)%2 == 0 {
 				bits = p.source.Uint64()
 			}
 			four := int(bits&255 + bits>>8&255 + bits>>16&255 + bits>>24&255)
@@ -86,7 +86,7 @@ const (
 func (p *painter) fill(outlines [][]point, t texture) {
 	clear(p.coverage[:])
 	var buffer [64]int
-	for line := range Side * linesPerPixel {
+	for line := range side * linesPerPixel {
 		y := line*unit/linesPerPixel + unit/linesPerPixel/2
 		crossings := buffer[:0]
 		for _, outline := range outlines {
@@ -99,9 +99,9 @@ func (p *painter) fill(outlines [][]point, t texture) {
 			}
 		}
 		slices.Sort(crossings)
-		row := p.coverage[line/linesPerPixel*Side:][:Side]
+		row := p.coverage[line/linesPerPixel*side:][:side]
 		for i := 0; i+1 < len(crossings); i += 2 {
-			from, to := max(crossings[i], 0), min(crossings[i+1], Side*unit)
+			from, to := max(crossings[i], 0), min(crossings[i+1], side*unit)
 			for x := from / unit; x*unit < to; x++ {
 				row[x] += min(to, (x+1)*unit) - max(from, x*unit)
 			}
@@ -111,8 +111,8 @@ func (p *painter) fill(outlines [][]point, t texture) {
 		if cover == 0 {
 			continue
 		}
-		ink := t.at(i%Side, i/Side)
-		for c := range Channels {
+		ink := t.at(i%side, i/side)
+		for c := range channels {
 			p.pixels[i][c] += (ink[c] - p.pixels[i][c]) * cover / fullCover
 		}
 	}
@@ -165,7 +165,7 @@ func (t *texture) at(x, y int) colour {
 	var blend int // 0..unit
 	switch t.kind {
 	case gradient:
-		blend = min(max(unit/2+((x-Side/2)*t.direction.x+(y-Side/2)*t.direction.y)/Side, 0), unit)
+		blend = min(max(unit/2+((x-side/2)*t.direction.x+(y-side/2)*t.direction.y)/side, 0), unit)
 	case stripes:
 		blend = t.wave(along)
 	case checks:

@@ -42,7 +42,7 @@ func TestFill(t *testing.T) {
 	square := []point{{2*unit + unit/2, 3 * unit}, {6 * unit, 3 * unit}, {6 * unit, 5*unit + unit/4}, {2*unit + unit/2, 5*unit + unit/4}}
 	hole := []point{{4 * unit, 4 * unit}, {5 * unit, 4 * unit}, {5 * unit, 5 * unit}, {4 * unit, 5 * unit}}
 	p.fill([][]point{square, hole}, flat(colour{200, 100, 40}))
-	at := func(x, y int) colour { return p.pixels[y*Side+x] }
+	at := func(x, y int) colour { return p.pixels[y*side+x] }
 	require.Equal(t, colour{200, 100, 40}, at(3, 3))
 	require.Equal(t, colour{100, 50, 20}, at(2, 3)) // half of it
 	require.Equal(t, colour{50, 25, 10}, at(3, 5))  // a quarter
@@ -61,6 +61,6 @@ func TestNoiseHasItsDeviation(t *testing.T) {
 		}
 	}
 	// 3,072 values: the mean has deviation 0.36, the variance 10 (of 400).
-	require.InDelta(t, 0, total/ImageBytes, 1.5)
-	require.InDelta(t, 400, squares/ImageBytes, 40)
+	require.InDelta(t, 0, total/imageBytes, 1.5)
+	require.InDelta(t, 400, squares/imageBytes, 40)
 }

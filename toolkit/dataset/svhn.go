@@ -108,14 +108,14 @@ func (s svhnSet) readFile(path string, sums checksums) (*Images, error) {
 
 // readSVHN reads a MAT file that must hold n images. Its errors are clauses about the file.
 func readSVHN(in io.Reader, n int) (*Images, error) {
-	images := new(Images)
+	images := &Images{Format: rgb32}
 	err := readMAT(in, func(array matArray) error {
 		switch array.name {
 		case "X":
-			if !slices.Equal(array.dims, []int{Side, Side, Channels, n}) || array.kind != matUint8 {
+			if !slices.Equal(array.dims, []int{side, side, channels, n}) || array.kind != matUint8 {
 				return fmt.Errorf("has X of dimensions %v and type %d instead of bytes [32 32 3 %d]", array.dims, array.kind, n)
 			}
-			images.Pixels = make([]byte, n*ImageBytes)
+			images.Pixels = make([]byte, n*imageBytes)
 			return readColumnMajor(array.data, images.Pixels)
 		case "y":
 			if !slices.Equal(array.dims, []int{n, 1}) {
@@ -144,17 +144,17 @@ func readSVHN(in io.Reader, n int) (*Images, error) {
 // readColumnMajor reads images stored in MATLAB's order, where the row index runs fastest, then column,
 // channel, image, into pixels [n, 32, 32, 3].
 func readColumnMajor(in io.Reader, pixels []byte) error {
-	var raw [ImageBytes]byte
-	for ; len(pixels) > 0; pixels = pixels[ImageBytes:] {
+	var raw [imageBytes]byte
+	for ; len(pixels) > 0; pixels = pixels[imageBytes:] {
 		if _, err := io.ReadFull(in, raw[:]); err != nil {
 			return noEOF(err)
 		}
-		for column := range Side {
-			for row := range Side {
-				from, to := column*Side+row, (row*Side+column)*Channels
+		for column := range side {
+			for row := range side {
+				from, to := column*side+row, (row*side+column)*channels
 				pixels[to] = raw[from]
-				pixels[to+1] = raw[from+Side*Side]
-				pixels[to+2] = raw[from+2*Side*Side]
+				pixels[to+1] = raw[from+side*side]
+				pixels[to+2] = raw[from+2*side*side]
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func writeSVHN(t *testing.T, set svhnSet, root string) string {
 	dir := filepath.Join(root, set.dir)
 	w := matWriter{order: binary.LittleEndian, compress: true}
 	for file, n := range set.images {
-		data := append(w.header(), w.array("X", classUint8, []int{Side, Side, Channels, n}, matUint8, svhnX(n))...)
+		data := append(w.header(), w.array("X", classUint8, []int{side, side, channels, n}, matUint8, svhnX(n))...)
 		write(t, filepath.Join(dir, file), append(data, w.array("y", classUint8, []int{n, 1}, matUint8, svhnY(n))...))
 	}
 	return dir
@@ -47,7 +47,7 @@ func TestLoadSVHN(t *testing.T) {
 	require.False(t, d.Augment)
 	require.Equal(t, []int{6, 6, 6, 6, 6, 6, 6, 6, 6, 6}, d.Validation.Counts(10))
 	requirePartition(t, 300, d.Train, d.Validation)
-	require.Equal(t, svhnPixel(29, 4, 6, 2), d.Test.Image(29)[(4*Side+6)*Channels+2])
+	require.Equal(t, svhnPixel(29, 4, 6, 2), d.Test.Image(29)[(4*side+6)*channels+2])
 
 	report, err := set.verify(dir)
 	require.NoError(t, err)
@@ -88,10 +88,10 @@ func TestSVHNMemory(t *testing.T) {
 	require.Equal(t, []int{598_388, 6_000, 26_032}, []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()})
 	require.Less(t, highest, uint64(3e9))
 	require.Greater(t, highest, uint64(1.8e9), "the watch has missed the load")
-	require.Len(t, n.Mean, Channels)
+	require.Len(t, n.Mean, channels)
 	part, at := d.Train.locate(123_456)
 	i := at % largeCycle
-	require.Equal(t, svhnPixel(i, 31, 2, 1), d.Train.Image(123_456)[(31*Side+2)*Channels+1])
+	require.Equal(t, svhnPixel(i, 31, 2, 1), d.Train.Image(123_456)[(31*side+2)*channels+1])
 	require.Equal(t, (i%10+1)%10, d.Train.Label(123_456))
 	require.NotNil(t, part)
 }
@@ -117,9 +117,9 @@ const largeCycle = 500
 func writeLargeSVHN(t *testing.T, path string, n int) {
 	t.Helper()
 	w := matWriter{order: binary.LittleEndian, compress: true}
-	head := w.arrayHead("X", classUint8, []int{Side, Side, Channels, n})
-	head = w.order.AppendUint32(w.order.AppendUint32(head, matUint8), uint32(n*ImageBytes))
-	head = append(w.order.AppendUint32(w.order.AppendUint32(nil, matMatrix), uint32(len(head)+n*ImageBytes)), head...)
+	head := w.arrayHead("X", classUint8, []int{side, side, channels, n})
+	head = w.order.AppendUint32(w.order.AppendUint32(head, matUint8), uint32(n*imageBytes))
+	head = append(w.order.AppendUint32(w.order.AppendUint32(nil, matMatrix), uint32(len(head)+n*imageBytes)), head...)
 
 	x := svhnX(largeCycle)
 	block := deflated(t, x)
@@ -129,10 +129,10 @@ func writeLargeSVHN(t *testing.T, path string, n int) {
 	for left := n; left > 0; left -= largeCycle {
 		count := min(left, largeCycle)
 		if count < largeCycle {
-			block = deflated(t, x[:count*ImageBytes])
+			block = deflated(t, x[:count*imageBytes])
 		}
 		body = append(body, block...)
-		checksum.Write(x[:count*ImageBytes])
+		checksum.Write(x[:count*imageBytes])
 	}
 	body = append(body, 3, 0) // an empty last block
 	body = binary.BigEndian.AppendUint32(body, checksum.Sum32())

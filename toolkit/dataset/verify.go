@@ -77,10 +77,10 @@ func (c cifar) verify(root string) (report []string, err error) {
 // content is a checksum of the images and labels that does not depend on their order.
 func content(m *Images) uint64 {
 	var total uint64
-	record := make([]byte, ImageBytes+1)
+	record := make([]byte, imageBytes+1)
 	for i, label := range m.Labels {
 		record[0] = label
-		copy(record[1:], m.Pixels[i*ImageBytes:])
+		copy(record[1:], m.Pixels[i*imageBytes:])
 		hash := sha256.Sum256(record)
 		total += binary.LittleEndian.Uint64(hash[:])
 	}

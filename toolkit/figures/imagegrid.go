@@ -7,30 +7,30 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/dataset"
 )
 
 // Picture is a small image with what is to be said about it.
 type Picture struct {
-	Pixels  []byte // [side, side, 3], row-major: row, column, channel (red, green, blue)
-	Caption string // in one line below; may be empty
-	Wrong   bool   // the caption is red
+	Format  dataset.Format // three channels (red, green, blue), or one (grey)
+	Pixels  []byte         // [height, width, channels], row-major
+	Caption string         // in one line below; may be empty
+	Wrong   bool           // the caption is red
 }
 
-// ImageGrid draws pictures side by side, row by row, so many in a row. All are square.
+// ImageGrid draws pictures side by side, row by row, so many in a row.
 func ImageGrid(provenance Provenance, headline string, columns int, pictures ...Picture) (*Figure, error) {
 	if len(pictures) == 0 || columns < 1 {
 		return nil, fmt.Errorf("there are no pictures to draw, or no columns")
 	}
 	drawn, captions := make([]image.Image, len(pictures)), false
 	for i, p := range pictures {
-		side := 1
-		for side*side*3 < len(p.Pixels) {
-			side++
+		if f := p.Format; len(p.Pixels) != f.Bytes() || f.Channels != 3 && f.Channels != 1 {
+			return nil, fmt.Errorf("picture %d has %d bytes, which are no image of %d x %d pixels with %d channels, one or three",
+				i, len(p.Pixels), f.Height, f.Width, f.Channels)
 		}
-		if side*side*3 != len(p.Pixels) {
-			return nil, fmt.Errorf("picture %d has %d bytes: a square one of three colours has 3 times a square number", i, len(p.Pixels))
-		}
-		drawn[i] = enlarge(p.Pixels, side, 4)
+		drawn[i] = enlarge(p, 4)
 		captions = captions || p.Caption != ""
 	}
 	const gap = 6
@@ -48,7 +48,7 @@ func ImageGrid(provenance Provenance, headline string, columns int, pictures ...
 		for i, p := range pictures {
 			left := c.Min.X + (size+gap)*vg.Length(i%columns)
 			head := c.Max.Y - (size+below)*vg.Length(i/columns)
-			c.DrawImage(vg.Rectangle{Min: vg.Point{X: left, Y: head - size}, Max: vg.Point{X: left + size, Y: head}}, drawn[i])
+			c.DrawImage(p.within(vg.Rectangle{Min: vg.Point{X: left, Y: head - size}, Max: vg.Point{X: left + size, Y: head}}), drawn[i])
 			style := centered(text(sans(smallSize), ink))
 			if p.Wrong {
 				style.Color = red
@@ -58,13 +58,23 @@ func ImageGrid(provenance Provenance, headline string, columns int, pictures ...
 	}), nil
 }
 
+// within is where the picture lies in a square: it fills its longer side.
+func (p Picture) within(square vg.Rectangle) vg.Rectangle {
+	size, longer := square.Size(), vg.Length(max(p.Format.Width, p.Format.Height))
+	beside := size.X * (1 - vg.Length(p.Format.Width)/longer) / 2
+	above := size.Y * (1 - vg.Length(p.Format.Height)/longer) / 2
+	return vg.Rectangle{Min: vg.Point{X: square.Min.X + beside, Y: square.Min.Y + above},
+		Max: vg.Point{X: square.Max.X - beside, Y: square.Max.Y - above}}
+}
+
 // enlarge makes each pixel a square, so that no reader's program blurs them.
-func enlarge(pixels []byte, side, times int) image.Image {
-	picture := image.NewNRGBA(image.Rect(0, 0, side*times, side*times))
-	for y := range side * times {
-		for x := range side * times {
-			at := 3 * (y/times*side + x/times)
-			picture.SetNRGBA(x, y, color.NRGBA{pixels[at], pixels[at+1], pixels[at+2], 0xff})
+func enlarge(p Picture, times int) image.Image {
+	f := p.Format
+	picture := image.NewNRGBA(image.Rect(0, 0, f.Width*times, f.Height*times))
+	for y := range f.Height * times {
+		for x := range f.Width * times {
+			pixel := p.Pixels[f.Channels*(y/times*f.Width+x/times):][:f.Channels]
+			picture.SetNRGBA(x, y, color.NRGBA{pixel[0], pixel[f.Channels/2], pixel[f.Channels-1], 0xff})
 		}
 	}
 	return picture

@@ -7,10 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures"
 )
 
 // gradient is a picture of 8x8 pixels that goes from one colour to another.
+var eight = dataset.Format{Height: 8, Width: 8, Channels: 3}
+
 func gradient(r, g, b float64) []byte {
 	var pixels []byte
 	for y := range 8 {
@@ -25,7 +28,7 @@ func gradient(r, g, b float64) []byte {
 func ExampleImageGrid() {
 	var pictures []figures.Picture
 	for i := range 10 {
-		pictures = append(pictures, figures.Picture{Pixels: gradient(1, float64(i)/9, 0.5), Caption: fmt.Sprint("picture ", i+1), Wrong: i == 6})
+		pictures = append(pictures, figures.Picture{Format: eight, Pixels: gradient(1, float64(i)/9, 0.5), Caption: fmt.Sprint("picture ", i+1), Wrong: i == 6})
 	}
 	figure, err := figures.ImageGrid(made, "Ten pictures", 7, pictures...)
 	save("image-grid.png", figure, err)
@@ -57,8 +60,8 @@ func ExampleLesions() {
 
 // What cannot be drawn is refused in a sentence.
 func TestNotebookFiguresRefuse(t *testing.T) {
-	_, err := figures.ImageGrid(made, "x", 3, figures.Picture{Pixels: make([]byte, 10)})
-	require.ErrorContains(t, err, "picture 0 has 10 bytes")
+	_, err := figures.ImageGrid(made, "x", 3, figures.Picture{Format: eight, Pixels: make([]byte, 10)})
+	require.ErrorContains(t, err, "picture 0 has 10 bytes, which are no image of 8 x 8 pixels with 3 channels")
 	_, err = figures.ImageGrid(made, "x", 3)
 	require.ErrorContains(t, err, "no pictures")
 	_, err = figures.Confusion(made, []string{"a", "b"}, [][]int{{1, 2}})

@@ -19,7 +19,7 @@ func Examples(images dataset.View, classes []string, n int) []figures.Picture {
 			continue
 		}
 		found[class]++
-		pictures = append(pictures, figures.Picture{Pixels: images.Image(i), Caption: classes[class]})
+		pictures = append(pictures, figures.Picture{Format: images.Format(), Pixels: images.Image(i), Caption: classes[class]})
 	}
 	slices.SortStableFunc(pictures, func(a, b figures.Picture) int { return strings.Compare(a.Caption, b.Caption) })
 	return pictures

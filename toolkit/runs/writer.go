@@ -32,8 +32,9 @@ type Writer struct {
 // run, an error that names the differing keys if the folder belongs to another recipe, and one if it holds other runs, which
 // nobody would find any more. Close releases the folder; so does the end of the process, however it comes, on other machines
 // after a minute.
-func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
-	if err := recipe.Validate(); err != nil {
+func Create(dir string, recipe recipes.Checker) (_ *Writer, err error) {
+	checked, err := recipe.Check()
+	if err != nil {
 		return nil, err
 	}
 	if !isRun(dir) && len(Names(dir)) > 0 {
@@ -52,7 +53,7 @@ func Create(dir string, recipe recipes.Recipe) (_ *Writer, err error) {
 		}
 	}()
 	w.removeLeftovers()
-	if err := w.claim(recipe); err != nil {
+	if err := w.claim(checked.Recipe()); err != nil {
 		return nil, err
 	}
 	w.rows, w.torn, err = readRows(w.path(rowsFile))

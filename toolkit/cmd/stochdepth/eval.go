@@ -12,9 +12,9 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 )
 
@@ -55,9 +55,9 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 			}
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.step)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.Info.Step)
 		unknown := math.NaN()
-		return printErrors(cmd, r.model, r.data, unknown, unknown)
+		return printErrors(cmd, r.Opened, unknown, unknown)
 	}
 	return cmd
 }
@@ -68,13 +68,13 @@ func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
 	if err != nil {
 		return err
 	}
-	network, err := training.OpenNetwork(b, path, dataRoot)
+	net, err := network.OpenFile(b, path, dataRoot)
 	if err != nil {
 		return err
 	}
-	describeNetwork(cmd.OutOrStdout(), network.Info)
-	printNotes(cmd.OutOrStdout(), network.Notes)
-	return printErrors(cmd, network.Model, network.Data, network.Info.ValidationError, network.Info.TestError)
+	describeNetwork(cmd.OutOrStdout(), net.Info)
+	printNotes(cmd.OutOrStdout(), net.Notes)
+	return printErrors(cmd, net, net.Info.ValidationError, net.Info.TestError)
 }
 
 // describeNetwork prints a line about a network's file.
@@ -95,13 +95,13 @@ func describeNetwork(w io.Writer, info models.Info) {
 
 // printErrors prints a network's errors on the validation and test images beside the recorded ones, in percent, NaN
 // where there are none.
-func printErrors(cmd *cobra.Command, m *training.Model, data *dataset.Data, validation, test float64) error {
+func printErrors(cmd *cobra.Command, net *network.Opened, validation, test float64) error {
 	for _, part := range []struct {
 		name     string
 		images   dataset.View
 		recorded float64
-	}{{"validation", data.Validation, validation}, {"test", data.Test, test}} {
-		score, err := m.Evaluate(cmd.Context(), part.images)
+	}{{"validation", net.Data.Validation, validation}, {"test", net.Data.Test, test}} {
+		score, err := net.Evaluate(cmd.Context(), part.images)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,6 @@ import (
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -40,7 +39,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		Version:       "known when asked for", // the template finds it out, which takes a moment
 	}
-	cobra.AddTemplateFunc("versions", training.Versions)
+	cobra.AddTemplateFunc("versions", project.Versions)
 	root.SetVersionTemplate("{{versions}}")
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})

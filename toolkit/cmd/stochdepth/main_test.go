@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/internal/project"
-	"stochdepth/toolkit/network/training"
 )
 
 // Outside of the project's folder an error says so, where a folder was looked for in it.
@@ -38,7 +37,7 @@ func TestOutsideOfTheProject(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	t.Setenv(training.CommitEnvironment, "0123456789ab+")
+	t.Setenv(project.CommitEnvironment, "0123456789ab+")
 	out, err := call(t, "--version")
 	require.NoError(t, err)
 	require.Regexp(t, `^stochdepth .*commit 0123456789ab\+\nGo .*\nGoMLX .*\ngo-xla .*\n$`, out)

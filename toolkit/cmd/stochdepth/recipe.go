@@ -34,52 +34,52 @@ type origin struct {
 	source string
 }
 
-// recipeFlags adds the flags that define a recipe, and returns a function that reads them. The recipe that they change is
-// that of --recipe or else, if it is not nil, from.
-func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Recipe, error) {
+// recipeFlags adds the flags that define a recipe, and returns a function that reads and checks it. The recipe that they
+// change is that of --recipe or else, if it is not nil, from.
+func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error) {
 	flags := cmd.Flags()
 	name := flags.String("recipe", "", "preset ("+strings.Join(recipes.PresetNames(), ", ")+") or a recipe file")
 	for _, f := range keyFlags {
 		flags.String(f.flag, "", f.help)
 	}
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
-	return func(from *origin) (recipes.Recipe, error) {
+	return func(from *origin) (none recipes.Checked, err error) {
 		if from == nil || *name != "" {
 			from = &origin{source: source(*name, flags.Lookup("dataset").Value.String())}
-			var err error
 			if from.recipe, err = read(from.source); err != nil {
-				return from.recipe, err
+				return none, err
 			}
 		}
 		recipe := from.recipe
 		for _, f := range keyFlags {
 			if flag := flags.Lookup(f.flag); flag.Changed {
 				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
-					return recipe, fmt.Errorf("--%s: %w", f.flag, err)
+					return none, fmt.Errorf("--%s: %w", f.flag, err)
 				}
 			}
 		}
 		for _, set := range *sets {
 			key, value, ok := strings.Cut(set, "=")
 			if !ok {
-				return recipe, fmt.Errorf("--set %s: write key=value", set)
+				return none, fmt.Errorf("--set %s: write key=value", set)
 			}
 			if err := recipe.Set(key, value); err != nil {
-				return recipe, fmt.Errorf("--set %s: %w", set, err)
+				return none, fmt.Errorf("--set %s: %w", set, err)
 			}
 		}
 		if changes := recipes.Differences(recipe, from.recipe); len(changes) > 0 {
 			// The description is of another run.
 			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", from.source, strings.Join(changes, "; "))
 		}
-		if err := recipe.Validate(); err != nil {
-			return recipe, err
+		checked, err := recipe.Check()
+		if err != nil {
+			return none, err
 		}
 		if named := depth.Named(); !slices.Contains(named, recipe.Block) {
-			return recipe, fmt.Errorf("block %q is not one of this program's%s: %s (a block of your own runs in the program that registers it)",
+			return none, fmt.Errorf("block %q is not one of this program's%s: %s (a block of your own runs in the program that registers it)",
 				recipe.Block, say.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
 		}
-		return recipe, nil
+		return checked, nil
 	}
 }
 

@@ -3,19 +3,17 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 )
 
-// restored is a run's model as one of its checkpoints has it, with the run's data.
+// restored is a run's network as one of its checkpoints has it.
 type restored struct {
+	*network.Opened
 	run        *runs.Run
-	data       *dataset.Data
-	model      *training.Model
 	checkpoint string
-	step       int64
 }
 
 // restoreFlags adds the flags that choose a checkpoint, and returns a function that restores a run's.
@@ -27,18 +25,14 @@ func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err := training.LoadData(run.Recipe, *dataRoot)
-		if err != nil {
-			return nil, err
-		}
 		b, err := backend.Open()
 		if err != nil {
 			return nil, err
 		}
-		model, step, err := training.Restore(b, run, *checkpoint, data)
+		net, err := training.Restore(b, run, *checkpoint, *dataRoot)
 		if err != nil {
 			return nil, err
 		}
-		return &restored{run, data, model, *checkpoint, step}, nil
+		return &restored{net, run, *checkpoint}, nil
 	}
 }

@@ -48,7 +48,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 			return err
 		}
 		if *name == "" {
-			*name = defaultName(recipe)
+			*name = defaultName(recipe.Recipe())
 		}
 		dir, err := runs.Folder(*folder, *name)
 		if err != nil {

@@ -53,11 +53,10 @@ still training is written up to its newest row. Write it again later: a TensorBo
 		if *out == "" {
 			*out = runs.Dashed(r.run.Name) + ".safetensors"
 		}
-		info := models.OfRun(r.run, r.step, r.data.Train.Len())
-		if err := r.model.Export(*out, info.Metadata()); err != nil {
+		if err := r.Export(*out, r.Info.Metadata()); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", say.Shown(r.run.Name), info.Checkpoint, r.step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", say.Shown(r.run.Name), r.Info.Checkpoint, r.Info.Step, *out)
 		return nil
 	}
 	return cmd
@@ -132,15 +131,11 @@ numbers of epochs may be meant: what follows is said.`,
 		if err != nil {
 			return err
 		}
-		data, err := training.LoadData(recipe, *dataRoot)
-		if err != nil {
-			return err
-		}
 		b, err := backend.Open()
 		if err != nil {
 			return err
 		}
-		notes, err := training.ImportRun(b, args[0], dir, recipe, data)
+		notes, err := training.ImportRun(b, args[0], dir, recipe, *dataRoot)
 		if err != nil {
 			return err
 		}

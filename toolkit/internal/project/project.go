@@ -1,4 +1,5 @@
-// Package project finds the folder of this project on the machine.
+// Package project finds the folder of this project on the machine, and says which source a program is from, with which
+// libraries, and on which machine it runs.
 package project
 
 import (

@@ -7,14 +7,14 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
 
 // untrained is a model of 14 layers with its data, unless changed: 40 training images in three minibatches.
-func untrained(t *testing.T, change func(*recipes.Recipe)) (*training.Model, *dataset.Data) {
+func untrained(t *testing.T, change func(*recipes.Recipe)) (*network.Model, *dataset.Data) {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
@@ -23,14 +23,12 @@ func untrained(t *testing.T, change func(*recipes.Recipe)) (*training.Model, *da
 	if change != nil {
 		change(&r)
 	}
-	data, err := training.LoadData(r, "")
+	net, err := network.Open(backendtest.Open(t), r, "")
 	require.NoError(t, err)
-	m, err := training.NewModel(backendtest.Open(t), r, len(data.Classes), training.Fit(r, data.Train))
-	require.NoError(t, err)
-	return m, data
+	return net.Model, net.Data
 }
 
-func evaluate(t *testing.T, m *training.Model, data *dataset.Data) training.Score {
+func evaluate(t *testing.T, m *network.Model, data *dataset.Data) network.Score {
 	t.Helper()
 	score, err := m.Evaluate(t.Context(), data.Test)
 	require.NoError(t, err)
@@ -112,7 +110,7 @@ func TestLesions(t *testing.T) {
 // Block 1's is what the training step reports; a closed block's is zero; nothing changes.
 func TestGradientMagnitudes(t *testing.T) {
 	m, data := untrained(t, nil)
-	batch := training.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(1)
+	batch := network.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(1)
 	batch.Gates = []float32{1, 1, 0, 1, 0, 1}
 	score := evaluate(t, m, data)
 	magnitudes, err := analysis.GradientMagnitudes(m, batch)
@@ -138,7 +136,7 @@ func TestMeanGradients(t *testing.T) {
 	survival := depth.Survival{1, 1e-9, 0.5}
 	steady := m.Recipe
 	steady.SurvivalSchedule = "constant"
-	batches := training.NewBatches(steady, survival, data.Train)
+	batches := network.NewBatches(steady, survival, data.Train)
 	sums, open := make([]float64, 3), make([]float64, 3)
 	for step := range int64(3) {
 		batch := batches.At(step)

@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/network"
 )
 
 // Prediction is what a network makes of one image.
@@ -23,12 +23,12 @@ type Prediction struct {
 // Wrong reports whether the image is taken for something else.
 func (p Prediction) Wrong() bool { return p.Label != p.Predicted }
 
-// Classify is [training.Model.Evaluate] image by image: it returns a prediction for each image of a part, in their order.
-func Classify(ctx context.Context, m *training.Model, part dataset.View) ([]Prediction, error) {
+// Classify is [network.Model.Evaluate] image by image: it returns a prediction for each image of a part, in their order.
+func Classify(ctx context.Context, m *network.Model, part dataset.View) ([]Prediction, error) {
 	program, err := m.Program("classify", func(scope *model.Scope, inputs []*Node) []*Node {
 		logits, labels := m.TestLogits(scope, inputs[0]), inputs[1]
 		return []*Node{ // of each image, [batch]: its cross-entropy, and the class that it is taken for
-			training.CrossEntropy(logits, Max(labels, ZerosLike(labels))),
+			network.CrossEntropy(logits, Max(labels, ZerosLike(labels))),
 			ConvertDType(ArgMax(logits, -1), logits.DType()),
 		}
 	})

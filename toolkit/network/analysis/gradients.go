@@ -8,14 +8,14 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/resnet"
-	"stochdepth/toolkit/network/training"
 )
 
 // GradientMagnitudes returns the mean absolute gradient of each block's first weights, in the paper's network those of
 // its first convolution, for a minibatch with its gates: the quantity of Fig. 7 for all L blocks, where Fig. 7 shows
 // block 1. It is 0 for a closed block. Weight decay is not part of it.
-func GradientMagnitudes(m *training.Model, b *training.Batch) ([]float64, error) {
+func GradientMagnitudes(m *network.Model, b *network.Batch) ([]float64, error) {
 	program, err := m.Program("gradients", func(scope *model.Scope, inputs []*Node) []*Node {
 		return []*Node{magnitudes(m, scope, inputs)}
 	})
@@ -30,7 +30,7 @@ func GradientMagnitudes(m *training.Model, b *training.Batch) ([]float64, error)
 }
 
 // magnitudes builds them from the inputs of a training step, [L].
-func magnitudes(m *training.Model, scope *model.Scope, inputs []*Node) *Node {
+func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 	g := inputs[0].Graph()
 	before := make(map[*model.Variable]*Node)
 	for v := range scope.Store().IterVariables() {
@@ -38,7 +38,7 @@ func magnitudes(m *training.Model, scope *model.Scope, inputs []*Node) *Node {
 			before[v] = v.NodeValue(g)
 		}
 	}
-	loss := ReduceAllMean(training.CrossEntropy(m.TrainingLogits(scope, inputs), inputs[1]))
+	loss := ReduceAllMean(network.CrossEntropy(m.TrainingLogits(scope, inputs), inputs[1]))
 	var weights []*Node
 	for _, s := range m.Network.Stages() {
 		weights = append(weights, resnet.Variable(scope, s.Weights()).NodeValue(g))
@@ -57,10 +57,10 @@ func magnitudes(m *training.Model, scope *model.Scope, inputs []*Node) *Node {
 // MeanGradients is [GradientMagnitudes] averaged over the first minibatches of a data set's training part: for each block
 // over those in which it was open (per sample: over all, divided by the mean share of open gates), 0 if it never was. The
 // gates are drawn by the given survival probabilities, the network's own or others.
-func MeanGradients(m *training.Model, train dataset.View, survival depth.Survival, minibatches int64) ([]float64, error) {
+func MeanGradients(m *network.Model, train dataset.View, survival depth.Survival, minibatches int64) ([]float64, error) {
 	recipe := m.Recipe
 	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on
-	batches := training.NewBatches(recipe, survival, train)
+	batches := network.NewBatches(recipe, survival, train)
 	mean, open := make([]float64, len(survival)), make([]float64, len(survival)) // sums over minibatches
 	for step := range min(minibatches, batches.PerEpoch()) {
 		batch := batches.At(step)

@@ -7,12 +7,12 @@ import (
 	"slices"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/network"
 )
 
 // Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}) at test. It sets what their
 // branches are multiplied by to zero; the other blocks stay as they are. The returned function puts the blocks back.
-func Remove(m *training.Model, blocks ...int) (putBack func() error, err error) {
+func Remove(m *network.Model, blocks ...int) (putBack func() error, err error) {
 	was, err := m.SurvivalInForce()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func Remove(m *training.Model, blocks ...int) (putBack func() error, err error) 
 // Lesions is the lesion study of Veit et al. (2016, "Residual Networks Behave Like Ensembles of Relatively Shallow
 // Networks"): the errors on a part, in percent, after removing counts[i] blocks chosen at random, for so many choices
 // each. The same seed makes the same choices for networks of equal depth.
-func Lesions(ctx context.Context, m *training.Model, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
+func Lesions(ctx context.Context, m *network.Model, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
 	blocks := len(m.Network.Survival)
 	percent := make([][]float64, len(counts))
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
@@ -57,10 +57,10 @@ func Lesions(ctx context.Context, m *training.Model, part dataset.View, counts [
 }
 
 // without evaluates with some blocks removed.
-func without(ctx context.Context, m *training.Model, part dataset.View, blocks []int) (training.Score, error) {
+func without(ctx context.Context, m *network.Model, part dataset.View, blocks []int) (network.Score, error) {
 	putBack, err := Remove(m, blocks...)
 	if err != nil {
-		return training.Score{}, err
+		return network.Score{}, err
 	}
 	score, err := m.Evaluate(ctx, part)
 	if backErr := putBack(); err == nil {

@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"time"
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/project"
 )
 
 // Record is one session of measuring: all its measurements come from one machine and commit, and so may be
@@ -28,6 +30,11 @@ type Record struct {
 	Versions    map[string]string `json:"versions"`
 	PeakGFLOPS  float64           `json:"peak_gflops"` // of a float32 matrix product of 4096, by XLA, on this machine; 0: not measured
 	Results     []Measurement     `json:"results"`
+}
+
+// NewRecord returns a record of what a device measures now, on this machine and by this program, without results.
+func NewRecord(device string) *Record {
+	return &Record{Date: time.Now().UTC().Format(time.RFC3339), Commit: project.Commit(), Machine: project.Machine(), Device: device}
 }
 
 // Measurement times training steps of one network: forward, backward and the optimizer's update of one minibatch.

@@ -1,7 +1,7 @@
 // Package models looks after trained networks that are kept as files, one safetensors file each, so that nobody needs to
 // train before evaluating, dissecting or teaching. What is to be known of a network is in its file's metadata: the
 // recipe that made it, the run, the epoch and its errors, the seed, the commit, the machine. The small networks that
-// belong to the project are in its folder data/models. Package training opens them; here is no GoMLX.
+// belong to the project are in its folder data/models. Package network opens them; here is no GoMLX.
 package models
 
 import (
@@ -79,7 +79,7 @@ const (
 	keyMachine         = "machine"
 )
 
-// Metadata is what the file of the network says, besides the recipe, which training's Export writes. Equal networks
+// Metadata is what the file of the network says, besides the recipe, which network.Model.Export writes. Equal networks
 // have equal metadata: there is no date in it. Unknown things are left out.
 func (i Info) Metadata() map[string]string {
 	meta := map[string]string{

@@ -164,3 +164,21 @@ func TestFind(t *testing.T) {
 	_, found := models.Find(folder, "other")
 	require.False(t, found)
 }
+
+// What a file holds as its recipe must be one.
+func TestTheRecipeIsOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	for recipe, want := range map[string]string{
+		`{"dataset": "shapes", "depth": 8, "epochs": 1, "deathrate": 0.5}`: `is not valid (unknown key "deathrate" (did you mean "death_rate"?))`,
+		`{"dataset": "shapes", "depth": 9, "epochs": 1}`:                   "is not valid (depth 9 is not 6N+2 layers",
+		`{`: "is not valid (not valid JSON",
+	} {
+		require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": recipe}))
+		_, err := models.Read(path)
+		require.ErrorContains(t, err, "the recipe in "+path+" "+want)
+	}
+	require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": `{"dataset": "shapes", "depth": 8, "epochs": 1}`}))
+	info, err := models.Read(path)
+	require.NoError(t, err)
+	require.Equal(t, "survivors", info.Recipe.Form, "keys that older files lack are the defaults")
+}

@@ -33,11 +33,11 @@ func (p part) run(scope *model.Scope, x *Node) *Node {
 	return y
 }
 
-// stem is Conv-BN-ReLU in the paper; [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
+// stem is Conv-BN-ReLU in the paper; [batch, height, width, channels] becomes [batch, height, width, 16].
 func (c convolutional) stem(n *Network) part {
-	out := Filters[0]
-	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, Channels, out), output: []int{Side, Side, out},
-		multiplyAdds: 9 * Channels * int64(out) * Side * Side}
+	image, out := n.Image, Filters[0]
+	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, image.Channels, out),
+		output: []int{image.Height, image.Width, out}, multiplyAdds: 9 * int64(image.Bytes()*out)}
 	convolve := func(b *residual.Branch, x *Node) *Node { return Convolution(b, x, b.Value("kernel"), 1) }
 	if c.preactivated {
 		p.build = convolve
@@ -48,8 +48,8 @@ func (c convolutional) stem(n *Network) part {
 	return p
 }
 
-// head is the average over the 8x8 pixels, after BN-ReLU if blocks are pre-activated: [batch, 8, 8, channels] becomes
-// [batch, channels].
+// head is the average over the pixels, in the paper 8x8, after BN-ReLU if blocks are pre-activated: [batch, height/4,
+// width/4, channels] becomes [batch, channels].
 func (c convolutional) head(n *Network) part {
 	channels := c.widening * Filters[len(Filters)-1]
 	average := func(x *Node) *Node { return ReduceMean(ConvertDType(x, n.ParameterDType()), 1, 2) }
@@ -61,22 +61,22 @@ func (c convolutional) head(n *Network) part {
 	return p
 }
 
-// Of the transformer's input: patches of 4x4 pixels, a token each.
-const (
-	patch  = 4
-	tokens = (Side / patch) * (Side / patch)
-)
+// patch is the side of the patches of the transformer's images, of which each is a token.
+const patch = 4
 
-// stem is a linear layer over patches, and a learned position of each: [batch, 32, 32, 3] becomes
+func tokens(n *Network) int { return (n.Image.Height / patch) * (n.Image.Width / patch) }
+
+// stem is a linear layer over patches, and a learned position of each: [batch, height, width, channels] becomes
 // [batch, tokens, width].
-func (e encoder) stem(*Network) part {
-	const values = patch * patch * Channels
-	return part{name: "stem", output: []int{tokens, e.width}, multiplyAdds: tokens * values * int64(e.width),
+func (e encoder) stem(n *Network) part {
+	image, tokens := n.Image, tokens(n)
+	values := patch * patch * image.Channels
+	return part{name: "stem", output: []int{tokens, e.width}, multiplyAdds: int64(tokens * values * e.width),
 		parameters: append(LinearParameters("patches", values, e.width),
 			residual.Parameter{Name: "positions", Dims: []int{tokens, e.width}, Start: residual.Normal(0.02)}),
 		build: func(b *residual.Branch, x *Node) *Node {
 			batch := x.Shape().Dimensions[0]
-			x = Reshape(x, batch, Side/patch, patch, Side/patch, patch, Channels)
+			x = Reshape(x, batch, image.Height/patch, patch, image.Width/patch, patch, image.Channels)
 			x = Reshape(TransposeAllAxes(x, 0, 1, 3, 2, 4, 5), batch, tokens, values)
 			return Add(Linear(b, "patches", x), InsertAxes(ConvertDType(b.Value("positions"), x.DType()), 0))
 		}}

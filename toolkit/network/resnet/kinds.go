@@ -76,7 +76,7 @@ type convolutional struct {
 func (convolutional) groups() int { return depth.Groups }
 
 func (c convolutional) stages(n *Network) (stages []Stage) {
-	in, side := Filters[0], Side
+	in, side := Filters[0], n.Image.Height
 	for group := range depth.Groups {
 		s := Shape{In: in, Out: c.widening * Filters[group], Stride: 1, Subsample: n.Subsample, Scale: n.Scale.start()}
 		if group > 0 {
@@ -106,6 +106,6 @@ type encoder struct{ width, heads, hidden int }
 func (encoder) groups() int { return 1 }
 
 func (e encoder) stages(n *Network) []Stage {
-	block := Transformer{Width: e.width, Heads: e.heads, Hidden: e.hidden}
-	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: n.N, Block: block}, Output: []int{tokens, e.width}}}
+	block := Transformer{Tokens: tokens(n), Width: e.width, Heads: e.heads, Hidden: e.hidden}
+	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: n.N, Block: block}, Output: []int{block.Tokens, e.width}}}
 }

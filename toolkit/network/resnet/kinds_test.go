@@ -20,7 +20,7 @@ func TestKinds(t *testing.T) {
 		blocks, err := depth.BlocksOf(kind, size.layers)
 		require.NoError(t, err)
 		require.Equal(t, size.blocks, blocks, kind)
-		n, err := resnet.New(kind, size.layers, 10, depth.Linear(blocks, 0.5))
+		n, err := resnet.New(kind, size.layers, rgb, 10, depth.Linear(blocks, 0.5))
 		require.NoError(t, err)
 		counted := 0
 		for _, s := range n.Stages() {
@@ -34,6 +34,6 @@ func TestKinds(t *testing.T) {
 		require.NoError(t, resnet.Register("aaa", func(s resnet.Shape) residual.Block { return resnet.Basic{Shape: s} }))
 	}
 	require.Equal(t, append(depth.Named(), "aaa"), resnet.Blocks())
-	_, err := resnet.New("bbb", 20, 10, depth.Linear(9, 0.5))
+	_, err := resnet.New("bbb", 20, rgb, 10, depth.Linear(9, 0.5))
 	require.EqualError(t, err, `no block "bbb" is known here: there are basic, preactivation, bottleneck, transformer, aaa, and a program may register its own`)
 }

@@ -12,14 +12,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/residual"
-)
-
-// Sizes of the images.
-const (
-	Side     = 32 // height and width
-	Channels = 3  // colours
 )
 
 // Filters are the channels of the paper's three groups; each group after the first halves the side.
@@ -30,6 +25,7 @@ var Filters = [depth.Groups]int{16, 32, 64}
 type Network struct {
 	Block    string         // kind of its blocks, one of [Blocks]
 	N        int            // blocks in each group
+	Image    dataset.Format // of each image; in the paper 32x32 of three colours
 	Classes  int            // outputs of the linear layer
 	Survival depth.Survival // p_l of each block
 
@@ -47,9 +43,9 @@ type Network struct {
 	kind kind
 }
 
-// New returns a network of so many layers with blocks of a kind: the paper's is [depth.Basic], of 6N+2 layers. The survival
-// probabilities must be one for each block.
-func New(block string, layers, classes int, survival depth.Survival) (*Network, error) {
+// New returns a network of so many layers with blocks of a kind, for images of a format: the paper's is [depth.Basic], of
+// 6N+2 layers. Images must be square, with a side that is a multiple of 4, and the survival probabilities one for each block.
+func New(block string, layers int, image dataset.Format, classes int, survival depth.Survival) (*Network, error) {
 	kind, err := kindOf(block)
 	if err != nil {
 		return nil, err
@@ -58,11 +54,15 @@ func New(block string, layers, classes int, survival depth.Survival) (*Network, 
 	if err != nil {
 		return nil, err
 	}
+	if side := image.Height; side != image.Width || side < 4 || side%4 > 0 || image.Channels < 1 {
+		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no network here: they must be square, with a side "+
+			"that is a multiple of 4", image.Height, image.Width, image.Channels)
+	}
 	if len(survival) != blocks {
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
-	n := &Network{Block: block, N: blocks / kind.groups(), Classes: classes, Survival: survival, DType: dtypes.Float32, kind: kind}
-	return n, nil
+	return &Network{Block: block, N: blocks / kind.groups(), Image: image, Classes: classes, Survival: survival,
+		DType: dtypes.Float32, kind: kind}, nil
 }
 
 // ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64

@@ -30,7 +30,7 @@ func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 // ForwardIn builds the whole network in training or test mode, as the scope says, and returns the
 // logits [batch, classes] in the parameters' type.
 //
-// images is [batch, 32, 32, 3], normalised. gates, used in training only, is 1 for open and 0 for
+// images is [batch, height, width, channels], normalised. gates, used in training only, is 1 for open and 0 for
 // closed: [L], one gate a block for the whole minibatch as in the paper, or [batch, L], one for each
 // sample.
 //
@@ -87,9 +87,10 @@ func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
 	return Slice(Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
 }
 
-// Stem is what comes before the blocks: in the paper Conv-BN-ReLU, and [batch, 32, 32, 3] becomes [batch, 32, 32, 16].
+// Stem is what comes before the blocks: in the paper Conv-BN-ReLU, and [batch, height, width, channels] becomes
+// [batch, height, width, 16].
 func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
-	images.AssertDims(-1, Side, Side, Channels)
+	images.AssertDims(n.Image.Batch(-1)...)
 	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType))
 }
 

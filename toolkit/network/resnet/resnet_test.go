@@ -12,14 +12,18 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 )
 
+// rgb is the format of the paper's images.
+var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
+
 func network(t testing.TB, layers int, deathRate float64) *resnet.Network {
-	n, err := resnet.New("basic", layers, 10, depth.Linear((layers-2)/2, deathRate))
+	n, err := resnet.New("basic", layers, rgb, 10, depth.Linear((layers-2)/2, deathRate))
 	require.NoError(t, err)
 	n.DType = dtypes.Float64
 	return n

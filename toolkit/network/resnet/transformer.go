@@ -18,6 +18,7 @@ import (
 // arXiv 1909.11556).
 type Transformer struct {
 	residual.Identity
+	Tokens int // of an image
 	Width  int // of a token
 	Heads  int // of the attention; Width is a multiple of it
 	Hidden int // width inside the MLP
@@ -59,6 +60,6 @@ func gelu(x *Node) *Node {
 
 // MultiplyAdds counts those of all products, for one image.
 func (t Transformer) MultiplyAdds() int64 {
-	tokens, w := int64(tokens), int64(t.Width)
+	tokens, w := int64(t.Tokens), int64(t.Width)
 	return tokens*(4*w*w+2*w*int64(t.Hidden)) + 2*tokens*tokens*w
 }

@@ -19,7 +19,6 @@ import (
 
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/backend/proxy"
-	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
 )
 
@@ -78,7 +77,7 @@ func programs(t *testing.T) (texts []string) {
 			}
 			return scope.BuildTrainableVariablesGradientsGraph(crossEntropy(logits, labels))
 		})
-		_, err := exec.Compile(shapes.Make(dtypes.Float32, c.batch, resnet.Side, resnet.Side, resnet.Channels),
+		_, err := exec.Compile(shapes.Make(dtypes.Float32, rgb.Batch(c.batch)...),
 			shapes.Make(dtypes.Float32, gates...), shapes.Make(dtypes.Int32, c.batch))
 		require.Error(t, err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/loss"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
@@ -140,14 +141,14 @@ func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) { retur
 // batchOf is a minibatch drawn from a seed.
 func batchOf(n *resnet.Network, size int, seed uint64) (images, labels *tensors.Tensor) {
 	rng := rand.New(rand.NewPCG(seed, 2))
-	pixels, classes := make([]float64, size*resnet.Side*resnet.Side*resnet.Channels), make([]int32, size)
+	pixels, classes := make([]float64, size*rgb.Bytes()), make([]int32, size)
 	for i := range pixels {
 		pixels[i] = rng.NormFloat64()
 	}
 	for i := range classes {
 		classes[i] = int32(rng.IntN(n.Classes))
 	}
-	return residual.Tensor(n.ParameterDType(), pixels, size, resnet.Side, resnet.Side, resnet.Channels),
+	return residual.Tensor(n.ParameterDType(), pixels, rgb.Batch(size)...),
 		tensors.FromFlatDataAndDimensions(classes, size)
 }
 
@@ -161,6 +162,9 @@ func gatesOf(n *resnet.Network, open depth.Gates) *tensors.Tensor {
 	return residual.Tensor(n.ParameterDType(), values, len(values))
 }
 
+// rgb is the format of the paper's images.
+var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
+
 func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
 	return networkOf(t, "basic", layers, dtype)
 }
@@ -169,7 +173,7 @@ func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
 func networkOf(t testing.TB, block string, layers int, dtype dtypes.DType) *resnet.Network {
 	blocks, err := depth.BlocksOf(block, layers)
 	require.NoError(t, err)
-	n, err := resnet.New(block, layers, 10, depth.Linear(blocks, 0.5))
+	n, err := resnet.New(block, layers, rgb, 10, depth.Linear(blocks, 0.5))
 	require.NoError(t, err)
 	n.DType, n.Scale = dtype, resnet.ScaleUniform
 	return n

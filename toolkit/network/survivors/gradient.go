@@ -30,8 +30,8 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 		carry("inputs", last("inputs"))
 	}
 	for _, p := range l.trained {
-		carry(p.Name, initial[p.Name])
-		carry(gradientOf+p.Name, Zeros(g, initial[p.Name].Shape()))
+		carry(ownOf+p.Name, initial[ownOf+p.Name])
+		carry(gradientOf+ownOf+p.Name, Zeros(g, initial[ownOf+p.Name].Shape()))
 	}
 	if l.scaled {
 		carry("scales", initial["scales"])
@@ -50,7 +50,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 		give("input", "input")
 	}
 	for _, p := range l.trained {
-		give(p.Name, p.Name)
+		give(ownOf+p.Name, ownOf+p.Name)
 	}
 	return gradients
 }
@@ -83,7 +83,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 		next[gradientOf+"h"], gradients = gradients[0], gradients[1:]
 	}
 	for i, p := range l.trained {
-		name := gradientOf + p.Name
+		name := gradientOf + ownOf + p.Name
 		next[name] = loops.Save(v[name], gradients[i], block)
 	}
 	return next

@@ -53,7 +53,7 @@ func TestContractRounding(t *testing.T) {
 		step := stepOf(b, store, n, byhand.Form{})
 		return func(seed uint64, open func(rng *rand.Rand) []bool) outcome {
 			rng := rand.New(rand.NewPCG(1, seed))
-			pixels, classes, gates := make([]float64, size*resnet.Side*resnet.Side*resnet.Channels), make([]int32, size), make(imageGates, size)
+			pixels, classes, gates := make([]float64, size*rgb.Bytes()), make([]int32, size), make(imageGates, size)
 			for i := range pixels {
 				pixels[i] = float64(float32(rng.NormFloat64()))
 			}
@@ -65,7 +65,7 @@ func TestContractRounding(t *testing.T) {
 					gates[i][block] = open
 				}
 			}
-			return step(residual.Tensor(n.ParameterDType(), pixels, size, resnet.Side, resnet.Side, resnet.Channels),
+			return step(residual.Tensor(n.ParameterDType(), pixels, rgb.Batch(size)...),
 				gates.tensor(n), tensors.FromFlatDataAndDimensions(classes, size))
 		}
 	}

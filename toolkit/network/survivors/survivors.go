@@ -81,12 +81,12 @@ func newLoop(s residual.Stack, h *Node, scaled bool) *loop {
 func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 	values := make(loops.Values)
 	for _, p := range l.trained {
-		values[p.Name] = l.stack.Value(scope, g, p)
+		values[ownOf+p.Name] = l.stack.Value(scope, g, p)
 	}
 	return values
 }
 
-// forwardState is what the forward loop carries, beside the parameters stacked over the blocks:
+// forwardState is what the forward loop carries:
 //
 //	k, count, order   position among the open blocks, their number, their indices
 //	input, shortcut   of the stack, where they are not the same
@@ -94,6 +94,7 @@ func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 //	scales            of each block's branch, if there are any
 //	weights           of the images in each block, if gates are per sample
 //	inputs            of open block k in row k, where input is not
+//	own_...           the blocks' parameters
 //	measured_...      by block, zero for closed ones
 func (l *loop) forwardState(initial loops.Values) *loops.State {
 	st, count := &loops.State{}, l.stack.Count
@@ -108,7 +109,7 @@ func (l *loop) forwardState(initial loops.Values) *loops.State {
 	}
 	st.Add("h", l.output)
 	for _, p := range l.trained {
-		st.Add(p.Name, initial[p.Name].Shape())
+		st.Add(ownOf+p.Name, initial[ownOf+p.Name].Shape())
 	}
 	if l.scaled {
 		st.Add("scales", initial["scales"].Shape())
@@ -122,7 +123,11 @@ func (l *loop) forwardState(initial loops.Values) *loops.State {
 	return st
 }
 
-const measuredOf = "measured_"
+// What blocks call their own has a word before it, so that a parameter may have any name, also that of a value of the loops.
+const (
+	ownOf      = "own_"      // parameters, and at test running averages
+	measuredOf = "measured_" // see forwardState
+)
 
 // run builds the forward loop and registers its gradient. It returns the stack's output and what its open blocks have
 // measured, by name, [Count, ...].
@@ -193,7 +198,7 @@ func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node
 func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 	rows := make(map[string]*Node, len(l.trained))
 	for _, p := range l.trained {
-		rows[p.Name] = loops.Row(v[p.Name], block)
+		rows[p.Name] = loops.Row(v[ownOf+p.Name], block)
 	}
 	return rows
 }
@@ -204,7 +209,7 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	l, st := newLoop(s, h, true), &loops.State{}
 	initial := l.parameters(scope, g)
 	for _, p := range l.averages {
-		initial[p.Name] = s.Value(scope, g, p)
+		initial[ownOf+p.Name] = s.Value(scope, g, p)
 	}
 	initial["k"], initial["input"], initial["h"], initial["scales"] = Const(g, int32(0)), h, l.shortcut, scales
 	names := []string{"k", "h", "scales"}
@@ -212,7 +217,7 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 		names = append(names, "input")
 	}
 	for _, p := range s.Block.Parameters() {
-		names = append(names, p.Name)
+		names = append(names, ownOf+p.Name)
 	}
 	for _, name := range names {
 		st.Add(name, initial[name].Shape())
@@ -226,7 +231,7 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 		}
 		rows := make(map[string]*Node)
 		for _, p := range s.Block.Parameters() {
-			rows[p.Name] = loops.Row(v[p.Name], v["k"])
+			rows[p.Name] = loops.Row(v[ownOf+p.Name], v["k"])
 		}
 		return loops.Values{"k": v.Next(), "h": l.join(residual.NewBranch(false, true, rows), v, v["k"], x, v["h"])}
 	})

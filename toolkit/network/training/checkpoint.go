@@ -15,6 +15,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/resnet"
 )
 
@@ -34,7 +35,7 @@ type checkpoints struct {
 func (c *checkpoints) path(name string) string { return filepath.Join(c.dir, name) }
 
 // save makes the model and position the newest checkpoint. After an error the one before is intact.
-func (c *checkpoints) save(m *Model, p position) error {
+func (c *checkpoints) save(m *network.Model, p position) error {
 	if err := c.prepare(m, p, false); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ const (
 
 // prepare writes a checkpoint whole, and flushes it to disk, under another name; best says that it will also be that of
 // the best epoch. After an error nothing is left of it.
-func (c *checkpoints) prepare(m *Model, p position, best bool) (err error) {
+func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err error) {
 	work := c.path(work)
 	p.Normalization = m.Normalization
 	defer func() {
@@ -235,11 +236,10 @@ func (c *checkpoints) read(name string) (dir string, p position, err error) {
 }
 
 // restore loads the checkpoint in a folder into the model.
-func (c *checkpoints) restore(m *Model, dir string, p position) error {
+func (c *checkpoints) restore(m *network.Model, dir string, p position) error {
 	if err := load(m.Store, dir); err != nil {
 		return fmt.Errorf("the checkpoint %s is %w (%w): restore this folder from a copy, or train anew under another run name", dir, errDamaged, err)
 	}
-	m.survival = nil                   // as the checkpoint has it
 	if len(p.Normalization.Mean) > 0 { // an imported network may have been trained on other images
 		m.Normalization = p.Normalization
 	}

@@ -206,8 +206,9 @@ func TestFinishedStaysAsItIs(t *testing.T) {
 	require.True(t, run.Finished())
 	require.Equal(t, before, contents(t, dir))
 
-	o.Recipe.Momentum = 0.8
-	_, err = Train(context.Background(), tr.b, o)
+	other := tr.recipe
+	other.Momentum = 0.8
+	_, err = Train(context.Background(), tr.b, Options{Dir: dir, Recipe: other})
 	require.ErrorContains(t, err, "has another recipe (momentum: 0.9, 0.8; the run's value first)")
 	require.Equal(t, before, contents(t, dir))
 
@@ -225,18 +226,13 @@ func TestFinishedStaysAsItIs(t *testing.T) {
 	// A record without its checkpoints is as finished.
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "checkpoint")))
 	before = contents(t, dir)
-	_, err = Train(context.Background(), tr.b, o.with(tr.recipe))
+	_, err = Train(context.Background(), tr.b, o)
 	require.NoError(t, err)
 	require.Equal(t, before, contents(t, dir))
 
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 0o755, info.Mode().Perm())
-}
-
-func (o Options) with(r recipes.Recipe) Options {
-	o.Recipe = r
-	return o
 }
 
 // A finished run that goes on from an older checkpoint is no longer finished from the first change on.
@@ -341,8 +337,8 @@ func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
 			folder, p, err := c.read(name)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, p.Step)
-			require.NoError(t, c.restore(tr.model, folder, p))
-			broken, err := tr.model.broken()
+			require.NoError(t, c.restore(tr.net.Model, folder, p))
+			broken, err := broken(tr.net.Store)
 			require.NoError(t, err)
 			require.Empty(t, broken)
 		}
@@ -361,14 +357,14 @@ func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
 	require.ErrorContains(t, err, "after step 1; no checkpoint was made yet; try a lower learning rate")
 
 	// A running variance that overflowed gives zeros at test, and a finite loss.
-	for v := range tr.model.Store.IterVariables() {
+	for v := range tr.net.Store.IterVariables() {
 		if strings.Contains(v.Path(), "variance") {
 			value := tensors.FromShape(v.Shape())
 			tensors.MustMutableFlatData(value, func(flat []float32) { flat[0] = float32(math.Inf(1)) })
 			require.NoError(t, v.SetValue(value))
 		}
 	}
-	broken, err := tr.model.broken()
+	broken, err := broken(tr.net.Store)
 	require.NoError(t, err)
 	require.NotEmpty(t, broken)
 }

@@ -4,18 +4,19 @@ import (
 	"fmt"
 
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // MaxDevices is the largest number of devices that a run may ask for; how many there are is asked afterwards.
 const MaxDevices = 1024
 
-// check says in one sentence what is wrong with the options, before anything takes memory.
-func (o Options) check() error {
+// check returns the checked recipe, or says in one sentence what is wrong with the options, before anything takes memory.
+func (o Options) check() (none recipes.Checked, err error) {
 	if o.MaxTime < 0 {
-		return fmt.Errorf("the time limit %s is negative: give one such as 90m, or none", o.MaxTime)
+		return none, fmt.Errorf("the time limit %s is negative: give one such as 90m, or none", o.MaxTime)
 	}
 	if err := say.CheckRange("the number of devices", o.Devices, 0, MaxDevices); err != nil {
-		return err
+		return none, err
 	}
-	return o.Recipe.Validate()
+	return o.Recipe.Check()
 }

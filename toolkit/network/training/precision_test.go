@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/backend/proxy"
@@ -30,19 +30,17 @@ func TestTF32(t *testing.T) {
 	require.ErrorContains(t, err, "take --dtype float32")
 	require.NoDirExists(t, dir)
 
-	data, err := training.LoadData(recipe, "")
-	require.NoError(t, err)
 	var programs []string
 	proxy.Watch(func(program string) bool {
 		programs = append(programs, program[:len("module @tf32_")])
 		return true
 	})
 	defer proxy.Watch(nil)
-	evaluate := func(dtype string) training.Score {
+	evaluate := func(dtype string) network.Score {
 		recipe.DType = dtype
-		m, err := training.NewModel(b, recipe, len(data.Classes), dataset.FitChannels(data.Train))
+		m, err := network.Open(b, recipe, "")
 		require.NoError(t, err)
-		score, err := m.Evaluate(context.Background(), data.Test)
+		score, err := m.Evaluate(context.Background(), m.Data.Test)
 		require.NoError(t, err)
 		return score
 	}

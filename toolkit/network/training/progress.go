@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/internal/progress"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/runs"
 )
 
@@ -58,7 +59,7 @@ type gathered struct {
 	Open     float64 `json:"open"`     // sum over steps
 }
 
-func (g *gathered) add(o Outcome) {
+func (g *gathered) add(o network.Outcome) {
 	g.Steps++
 	g.Images += int64(o.Images)
 	g.Loss += o.Loss * float64(o.Images)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/runs"
 )
 
@@ -16,13 +17,13 @@ import (
 func (s *session) evaluate(ctx context.Context) error {
 	s.report("evaluating", nil)
 	clock := time.Now()
-	validation, err := s.score(ctx, "validation", s.data.Validation)
+	validation, err := s.score(ctx, "validation", s.net.Data.Validation)
 	if err != nil {
 		return err
 	}
-	test := Score{Error: math.NaN()}
-	if every := max(1, s.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
-		if test, err = s.score(ctx, "test", s.data.Test); err != nil {
+	test := network.Score{Error: math.NaN()}
+	if every := max(1, s.net.Recipe.TestEvery); (len(s.writer.Rows())+1)%every == 0 || s.at.Step == s.steps {
+		if test, err = s.score(ctx, "test", s.net.Data.Test); err != nil {
 			return err
 		}
 	}
@@ -49,8 +50,8 @@ func (s *session) evaluate(ctx context.Context) error {
 }
 
 // score evaluates a part of the data. A loss that is no number is an error.
-func (s *session) score(ctx context.Context, name string, part dataset.View) (Score, error) {
-	score, err := s.model.Evaluate(ctx, part)
+func (s *session) score(ctx context.Context, name string, part dataset.View) (network.Score, error) {
+	score, err := s.net.Evaluate(ctx, part)
 	if err == nil && !isFinite(score.Loss) {
 		err = s.diverged(fmt.Sprintf("the loss of the %s images became %g", name, score.Loss))
 	}
@@ -66,7 +67,7 @@ func (s *session) record(row runs.Row) error {
 	best := !found || row.ValidationError < before.ValidationError
 	next := s.at
 	next.Row = gathered{}
-	if err := s.checkpoints.prepare(s.model, next, best); err != nil {
+	if err := s.checkpoints.prepare(s.net.Model, next, best); err != nil {
 		return err
 	}
 	if err := s.writer.Append(row); err != nil {
@@ -83,7 +84,7 @@ func (s *session) record(row runs.Row) error {
 
 // refuseBroken is an error if the network's variables are no longer finite.
 func (s *session) refuseBroken() error {
-	variable, err := s.model.broken()
+	variable, err := broken(s.net.Store)
 	if err == nil && variable != "" {
 		err = s.diverged(fmt.Sprintf("the variable %s grew beyond all bounds", variable))
 	}
@@ -102,10 +103,10 @@ func (s *session) testBest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkpoints.restore(s.model, dir, p); err != nil {
+	if err := s.checkpoints.restore(s.net.Model, dir, p); err != nil {
 		return err
 	}
-	test, err := s.model.Evaluate(ctx, s.data.Test)
+	test, err := s.net.Evaluate(ctx, s.net.Data.Test)
 	if err != nil {
 		return err
 	}

@@ -2,15 +2,13 @@ package training
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/runs"
 )
@@ -26,10 +24,10 @@ func (s *session) result(err error) runs.Result {
 		Epochs: float64(s.at.Step) / float64(s.batches.PerEpoch()), Steps: s.at.Step,
 		Completed: err == nil, Status: "finished",
 		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
-		CompileSeconds: earlier.CompileSeconds + s.compileSeconds,
+		CompileSeconds: earlier.CompileSeconds + s.pipeline.compileSeconds,
 		Machine:        here.Machine, Device: here.Device, Devices: here.Devices,
 		GoVersion: here.GoVersion, GoMLXVersion: here.GoMLXVersion, PJRTVersion: here.PJRTVersion, Kernels: here.Kernels,
-		Commit: here.Commit, Earlier: s.at.Sessions[:len(s.at.Sessions)-1], Parameters: s.model.Parameters(),
+		Commit: here.Commit, Earlier: s.at.Sessions[:len(s.at.Sessions)-1], Parameters: s.net.Parameters(),
 		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),
 	}
 	if !earlier.Started.IsZero() {
@@ -54,8 +52,8 @@ func (s *session) result(err error) runs.Result {
 // here describes this session, in which a part of the run is trained on this machine.
 func (s *session) here() runs.Session {
 	info := backend.Describe(s.backend)
-	return runs.Session{Machine: Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
-		GoVersion: runtime.Version(), GoMLXVersion: moduleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
+	return runs.Session{Machine: project.Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
+		GoVersion: runtime.Version(), GoMLXVersion: project.ModuleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
 		Commit: s.commit}
 }
 
@@ -70,44 +68,4 @@ func (s *session) join() {
 	}
 	here := s.here()
 	s.at.Sessions = append(slices.DeleteFunc(slices.Clone(before), func(other runs.Session) bool { return other == here }), here)
-}
-
-// Parameters returns the number of trainable parameters.
-func (m *Model) Parameters() int64 {
-	var n int64
-	for v := range m.Store.IterVariables() {
-		if v.Trainable {
-			n += int64(v.Shape().Size())
-		}
-	}
-	return n
-}
-
-// Machine names the processor and its number of cores.
-func Machine() string {
-	name := runtime.GOARCH
-	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(data)) {
-			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-				name = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	if runtime.NumCPU() == 1 {
-		return name + ", 1 core"
-	}
-	return fmt.Sprintf("%s, %d cores", name, runtime.NumCPU())
-}
-
-// moduleVersion returns the version of a module that this program was built with.
-func moduleVersion(path string) string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, module := range info.Deps {
-			if module.Path == path {
-				return module.Version
-			}
-		}
-	}
-	return ""
 }

@@ -6,7 +6,8 @@ import (
 	"math"
 	"path/filepath"
 
-	"stochdepth/toolkit/network/backend"
+	"github.com/gomlx/gomlx/ml/model"
+
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -153,24 +154,22 @@ func hasRow(rows []runs.Row, step int64) bool {
 // resume restores the newest checkpoint, or else the best epoch's, and mends what a crash left out of step. It changes
 // nothing before it has found that all else agrees.
 func (s *session) resume() error {
-	r := s.Recipe
-	s.batches = NewBatches(r, s.model.Network.Survival, s.data.Train)
-	s.steps = int64(r.Epochs) * s.batches.PerEpoch()
-	s.minibatch = s.batches.At
-	if backend.KindOf(s.backend) == backend.CUDA { // a CPU has no time to spare meanwhile
-		s.minibatch = (&ahead{batches: s.batches, steps: s.steps}).At
-	}
-	s.batches.resident = s.model.resident != nil
+	r := s.net.Recipe
+	s.batches = s.net.Batches()
+	s.steps = s.batches.Steps()
 	s.evaluated = evaluations{s.batches.PerEpoch(), int64(r.EvaluateEvery), s.steps}
 	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(),
 		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
-	s.compiled = make(map[int]bool)
+	s.pipeline = pipeline{model: s.net.Model, compiled: make(map[int]bool), done: s.count, compiling: func() {
+		s.spend()
+		s.report("compiling", nil)
+	}}
 	found, err := s.checkpoints.examine(s.Dir, s.writer.Rows(), s.evaluated, s.steps)
 	if err != nil {
 		return err
 	}
 	if found.from != "" {
-		if err := s.checkpoints.restore(s.model, found.dir, found.at); err != nil {
+		if err := s.checkpoints.restore(s.net.Model, found.dir, found.at); err != nil {
 			return err
 		}
 	}
@@ -186,7 +185,7 @@ func (s *session) resume() error {
 		return err
 	}
 	if found.from == Best { // the newest was lost
-		if err := s.checkpoints.save(s.model, s.at); err != nil {
+		if err := s.checkpoints.save(s.net.Model, s.at); err != nil {
 			return err
 		}
 	}
@@ -231,10 +230,10 @@ func finished(dir string, recipe recipes.Recipe) (*runs.Run, error) {
 // bound is what no variable of a network that learns comes near; the square of more overflows in float32.
 const bound = 1e18
 
-// broken names a variable of the model that is not finite or beyond all bounds, or is "". A loss can be finite all the
+// broken names a variable of the network that is not finite or beyond all bounds, or is "". A loss can be finite all the
 // same: a running variance that overflowed makes zeros at test, and a stop has no loss of the newest weights.
-func (m *Model) broken() (string, error) {
-	for v := range m.Store.IterVariables() {
+func broken(store *model.Store) (string, error) {
+	for v := range store.IterVariables() {
 		value, err := v.Value()
 		if err != nil || value == nil {
 			return "", err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/runs"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestSessionsOfARun(t *testing.T) {
 	tr := newTrainer(t, nil) // three epochs of two steps
 	trainUntil := func(dir, commit string, step int64) *runs.Run {
-		t.Setenv(CommitEnvironment, commit)
+		t.Setenv(project.CommitEnvironment, commit)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		run, err := tr.train(t, ctx, dir, func(p Progress) {
@@ -40,8 +41,8 @@ func TestSessionsOfARun(t *testing.T) {
 	run := trainUntil(dir, "c", 0)
 	require.Equal(t, []string{"a", "b", "c"}, run.Result.Commits())
 	require.Equal(t, "c", run.Result.Commit)
-	require.Equal(t, []string{Machine()}, run.Result.Machines())
-	require.Equal(t, Machine(), run.Result.Earlier[0].Machine)
+	require.Equal(t, []string{project.Machine()}, run.Result.Machines())
+	require.Equal(t, project.Machine(), run.Result.Earlier[0].Machine)
 
 	dir = filepath.Join(root, "one")
 	trainUntil(dir, "a", 1)
@@ -55,7 +56,7 @@ func TestSessionsOfARun(t *testing.T) {
 	edit(t, filepath.Join(dir, "result.json"), func(text string) string {
 		return regexp.MustCompile(`"machine": ".*"`).ReplaceAllString(text, `"machine": "another"`)
 	})
-	require.Equal(t, []string{"another", Machine()}, trainUntil(dir, "a", 0).Result.Machines())
+	require.Equal(t, []string{"another", project.Machine()}, trainUntil(dir, "a", 0).Result.Machines())
 }
 
 func contentOf(t *testing.T, path string) []byte {

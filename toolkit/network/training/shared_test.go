@@ -21,7 +21,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
@@ -31,8 +32,7 @@ import (
 type trainer struct {
 	b       compute.Backend
 	recipe  recipes.Recipe
-	data    *dataset.Data
-	model   *Model
+	net     *network.Opened
 	initial map[string]*tensors.Tensor
 }
 
@@ -43,7 +43,7 @@ var shared *trainer
 // programs do not depend on.
 func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	t.Helper()
-	t.Setenv(CommitEnvironment, "abc")
+	t.Setenv(project.CommitEnvironment, "abc")
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
@@ -51,19 +51,17 @@ func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	if set != nil {
 		set(&r)
 	}
-	data, err := LoadData(r, "")
+	net, err := network.Open(backendtest.Open(t), r, "")
 	require.NoError(t, err)
 	if shared == nil {
-		tr := &trainer{b: backendtest.Open(t), initial: make(map[string]*tensors.Tensor)}
-		tr.model, err = NewModel(tr.b, r, len(data.Classes), Fit(r, data.Train))
-		require.NoError(t, err)
-		for v := range tr.model.Store.IterVariables() {
+		tr := &trainer{b: backendtest.Open(t), net: net, initial: make(map[string]*tensors.Tensor)}
+		for v := range net.Store.IterVariables() {
 			tr.initial[v.Path()], err = v.MustValue().LocalClone()
 			require.NoError(t, err)
 		}
 		shared = tr
 	}
-	shared.recipe, shared.data = r, data
+	shared.recipe, shared.net.Data = r, net.Data
 	return shared
 }
 
@@ -91,7 +89,7 @@ func (tr *trainer) train(t *testing.T, ctx context.Context, dir string, on func(
 	if run, err := finished(dir, tr.recipe); run != nil || err != nil {
 		return run, err
 	}
-	for v := range tr.model.Store.IterVariables() {
+	for v := range tr.net.Store.IterVariables() {
 		value := tensors.FromShape(v.Shape()) // the optimizer's
 		if first, ok := tr.initial[v.Path()]; ok {
 			var err error
@@ -100,8 +98,8 @@ func (tr *trainer) train(t *testing.T, ctx context.Context, dir string, on func(
 		}
 		require.NoError(t, v.SetValue(value))
 	}
-	tr.model.survival = nil
-	return trainModel(ctx, tr.b, Options{Dir: dir, Recipe: tr.recipe, Devices: 1, OnProgress: on}, tr.data, tr.model, time.Now())
+	tr.net.Recipe = tr.recipe
+	return trainNetwork(ctx, tr.b, Options{Dir: dir, Recipe: tr.recipe, Devices: 1, OnProgress: on}, tr.net, time.Now())
 }
 
 // outcome is all that two runs must agree in, as text: rows but for seconds, the numbers of the result, the position and

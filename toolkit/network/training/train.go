@@ -1,3 +1,7 @@
+// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
+// best validation epoch. It joins a network with its data, the optimizer's schedule and the run
+// folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
+// which resume.go checks before a run goes on.
 package training
 
 import (
@@ -6,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/runs"
@@ -19,11 +26,11 @@ import (
 
 // Options say what to train and where.
 type Options struct {
-	Dir      string         // the run folder; a run that is there already goes on
-	Recipe   recipes.Recipe // everything that defines the run
-	DataRoot string         // folder of the data set's files; "" for the project's data/cache
-	MaxTime  time.Duration  // stop cleanly after so long; 0 for no limit
-	Devices  int            // share each training step, see [Model.UseDevices]; 0 for one
+	Dir      string          // the run folder; a run that is there already goes on
+	Recipe   recipes.Checker // everything that defines the run: a recipe, or one that was checked
+	DataRoot string          // folder of the data set's files; "" for the project's data/cache
+	MaxTime  time.Duration   // stop cleanly after so long; 0 for no limit
+	Devices  int             // share each training step, see [network.Model.UseDevices]; 0 for one
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
@@ -42,40 +49,30 @@ var ErrDiverged = errors.New("diverged")
 // returned as it is, and not a file of it changes.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
-	if err := o.check(); err != nil {
+	checked, err := o.check()
+	if err != nil {
 		return nil, err
 	}
-	if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+	recipe := checked.Recipe()
+	if run, err := finished(o.Dir, recipe); run != nil || err != nil {
 		return run, err
 	}
-	if err := backend.CheckDType(b, o.Recipe.DType); err != nil {
+	if err := backend.CheckDType(b, recipe.DType); err != nil {
 		return nil, err
 	}
-	data, err := LoadData(o.Recipe, o.DataRoot)
+	net, err := network.Open(b, checked, o.DataRoot)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
+	o.Recipe, o.Devices = checked, cmp.Or(o.Devices, 1)
+	if err := net.Prepare(o.Devices); err != nil {
 		return nil, err
 	}
-	model, err := NewModel(b, o.Recipe, len(data.Classes), Fit(o.Recipe, data.Train))
-	if err != nil {
-		return nil, err
-	}
-	o.Devices = cmp.Or(o.Devices, 1)
-	if err := model.UseDevices(o.Devices); err != nil {
-		return nil, err
-	}
-	if o.Devices == 1 && backend.KindOf(b) == backend.CUDA { // a CPU has the images in its memory already
-		if err := model.KeepOnDevice(data.Train); err != nil {
-			return nil, err
-		}
-	}
-	return trainModel(ctx, b, o, data, model, started)
+	return trainNetwork(ctx, b, o, net, started)
 }
 
-// trainModel is Train with a model of initial weights.
-func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset.Data, model *Model, started time.Time) (*runs.Run, error) {
+// trainNetwork is Train with a network of initial weights.
+func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *network.Opened, started time.Time) (*runs.Run, error) {
 	writer, err := runs.Create(o.Dir, o.Recipe)
 	if err != nil {
 		return nil, err
@@ -86,13 +83,13 @@ func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset
 		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
 		defer cancel()
 	}
-	s := &session{Options: o, data: data, model: model, writer: writer, backend: b, started: started, commit: Commit(),
+	s := &session{Options: o, net: net, writer: writer, backend: b, started: started, commit: project.Commit(),
 		checkpoints: checkpoints{dir: writer.CheckpointDir()}}
 	if err := s.resume(); err != nil {
 		return nil, err
 	}
 	if s.at.Step == s.steps { // another process may have finished it meanwhile, or it was mended
-		if run, err := finished(o.Dir, o.Recipe); run != nil || err != nil {
+		if run, err := finished(o.Dir, net.Recipe); run != nil || err != nil {
 			return run, err
 		}
 	}
@@ -105,44 +102,25 @@ func trainModel(ctx context.Context, b compute.Backend, o Options, data *dataset
 	return run, errors.Join(err, openErr)
 }
 
-// LoadData loads the data set of a recipe, split as the paper does. An invalid recipe is refused.
-func LoadData(recipe recipes.Recipe, root string) (*dataset.Data, error) {
-	if err := recipe.Validate(); err != nil {
-		return nil, err
-	}
-	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
-		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
-}
-
-// Fit fits the recipe's normalisation to the training part.
-func Fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
-	if recipe.Normalization == "mean-image" {
-		return dataset.FitMeanImage(train)
-	}
-	return dataset.FitChannels(train)
-}
-
 // session is one call of Train.
 type session struct {
 	Options
-	data        *dataset.Data
-	model       *Model
+	net         *network.Opened
 	writer      *runs.Writer
 	backend     compute.Backend
 	checkpoints checkpoints
-	batches     *Batches
-	minibatch   func(step int64) *Batch // of batches
+	batches     *network.Batches
 	schedule    optimizer.Schedule
 	evaluated   evaluations
+	pipeline    pipeline
 
 	at             position // step is the number of steps done
 	saved          position // of the newest checkpoint
 	steps          int64    // of the whole run
+	inForce        depth.Survival
 	started        time.Time
-	commit         string // of the source, when the session began
-	firstStep      int64  // of this session
-	compiled       map[int]bool
-	compileSeconds float64
+	commit         string  // of the source, when the session began
+	firstStep      int64   // of this session
 	trainSeconds   float64 // of this session
 	evaluations    int
 	evaluationTime time.Duration
@@ -175,74 +153,53 @@ func (s *session) orStop(ctx context.Context, err error) error {
 	return err
 }
 
-// trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled. While
-// the device computes a step, the host waits for the one before and prepares the next.
+// trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled.
 func (s *session) trainUntilEvaluation(ctx context.Context) error {
 	if s.at.Row.Steps > 0 && s.evaluated.due(s.at.Step) {
 		return nil // stopped during the evaluation
 	}
-	var pending func() (Outcome, error)
-	finish := func() error {
-		if pending == nil {
-			return nil
-		}
-		outcome, err := pending()
-		pending = nil
-		if err != nil {
+	s.pipeline.clock = time.Now()
+	for first := true; (first || !s.evaluated.due(s.at.Step)) && ctx.Err() == nil; first = false {
+		if err := s.follow(s.at.Step); err != nil {
 			return err
 		}
-		if !isFinite(outcome.Loss) {
-			return s.diverged(fmt.Sprintf("the loss became %g", outcome.Loss))
-		}
-		s.at.Row.add(outcome)
-		return nil
-	}
-	clock := time.Now()
-	for first := true; first || !s.evaluated.due(s.at.Step); first = false {
-		if ctx.Err() != nil {
-			break
-		}
-		if err := s.model.SetLearningRate(s.learningRate(s.at.Step)); err != nil {
+		if err := s.pipeline.start(s.batches.At(s.at.Step)); err != nil {
 			return err
 		}
-		if err := s.model.SetSurvival(s.batches.Survival(s.at.Step)); err != nil {
-			return err
-		}
-		batch := s.minibatch(s.at.Step)
-		compiling := !s.compiled[len(batch.Labels)]
-		if compiling {
-			if err := finish(); err != nil {
-				return err
-			}
-			s.addTime(&clock)
-			s.report("compiling", nil)
-		}
-		next, err := s.model.Step(batch)
-		if err != nil {
-			return err
-		}
-		if compiling {
-			s.compiled[len(batch.Labels)] = true
-			s.compileSeconds += time.Since(clock).Seconds()
-			clock = time.Now()
-		}
-		if err := finish(); err != nil {
-			return err
-		}
-		pending = next
 		s.at.Step++
-		s.addTime(&clock)
+		s.spend()
 		s.report("training", nil)
 	}
-	err := finish()
-	s.addTime(&clock)
+	err := s.pipeline.finish()
+	s.spend()
 	return err
 }
 
-func (s *session) addTime(clock *time.Time) {
-	now := time.Now()
-	seconds := now.Sub(*clock).Seconds()
-	*clock = now
+// follow sets what the schedules have at a step: the learning rate and the survival probabilities.
+func (s *session) follow(step int64) error {
+	if err := s.net.SetLearningRate(s.learningRate(step)); err != nil {
+		return err
+	}
+	survival := s.batches.Survival(step)
+	if slices.Equal(survival, s.inForce) {
+		return nil
+	}
+	s.inForce = survival
+	return s.net.SetSurvival(survival)
+}
+
+// count adds the outcome of a step to the row in progress.
+func (s *session) count(o network.Outcome) error {
+	if !isFinite(o.Loss) {
+		return s.diverged(fmt.Sprintf("the loss became %g", o.Loss))
+	}
+	s.at.Row.add(o)
+	return nil
+}
+
+// spend counts the time since the last call as training.
+func (s *session) spend() {
+	seconds := s.pipeline.lap()
 	s.at.Seconds += seconds
 	s.trainSeconds += seconds
 }
@@ -260,7 +217,7 @@ func (s *session) stop(ctx context.Context) error {
 		if err := s.refuseBroken(); err != nil {
 			return err
 		}
-		if err := s.checkpoints.save(s.model, s.at); err != nil {
+		if err := s.checkpoints.save(s.net.Model, s.at); err != nil {
 			return err
 		}
 	}
@@ -287,8 +244,8 @@ func (s *session) report(phase string, row *runs.Row) {
 		return
 	}
 	perEpoch := s.batches.PerEpoch()
-	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.Recipe.Epochs), Epochs: s.Recipe.Epochs,
-		Step: s.at.Step, Steps: s.steps, Blocks: len(s.model.Network.Survival),
+	p := Progress{Phase: phase, Epoch: min(int(s.at.Step/perEpoch)+1, s.net.Recipe.Epochs), Epochs: s.net.Recipe.Epochs,
+		Step: s.at.Step, Steps: s.steps, Blocks: len(s.net.Network.Survival),
 		Loss: s.at.Row.meanLoss(), Error: s.at.Row.errorPercent(), Open: s.at.Row.meanOpen(), Row: row}
 	if row != nil {
 		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
@@ -299,7 +256,7 @@ func (s *session) report(phase string, row *runs.Row) {
 		if s.evaluations > 0 {
 			each := s.evaluationTime.Seconds() / float64(s.evaluations)
 			between := float64(perEpoch)
-			if every := s.Recipe.EvaluateEvery; every > 0 {
+			if every := s.net.Recipe.EvaluateEvery; every > 0 {
 				between = float64(every)
 			}
 			remaining += each * float64(s.steps-s.at.Step) / between

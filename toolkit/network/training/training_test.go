@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
 	"github.com/stretchr/testify/require"
@@ -213,39 +212,6 @@ func TestResume(t *testing.T) {
 	})
 }
 
-// Constant and stochastic runs with the same seed start from the same weights and see the same images,
-// moved and flipped alike: their first minibatches differ in the gates alone.
-func TestSameDataOrder(t *testing.T) {
-	r := tiny(t)
-	data, err := training.LoadData(r, "")
-	require.NoError(t, err)
-	batches := func(deathRate float64, seed int64) (list []*training.Batch) {
-		r := r
-		r.DeathRate, r.Seed = deathRate, seed
-		n, err := training.NewNetwork(r, 10)
-		require.NoError(t, err)
-		b := training.NewBatches(r, n.Survival, data.Train)
-		require.EqualValues(t, 3, b.PerEpoch())
-		for step := range int64(6) {
-			list = append(list, b.At(step))
-		}
-		return list
-	}
-	constant, stochastic, other := batches(0, 1), batches(0.9, 1), batches(0.9, 2)
-	closed := 0.0
-	for i := range constant {
-		require.Equal(t, constant[i].Pixels, stochastic[i].Pixels)
-		require.Equal(t, constant[i].Labels, stochastic[i].Labels)
-		require.Equal(t, constant[i].Augmentation, stochastic[i].Augmentation)
-		require.EqualValues(t, 3, constant[i].Open)
-		closed += 3 - stochastic[i].Open
-	}
-	require.Positive(t, closed)
-	require.Len(t, constant[2].Labels, 8, "the last batch of an epoch is kept")
-	require.NotEqual(t, constant[0].Labels, constant[3].Labels, "each epoch has its own order")
-	require.NotEqual(t, stochastic[0].Augmentation, other[0].Augmentation)
-}
-
 // The last good checkpoint survives a divergence, and the run says so.
 func TestDivergence(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
@@ -323,48 +289,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// The engine and the textbook form stay together through several optimizer steps: in float64 every
-// parameter, velocity and average agrees to 1e-9, with closed blocks moved and frozen.
-func TestContractThroughSteps(t *testing.T) {
-	for _, frozen := range []string{"false", "true"} {
-		variables := func(form string) map[string][]float64 {
-			r := tiny(t)
-			r.Form, r.DType, r.Depth, r.TrainImages = form, "float64", 14, 48 // equal batches: one compilation
-			require.NoError(t, r.Set("freeze_closed", frozen))
-			data, err := training.LoadData(r, "")
-			require.NoError(t, err)
-			m, err := training.NewModel(backendtest.Open(t), r, 10, training.Fit(r, data.Train))
-			require.NoError(t, err)
-			require.NoError(t, m.SetLearningRate(0.1))
-			batches := training.NewBatches(r, m.Network.Survival, data.Train)
-			for step := range int64(5) {
-				wait, err := m.Step(batches.At(step))
-				require.NoError(t, err)
-				_, err = wait()
-				require.NoError(t, err)
-			}
-			values := make(map[string][]float64)
-			for v := range m.Store.IterVariables() {
-				if value, err := v.Value(); err == nil && v.Shape().DType.IsFloat() {
-					values[v.Path()] = tensors.MustCopyFlatData[float64](value)
-				}
-			}
-			return values
-		}
-		textbook, engine := variables("resnet"), variables("survivors")
-		require.Len(t, engine, len(textbook))
-		var most float64
-		for path, want := range textbook {
-			for i, w := range want {
-				d := math.Abs(w-engine[path][i]) / max(1, math.Abs(w))
-				most = max(most, d)
-				require.LessOrEqual(t, d, 1e-9, "%s[%d]", path, i)
-			}
-		}
-		t.Logf("frozen %s: largest difference of %d variables after 5 steps %.1e", frozen, len(textbook), most)
-	}
-}
-
 // A record without its checkpoints, as git has it, is not overwritten.
 func TestRecordWithoutCheckpoint(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
@@ -388,11 +312,9 @@ func TestExportImport(t *testing.T) {
 	r := tiny(t)
 	run, err := train(t, context.Background(), filepath.Join(root, "run"), r, nil)
 	require.NoError(t, err)
-	data, err := training.LoadData(r, "")
+	trained, err := training.Restore(backendtest.Open(t), run, training.Last, "")
 	require.NoError(t, err)
-	trained, step, err := training.Restore(backendtest.Open(t), run, training.Last, data)
-	require.NoError(t, err)
-	require.EqualValues(t, 9, step)
+	require.EqualValues(t, 9, trained.Info.Step)
 	file := filepath.Join(root, "net.safetensors")
 	require.NoError(t, trained.Export(file, nil))
 
@@ -400,53 +322,26 @@ func TestExportImport(t *testing.T) {
 	require.NoError(t, err)
 	recipe := info.Recipe
 	require.Equal(t, r, recipe)
-	notes, err := training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	notes, err := training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, "")
 	require.NoError(t, err)
 	require.Empty(t, notes)
 	imported, err := runs.Open(filepath.Join(root, "copy"))
 	require.NoError(t, err)
-	copied, _, err := training.Restore(backendtest.Open(t), imported, training.Best, data)
+	copied, err := training.Restore(backendtest.Open(t), imported, training.Best, "")
 	require.NoError(t, err)
-	want, err := trained.Evaluate(context.Background(), data.Test)
+	want, err := trained.Evaluate(context.Background(), trained.Data.Test)
 	require.NoError(t, err)
-	got, err := copied.Evaluate(context.Background(), data.Test)
+	got, err := copied.Evaluate(context.Background(), trained.Data.Test)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.Equal(t, run.Rows[2].TestError, want.Error)
 
 	recipe.Depth = 14
-	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, data)
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, "")
 	require.ErrorContains(t, err, "as in a network of 14 layers")
 	recipe.Depth = 8
-	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, data)
+	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, "")
 	require.ErrorContains(t, err, "exists already")
-}
-
-// The augmentation by hand: image 0 moves down 2 and right 1, image 1 is flipped and stays.
-func TestAugmentation(t *testing.T) {
-	image := func(f func(y, x, c int) float32) []float32 {
-		var pixels []float32
-		for y := range 32 {
-			for x := range 32 {
-				for c := range 3 {
-					pixels = append(pixels, f(y, x, c))
-				}
-			}
-		}
-		return pixels
-	}
-	value := func(y, x, c int) float32 { return float32(1 + y*100 + x*3 + c) }
-	out, err := training.Augment(backendtest.Open(t),
-		tensors.FromFlatDataAndDimensions(append(image(value), image(value)...), 2, 32, 32, 3),
-		tensors.FromFlatDataAndDimensions([]int32{2, 1, 0, 0, 0, 1}, 2, 3))
-	require.NoError(t, err)
-	want := append(image(func(y, x, c int) float32 {
-		if y < 2 || x < 1 {
-			return 0
-		}
-		return value(y-2, x-1, c)
-	}), image(func(y, x, c int) float32 { return value(y, 31-x, c) })...)
-	require.Equal(t, want, tensors.MustCopyFlatData[float32](out))
 }
 
 // A full disk: the sentence names the file and the run is intact. /dev/full stands for the disk.

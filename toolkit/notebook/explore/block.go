@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/resnet"
@@ -47,7 +48,8 @@ func Agreement(block string, layers int, gates depth.Gates) (logits, gradients f
 // outcome is the logits, and the gradients of their mean square by all weights, of one form.
 func outcome(b compute.Backend, block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
 	const images, classes = 2, 10
-	network, err := resnet.New(block, layers, classes, depth.Linear(len(gates), 0.5))
+	rgb := dataset.Format{Height: 32, Width: 32, Channels: 3}
+	network, err := resnet.New(block, layers, rgb, classes, depth.Linear(len(gates), 0.5))
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func outcome(b compute.Backend, block string, layers int, gates depth.Gates, for
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	pixels, open := make([]float64, images*resnet.Side*resnet.Side*resnet.Channels), make([]float64, len(gates))
+	pixels, open := make([]float64, images*rgb.Bytes()), make([]float64, len(gates))
 	for i := range pixels {
 		pixels[i] = rng.NormFloat64()
 	}
@@ -75,7 +77,7 @@ func outcome(b compute.Backend, block string, layers int, gates depth.Gates, for
 			open[i] = 1
 		}
 	}
-	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, images, resnet.Side, resnet.Side, resnet.Channels), open)
+	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, rgb.Batch(images)...), open)
 	if err != nil {
 		return nil, err
 	}

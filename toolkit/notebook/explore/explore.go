@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/notebook"
 	"stochdepth/toolkit/runs"
@@ -21,59 +21,50 @@ import (
 var shared = sync.OnceValues(backend.Open)
 
 // Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
-func Open(name string) (*training.Opened, error) {
+func Open(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
 		return nil, err
 	}
-	network, err := training.OpenNetwork(b, notebook.ModelPath(name), "")
+	net, err := network.OpenFile(b, notebook.ModelPath(name), "")
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range network.Notes {
+	for _, note := range net.Notes {
 		fmt.Println("note:", note)
 	}
 	if notebook.Tiny() {
-		network.Data.Test = network.Data.Test.First(100)
+		net.Data.Test = net.Data.Test.First(100)
 	}
-	return network, nil
+	return net, nil
 }
 
 // OpenRun opens the network that a notebook's run, by its name, had at the epoch of its lowest validation error.
-func OpenRun(name string) (*training.Opened, error) {
+func OpenRun(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
 		return nil, err
 	}
-	run := notebook.Run(name)
-	data, err := training.LoadData(run.Recipe, "")
-	if err != nil {
-		return nil, err
-	}
-	m, step, err := training.Restore(b, run, training.Best, data)
-	if err != nil {
-		return nil, err
-	}
-	return &training.Opened{Model: m, Data: data, Info: models.OfRun(run, step, data.Train.Len())}, nil
+	return training.Restore(b, notebook.Run(name), training.Best, "")
 }
 
 // Confusion draws the confusion matrix of a network on the test images.
-func Confusion(ctx context.Context, network *training.Opened) (*figures.Figure, error) {
-	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
+func Confusion(ctx context.Context, net *network.Opened) (*figures.Figure, error) {
+	predictions, err := analysis.Classify(ctx, net.Model, net.Data.Test)
 	if err != nil {
 		return nil, err
 	}
-	classes := network.Data.Classes
-	return figures.Confusion(provenance(network), classes, analysis.Confusion(predictions, len(classes)))
+	classes := net.Data.Classes
+	return figures.Confusion(provenance(net), classes, analysis.Confusion(predictions, len(classes)))
 }
 
 // CommonMistake says which class of test images a network takes most often for which other: "cat for dog, 216 times".
-func CommonMistake(ctx context.Context, network *training.Opened) (string, error) {
-	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
+func CommonMistake(ctx context.Context, net *network.Opened) (string, error) {
+	predictions, err := analysis.Classify(ctx, net.Model, net.Data.Test)
 	if err != nil {
 		return "", err
 	}
-	classes := network.Data.Classes
+	classes := net.Data.Classes
 	most, from, to := 0, 0, 0
 	for label, row := range analysis.Confusion(predictions, len(classes)) {
 		for predicted, n := range row {
@@ -83,33 +74,33 @@ func CommonMistake(ctx context.Context, network *training.Opened) (string, error
 		}
 	}
 	if most == 0 {
-		return "", noMistakes(network, predictions)
+		return "", noMistakes(net, predictions)
 	}
 	return fmt.Sprintf("%s for %s, %d times", classes[from], classes[to], most), nil
 }
 
-func noMistakes(network *training.Opened, predictions []analysis.Prediction) error {
-	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show", network.Info.Name(), len(predictions))
+func noMistakes(net *network.Opened, predictions []analysis.Prediction) error {
+	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show", net.Info.Name(), len(predictions))
 }
 
 // Mistakes shows the test images of the highest cross-entropy, n at most, with what the network takes each for and, in
 // brackets, what it is. A network that makes no mistake is an error.
-func Mistakes(ctx context.Context, network *training.Opened, n int) (*figures.Figure, error) {
-	predictions, err := analysis.Classify(ctx, network.Model, network.Data.Test)
+func Mistakes(ctx context.Context, net *network.Opened, n int) (*figures.Figure, error) {
+	predictions, err := analysis.Classify(ctx, net.Model, net.Data.Test)
 	if err != nil {
 		return nil, err
 	}
 	var pictures []figures.Picture
 	for _, p := range analysis.Worst(predictions, n) {
 		pictures = append(pictures, figures.Picture{
-			Pixels: network.Data.Test.Image(p.Index), Wrong: true,
-			Caption: fmt.Sprintf("%s (%s)", network.Data.Classes[p.Predicted], network.Data.Classes[p.Label]),
+			Format: net.Data.Format(), Pixels: net.Data.Test.Image(p.Index), Wrong: true,
+			Caption: fmt.Sprintf("%s (%s)", net.Data.Classes[p.Predicted], net.Data.Classes[p.Label]),
 		})
 	}
 	if len(pictures) == 0 {
-		return nil, noMistakes(network, predictions)
+		return nil, noMistakes(net, predictions)
 	}
-	return figures.ImageGrid(provenance(network), "The worst mistakes", 8, pictures...)
+	return figures.ImageGrid(provenance(net), "The worst mistakes", 8, pictures...)
 }
 
 // Study says how a lesion study is made. The zero value of each field stands for what is said of it.
@@ -122,16 +113,16 @@ type Study struct {
 
 // Lesions removes blocks from networks, chosen at random, and draws their test errors by the number of removed blocks
 // (see [analysis.Lesions]).
-func Lesions(ctx context.Context, study Study, networks ...*training.Opened) (*figures.Figure, error) {
+func Lesions(ctx context.Context, study Study, networks ...*network.Opened) (*figures.Figure, error) {
 	study = study.filled(networks)
 	var lesions []figures.Lesion
-	for _, network := range networks {
-		percent, err := analysis.Lesions(ctx, network.Model, network.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
+	for _, net := range networks {
+		percent, err := analysis.Lesions(ctx, net.Model, net.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
 		if err != nil {
 			return nil, err
 		}
 		lesions = append(lesions, figures.Lesion{
-			Name: network.Info.Name(), Constant: network.Recipe.IsConstant(), Removed: study.Removed, Errors: percent,
+			Name: net.Info.Name(), Constant: net.Recipe.IsConstant(), Removed: study.Removed, Errors: percent,
 		})
 	}
 	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.", study.Choices, study.Images)
@@ -139,7 +130,7 @@ func Lesions(ctx context.Context, study Study, networks ...*training.Opened) (*f
 }
 
 // filled is the study with its zero fields replaced.
-func (s Study) filled(networks []*training.Opened) Study {
+func (s Study) filled(networks []*network.Opened) Study {
 	if s.Choices == 0 {
 		s.Choices = 8
 	}
@@ -147,9 +138,9 @@ func (s Study) filled(networks []*training.Opened) Study {
 		s.Images = 500
 	}
 	most := 6
-	for _, network := range networks {
-		most = min(most, len(network.Network.Survival))
-		s.Images = min(s.Images, network.Data.Test.Len())
+	for _, net := range networks {
+		most = min(most, len(net.Network.Survival))
+		s.Images = min(s.Images, net.Data.Test.Len())
 	}
 	if len(s.Removed) == 0 {
 		for n := range most + 1 {
@@ -160,10 +151,10 @@ func (s Study) filled(networks []*training.Opened) Study {
 }
 
 // provenance is the caption that says what the networks are.
-func provenance(networks ...*training.Opened) figures.Provenance {
+func provenance(networks ...*network.Opened) figures.Provenance {
 	list := make([]*runs.Run, len(networks))
-	for i, network := range networks {
-		list[i] = network.Info.Record()
+	for i, net := range networks {
+		list[i] = net.Info.Record()
 	}
 	return figures.OfRuns(list)
 }

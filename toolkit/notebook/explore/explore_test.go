@@ -10,36 +10,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/models"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// network is an untrained one of 8 layers, through a file.
-func network(t *testing.T, deathRate float64) *training.Opened {
+// untrained is a network of 8 layers, through a file.
+func untrained(t *testing.T, deathRate float64) *network.Opened {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.TrainImages, r.ValidationImages, r.TestImages = 8, deathRate, 40, 20, 30
-	data, err := training.LoadData(r, "")
-	require.NoError(t, err)
 	b := backendtest.Open(t)
-	m, err := training.NewModel(b, r, len(data.Classes), training.Fit(r, data.Train))
+	m, err := network.Open(b, r, "")
 	require.NoError(t, err)
 	run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 1, Step: 1, ValidationError: 90, TestError: 90}},
 		Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, m.Export(path, models.OfRun(run, 1, 40).Metadata()))
-	opened, err := training.OpenNetwork(b, path, "")
+	opened, err := network.OpenFile(b, path, "")
 	require.NoError(t, err)
 	return opened
 }
 
 func TestFigures(t *testing.T) {
-	constant, stochastic := network(t, 0), network(t, 0.5)
+	constant, stochastic := untrained(t, 0), untrained(t, 0.5)
 	figure, err := Confusion(t.Context(), constant)
 	require.NoError(t, err)
 	svg, err := figure.Bytes("svg")
@@ -79,7 +77,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestStudy(t *testing.T) {
-	opened := network(t, 0)
-	require.Equal(t, Study{Removed: []int{0, 1, 2, 3}, Choices: 8, Images: 30}, Study{}.filled([]*training.Opened{opened}))
-	require.Equal(t, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}.filled([]*training.Opened{opened}))
+	opened := untrained(t, 0)
+	require.Equal(t, Study{Removed: []int{0, 1, 2, 3}, Choices: 8, Images: 30}, Study{}.filled([]*network.Opened{opened}))
+	require.Equal(t, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}.filled([]*network.Opened{opened}))
 }

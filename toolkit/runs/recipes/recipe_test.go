@@ -101,9 +101,22 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 			for _, kv := range test.set {
 				require.NoError(t, recipe.Set(kv[0], kv[1]))
 			}
-			require.ErrorContains(t, recipe.Validate(), test.want)
+			_, err := recipe.Check()
+			require.ErrorContains(t, err, test.want)
 		})
 	}
+}
+
+// A checked recipe is the recipe, and stays what it was when that changes.
+func TestChecked(t *testing.T) {
+	recipe := small(t)
+	want := recipe
+	checked, err := recipe.Check()
+	require.NoError(t, err)
+	recipe.Depth = 21
+	again, err := checked.Check()
+	require.NoError(t, err)
+	require.Equal(t, want, again.Recipe())
 }
 
 func TestSet(t *testing.T) {

@@ -47,6 +47,30 @@ func Choices(key string) []string {
 	return nil
 }
 
+// Checker is a recipe where a valid one is needed: a [Recipe] is validated there, a [Checked] one was before, as that
+// of the command line.
+type Checker interface {
+	// Check returns the checked recipe. Its error is that of [Recipe.Validate].
+	Check() (Checked, error)
+}
+
+// Checked is a valid recipe; only Check makes one.
+type Checked struct{ recipe Recipe }
+
+// Check implements [Checker].
+func (r Recipe) Check() (Checked, error) {
+	if err := r.Validate(); err != nil {
+		return Checked{}, err
+	}
+	return Checked{r}, nil
+}
+
+// Check implements [Checker].
+func (c Checked) Check() (Checked, error) { return c, nil }
+
+// Recipe is the recipe itself.
+func (c Checked) Recipe() Recipe { return c.recipe }
+
 // Validate says in one sentence what is wrong with the recipe and what would be right, or returns nil.
 func (r Recipe) Validate() error {
 	for _, c := range choices {

@@ -32,10 +32,12 @@ type Summary struct {
 }
 
 // Of returns the summary of a recipe. A recipe that does not validate is an error.
-func Of(recipe recipes.Recipe) (Summary, error) {
-	if err := recipe.Validate(); err != nil {
+func Of(asked recipes.Checker) (Summary, error) {
+	checked, err := asked.Check()
+	if err != nil {
 		return Summary{}, err
 	}
+	recipe := checked.Recipe()
 	survival, err := recipe.Survival()
 	if err != nil {
 		return Summary{}, err
@@ -45,7 +47,7 @@ func Of(recipe recipes.Recipe) (Summary, error) {
 		return Summary{}, err
 	}
 	images := cmp.Or(recipe.TrainImages, set.Train)
-	network, err := resnet.New(recipe.Block, recipe.Depth, len(set.Classes), survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, set.Format, len(set.Classes), survival)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -6,9 +6,8 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/training"
-	"stochdepth/toolkit/runs/recipes"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -24,61 +23,50 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 		clock = time.Now()
 		return seconds
 	}
-	data, model, err := load(o)
+	b, err := backend.Open()
 	if err != nil {
 		return p, err
 	}
-	p.StartSeconds = lap()
-	if err := model.SetLearningRate(o.Recipe.LearningRate); err != nil {
+	net, err := network.Open(b, o.Recipe, o.DataRoot)
+	if err != nil {
 		return p, err
 	}
-	open, closed := extremes(o.Recipe, data.Train)
+	if err := net.Prepare(1); err != nil {
+		return p, err
+	}
+	p.StartSeconds = lap()
+	if err := net.SetLearningRate(o.Recipe.LearningRate); err != nil {
+		return p, err
+	}
+	open, closed := extremes(net)
 	p.StepsPerEpoch = open.PerEpoch()
-	if err := steps(ctx, model, open, 1); err != nil { // compiles
+	if err := steps(ctx, net.Model, open, 1); err != nil { // compiles
 		return p, err
 	}
 	first := lap()
-	if err := steps(ctx, model, open, probeSteps); err != nil {
+	if err := steps(ctx, net.Model, open, probeSteps); err != nil {
 		return p, err
 	}
 	p.OpenSeconds = lap() / probeSteps
-	if err := steps(ctx, model, closed, probeSteps); err != nil {
+	if err := steps(ctx, net.Model, closed, probeSteps); err != nil {
 		return p, err
 	}
 	p.ClosedSeconds = lap() / probeSteps
-	compile, each, err := evaluation(ctx, model, data.Test)
+	compile, each, err := evaluation(ctx, net.Model, net.Data.Test)
 	p.CompileSeconds = first - p.OpenSeconds + compile
-	p.EvaluateSeconds, p.TestSeconds = each*float64(data.Validation.Len()), each*float64(data.Test.Len())
+	p.EvaluateSeconds, p.TestSeconds = each*float64(net.Data.Validation.Len()), each*float64(net.Data.Test.Len())
 	return p, err
 }
 
 // extremes returns minibatches for which every block is open, and others for which every block is closed.
-func extremes(recipe recipes.Recipe, images dataset.View) (open, closed *training.Batches) {
-	survival, _ := recipe.Survival()               // a model was made of it
+func extremes(net *network.Opened) (open, closed *network.Batches) {
+	recipe, blocks := net.Recipe, len(net.Network.Survival)
 	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
-	blocks := len(survival)
-	return training.NewBatches(recipe, depth.Constant(blocks), images), training.NewBatches(recipe, depth.Uniform(blocks, 1-1e-12), images)
-}
-
-// load returns an order's data, and its model with initial weights.
-func load(o sweep.Order) (*dataset.Data, *training.Model, error) {
-	b, err := backend.Open()
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := training.LoadData(o.Recipe, o.DataRoot)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := o.Recipe.CheckImages(data.Train.Len()); err != nil {
-		return nil, nil, err
-	}
-	model, err := training.NewModel(b, o.Recipe, len(data.Classes), training.Fit(o.Recipe, data.Train))
-	return data, model, err
+	return net.BatchesOf(recipe, depth.Constant(blocks)), net.BatchesOf(recipe, depth.Uniform(blocks, 1-1e-12))
 }
 
 // steps takes the first so many steps and waits for each.
-func steps(ctx context.Context, model *training.Model, batches *training.Batches, count int64) error {
+func steps(ctx context.Context, model *network.Model, batches *network.Batches, count int64) error {
 	for step := range count {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -95,8 +83,8 @@ func steps(ctx context.Context, model *training.Model, batches *training.Batches
 }
 
 // evaluation times that of a batch of a part's images: to compile it, and each image, in seconds.
-func evaluation(ctx context.Context, model *training.Model, part dataset.View) (compile, each float64, err error) {
-	part = part.First(training.EvaluationBatch)
+func evaluation(ctx context.Context, model *network.Model, part dataset.View) (compile, each float64, err error) {
+	part = part.First(network.EvaluationBatch)
 	var seconds [2]float64
 	for i := range seconds {
 		clock := time.Now()

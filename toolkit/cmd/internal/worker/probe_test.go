@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/depth"
-	"stochdepth/toolkit/network/training"
+	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -15,11 +16,12 @@ func TestExtremes(t *testing.T) {
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
 	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.TrainImages, r.ValidationImages, r.TestImages = 8, 0.5, 2, 16, 40, 20, 30
-	data, err := training.LoadData(r, "")
-	require.NoError(t, err)
+	b := backendtest.Open(t)
 	for _, r.GatesPer = range []string{"minibatch", "sample"} {
 		for _, r.SurvivalSchedule = range depth.ScheduleKinds() {
-			open, closed := extremes(r, data.Train)
+			net, err := network.Open(b, r, "")
+			require.NoError(t, err)
+			open, closed := extremes(net)
 			for step := range int64(probeSteps) {
 				require.InDelta(t, 3, open.At(step).Open, 1e-9, r.SurvivalSchedule)
 				require.Zero(t, closed.At(step).Open, r.SurvivalSchedule)

@@ -16,14 +16,16 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
 
-const classes = 10
+// input is what all programs that are timed compute on.
+var input = network.Input{Format: dataset.Format{Height: 32, Width: 32, Channels: 3}, Classes: 10,
+	Normalization: dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}}}
 
 // Step takes all steps of the specification, forward, backward and the optimizer's update, and waits for the outcome of
 // each. Then it evaluates, if the specification says so.
@@ -80,7 +82,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 }
 
 // steps takes a step for each of the gates, the untimed ones at a learning rate of zero.
-func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
+func steps(m *network.Model, batch *network.Batch, gates []depth.Gates) (taken bench.Taken, err error) {
 	for i, open := range gates {
 		if i == 0 {
 			err = m.SetLearningRate(0)
@@ -103,17 +105,17 @@ func steps(m *training.Model, batch *training.Batch, gates []depth.Gates) (taken
 }
 
 // newModel returns the recipe's network.
-func newModel(b compute.Backend, recipe recipes.Recipe) (*training.Model, error) {
-	return training.NewModel(b, recipe, classes, dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}})
+func newModel(b compute.Backend, recipe recipes.Recipe) (*network.Model, error) {
+	return network.NewModel(b, recipe, input)
 }
 
 // timeStep takes one step and waits for its outcome.
-func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.Duration, training.Outcome, error) {
+func timeStep(m *network.Model, batch *network.Batch, open depth.Gates) (time.Duration, network.Outcome, error) {
 	batch.SetGates(open)
 	start := time.Now()
 	wait, err := m.Step(batch)
 	if err != nil {
-		return 0, training.Outcome{}, err
+		return 0, network.Outcome{}, err
 	}
 	outcome, err := wait()
 	return time.Since(start), outcome, err
@@ -122,24 +124,24 @@ func timeStep(m *training.Model, batch *training.Batch, open depth.Gates) (time.
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // randomBatch is the minibatch of all steps: random pixels and labels, the same for all programs.
-func randomBatch(size int) *training.Batch {
+func randomBatch(size int) *network.Batch {
 	rng := rand.New(rand.NewPCG(1, 1))
-	batch := &training.Batch{Pixels: make([]byte, size*dataset.ImageBytes), Labels: make([]int32, size)}
+	batch := &network.Batch{Format: input.Format, Pixels: make([]byte, size*input.Format.Bytes()), Labels: make([]int32, size)}
 	for i := range batch.Pixels {
 		batch.Pixels[i] = byte(rng.Uint32())
 	}
 	for i := range batch.Labels {
-		batch.Labels[i] = rng.Int32N(classes)
+		batch.Labels[i] = rng.Int32N(int32(input.Classes))
 	}
 	return batch
 }
 
 // evaluationImages are the images of the minibatch over and over.
-func evaluationImages(batch *training.Batch) dataset.View {
-	images := &dataset.Images{}
+func evaluationImages(batch *network.Batch) dataset.View {
+	images, size := &dataset.Images{Format: batch.Format}, batch.Format.Bytes()
 	for i := range bench.EvaluationImages {
 		k := i % len(batch.Labels)
-		images.Pixels = append(images.Pixels, batch.Pixels[k*dataset.ImageBytes:(k+1)*dataset.ImageBytes]...)
+		images.Pixels = append(images.Pixels, batch.Pixels[k*size:(k+1)*size]...)
 		images.Labels = append(images.Labels, uint8(batch.Labels[k]))
 	}
 	return dataset.NewView(images)

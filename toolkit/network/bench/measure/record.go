@@ -7,13 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
+	"strings"
 
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -93,13 +92,8 @@ func (s Session) prepare(cases []bench.Case, folder string) (*bench.Record, erro
 
 func (s Session) record(b compute.Backend) (*bench.Record, error) {
 	info := backend.Describe(b)
-	record := &bench.Record{
-		Date: time.Now().UTC().Format(time.RFC3339), Commit: training.Commit(), Machine: training.Machine(),
-		Versions: map[string]string{"pjrt": info.PJRT, "kernels": info.Kernels},
-	}
-	if len(info.Devices) > 0 {
-		record.Device = info.Devices[0]
-	}
+	record := bench.NewRecord(strings.Join(info.Devices[:min(1, len(info.Devices))], ""))
+	record.Versions = map[string]string{"pjrt": info.PJRT, "kernels": info.Kernels}
 	if s.Peak {
 		var err error
 		if record.PeakGFLOPS, err = Peak(b); err != nil {

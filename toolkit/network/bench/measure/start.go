@@ -5,13 +5,12 @@ import (
 
 	"github.com/gomlx/compute"
 
-	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/bench"
 )
 
 // WriteStart writes what all programs that take the steps of a specification start from, as a safetensors file: the
-// network as [training.Model.Export] writes it, with its initial weights, and beside it
+// network as [network.Model.Export] writes it, with its initial weights, and beside it
 //
 //	batch.pixels [batch, 32, 32, 3]     bytes
 //	batch.labels [batch]                I32
@@ -48,7 +47,7 @@ func WriteStart(b compute.Backend, s bench.Spec, path string) error {
 		}
 	}
 	tensors = append(tensors,
-		tensorfile.Tensor{Name: "batch.pixels", DType: "U8", Shape: []int{s.Batch, dataset.Side, dataset.Side, dataset.Channels}, Data: batch.Pixels},
+		tensorfile.Tensor{Name: "batch.pixels", DType: "U8", Shape: batch.Format.Batch(s.Batch), Data: batch.Pixels},
 		tensorfile.Tensor{Name: "batch.labels", DType: "I32", Shape: []int{s.Batch}, Data: labels},
 		tensorfile.Tensor{Name: "gates", DType: "U8", Shape: []int{len(gates), len(gates[0])}, Data: rows})
 	return tensorfile.Write(path, tensors, metadata)

@@ -11,14 +11,14 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// stem is the first layer in training: images [batch, 32, 32, 3] become [batch, 32, 32, 16]. It is a loop
+// stem is the first layer in training: images [batch, side, side, channels] become [batch, side, side, 16]. It is a loop
 // of one turn, so that its gradient is the short one written by hand, and so that package proxy finds
 // it. The images get no gradient.
 func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
 	images = ConvertDType(images, n.DType)
 	value := func(name string) *Node { return residual.Variable(scope, "stem/"+name).NodeValue(g) }
-	shape := resnet.Shape{In: resnet.Channels, Out: resnet.Filters[0], Stride: 1, Side: resnet.Side}
+	shape := resnet.Shape{In: n.Image.Channels, Out: resnet.Filters[0], Stride: 1, Side: n.Image.Height}
 	l := f.newLoop(resnet.Basic{Shape: shape}, 0, images, n.ParameterDType())
 	initial := loops.Values{
 		"k": Const(g, int32(0)), "images": images, "kernel": value("kernel"), "scale": value("scale"), "offset": value("offset"),

@@ -1,4 +1,4 @@
-package training
+package project
 
 import (
 	"fmt"
@@ -8,8 +8,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
-
-	"stochdepth/toolkit/internal/project"
 )
 
 // CommitEnvironment is the variable that names the commit where the source is not there, as in a container.
@@ -22,13 +20,13 @@ func Commit() string {
 		return commit
 	}
 	stamp := ""
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == project.Module {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == Module {
 		stamp = stamped(info.Settings)
 	}
 	if stamp != "" && !strings.HasSuffix(stamp, "+") {
 		return stamp
 	}
-	root, rootErr := project.Root()
+	root, rootErr := Root()
 	program, err := os.Executable()
 	if err != nil || rootErr != nil {
 		return stamp

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"encoding/binary"
@@ -50,7 +50,7 @@ func TestImportFromPyTorch(t *testing.T) {
 	r := eight(t, 0.5)
 	const classes = 10
 	bytesScale := dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}
-	original, err := NewModel(b, r, classes, bytesScale)
+	original, err := NewModel(b, r, Input{rgb, classes, bytesScale})
 	require.NoError(t, err)
 	want := numbers(t, original)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
@@ -137,7 +137,7 @@ func TestImportFromPyTorch(t *testing.T) {
 			}
 			require.NoError(t, tensorfile.Write(path, changed, nil))
 			r.Seed = 2
-			m, err := NewModel(b, r, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			m, err := NewModel(b, r, Input{rgb, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
 			require.NoError(t, err)
 			before := numbers(t, m)
 			err = m.Import(path)
@@ -214,7 +214,7 @@ func TestImportedScales(t *testing.T) {
 			modelOf := func(s setting) *Model {
 				r := eight(t, s.deathRate)
 				r.ScaleAt, r.SurvivalSchedule = s.scaleAt, s.schedule
-				m, err := NewModel(b, r, 10, normalization)
+				m, err := NewModel(b, r, Input{rgb, 10, normalization})
 				require.NoError(t, err)
 				return m
 			}
@@ -254,23 +254,21 @@ func TestExportedScalesAreThoseOfTheTest(t *testing.T) {
 	b := backendtest.Open(t)
 	r := eight(t, 0.9)
 	r.ScaleAt = "train"
-	data, err := LoadData(r, "")
+	trained, err := Open(b, r, "")
 	require.NoError(t, err)
-	trained, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
-	require.NoError(t, err)
-	want, err := trained.Evaluate(t.Context(), data.Test)
+	want, err := trained.Evaluate(t.Context(), trained.Data.Test)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, trained.Export(path, nil))
 	r.ScaleAt, r.Seed = "test", 2
-	m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+	m, err := Open(b, r, "")
 	require.NoError(t, err)
 	require.NoError(t, m.Import(path))
-	got, err := m.Evaluate(t.Context(), data.Test)
+	got, err := m.Evaluate(t.Context(), trained.Data.Test)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	require.NoError(t, m.SetSurvival(depth.Linear(3, 0.9)))
-	scaled, err := m.Evaluate(t.Context(), data.Test)
+	scaled, err := m.Evaluate(t.Context(), trained.Data.Test)
 	require.NoError(t, err)
 	require.NotEqual(t, want.Loss, scaled.Loss, "the scale matters")
 }
@@ -316,29 +314,26 @@ func TestRecipesOfAFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are others"}, notes)
 
-	// A run is made of neither.
+	// Neither is opened.
 	b := backendtest.Open(t)
-	m, err := NewModel(b, made, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}})
+	m, err := NewModel(b, made, Input{rgb, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}})
 	require.NoError(t, err)
-	path, dir := filepath.Join(t.TempDir(), "net.safetensors"), filepath.Join(t.TempDir(), "run")
+	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, m.Export(path, nil))
-	data, err := LoadData(made, "")
-	require.NoError(t, err)
 	recipe.Shortcut = "subsample"
-	_, err = ImportRun(b, path, dir, recipe, data)
+	_, err = OpenImported(b, path, recipe, "")
 	require.ErrorContains(t, err, "has shortcut average")
-	require.NoDirExists(t, dir)
 	recipe.Shortcut, recipe.DeathRate = "average", 0.5
-	notes, err = ImportRun(b, path, dir, recipe, data)
+	opened, err := OpenImported(b, path, recipe, "")
 	require.NoError(t, err)
-	require.Len(t, notes, 2, "the seed and the death rate: %q", notes)
+	require.Len(t, opened.Notes, 2, "the seed and the death rate: %q", opened.Notes)
 
 	list, _, err := tensorfile.Read(path)
 	require.NoError(t, err)
 	require.NoError(t, tensorfile.Write(path, list, nil))
-	notes, err = ImportRun(b, path, dir+"-2", made, data)
+	opened, err = OpenImported(b, path, made, "")
 	require.NoError(t, err)
-	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, notes)
+	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, opened.Notes)
 }
 
 // Which scale a normalisation is of shows in its deviations, and where these are 1 in its means and in who wrote it.

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"github.com/gomlx/gomlx/core/tensors"
@@ -10,8 +10,9 @@ import (
 
 // Batch is a minibatch on the host, with everything that is drawn for it.
 type Batch struct {
+	Format       dataset.Format
 	Indices      []int32   // [batch], of the images in their part; nil if they are from elsewhere
-	Pixels       []byte    // [batch, 32, 32, 3]; nil if they lie on the device
+	Pixels       []byte    // [batch, height, width, channels]; nil if they lie on the device
 	Labels       []int32   // [batch]
 	Gates        []float32 // [L], or [batch, L] for gates per sample
 	Augmentation []int32   // [batch, 3], or nil
@@ -29,6 +30,10 @@ type Batches struct {
 	resident bool // the step takes the pixels from the device
 	epoch    int
 	order    []int
+
+	ahead    bool // each minibatch is prepared while the device computes the one before: go-xla waits for the end of a step
+	next     chan *Batch
+	nextStep int64 // that of next
 }
 
 // NewBatches returns the minibatches of the training part of a data set.
@@ -41,14 +46,35 @@ func (b *Batches) PerEpoch() int64 {
 	return int64((b.images.Len() + b.recipe.BatchSize - 1) / b.recipe.BatchSize)
 }
 
+// Steps returns the number of minibatches of the whole run.
+func (b *Batches) Steps() int64 { return int64(b.recipe.Epochs) * b.PerEpoch() }
+
 // Survival returns the survival probabilities in force at a step, counted from 0: those of the rule,
 // as the recipe's schedule changes them over the training.
 func (b *Batches) Survival(step int64) depth.Survival {
-	return b.recipe.Schedule().At(b.survival, step, int64(b.recipe.Epochs)*b.PerEpoch())
+	return b.recipe.Schedule().At(b.survival, step, b.Steps())
 }
 
 // At returns the minibatch of a step, counted from 0 over the whole run.
 func (b *Batches) At(step int64) *Batch {
+	var batch *Batch
+	if b.next != nil {
+		batch = <-b.next // in any case: only one is prepared at a time
+		b.next = nil
+	}
+	if batch == nil || b.nextStep != step {
+		batch = b.draw(step)
+	}
+	if b.ahead && step+1 < b.Steps() {
+		next := make(chan *Batch, 1)
+		b.nextStep, b.next = step+1, next
+		go func() { next <- b.draw(step + 1) }()
+	}
+	return batch
+}
+
+// draw gathers the images of a step and draws its gates and its augmentation.
+func (b *Batches) draw(step int64) *Batch {
 	epoch := int(step / b.PerEpoch())
 	if epoch != b.epoch {
 		b.epoch, b.order = epoch, depth.Rand(b.recipe.Seed, depth.Shuffling, int64(epoch)).Perm(b.images.Len())
@@ -56,12 +82,12 @@ func (b *Batches) At(step int64) *Batch {
 	first := int(step%b.PerEpoch()) * b.recipe.BatchSize
 	chosen := b.order[first:min(first+b.recipe.BatchSize, len(b.order))]
 	size := len(chosen)
-	batch := &Batch{Indices: make([]int32, size), Labels: make([]int32, size)}
+	batch := &Batch{Format: b.images.Format(), Indices: make([]int32, size), Labels: make([]int32, size)}
 	for i, index := range chosen {
 		batch.Indices[i], batch.Labels[i] = int32(index), int32(b.images.Label(index))
 	}
 	if !b.resident {
-		batch.Pixels = make([]byte, size*dataset.ImageBytes)
+		batch.Pixels = make([]byte, size*batch.Format.Bytes())
 		b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
 	}
 	b.drawGates(batch, step)
@@ -115,7 +141,7 @@ func (b *Batch) OpenShare(l int) float64 {
 
 // tensors returns the inputs of the model's step.
 func (b *Batch) tensors(m *Model) []any {
-	pixels := tensors.FromFlatDataAndDimensions(b.Pixels, len(b.Labels), dataset.Side, dataset.Side, dataset.Channels)
+	pixels := tensors.FromFlatDataAndDimensions(b.Pixels, b.Format.Batch(len(b.Labels))...)
 	return append([]any{pixels}, b.inputs(m)...)
 }
 
@@ -136,31 +162,31 @@ func (b *Batch) inputs(m *Model) []any {
 	return inputs
 }
 
-// Augmented returns the pixels as the augmentation leaves them, [batch, 32, 32, 3] on the scale 0..255, to look at: the
-// network sees the same, normalised. What comes in from outside is zero there, that is the mean of the training part
-// here (of a channel, or a pixel).
+// Augmented returns the pixels as the augmentation leaves them, [batch, height, width, channels] on the scale 0..255, to
+// look at: the network sees the same, normalised. What comes in from outside is zero there, that is the mean of the
+// training part here (of a channel, or a pixel).
 func (b *Batch) Augmented(n dataset.Normalization) []byte {
 	if b.Augmentation == nil {
 		return b.Pixels
 	}
-	moved := make([]byte, len(b.Pixels))
+	f, moved := b.Format, make([]byte, len(b.Pixels))
 	for at := range moved {
-		image, within := at/dataset.ImageBytes, at%dataset.ImageBytes
-		y, x, channel := within/(dataset.Side*dataset.Channels), within/dataset.Channels%dataset.Side, within%dataset.Channels
+		image, within := at/f.Bytes(), at%f.Bytes()
+		y, x, channel := within/(f.Width*f.Channels), within/f.Channels%f.Width, within%f.Channels
 		down, right, flip := int(b.Augmentation[3*image]), int(b.Augmentation[3*image+1]), b.Augmentation[3*image+2]
 		if flip == 1 {
-			x = dataset.Side - 1 - x
+			x = f.Width - 1 - x
 		}
 		y, x = y-down, x-right
-		if y < 0 || x < 0 || y >= dataset.Side || x >= dataset.Side {
+		if y < 0 || x < 0 || y >= f.Height || x >= f.Width {
 			mean := n.Mean[channel]
-			if len(n.Mean) == dataset.ImageBytes {
+			if len(n.Mean) == f.Bytes() {
 				mean = n.Mean[within]
 			}
 			moved[at] = byte(mean + 0.5)
 			continue
 		}
-		moved[at] = b.Pixels[image*dataset.ImageBytes+(y*dataset.Side+x)*dataset.Channels+channel]
+		moved[at] = b.Pixels[image*f.Bytes()+(y*f.Width+x)*f.Channels+channel]
 	}
 	return moved
 }

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"encoding/json"
@@ -107,7 +107,7 @@ func (m *Model) take(file *networkFile) error {
 	if err := file.surplus(m.Recipe.Depth); err != nil {
 		return err
 	}
-	m.Normalization, m.survival, m.Notes = normalization, nil, file.notes
+	m.Normalization, m.Notes = normalization, file.notes
 	for variable, parts := range next {
 		if err := setParts(variable, parts); err != nil {
 			return err

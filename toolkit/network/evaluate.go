@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) 
 	return score, nil
 }
 
-// evaluateGraph classifies pixels [batch, 32, 32, 3] in test mode and returns a vector: how many were
+// evaluateGraph classifies pixels [batch, height, width, channels] in test mode and returns a vector: how many were
 // wrong, and the sum of their cross-entropy. Images with the label -1 count for nothing.
 func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	logits := m.TestLogits(scope, pixels)

@@ -1,4 +1,4 @@
-package training_test
+package network
 
 import (
 	"syscall"
@@ -8,13 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs/recipes"
 )
 
 // BenchmarkStep times whole training steps, augmentation and optimizer included.
 //
-//	go test -run '^$' -bench Step ./toolkit/network/training
+//	go test -run '^$' -bench Step ./toolkit/network
 func BenchmarkStep(b *testing.B) {
 	engine := backendtest.Open(b)
 	for _, c := range []struct {
@@ -25,13 +24,11 @@ func BenchmarkStep(b *testing.B) {
 			recipe, err := recipes.Preset("shapes")
 			require.NoError(b, err)
 			recipe.TrainImages, recipe.BatchSize, recipe.DeathRate, recipe.Depth, recipe.Augment = 1024, 128, 0, 20, c.augment
-			data, err := training.LoadData(recipe, "")
+			net, err := Open(engine, recipe, "")
 			require.NoError(b, err)
-			model, err := training.NewModel(engine, recipe, len(data.Classes), training.Fit(recipe, data.Train))
-			require.NoError(b, err)
-			batches := training.NewBatches(recipe, model.Network.Survival, data.Train)
+			batches := net.Batches()
 			step := func(i int64) {
-				wait, err := model.Step(batches.At(i))
+				wait, err := net.Step(batches.At(i))
 				require.NoError(b, err)
 				_, err = wait()
 				require.NoError(b, err)

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // The networks of data/models are those of their recipes, and where their data are there the test error is the recorded
 // one. Other processors round otherwise, which may decide a close case: half a percent is allowed.
 func TestTheCommittedNetworks(t *testing.T) {
-	list, err := models.List("../../../data/models")
+	list, err := models.List("../../data/models")
 	require.NoError(t, err)
 	// Shapes need no files and are soon evaluated: they come first.
 	rank := map[string]int{"shapes": -1}
@@ -40,7 +40,7 @@ func TestTheCommittedNetworks(t *testing.T) {
 			if time.Since(started) > patience {
 				t.Skip("loaded only: the networks before it took the time there is")
 			}
-			network, err := OpenNetwork(backendtest.Open(t), info.Path, "")
+			network, err := OpenFile(backendtest.Open(t), info.Path, "")
 			if err != nil && info.Recipe.Dataset != "shapes" {
 				t.Skip("loaded only: ", err)
 			}
@@ -61,17 +61,17 @@ func TestTheCommittedNetworks(t *testing.T) {
 
 // A network's file alone gives the network back: weights, averages, normalisation, survival probabilities in force,
 // data, and what is to be known of it.
-func TestOpenNetwork(t *testing.T) {
+func TestOpenFile(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
 		r, err := recipes.Preset("shapes")
 		require.NoError(t, err)
 		r.Depth, r.DeathRate, r.Seed, r.Normalization, r.SurvivalSchedule = 8, 0.5, 3, normalization, "ramp"
 		r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30
-		data, err := LoadData(r, "")
+		m, err := Open(b, r, "")
 		require.NoError(t, err)
-		m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train.First(10))) // not what the recipe's data would give
-		require.NoError(t, err)
+		data, ofRecipe := m.Data, m.Normalization
+		m.Normalization = fit(r, data.Train.First(10))
 		require.NoError(t, m.SetSurvival(depth.Survival{0.75, 0.5, 0.25}))
 		want, err := m.Evaluate(t.Context(), data.Test)
 		require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestOpenNetwork(t *testing.T) {
 		path := filepath.Join(dir, "net.safetensors")
 		info := models.OfRun(run, 6, data.Train.Len())
 		require.NoError(t, m.Export(path, info.Metadata()))
-		opened, err := OpenNetwork(b, path, "")
+		opened, err := OpenFile(b, path, "")
 		require.NoError(t, err)
 		info.Path, info.Bytes = path, opened.Info.Bytes
 		require.Equal(t, info, opened.Info)
@@ -119,28 +119,28 @@ func TestOpenNetwork(t *testing.T) {
 			return func(tensor tensorfile.Tensor) (tensorfile.Tensor, bool) { return tensor, tensor.Name != name }
 		}
 		rewrite(without("fc.bias"), meta["recipe"])
-		_, err = OpenNetwork(b, again, "")
+		_, err = OpenFile(b, again, "")
 		require.ErrorContains(t, err, "again.safetensors has no tensor fc.bias, so it is no network of this project: export it again")
 		rewrite(without("fc.weight"), meta["recipe"])
-		_, err = OpenNetwork(b, again, "")
+		_, err = OpenFile(b, again, "")
 		require.ErrorContains(t, err, "has no tensor fc.weight, which a network of 8 layers needs")
 		rewrite(without(""), "")
-		_, err = OpenNetwork(b, again, "")
+		_, err = OpenFile(b, again, "")
 		require.ErrorIs(t, err, models.ErrNoRecipe)
 		rewrite(without(""), `{"dataset": "shapes", "depth": 9, "epochs": 1}`)
-		_, err = OpenNetwork(b, again, "")
+		_, err = OpenFile(b, again, "")
 		require.ErrorContains(t, err, "depth 9 is not 6N+2 layers: the nearest are 8 and 14")
 		rewrite(without(""), `{"dataset": "cifar10", "depth": 8, "epochs": 1}`)
-		_, err = OpenNetwork(b, again, t.TempDir())
+		_, err = OpenFile(b, again, t.TempDir())
 		require.ErrorContains(t, err, "data get cifar10")
 
 		// Without a normalisation of its own it takes that of its recipe's training images.
 		rewrite(func(tensor tensorfile.Tensor) (tensorfile.Tensor, bool) {
 			return tensor, tensor.Name != "normalization.mean" && tensor.Name != "normalization.deviation"
 		}, meta["recipe"])
-		fitted, err := OpenNetwork(b, again, "")
+		fitted, err := OpenFile(b, again, "")
 		require.NoError(t, err)
-		require.Equal(t, Fit(r, data.Train), fitted.Normalization)
+		require.Equal(t, ofRecipe, fitted.Normalization)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestImportSetsEachBlock(t *testing.T) {
 		}
 		open := func(seed int64) *Model {
 			r.Seed = seed
-			m, err := NewModel(backendtest.Open(t), r, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}})
+			m, err := NewModel(backendtest.Open(t), r, Input{rgb, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
 			require.NoError(t, err)
 			m.Recipe.Seed = 0 // it stands in the file
 			return m

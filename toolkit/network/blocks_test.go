@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"path/filepath"
@@ -33,12 +33,10 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			require.NoError(t, err)
 			r.Block, r.Depth, r.DeathRate, r.BatchSize, r.LearningRate = c.block, c.depth, 0.5, 4, 0.01
 			r.TrainImages, r.ValidationImages, r.TestImages = 8, 4, 20
-			data, err := LoadData(r, "")
-			require.NoError(t, err)
-			m, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+			m, err := Open(b, r, "")
 			require.NoError(t, err)
 			require.NoError(t, m.SetLearningRate(r.LearningRate))
-			batch := NewBatches(r, m.Network.Survival, data.Train).At(0)
+			batch := m.Batches().At(0)
 			batch.SetGates(depth.AllOpen(len(m.Network.Survival)))
 			var losses []float64
 			for range 4 {
@@ -51,18 +49,18 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			}
 			require.Less(t, losses[3], losses[0], "the same images again and again are learned")
 
-			whole, err := m.Evaluate(t.Context(), data.Test)
+			whole, err := m.Evaluate(t.Context(), m.Data.Test)
 			require.NoError(t, err)
 			inForce, err := m.SurvivalInForce()
 			require.NoError(t, err)
 			lesser := slices.Clone(inForce)
 			lesser[0], lesser[len(lesser)-1] = 0, 0
 			require.NoError(t, m.SetSurvival(lesser))
-			without, err := m.Evaluate(t.Context(), data.Test)
+			without, err := m.Evaluate(t.Context(), m.Data.Test)
 			require.NoError(t, err)
 			require.NotEqual(t, whole.Loss, without.Loss)
 			require.NoError(t, m.SetSurvival(inForce))
-			again, err := m.Evaluate(t.Context(), data.Test)
+			again, err := m.Evaluate(t.Context(), m.Data.Test)
 			require.NoError(t, err)
 			require.Equal(t, whole, again)
 
@@ -79,10 +77,10 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 				require.Equal(t, shape, shapes[name], name)
 			}
 			r.Seed++
-			other, err := NewModel(b, r, len(data.Classes), Fit(r, data.Train))
+			other, err := Open(b, r, "")
 			require.NoError(t, err)
 			require.NoError(t, other.Import(path))
-			got, err := other.Evaluate(t.Context(), data.Test)
+			got, err := other.Evaluate(t.Context(), m.Data.Test)
 			require.NoError(t, err)
 			require.Equal(t, whole, got)
 		})

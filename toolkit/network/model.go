@@ -1,12 +1,10 @@
-// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
-// best validation epoch. It joins the data, the network in either form, the optimizer and the run
-// folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
-// which resume.go checks before a run goes on. Package analysis looks at the networks that come out.
-package training
+// Package network makes a recipe a network with its data, takes training steps with it, evaluates it, and brings it
+// into files and out of them. [Open] is where to begin. It knows no run folder: package training makes runs with it,
+// package analysis looks into what comes out.
+package network
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -38,17 +36,23 @@ type Model struct {
 	programs               map[string]*model.Exec // of Program, by their names
 	sharing                *sharing               // nil on one device
 	resident               *resident              // nil where each minibatch brings its images
-	survival               depth.Survival         // as last set
 }
 
-// NewModel builds the model of a recipe with its initial weights. The normalisation is fitted by the
-// caller, on the training part alone.
-func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalization dataset.Normalization) (*Model, error) {
-	network, err := NewNetwork(recipe, classes)
+// Input is what a network is made for.
+type Input struct {
+	Format        dataset.Format        // of the images
+	Classes       int                   // that it tells apart
+	Normalization dataset.Normalization // of the images, fitted to the training part alone
+}
+
+// NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data, and takes the input
+// from them.
+func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error) {
+	network, err := newNetwork(recipe, in.Format, in.Classes)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe, b), Store: model.NewStore(), Normalization: normalization, backend: b}
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe, b), Store: model.NewStore(), Normalization: in.Normalization, backend: b}
 	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
@@ -59,16 +63,13 @@ func NewModel(b compute.Backend, recipe recipes.Recipe, classes int, normalizati
 	return m, err
 }
 
-// NewNetwork returns the network that a recipe describes.
-func NewNetwork(recipe recipes.Recipe, classes int) (*resnet.Network, error) {
-	if err := recipe.Validate(); err != nil {
-		return nil, err
-	}
+// newNetwork returns the network that a recipe describes.
+func newNetwork(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Network, error) {
 	survival, err := recipe.Survival()
 	if err != nil {
 		return nil, err
 	}
-	network, err := resnet.New(recipe.Block, recipe.Depth, classes, survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, image, classes, survival)
 	if err != nil {
 		return nil, err
 	}
@@ -163,16 +164,20 @@ func (m *Model) SetLearningRate(rate float64) error {
 // SetSurvival sets the survival probabilities in force: a branch is scaled by them at test (Eq. 5), or
 // in training under inverted scaling; a probability of zero takes the block out. They are saved with the weights.
 func (m *Model) SetSurvival(p depth.Survival) error {
-	if slices.Equal(p, m.survival) {
-		return nil
-	}
-	if err := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p))); err != nil {
-		return err
-	}
-	m.survival = slices.Clone(p)
-	return nil
+	return resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p)))
 }
 
 // SurvivalInForce returns the survival probabilities that were last set, by [Model.SetSurvival] or from a checkpoint or
 // a file.
 func (m *Model) SurvivalInForce() (depth.Survival, error) { return m.survivalPart().read() }
+
+// Parameters returns the number of trainable parameters.
+func (m *Model) Parameters() int64 {
+	var n int64
+	for v := range m.Store.IterVariables() {
+		if v.Trainable {
+			n += int64(v.Shape().Size())
+		}
+	}
+	return n
+}

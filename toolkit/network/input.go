@@ -1,9 +1,10 @@
-package training
+package network
 
 import (
 	"math/rand/v2"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/dataset"
@@ -22,33 +23,36 @@ func drawAugmentation(rng *rand.Rand, size int) []int32 {
 	return draws
 }
 
-// normalize turns pixels [batch, 32, 32, 3] of bytes into (x - mean)/deviation of the given type.
+// normalize turns pixels [batch, height, width, channels] of bytes into (x - mean)/deviation of the given type.
 func normalize(pixels *Node, n dataset.Normalization, dtype dtypes.DType) *Node {
-	g := pixels.Graph()
+	g, image := pixels.Graph(), pixels.Shape().Dimensions[1:]
 	constant := func(values []float32) *Node {
-		if len(values) == dataset.ImageBytes {
-			return ConvertDType(Reshape(Const(g, values), 1, dataset.Side, dataset.Side, dataset.Channels), dtype)
+		if len(values) == image[0]*image[1]*image[2] {
+			return ConvertDType(Reshape(Const(g, values), 1, image[0], image[1], image[2]), dtype)
 		}
 		return ConvertDType(Reshape(Const(g, values), 1, 1, 1, len(values)), dtype)
 	}
 	return Div(Sub(ConvertDType(pixels, dtype), constant(n.Mean)), constant(n.Deviation))
 }
 
-// augment moves and flips normalised images [batch, 32, 32, 3] by draws [batch, 3] of
+// augment moves and flips normalised images [batch, height, width, channels] by draws [batch, 3] of
 // drawAugmentation; what comes in from outside is zero. Both act on rows and columns apart, so each is
 // a product with a matrix that selects: output row i is input row i - down, output column j is input
 // column j - right, or its mirror image.
 func augment(images, draws *Node) *Node {
-	g, batch := images.Graph(), images.Shape().Dimensions[0]
+	g, d := images.Graph(), images.Shape().Dimensions
+	batch, height, width := d[0], d[1], d[2]
 	draw := func(k int) *Node { return Reshape(Slice(draws, AxisRange(), AxisElem(k)), batch, 1, 1) }
-	square := draws.Shape().Clone()
-	square.Dimensions = []int{batch, dataset.Side, dataset.Side}
-	to, from := Iota(g, square, 1), Iota(g, square, 2)
-	selects := func(source *Node) *Node { return ConvertDType(Equal(source, from), images.DType()) }
+	positions := func(size, axis int) *Node { // in [batch, size, size], along one axis
+		return Iota(g, shapes.Make(draws.DType(), batch, size, size), axis)
+	}
+	selects := func(source, from *Node) *Node { return ConvertDType(Equal(source, from), images.DType()) }
 
-	rows := selects(Sub(to, draw(0)))
-	mirrored := Where(Equal(BroadcastToShape(draw(2), square), OnesLike(to)), Sub(Scalar(g, square.DType, dataset.Side-1), to), to)
-	columns := selects(Sub(mirrored, draw(1)))
+	rows := selects(Sub(positions(height, 1), draw(0)), positions(height, 2))
+	to := positions(width, 1)
+	flip := Equal(BroadcastToShape(draw(2), to.Shape()), OnesLike(to))
+	mirrored := Where(flip, Sub(Scalar(g, to.DType(), width-1), to), to)
+	columns := selects(Sub(mirrored, draw(1)), positions(width, 2))
 
 	moved := Einsum("bij,bjkc->bikc", rows, images)
 	return Einsum("bkw,bwic->bikc", columns, TransposeAllAxes(moved, 0, 2, 1, 3))

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"math"
@@ -38,13 +38,13 @@ func TestAgainstPyTorch(t *testing.T) {
 		loss, parameter float64 // largest differences allowed
 	}{{"float64", "survivors", 1e-9, 1e-8}, {"float32", "survivors", 1e-4, 5e-3}, {"float32", "resnet", 1e-4, 5e-3}} {
 		dir := t.TempDir()
-		out, err := exec.Command(python, "testdata/pytorch_steps.py", "../bench/peers", dir, c.dtype).CombinedOutput()
+		out, err := exec.Command(python, "testdata/pytorch_steps.py", "bench/peers", dir, c.dtype).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		start, end := readTensors(t, filepath.Join(dir, "start.safetensors")), readTensors(t, filepath.Join(dir, "end.safetensors"))
 
 		recipe := recipes.Default()
 		recipe.Dataset, recipe.Epochs, recipe.Depth, recipe.DeathRate, recipe.Form, recipe.DType = "cifar10", 1, 20, 0.5, c.form, c.dtype
-		m, err := NewModel(b, recipe, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}})
+		m, err := NewModel(b, recipe, Input{rgb, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}}})
 		require.NoError(t, err)
 		importStart(t, m, dir, start)
 		for i, loss := range threeSteps(t, b, m, start) {
@@ -138,7 +138,7 @@ func pythonOfThePage(t *testing.T, heading string) (python, lines string) {
 	if python == "" {
 		t.Skip("set BENCH_PYTHON to a Python with torch and safetensors to run the page's lines")
 	}
-	page, err := os.ReadFile("../models/README.md")
+	page, err := os.ReadFile("models/README.md")
 	require.NoError(t, err)
 	_, lines, _ = strings.Cut(string(page), heading)
 	_, lines, _ = strings.Cut(lines, "```python\n")
@@ -164,15 +164,13 @@ print(json.dumps(loss.mean().item()))
 	} {
 		r := eight(t, 0.9)
 		change(&r)
-		data, err := LoadData(r, "")
+		m, err := Open(backendtest.Open(t), r, "")
 		require.NoError(t, err)
-		m, err := NewModel(backendtest.Open(t), r, len(data.Classes), Fit(r, data.Train))
-		require.NoError(t, err)
-		want, err := m.Evaluate(t.Context(), data.Test)
+		want, err := m.Evaluate(t.Context(), m.Data.Test)
 		require.NoError(t, err)
 		dir := t.TempDir()
 		require.NoError(t, m.Export(filepath.Join(dir, "mine.safetensors"), nil))
-		writeImages(t, dir, data.Test)
+		writeImages(t, dir, m.Data.Test)
 		cmd := exec.Command(python, "-c", lines)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
@@ -237,20 +235,18 @@ w["normalization.mean"], w["normalization.deviation"] = torch.full((3,), 0.5), t
 `
 	r := eight(t, 0)
 	r.Depth, r.Shortcut = 14, "subsample"
-	data, err := LoadData(r, "")
+	m, err := Open(backendtest.Open(t), r, "")
 	require.NoError(t, err)
 	dir := t.TempDir()
-	writeImages(t, dir, data.Test)
+	writeImages(t, dir, m.Data.Test)
 	cmd := exec.Command(python, "-c", network+lines+`save_file(w, "theirs.safetensors")`)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	want, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 	require.NoError(t, err, "%s", out)
-	m, err := NewModel(backendtest.Open(t), r, len(data.Classes), Fit(r, data.Train))
-	require.NoError(t, err)
 	require.NoError(t, m.Import(filepath.Join(dir, "theirs.safetensors")))
-	got, err := m.Evaluate(t.Context(), data.Test)
+	got, err := m.Evaluate(t.Context(), m.Data.Test)
 	require.NoError(t, err)
 	t.Logf("loss %.6f, PyTorch %.6f", got.Loss, want)
 	require.InEpsilon(t, want, got.Loss, 1e-4)

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
@@ -10,18 +10,18 @@ import (
 
 // resident is a training step that takes its images from a part of the data set that lies on the device.
 type resident struct {
-	images *tensors.Tensor // [images, 32, 32, 3], bytes
+	images *tensors.Tensor // [images, height, width, channels], bytes
 	exec   *model.Exec
 }
 
-// KeepOnDevice brings all images of a part to the device, 3 KB each. From then on the steps on this part's
+// KeepOnDevice brings all images of a part to the device, in the sets here 3 KB each. From then on the steps on this part's
 // minibatches bring the images' indices only, and compute the same. Steps shared by several devices go on as before.
 func (m *Model) KeepOnDevice(part dataset.View) error {
 	indices, labels := make([]int32, part.Len()), make([]int32, part.Len())
 	for i := range indices {
 		indices[i] = int32(i)
 	}
-	pixels := make([]byte, part.Len()*dataset.ImageBytes)
+	pixels := make([]byte, part.Len()*part.Format().Bytes())
 	part.Gather(indices, pixels, labels)
 	exec, err := m.named(model.NewExec(m.backend, m.Store, func(scope *model.Scope, inputs []*Node) *Node {
 		images, chosen := inputs[0], inputs[1]
@@ -30,7 +30,7 @@ func (m *Model) KeepOnDevice(part dataset.View) error {
 	if err != nil {
 		return err
 	}
-	m.resident = &resident{tensors.FromFlatDataAndDimensions(pixels, part.Len(), dataset.Side, dataset.Side, dataset.Channels), exec}
+	m.resident = &resident{tensors.FromFlatDataAndDimensions(pixels, part.Format().Batch(part.Len())...), exec}
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package training
+package network
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 }
 
 // TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. inputs are what
-// [Model.OnMinibatch] gives a program: the pixels [batch, 32, 32, 3] and labels [batch], the gates [L] (or [batch, L]
+// [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or [batch, L]
 // for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running averages
 // of batch normalisation move.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
@@ -59,7 +59,7 @@ func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 }
 
 // TestLogits builds the forward pass at test, every block open and scaled by its survival probability (Eq. 5), for
-// pixels [batch, 32, 32, 3], and returns the logits [batch, classes].
+// pixels [batch, height, width, channels], and returns the logits [batch, classes].
 func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
 	scope.Store().SetTraining(pixels.Graph(), false)
 	return m.Network.ForwardIn(m.Form, scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
@@ -87,7 +87,7 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 // EvaluationBatch is how many images are classified at once.
 const EvaluationBatch = 500
 
-// OnImages runs a program of pixels [batch, 32, 32, 3] and labels [batch] on all images of a part, in their order and a
+// OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part, in their order and a
 // batch of equal size at a time, and hands on the labels of each batch and the values of each output. Images with the
 // label -1 fill up the last batch and count for nothing. It stops early with the context's error when that is cancelled.
 func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.View, do func(labels []int32, outputs [][]float64)) error {
@@ -96,7 +96,7 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 	}
 	size := min(EvaluationBatch, part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
-	pixels := make([]byte, size*dataset.ImageBytes)
+	pixels := make([]byte, size*part.Format().Bytes())
 	for first := 0; first < part.Len(); first += size {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 		for i := part.Len() - first; i < size; i++ {
 			labels[i] = -1
 		}
-		outputs, err := onBatch(exec, pixels, labels)
+		outputs, err := onBatch(exec, part.Format(), pixels, labels)
 		if err != nil {
 			return fmt.Errorf("the evaluation failed: %w", backend.Explain(err))
 		}
@@ -117,10 +117,10 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 	return nil
 }
 
-// onBatch runs a program on pixels and labels, and returns the values of each output.
-func onBatch(exec *model.Exec, pixels []byte, labels []int32) ([][]float64, error) {
+// onBatch runs a program on pixels and labels of images of a format, and returns the values of each output.
+func onBatch(exec *model.Exec, format dataset.Format, pixels []byte, labels []int32) ([][]float64, error) {
 	inputs := []any{
-		tensors.FromFlatDataAndDimensions(pixels, len(labels), dataset.Side, dataset.Side, dataset.Channels),
+		tensors.FromFlatDataAndDimensions(pixels, format.Batch(len(labels))...),
 		tensors.FromFlatDataAndDimensions(labels, len(labels)),
 	}
 	defer free(inputs)

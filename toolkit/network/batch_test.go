@@ -1,0 +1,68 @@
+package network
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs/recipes"
+)
+
+// Constant and stochastic runs with the same seed start from the same weights and see the same images,
+// moved and flipped alike: their first minibatches differ in the gates alone.
+func TestSameDataOrder(t *testing.T) {
+	r := tiny(t)
+	data, err := load(r, "")
+	require.NoError(t, err)
+	batches := func(deathRate float64, seed int64) (list []*Batch) {
+		r := r
+		r.DeathRate, r.Seed = deathRate, seed
+		n, err := newNetwork(r, rgb, 10)
+		require.NoError(t, err)
+		b := NewBatches(r, n.Survival, data.Train)
+		require.EqualValues(t, 3, b.PerEpoch())
+		for step := range int64(6) {
+			list = append(list, b.At(step))
+		}
+		return list
+	}
+	constant, stochastic, other := batches(0, 1), batches(0.9, 1), batches(0.9, 2)
+	closed := 0.0
+	for i := range constant {
+		require.Equal(t, constant[i].Pixels, stochastic[i].Pixels)
+		require.Equal(t, constant[i].Labels, stochastic[i].Labels)
+		require.Equal(t, constant[i].Augmentation, stochastic[i].Augmentation)
+		require.EqualValues(t, 3, constant[i].Open)
+		closed += 3 - stochastic[i].Open
+	}
+	require.Positive(t, closed)
+	require.Len(t, constant[2].Labels, 8, "the last batch of an epoch is kept")
+	require.NotEqual(t, constant[0].Labels, constant[3].Labels, "each epoch has its own order")
+	require.NotEqual(t, stochastic[0].Augmentation, other[0].Augmentation)
+}
+
+// Minibatches that are prepared ahead are those of their steps: over epochs, after a step back (a run that goes on
+// from an earlier checkpoint) and with the pixels on the device.
+func TestAheadGivesTheSameMinibatches(t *testing.T) {
+	data, err := dataset.Load("shapes", dataset.Options{Seed: 1, Train: 20, Validation: 5, Test: 5})
+	require.NoError(t, err)
+	recipe := recipes.Default()
+	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.BatchSize = "shapes", 8, 3, 8
+	recipe.DeathRate, recipe.Augment = 0.5, true
+	survival := depth.Linear(3, 0.5)
+	plain := NewBatches(recipe, survival, data.Train)
+	a := NewBatches(recipe, survival, data.Train)
+	a.ahead = true
+	for _, step := range []int64{0, 1, 2, 3, 4, 2, 3, 8} {
+		require.Equal(t, plain.At(step), a.At(step), step)
+	}
+	require.Nil(t, a.next, "nothing is prepared after the last step")
+
+	a.resident = true
+	want, got := plain.At(5), a.At(5)
+	require.Nil(t, got.Pixels)
+	want.Pixels = nil
+	require.Equal(t, want, got)
+}
