@@ -9,7 +9,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// restored is a run's model as one of its checkpoints has it, with the run's data.
+// restored is a run's model from one of its checkpoints, with the run's data.
 type restored struct {
 	run        *runs.Run
 	data       *dataset.Data
@@ -18,9 +18,10 @@ type restored struct {
 	step       int64
 }
 
-// restoreFlags adds the flags that choose a checkpoint, and returns a function that restores a run's.
+// restoreFlags adds the flags that choose a checkpoint, and returns a function that restores the one of a run.
 func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
-	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best: of the epoch with the lowest validation error; last: the newest")
+	checkpoint := cmd.Flags().String("checkpoint", training.Best,
+		"best: the one of the epoch with the lowest validation error; last: the newest")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	return func(name string) (*restored, error) {
 		run, err := runs.Find(*folder, name)

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// probeSteps is how many steps are timed, for all blocks closed and all open each.
+// probeSteps is the number of steps that are timed with all blocks closed, and again with all open.
 const probeSteps = 3
 
 // Probe times training steps of an order's run with every block closed and with every block open, and an evaluation. It
@@ -54,10 +54,11 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 
 // extremes returns minibatches for which every block is open, and others for which every block is closed.
 func extremes(recipe recipes.Recipe, images dataset.View) (open, closed *training.Batches) {
-	survival, _ := recipe.Survival()               // a model was made of it
-	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
+	survival, _ := recipe.Survival()               // the recipe is valid: a model was made from it
+	recipe.SurvivalSchedule = string(depth.Steady) // other schedules close no block in the first steps, or in the last
 	blocks := len(survival)
-	return training.NewBatches(recipe, depth.Constant(blocks), images), training.NewBatches(recipe, depth.Uniform(blocks, 1-1e-12), images)
+	return training.NewBatches(recipe, depth.Constant(blocks), images),
+		training.NewBatches(recipe, depth.Uniform(blocks, 1-1e-12), images)
 }
 
 // load returns an order's data, and its model with initial weights.
@@ -77,13 +78,13 @@ func load(o sweep.Order) (*dataset.Data, *training.Model, error) {
 	return data, model, err
 }
 
-// steps takes the first so many steps and waits for each.
+// steps takes the first count steps and waits for each.
 func steps(ctx context.Context, model *training.Model, batches *training.Batches, count int64) error {
 	for step := range count {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		wait, err := model.Step(batches.At(step % max(1, batches.PerEpoch()-1))) // the last may be smaller
+		wait, err := model.Step(batches.At(step % max(1, batches.PerEpoch()-1))) // without the last, which may be smaller
 		if err != nil {
 			return err
 		}
@@ -94,7 +95,7 @@ func steps(ctx context.Context, model *training.Model, batches *training.Batches
 	return nil
 }
 
-// evaluation times that of a batch of a part's images: to compile it, and each image, in seconds.
+// evaluation times the evaluation of a batch of images: the seconds to compile it, and the seconds per image.
 func evaluation(ctx context.Context, model *training.Model, part dataset.View) (compile, each float64, err error) {
 	part = part.First(training.EvaluationBatch)
 	var seconds [2]float64
