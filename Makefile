@@ -1,5 +1,5 @@
-# `make` lists what there is to do. Everything is installed inside this folder
-# (.venv, .bin); only Go's and pip's download caches lie elsewhere.
+# `make` lists the targets. Everything is installed inside this folder (.venv, .bin); only the download caches of Go and
+# pip lie elsewhere.
 
 PLUGIN ?= cpu
 PYTHON ?= python3
@@ -13,8 +13,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-# Paths in rules are relative and those in recipes quoted: the folder's own path
-# may hold spaces, which make cannot have in a rule.
+# Paths in rules are relative and paths in recipes are quoted: the path of this folder may contain spaces, which make does
+# not allow in a rule.
 export STOCHDEPTH_ROOT      := $(CURDIR)
 export JUPYTER_DATA_DIR     := $(CURDIR)/.venv/share/jupyter
 export JUPYTER_RUNTIME_DIR  := $(CURDIR)/.venv/share/jupyter/runtime
@@ -33,9 +33,8 @@ kernel_stamp  := .venv/stamps/kernel
 quickstart    := notebooks/00_quickstart.ipynb
 notebooks     := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
-# A notebook, executed in its own folder. The copy with its outputs goes to the
-# folder $(1); the notebook itself stays as it is. Nobody is there to move a slider.
-# What a cell prints is one output, in however many pieces it comes.
+# Executes a notebook in its own folder. The copy with its outputs goes to the folder $(1); the notebook itself stays as
+# it is. Sliders are left out, and everything that a cell prints becomes one output.
 execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
 	--ExecutePreprocessor.record_timing=False --Exporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor --output-dir "$(1)"
 
@@ -45,15 +44,15 @@ help:
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
 	make test    all checks, tests and notebooks (small)
-	make fuzz    feed the readers of files damaged ones, for a few minutes
+	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
-	make bench-blocks  the same with blocks of all kinds, and compile times
+	make bench-blocks  the same with all kinds of blocks, and compile times
 	make bench-peers  the same beside PyTorch and JAX, which it installs
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
 	make check   gofmt, go vet, staticcheck
-	make setup   install what the above need, into .venv and .bin
+	make setup   install what these targets need, into .venv and .bin
 	make clean   remove what setup installed (data and results stay)
 
 	PLUGIN=cuda13 (with run, lab, test or setup) uses an NVIDIA GPU.
@@ -74,7 +73,7 @@ run: setup
 	echo "  data/runs/notebook-quickstart-*      the recorded runs"
 	echo "and open the notebooks with: make lab"
 
-# The reader's own copies: what is changed there stays, and git sees nothing of it. IP=0.0.0.0 is for a container.
+# The reader's own copies: changes there stay, and git ignores them. IP=0.0.0.0 is for a container.
 IP = 127.0.0.1
 .PHONY: lab
 lab: setup
@@ -85,7 +84,7 @@ lab: setup
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
-# Packages that start goroutines and do without XLA, whose own threads the race detector would misjudge.
+# Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge.
 raced := $(addprefix ./toolkit/,dataset figures/gallery internal/stopping notebook runs runs/sweep)
 
 .PHONY: test
@@ -101,12 +100,12 @@ test: check
 	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(raced))") || failed=1
 	exit $$failed
 
-# What is promised of a run's folder (toolkit/runs/README.md), tried more often than `make test`
-# has time for: crashes after a change to the files, real kills, memory refused to a kernel,
-# and FUZZSECONDS for all fuzz targets together. PARTS=kills does one of them.
+# Tests the promises of a run's folder (toolkit/runs/README.md) more often than `make test` has time for: crashes after a
+# change to the files, real kills, memory refused to a kernel, and all fuzz targets within FUZZSECONDS. PARTS=kills does
+# one part.
 PARTS       ?= crashes kills memory fuzz
 FUZZSECONDS ?= 3600
-make        := $(MAKE)# so named in the recipe, `make -n torture` does nothing either
+make        := $(MAKE)# by this name in the recipe, so that `make -n torture` does nothing
 .PHONY: torture
 torture: setup
 	@mkdir -p .out
@@ -136,8 +135,8 @@ check: setup
 	go vet ./...
 	.bin/staticcheck ./...
 
-# Each fuzz target for a while, one after the other: FUZZTIME=5m for longer, FUZZ=runs for those of one package.
-# What fails is kept in its package's testdata/fuzz, and from then on is a test.
+# Each fuzz target for a while, one after the other: FUZZTIME=5m for longer, FUZZ=runs for one package. A failing input is
+# kept in its package's testdata/fuzz, and is a test from then on.
 FUZZTIME ?= 10s
 FUZZ     ?=
 .PHONY: fuzz
@@ -162,9 +161,9 @@ fuzz: tools
 bench: setup
 	@go run ./toolkit/cmd/stochdepth bench --open
 
-# Times them beside PyTorch and JAX, which go into an environment of their own, and records that in BENCH_OUT. Networks
-# are layers:minibatch:steps. PEERS names what is compared, as 'torch eager,torch compile'; nothing of 1202 layers is
-# timed in JAX with a cond for each block, which takes minutes to compile.
+# Times them beside PyTorch and JAX, which get a separate environment, and records the times in BENCH_OUT. Networks are
+# layers:minibatch:steps. PEERS names what is compared, such as 'torch eager,torch compile'; 1202 layers are not timed in
+# JAX with a cond for each block, which takes minutes to compile.
 BENCH_OUT      ?= data/bench
 BENCH_NETWORKS ?= 20:32:48 20:128:24 110:128:8 1202:16:8
 ROUNDS         ?= 3
@@ -182,8 +181,8 @@ bench-peers: setup
 			--evaluation --peers --peer "$$peers" --out '$(BENCH_OUT)'/peers-"$$layers-$$batch".json
 	done
 
-# Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records that in BENCH_OUT, and
-# draws the figure and writes the tables of the pages from the records in data/bench.
+# Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records the times in BENCH_OUT,
+# then draws the figure and writes the tables of the pages from the records in data/bench.
 BLOCKS       ?= basic,preactivation,bottleneck,transformer
 BLOCKS_DEEP  ?= 21,201
 BLOCKS_BATCH ?= 32
@@ -198,8 +197,8 @@ bench-blocks: setup
 	.bin/stochdepth pages
 
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
-# data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'"
-# does some, --update writes the table.
+# data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'" compiles
+# some of them, --update writes the table.
 GPU_CHECK ?=
 .PHONY: gpu-check
 gpu-check: setup
@@ -213,8 +212,8 @@ gpu-check: setup
 gpu-kit: tools
 	@toolkit/network/bench/gpukit/pack.sh .out/gpu-kit
 
-# Keeps the outputs in the notebooks themselves, for readers on the web. What they
-# train is trained anew. NOTEBOOKS=notebooks/01_the_idea.ipynb does one.
+# Writes the outputs into the notebooks themselves, for readers on the web. Their runs are trained again.
+# NOTEBOOKS=notebooks/01_the_idea.ipynb executes one.
 NOTEBOOKS ?= $(notebooks)
 .PHONY: notebooks
 notebooks: setup
@@ -231,7 +230,7 @@ browser-test: setup
 	.venv-browser/bin/python -m pip install --quiet -r notebooks/browser/requirements.txt
 	.venv-browser/bin/python notebooks/browser/browser_test.py
 
-# The image of Containerfile, built by whichever of Docker, Podman and Buildah is here, and tried.
+# Builds the image of Containerfile with whichever of Docker, Podman and Buildah is here, and tries it.
 .PHONY: container-test
 container-test:
 	@notebooks/container-test.sh
@@ -261,7 +260,7 @@ endif
 .PHONY: moved
 moved:
 
-# FORCE=1 installs what is missing once more, and for a GPU that is not here.
+# FORCE=1 completes an incomplete installation, and installs for a GPU that is not here.
 .PHONY: forced
 forced:
 
@@ -275,7 +274,7 @@ $(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(require
 	[ -x $(python) ] || '$(PYTHON)' -m venv .venv
 	$(python) -m pip install --quiet -r $(requirements)
 	mkdir -p .venv/stamps .venv/share/jupyter/lab/settings
-	# No question about news, no look for a newer JupyterLab.
+	# Do not ask about news, and do not look for a newer JupyterLab.
 	echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
 		> .venv/share/jupyter/lab/settings/overrides.json
 	printf %s "$$PWD" > .venv/place

@@ -2,9 +2,9 @@
 # GoMLX v0.28.4: the optimizer "adamw" decays no weights.
 #
 # optimizer.KnownOptimizers gives "adamw" a weight decay of 0.004, and then calls
-# FromScope, which sets it to the hyperparameter adam_weight_decay, 0 unless
-# somebody set it. What is left is Adam. "adamw" is also what optimizer.FromScope
-# takes when no optimizer is named.
+# FromScope, which replaces it by the hyperparameter adam_weight_decay, 0 unless
+# somebody set it. The result is Adam. optimizer.FromScope also takes "adamw" when
+# no optimizer is named.
 #
 # Instead: set adam_weight_decay, or use optimizer.Adam().WeightDecay(...).Done().
 set -euo pipefail

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# XLA's plugin for the CPU, xla-cpu-pjrt 0.0.1: batch normalisation makes NaN of a
-# channel that is nearly the same everywhere, without any large number in it.
+# XLA's plugin for the CPU, xla-cpu-pjrt 0.0.1: batch normalisation gives NaN for a
+# channel that is nearly constant, without any large number in it.
 #
 # XLA's operation computes the variance as mean(x^2) - mean(x)^2. Where the variance
 # is small, float32 rounds that to a number that may lie below -epsilon, and the root
 # of variance + epsilon is NaN. Such channels occur: think of a dark image's border.
 #
 # Instead, in GoMLX v0.28.4: norm.BatchNorm(...).UseBackendInference(false), which
-# in spite of its name is about training too, and takes the mean of (x - mean)^2.
+# despite its name applies to training too, and takes the mean of (x - mean)^2.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# GoMLX v0.28.4: a cosine schedule that is made in a scope below the root does nothing.
+# GoMLX v0.28.4: a cosine schedule created in a scope below the root does nothing.
 #
 # cosineschedule.New(scope, ...) writes the learning rate into
 # "<scope>/optimizers/learning_rate", but counts its steps at an absolute path,
@@ -27,7 +27,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer/cosineschedule"
 )
 
-// rates are by how much each of four steps moves a weight whose gradient is 1.
+// rates returns how far each of four steps moves a weight whose gradient is 1.
 func rates(where func(root *model.Scope) *model.Scope) (list []string) {
 	store := model.NewStore()
 	sgd := optimizer.StochasticGradientDescent().WithDecay(false).WithLearningRate(1)

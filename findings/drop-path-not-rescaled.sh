@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # GoMLX v0.28.4: layers.DropPath scales neither in training nor in evaluation, so the
-# two differ in the mean. layers.Dropout, in the same package, does scale.
+# means of the two differ. layers.Dropout, in the same package, does scale.
 #
 # With a drop probability of 0.5 the branches of a residual network are half as
-# large on the average in training as in evaluation. The paper on stochastic depth
+# large on average in training as in evaluation. The paper on stochastic depth
 # multiplies by the survival probability in evaluation, and others divide by it in
-# training. Here every block meets other activations in evaluation than those it
-# was trained on.
+# training. Here every block gets different activations in evaluation from those
+# that it was trained on.
 #
 # Instead: divide the result by the survival probability in training.
 set -euo pipefail

@@ -4,7 +4,7 @@
 #
 # Half precision has 1023 positive numbers below 2^-14, about 0.00006, down to
 # 2^-24. Float32() reads all of them, FromFloat32 writes none, although it has a
-# branch for them: the branch shifts the mantissa by 15 bits too many. So a tensor that
+# branch for them: this branch shifts the mantissa by 15 bits too many. So a tensor that
 # is read, widened and narrowed again loses its small values, such as gradients,
 # and constants like 1e-5 are 0.
 #

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# GoMLX v0.28.4, its backend in plain Go: what the branches of If capture has gradient 0.
+# GoMLX v0.28.4, its backend in plain Go: values captured by branches of If have gradient 0.
 #
-# Branches "can capture values from the parent scope", says the documentation of
-# If, and its example does. The result is right, but captured values are no inputs of
-# the node, so Gradient finds no way from the result to them and returns zeros,
+# The documentation of If says that branches "can capture values from the parent
+# scope", and its example does. The result is right, but captured values are not inputs
+# of the node, so Gradient finds no path from the result to them and returns zeros,
 # without an error. A weight used in a branch never trains.
 #
 # Instead: Where(condition, ...) of both results. (XLA refuses captured values.)

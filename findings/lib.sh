@@ -1,5 +1,5 @@
-# What the scripts of this folder share; each of them sources it. From here on
-# the working directory is a temporary folder, which is removed at the end.
+# Shared by the scripts of this folder, which source it. From here on the working
+# directory is a temporary folder, which is removed at the end.
 #
 # Exit status of a script: 0, the behaviour is as described; 1, it has changed;
 # 2, the packages could not be installed or built.
@@ -9,7 +9,7 @@ cd "$folder"
 unset GOMLX_BACKEND XLA_FLAGS PYTHONPATH
 export GOWORK=off GOFLAGS=-mod=mod GOMLX_NO_AUTO_INSTALL=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
-quietly() { # quietly COMMAND...: shows what it prints only if it fails
+quietly() { # quietly COMMAND...: shows the command's output only if it fails
 	"$@" >quietly.log 2>&1 || { cat quietly.log >&2; echo "could not set up: $*" >&2; exit 2; }
 }
 
@@ -36,7 +36,7 @@ xla_plugin() { # XLA's plugin for the CPU becomes GoMLX's backend
 	echo "xla-cpu-pjrt 0.0.1"
 }
 
-verdict() { # verdict EXPECTED KNOWN SEEN: a good guess, the behaviour described above, and what came out
+verdict() { # verdict EXPECTED KNOWN SEEN: what one would expect, the behaviour described in the script, and what came out
 	printf '\nA good guess:\n%s\n\nSeen:\n%s\n\n' "$1" "$3"
 	if [[ "$3" != "$2" ]]; then
 		printf 'The behaviour has CHANGED. It was:\n%s\n' "$2"

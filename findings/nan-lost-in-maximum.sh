@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# XLA's plugin for the CPU, xla-cpu-pjrt 0.0.1: the maximum of values with a NaN
-# among them is a number.
+# XLA's plugin for the CPU, xla-cpu-pjrt 0.0.1: the maximum of values that include
+# a NaN is a number.
 #
-# StableHLO's specification says that `maximum` gives NaN then, and JAX, which brings
-# the same compiler, does so. The plugin by itself has xla_cpu_enable_fast_min_max
-# on, and GoMLX leaves it on: where a network breaks, max pooling or a maximum over
-# logits hides it, and a check of the loss for NaN sees nothing.
+# StableHLO's specification says that `maximum` gives NaN then, and JAX, with the same
+# compiler, does so. In the plugin xla_cpu_enable_fast_min_max is on by default, and
+# GoMLX leaves it on: when a network breaks, max pooling or a maximum over logits
+# hides it, and a check of the loss for NaN finds nothing.
 #
 # Instead: XLA_FLAGS=--xla_cpu_enable_fast_min_max=false.
 set -euo pipefail

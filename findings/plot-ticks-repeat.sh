@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# gonum.org/v1/plot v0.17.0: the default ticks of an axis may bear wrong labels, and
-# two ticks the same one.
+# gonum.org/v1/plot v0.17.0: the default ticks of an axis may have wrong labels, and
+# two ticks the same label.
 #
 # Where ticks are less than 0.1 apart, DefaultTicks counts the decimals it needs and
-# hands them to the format 'g', which takes them for the number of all digits. On an
+# hands the count to the format 'g', which takes it for the number of all digits. On an
 # axis from 3 to 3.1 the tick at 3.05 says "3", like the one at 3.
 #
-# Instead: a plot.Ticker of one's own that formats labels by the distance of its ticks.
+# Instead: write a plot.Ticker that formats labels by the distance between ticks.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# go-xla v0.4.5: a program that sums inside the body of a While and outside of it
+# go-xla v0.4.5: a program that sums both inside the body of a While and outside it
 # is refused, although each of the two alone compiles.
 #
 # go-xla keeps one reduction function for each type and operation of a program,
-# and the function belongs to where it was made first: to the main function, or to
-# the body. The other may not use it. The error is about a "reductionFn" that the
-# program's author never wrote.
+# and it belongs to the place of its first use: the main function, or the body. The
+# other place may not use it. The error is about a "reductionFn" that the program's
+# author never wrote.
 #
 # Instead: inside a body, take sums as products with a vector of ones.
 set -euo pipefail

@@ -2,9 +2,9 @@
 # GoMLX v0.28.4: where the maximum occurs several times, ReduceMax gives each of
 # these values the whole gradient. JAX shares it between them.
 #
-# So the gradients add up to as many times the right sum as there are ties: global
-# max pooling after a ReLU, where a channel is 0 all over, multiplies what flows
-# back by the number of pixels. MaxPool over the same values gives it to one.
+# So with n equal maxima the gradients add up to n times the right sum: global max
+# pooling after a ReLU, where a channel is 0 everywhere, multiplies the gradient by
+# the number of pixels. MaxPool over the same values gives it to one of them.
 #
 # Instead: MaxPool with a window of the whole image, or divide by the number of ties.
 set -euo pipefail

@@ -2,10 +2,10 @@
 # GoMLX v0.28.4: the gradient of ReLU at exactly 0 is 1. In JAX it is 0.
 #
 # activation.Relu(x) is Max(x, 0), and the gradient of Max goes to its first
-# operand where both are equal. Exact zeros are not rare: where channels are
-# filled up with zeros, batch normalisation gives its offset, which starts at 0.
-# Their offsets then have gradients, and train, where in JAX they rest; a network that
-# is compared with another framework's differs from the first step on.
+# operand where both are equal. Exact zeros are not rare: in channels padded with
+# zeros, batch normalisation returns its offset, which starts at 0. These offsets
+# then have gradients and train, while in JAX they do not move, so a network differs
+# from the same one in another framework from the first step on.
 #
 # Instead: write Max(ZerosLike(x), x), whose gradient at 0 is 0.
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # TensorBoard 2.21.0: an event file that is replaced while TensorBoard runs is not read
-# again. One that is appended to is.
+# again. A file that is appended to is read.
 #
-# Programs that want whole files or none write a new file and rename it over the old
+# Programs that never want half a file write a new one and rename it over the old
 # one. The default loader keeps the old one open and waits for it to grow, and the
 # curve stands still without a message. The slower loader does read the new file.
 # (tensorflow/tensorboard's issue 349; the help of --detect_file_replacement names it.)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of Containerfile with Docker, Podman or Buildah, whichever works here, and tries it: `stochdepth doctor`,
-# a training of four steps, and JupyterLab, which must refuse whoever has no token. BUILDER=podman chooses.
-# Building takes minutes, the first time many: it installs what `make setup` installs.
+# a training of four steps, and JupyterLab, which must refuse visitors without the token. BUILDER=podman chooses.
+# Building takes minutes, longer the first time: it installs what `make setup` installs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=stochdepth-lab-test
@@ -18,7 +18,7 @@ log=$(mktemp) answer=$(mktemp) container='' server=''
 stop() {
 	[ -n "$server" ] || return 0
 	kill -TERM -- "-$server" 2>/dev/null || true
-	[ "$builder" = buildah ] || "$builder" rm -f "$image" >/dev/null 2>&1 || true # the container, named as the image
+	[ "$builder" = buildah ] || "$builder" rm -f "$image" >/dev/null 2>&1 || true # the container has the image's name
 	wait "$server" 2>/dev/null || true
 	server=
 }
@@ -29,7 +29,7 @@ clean() {
 }
 trap clean EXIT
 
-# Without a runtime for containers, or the right to use it, Buildah changes the root folder only and shares the network.
+# Without a container runtime, or the right to use it, Buildah only changes the root folder and shares the network.
 export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}
 echo "== $builder builds the image =="
 build=(build)
@@ -50,7 +50,7 @@ inside stochdepth train --recipe quickstart --depth 8 --epochs 1 --batch-size 16
 	--set train_images=64 --set validation_images=32 --set test_images=32
 
 echo "== make lab =="
-set -m # the server gets a process group of its own, to be ended whole
+set -m # the server gets its own process group, so that all of it can be ended
 case $builder in
 	buildah) buildah run "$container" -- make lab PORT="$port" >"$log" 2>&1 & ;;
 	*) "$builder" run --rm --name "$image" -p "127.0.0.1:$port:8888" "$image" >"$log" 2>&1 & ;;
@@ -65,7 +65,7 @@ for _ in {1..120}; do
 done
 [ -n "$token" ] || { cat "$log" >&2; echo "JupyterLab printed no address with a token." >&2; exit 1; }
 
-ask() { # the status; the answer goes into its file
+ask() { # prints the status; the body goes into the file $answer
 	python3 - "http://127.0.0.1:$port/api/kernelspecs$1" "$answer" <<'END'
 import sys, urllib.error, urllib.request
 try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts the Go kernel of a notebook: start.sh CONNECTION_FILE. Jupyter runs it
-# (kernel.json, which `make setup` copies into .venv). All that a notebook would
-# have to say in a first cell is said here.
+# (kernel.json, which `make setup` copies into .venv). What a notebook would have
+# to set in a first cell is set here.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,15 +21,14 @@ export XDG_CACHE_HOME=$root/.bin/cache
 unset GOWORK
 export PATH="$here/path:$root/.bin:$PATH"
 
-# What gopls learns of the toolkit it keeps in its cache: where there is a reader, have it learn that now, in the
-# background, so that the first completion need not wait for it. GoNB starts a gopls of its own, but asks it nothing
-# before the reader does.
+# gopls keeps what it learns of the toolkit in its cache. For a reader, let it learn now, in the background, so that the
+# first completion need not wait. GoNB starts another gopls, but asks it nothing before the reader does.
 if [ -z "${STOCHDEPTH_HEADLESS:-}" ]; then
 	train=$root/toolkit/notebook/watch/watch.go
 	nice -n 19 "$root/.bin/gopls" definition "$train:$(awk '/^func Train\(/ { print NR ":6"; exit }' "$train")" >/dev/null 2>&1 </dev/null &
 fi
 
 # -go_work lets cells import the toolkit as it stands in this folder. Compiler
-# errors are shown as HTML, except where a terminal reads them.
+# errors are shown as HTML, except in a terminal.
 exec "$root/.bin/gonb" --kernel "$1" -go_work="$root" -raw_error="${STOCHDEPTH_RAW_ERRORS:-false}" \
 	-logtostderr=false -log_file=/dev/null -stderrthreshold=3

@@ -21,31 +21,32 @@ func benchCommand() *cobra.Command {
 		Short: "Time training steps: by depth, death rate, open blocks; beside other frameworks",
 		Long: `Time training steps of networks of several depths: forward, backward and update of a minibatch.
 
-Each measurement is a process of its own, so that its memory is its own too. With --rounds above 1 the
-measurements are taken in turn and the medians reported, which holds when the machine's speed drifts. With
---peers the same network in PyTorch and JAX takes its turns too, from the same weights, with the same minibatch
-and the same gates in each step, on the GPU where our own steps run there: in float32, and PyTorch in tf32 too
-where --dtype has it. All must compute the same loss, which is checked.`,
+Each measurement is a separate process, so its memory is measured separately too. With --rounds above 1 the
+measurements take turns and the medians are reported, which is fair if the machine's speed drifts. With --peers
+the same network in PyTorch and JAX takes its turns too, from the same weights, with the same minibatch and the
+same gates in each step, on the GPU if our own steps run there: in float32, and PyTorch also in tf32 if --dtype
+names it. All must compute the same loss, which is checked.`,
 		Args: cobra.NoArgs,
 	}
 	f, p, s := cmd.Flags(), bench.Plan{}, measure.Session{Progress: os.Stderr}
 	f.StringSliceVar(&p.Blocks, "block", []string{depth.Basic}, "kinds of blocks: "+strings.Join(depth.Named(), ", "))
 	f.IntSliceVar(&p.Layers, "layers", []int{20, 110}, "depths: 6N+2; bottleneck 9N+2; transformer: its blocks")
-	f.IntSliceVar(&p.Residual, "residual-blocks", nil, "depths as numbers of residual blocks, the same for all kinds, in place of --layers")
+	f.IntSliceVar(&p.Residual, "residual-blocks", nil,
+		"depths as numbers of residual blocks, the same for all kinds, instead of --layers")
 	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images in a minibatch")
 	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
 	f.StringSliceVar(&p.Forms, "form", []string{"survivors"}, "survivors or resnet")
 	f.Float64SliceVar(&p.DeathRates, "death-rate", []float64{0, 0.5}, "1 - p_L of the linear rule; gates are drawn as in training")
 	f.BoolVar(&p.Open, "open", false, "also with 0, 1/4, 1/2, 3/4 and all blocks open in every step")
 	f.BoolVar(&p.Recompute, "recompute", false, "also with the blocks' convolutions computed again for the gradient")
-	f.BoolVar(&p.Evaluate, "evaluation", false, "time the evaluation of images too, at the first of the death rates")
-	f.IntVar(&p.Steps, "steps", 16, "steps to time; with gates drawn a multiple of 8, after which the draws repeat")
-	peers := f.Bool("peers", false, "beside PyTorch and JAX (make bench-peers installs them)")
+	f.BoolVar(&p.Evaluate, "evaluation", false, "also time the evaluation of images, at the first death rate")
+	f.IntVar(&p.Steps, "steps", 16, "steps to time; with drawn gates a multiple of 8, after which the draws repeat")
+	peers := f.Bool("peers", false, "time PyTorch and JAX too (make bench-peers installs them)")
 	f.StringSliceVar(&p.Peers, "peer", bench.PeersByDefault, "which of them to time: "+strings.Join(bench.PeerModes, ", "))
 	f.StringVar(&s.Python, "python", inProject(".venv-peers", "bin", "python"), "Python with torch and jax, for --peers")
 	f.IntVar(&s.Rounds, "rounds", 1, "how often each measurement is taken, all in turn")
-	f.BoolVar(&s.Peak, "peak", true, "time a product of large matrices too, to compare the rates of work with")
-	out := f.String("out", "", "write the measurements to this file, as data/bench has them")
+	f.BoolVar(&s.Peak, "peak", true, "also time a product of large matrices, as a reference for the speed of the steps")
+	out := f.String("out", "", "write the measurements to this file, in the format of data/bench")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := say.CheckRange("--rounds", s.Rounds, 1, 1000); err != nil {
@@ -82,7 +83,7 @@ where --dtype has it. All must compute the same loss, which is checked.`,
 
 func benchStepCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "step", Short: "Take one measurement, told on standard input", Hidden: true, Args: cobra.NoArgs,
+		Use: "step", Short: "Take the measurement described on standard input", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var spec bench.Spec
 			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&spec); err != nil {

@@ -10,24 +10,24 @@ import (
 	"golang.org/x/term"
 )
 
-// The colours of words that one looks for, which are too few for a library.
+// The colours, which are too few for a library.
 const (
 	red   = "\x1b[31m"
 	green = "\x1b[32m"
 	plain = "\x1b[0m"
 )
 
-// statusColours are the words of a status, or of a sweep's state, that are seen first.
+// statusColours are the colours of the words of a status, or of a sweep's state, that readers look for.
 var statusColours = map[string]string{"failed": red, "diverged": red, "done": green, "finished": green}
 
-// hasColours reports whether w is a terminal with colours, and its user has nothing against them (https://no-color.org).
+// hasColours reports whether w is a terminal with colours whose user has not switched them off (https://no-color.org).
 func hasColours(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
 }
 
-// writeStatusTable writes what write writes, a table with the named column, whose words are coloured on a terminal; none
-// are without a column.
+// writeStatusTable writes the table that write makes. On a terminal the words of the named column are coloured; "" colours
+// none.
 func writeStatusTable(cmd *cobra.Command, column string, write func(io.Writer) error) error {
 	out := cmd.OutOrStdout()
 	screen, ok := out.(escaping)
@@ -38,7 +38,7 @@ func writeStatusTable(cmd *cobra.Command, column string, write func(io.Writer) e
 	if err := write(&table); err != nil {
 		return err
 	}
-	// The colours come last: they are escapes themselves.
+	// Colours are added after escaping, since they are escape sequences themselves.
 	_, err := io.WriteString(screen.to, paint(escape(table.String()), column))
 	return err
 }

@@ -9,7 +9,8 @@ import (
 )
 
 func TestPaint(t *testing.T) {
-	table := "index  name     state   epochs\n0      ± done   done    3/3\n1      failed   failed  1/3     why\n2      c        left    0/3\n3\n"
+	table := "index  name     state   epochs\n0      ± done   done    3/3\n1      failed   failed  1/3     why\n" +
+		"2      c        left    0/3\n3\n"
 	require.Equal(t, "index  name     state   epochs\n"+
 		"0      ± done   \x1b[32mdone\x1b[0m    3/3\n"+
 		"1      failed   \x1b[31mfailed\x1b[0m  1/3     why\n"+
@@ -18,7 +19,7 @@ func TestPaint(t *testing.T) {
 	require.Equal(t, "status\n\x1b[31mdiverged\x1b[0m", paint("status\ndiverged", "status"))
 }
 
-// What is no terminal gets no colours.
+// Only a terminal gets colours.
 func TestColoursAreForTerminals(t *testing.T) {
 	file, err := os.Create(t.TempDir() + "/file")
 	require.NoError(t, err)

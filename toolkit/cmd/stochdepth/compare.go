@@ -15,11 +15,11 @@ func compareCommand() *cobra.Command {
 		Short: "Compare two runs side by side, or two groups of runs over several seeds",
 		Long: `Compare two runs side by side: what differs in their recipes, their results, and the differences, B minus A.
 
-Each of A and B is a run, by its name or folder, or a pattern of names as of ` + "`stochdepth runs --filter`" + `, such as
-'mine/20-constant-*', for runs that differ in their seeds. Of groups that share seeds, only the runs of these are
-compared. The difference of their test errors has its 95 % confidence interval by Student's t, of the paired
-differences or, where no seed is shared, Welch's. Training times are compared if the runs have done equally many steps
-on one machine.`,
+Each of A and B is a run, by its name or folder, or a pattern of names as in ` + "`stochdepth runs --filter`" + `, such as
+'mine/20-constant-*', for runs that differ in their seeds. If two groups share seeds, only the runs with these seeds are
+compared. The difference of the test errors has a 95 % confidence interval by Student's t, of the paired differences or,
+if no seed is shared, by Welch's method. Training times are compared if the runs did the same number of steps on one
+machine.`,
 		Example: `  stochdepth compare mine-constant mine-stochastic
   stochdepth compare 'quickstart/20-constant-*' 'quickstart/20-linear-0.5-*'`,
 		Args: cobra.ExactArgs(2),
@@ -28,7 +28,7 @@ on one machine.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var sides [2]outcome.Side
 		for i, name := range args {
-			list, err := named(*folder, name)
+			list, err := findRuns(*folder, name)
 			if err != nil {
 				return err
 			}
@@ -39,8 +39,8 @@ on one machine.`,
 	return cmd
 }
 
-// named returns the run of a name or folder, or the runs whose names match it as a pattern.
-func named(folder, name string) ([]*runs.Run, error) {
+// findRuns returns the run with this name or folder, or the runs whose names match it as a pattern.
+func findRuns(folder, name string) ([]*runs.Run, error) {
 	if dir, _ := runs.Locate(folder, name); isDir(dir) {
 		run, err := runs.Find(folder, name)
 		return []*runs.Run{run}, err

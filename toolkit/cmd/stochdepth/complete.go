@@ -20,10 +20,10 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// choices lists what may stand at a place of the command line.
+// choices lists the words that may stand at one place of the command line.
 type choices func(cmd *cobra.Command) []string
 
-// argumentChoices are what the commands take, by their paths, and argumentCounts how many (0: any number).
+// argumentChoices are the arguments that a command takes, by its path, and argumentCounts how many of them (0: any number).
 var (
 	argumentChoices = map[string]choices{
 		"runs": runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels,
@@ -47,10 +47,14 @@ var flagChoices = map[string]choices{
 	"figures theme":  fixed("light", "dark"),
 	"checkpoint":     fixed(training.Best, training.Last),
 	"dataset":        func(*cobra.Command) []string { return dataset.Names() },
-	"rule":           keyValues("rule"), "block": keyValues("block"), "form": keyValues("form"), "dtype": keyValues("dtype"), "augment": keyValues("augment"),
+	"rule":           keyValues("rule"),
+	"block":          keyValues("block"),
+	"form":           keyValues("form"),
+	"dtype":          keyValues("dtype"),
+	"augment":        keyValues("augment"),
 }
 
-// addCompletions makes the shell complete what the commands take: arguments, the values of flags, folders, recipe keys.
+// addCompletions makes the shell complete arguments, values of flags, folders and recipe keys.
 func addCompletions(cmd *cobra.Command) {
 	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	if list, ok := argumentChoices[path]; ok {
@@ -58,11 +62,11 @@ func addCompletions(cmd *cobra.Command) {
 		if !counted {
 			count = 1
 		}
-		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 			if count > 0 && len(args) >= count {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return starting(without(list(cmd), args), begun), cobra.ShellCompDirectiveNoFileComp
+			return withPrefix(without(list(cmd), args), prefix), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -74,15 +78,16 @@ func addCompletions(cmd *cobra.Command) {
 		case f.Name == "set" || f.Name == "where":
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, completeKey)
 		case ok:
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			complete := func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 				switch {
 				case f.Name == "recipe": // or a file
-					return starting(list(cmd), begun), cobra.ShellCompDirectiveDefault
+					return withPrefix(list(cmd), prefix), cobra.ShellCompDirectiveDefault
 				case f.Value.Type() == "stringSlice":
-					return starting(continuing(list(cmd), begun), begun), cobra.ShellCompDirectiveNoFileComp
+					return withPrefix(afterLastComma(list(cmd), prefix), prefix), cobra.ShellCompDirectiveNoFileComp
 				}
-				return starting(list(cmd), begun), cobra.ShellCompDirectiveNoFileComp
-			})
+				return withPrefix(list(cmd), prefix), cobra.ShellCompDirectiveNoFileComp
+			}
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, complete)
 		case slices.Contains([]string{"runs", "models", "sweeps", "data", "data-root", "tensorboard"}, f.Name):
 			_ = cmd.MarkFlagDirname(f.Name)
 		}
@@ -92,26 +97,26 @@ func addCompletions(cmd *cobra.Command) {
 	}
 }
 
-// completeKey completes the keys of a recipe, and the values of those that have names.
-func completeKey(_ *cobra.Command, _ []string, begun string) (list []string, _ cobra.ShellCompDirective) {
-	key, _, hasValue := strings.Cut(begun, "=")
+// completeKey completes the keys of a recipe, and those values that have names.
+func completeKey(_ *cobra.Command, _ []string, prefix string) (list []string, _ cobra.ShellCompDirective) {
+	key, _, hasValue := strings.Cut(prefix, "=")
 	if hasValue {
 		for _, value := range recipes.Choices(strings.ReplaceAll(key, "-", "_")) {
 			list = append(list, key+"="+value)
 		}
-		return starting(list, begun), cobra.ShellCompDirectiveNoFileComp
+		return withPrefix(list, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
 	for _, key := range recipes.Keys() {
 		list = append(list, key+"=")
 	}
-	return starting(list, begun), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	return withPrefix(list, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func fixed(list ...string) choices { return func(*cobra.Command) []string { return list } }
 
 func keyValues(key string) choices { return fixed(recipes.Choices(key)...) }
 
-// folderOf is the folder that a flag names, as given or by default.
+// folderOf returns the folder that a flag names, as given or by default.
 func folderOf(cmd *cobra.Command, flag string) string {
 	folder, _ := cmd.Flags().GetString(flag)
 	return folder
@@ -119,10 +124,10 @@ func folderOf(cmd *cobra.Command, flag string) string {
 
 func runNames(cmd *cobra.Command) []string {
 	folder := folderOf(cmd, "runs")
-	if folder == "" { // a list of runs, in the figures' data
+	if folder == "" { // of figures, whose flag --runs is a list of runs
 		folder = filepath.Join(folderOf(cmd, "data"), "runs")
 	}
-	return shown(runs.Names(folder))
+	return typable(runs.Names(folder))
 }
 
 func runsAndModels(cmd *cobra.Command) []string {
@@ -143,7 +148,7 @@ func figureNames(*cobra.Command) []string {
 	return names
 }
 
-// downloads are the data sets that come from elsewhere.
+// downloads are the data sets that must be downloaded.
 func downloads(*cobra.Command) (names []string) {
 	for _, set := range dataset.Sets() {
 		if !set.Drawn {
@@ -159,22 +164,22 @@ func stems(files []string) []string {
 	for i, file := range files {
 		names[i] = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	}
-	return shown(names)
+	return typable(names)
 }
 
-// shown leaves out names that are not fit to be typed.
-func shown(names []string) []string {
+// typable leaves out names that cannot be typed.
+func typable(names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return say.Shown(name) != name })
 }
 
-// starting leaves what goes on from what is typed; not every shell does that itself.
-func starting(list []string, begun string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return !strings.HasPrefix(name, begun) })
+// withPrefix returns the names that begin with what was typed; not every shell selects them itself.
+func withPrefix(list []string, prefix string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return !strings.HasPrefix(name, prefix) })
 }
 
-// continuing puts the finished part of a list with commas before each name that is not in it.
-func continuing(list []string, begun string) []string {
-	given := begun[:strings.LastIndex(begun, ",")+1]
+// afterLastComma puts the finished part of a list with commas before each name that is not in it yet.
+func afterLastComma(list []string, prefix string) []string {
+	given := prefix[:strings.LastIndex(prefix, ",")+1]
 	list = without(list, strings.Split(given, ","))
 	for i := range list {
 		list[i] = given + list[i]
@@ -186,7 +191,7 @@ func without(list, given []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(given, name) })
 }
 
-// completionCommand says in its help how the completion is installed, by a line.
+// completionCommand adds to the help of Cobra's command the line that installs the completion, and corrects its scripts.
 func completionCommand(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	cmd, _, _ := root.Find([]string{"completion"})
@@ -225,6 +230,6 @@ In bash this needs the package bash-completion. The shell must find stochdepth: 
 	}
 }
 
-// Cobra's scripts take whatever has a hyphen before an equals sign, such as the name of a run, for a flag with its value;
-// a flag begins with the hyphen.
+// Cobra's scripts take every word with a hyphen before an equals sign, such as a run's name, for a flag with its value.
+// But a flag begins with the hyphen.
 const anyEquals, flagEquals = "'-.*='", "'^-.*='"

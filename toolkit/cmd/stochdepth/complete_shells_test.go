@@ -15,8 +15,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// What a shell makes of lines as they are typed, at the tab; RUNS is a folder of runs. A unique name is followed by a
-// space, except where more belongs to it.
+// typed are lines as they are typed, and what a shell makes of them at the tab; RUNS is a folder of runs. A unique name is
+// followed by a space, unless it can be continued.
 var typed = map[string]string{
 	"stochdepth swe":                              "stochdepth sweep ",
 	"stochdepth completion z":                     "stochdepth completion zsh ",
@@ -34,7 +34,7 @@ var typed = map[string]string{
 	"stochdepth export --runs RUNS more/two a-ru": "stochdepth export --runs RUNS more/two a-run-epochs=8-s1 ",
 }
 
-// inZsh types each argument and a tab into an interactive zsh, and prints what then stands in the line.
+// inZsh types each argument and a tab into an interactive zsh, and prints the line that results.
 const inZsh = `
 zmodload zsh/zpty || exit 3
 zpty shell zsh -f -i
@@ -74,7 +74,7 @@ func shell(t *testing.T, name string, args ...string) string {
 	return succeed(t, cmd)
 }
 
-// typedLines are the lines and what becomes of them, in one order.
+// typedLines returns the lines and their completions, in the same order.
 func typedLines(t *testing.T) (lines, want []string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -98,7 +98,7 @@ func TestZshCompletes(t *testing.T) {
 	require.Equal(t, want, strings.Split(strings.TrimSuffix(out, "\n"), "\n"))
 }
 
-// Fish is asked for what it offers, which is the last word.
+// Fish is asked for its offers, each of which is the last word of the line.
 func TestFishCompletes(t *testing.T) {
 	lines, want := typedLines(t)
 	for i, line := range want {

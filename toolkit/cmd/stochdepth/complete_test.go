@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// What the shell asks for, through the hidden command that its script calls.
+// The shell's script asks through a hidden command, which answers as follows.
 func TestCompletion(t *testing.T) {
 	folder := t.TempDir()
 	recipe, err := recipes.Preset("quickstart")
@@ -49,7 +50,8 @@ func TestCompletion(t *testing.T) {
 	} {
 		args := strings.Split(line, " ")
 		args = append([]string{"__complete", args[0]}, args[1:]...)
-		if sub := args[1]; !strings.HasSuffix(line, "--runs ") && (sub == "runs" || sub == "eval" || sub == "compare" || sub == "export" || sub == "train") {
+		withRuns := []string{"runs", "eval", "compare", "export", "train"}
+		if sub := args[1]; !strings.HasSuffix(line, "--runs ") && slices.Contains(withRuns, sub) {
 			args = append([]string{"__complete", sub, "--runs", filepath.Join(folder, "runs")}, args[2:]...)
 		}
 		out, err := call(t, args...)

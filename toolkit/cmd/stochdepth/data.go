@@ -20,7 +20,7 @@ func dataGetCommand() *cobra.Command {
 		Use:   "get NAME",
 		Short: "Download cifar10, cifar100 or svhn from its official address and check it",
 		Long: `Download a data set, check it against its published checksum and unpack it. An interrupted download continues where
-it stopped. A file that you have already, such as cifar-10-binary.tar.gz, is taken if it lies in the folder of data.`,
+it stopped. An archive that you already have, such as cifar-10-binary.tar.gz, is used if it lies in the folder of data.`,
 		Args: cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)

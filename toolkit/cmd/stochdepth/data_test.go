@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where nothing was done nothing is said to have been.
+// Data sets that are there, or need no download, are not said to be downloaded.
 func TestDataGetOfWhatIsThere(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "cifar-10-batches-bin")
 	require.NoError(t, os.Mkdir(dir, 0o755))
-	for _, name := range []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"} {
+	for _, name := range []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
+		"test_batch.bin"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
 		require.NoError(t, os.Truncate(filepath.Join(dir, name), 10_000*3073)) // sparse
 	}

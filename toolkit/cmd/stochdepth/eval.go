@@ -23,12 +23,12 @@ func evalCommand() *cobra.Command {
 		Use:   "eval RUN|FILE",
 		Short: "Print the error of a run or of a network's file on the validation and test images",
 		Long: `Print the error on the validation and test images: of a run, by its name or folder; or of a network in a
-safetensors file, as export writes it, by the file's path with or without the extension. A name that no
-run has is looked for in data/models.
+safetensors file, as export writes it, by the file's path with or without the extension. If no run has the
+name, it is looked up in data/models.
 
-A network's file says what its errors were when it was trained, and eval says whether they are the same
+A network's file records the errors measured when it was trained, and eval says whether they are the same
 here. The data are those of its recipe, split as in its training. A file without a recipe, from elsewhere, must
-be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
+be turned into a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 		Example: "  stochdepth eval mine\n  stochdepth eval mine --checkpoint last\n  stochdepth eval data/models/NAME",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -46,12 +46,14 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 			root, _ := cmd.Flags().GetString("data-root")
 			return evaluateFile(cmd, file, root)
 		case !isDir(dir):
-			return fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, `stochdepth models` the networks in %s", args[0], *folder)
+			return fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
+				"`stochdepth models` the networks in %s", args[0], *folder)
 		}
 		r, err := restore(args[0])
 		if err != nil {
 			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
-				return fmt.Errorf("the run %s has no checkpoint here (they are not kept in git), but there is a network of its name: stochdepth eval %s", args[0], file)
+				return fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
+					"but there is a network with its name: stochdepth eval %s", args[0], file)
 			}
 			return err
 		}
@@ -62,7 +64,7 @@ be made a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
 	return cmd
 }
 
-// evaluateFile prints what a network's file says and what its errors are here.
+// evaluateFile prints what a network's file says, and its errors here.
 func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
 	b, err := backend.Open()
 	if err != nil {
@@ -93,8 +95,8 @@ func describeNetwork(w io.Writer, info models.Info) {
 	fmt.Fprintln(w, strings.Join(parts, ", "))
 }
 
-// printErrors prints a network's errors on the validation and test images beside the recorded ones, in percent, NaN
-// where there are none.
+// printErrors prints a network's errors on the validation and test images beside the recorded errors in percent, which are
+// NaN if there are none.
 func printErrors(cmd *cobra.Command, net *network.Opened, validation, test float64) error {
 	for _, part := range []struct {
 		name     string
@@ -111,7 +113,7 @@ func printErrors(cmd *cobra.Command, net *network.Opened, validation, test float
 	return nil
 }
 
-// besideRecord says whether a measured error of so many images is the recorded one, both in percent: "" if none is recorded.
+// besideRecord says whether the error measured on some images is the recorded one, both in percent: "" if none is recorded.
 func besideRecord(measured, recorded float64, images int) string {
 	count := int(math.Round((measured - recorded) / 100 * float64(images)))
 	switch {

@@ -28,7 +28,7 @@ const (
 	allKilled    = "killed with its workers"
 )
 
-// disturb does so to a running command. It is false if that has ended, or has no worker that could be killed.
+// disturb disturbs a running command. It returns false if the command has ended, or has no worker that could be killed.
 func disturb(command *os.Process, how string, random *rand.Rand) bool {
 	workers := children(command.Pid)
 	switch how {
@@ -46,7 +46,7 @@ func disturb(command *os.Process, how string, random *rand.Rand) bool {
 	return command.Kill() == nil
 }
 
-// children are the processes that a process has started and that it has not seen end.
+// children returns the processes that a process has started and whose end it has not seen.
 func children(pid int) (list []int) {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, file := range files {
@@ -64,7 +64,7 @@ func children(pid int) (list []int) {
 type storm struct {
 	ways    []string
 	longest time.Duration // from one disturbance, or the start, to the next
-	most    int
+	most    int           // disturbances
 	random  *rand.Rand
 	past    []string // the disturbances so far
 }
@@ -109,14 +109,15 @@ func (s *storm) endure(t *testing.T, args ...string) {
 	}
 }
 
-// requireDisturbed fails the test if a command ended otherwise than by how it was disturbed.
+// requireDisturbed fails the test if a command ended for another reason than its disturbances.
 func requireDisturbed(t *testing.T, state *os.ProcessState, how []string, output string) {
 	t.Helper()
 	status, code := state.Sys().(syscall.WaitStatus), state.ExitCode()
 	byKill := slices.Contains(how, killed) || slices.Contains(how, allKilled)
 	switch {
 	case byKill && status.Signaled() && status.Signal() == syscall.SIGKILL:
-	case slices.Contains(how, interrupted) && (code == sweep.ExitStopped || code == 1 && strings.Contains(output, "stopped at step")):
+	case slices.Contains(how, interrupted) &&
+		(code == sweep.ExitStopped || code == 1 && strings.Contains(output, "stopped at step")):
 	case slices.Contains(how, interrupted) && status.Signaled() && status.Signal() == syscall.SIGINT: // before it could listen
 	case slices.Contains(how, workerKilled) && code == 1 && strings.Contains(output, "the worker was killed"):
 	default:
@@ -124,8 +125,8 @@ func requireDisturbed(t *testing.T, state *os.ProcessState, how []string, output
 	}
 }
 
-// A sweep, and a single run, whose processes are killed and interrupted at random moments end in the same bits as a
-// sweep that was left alone, and leave no other files.
+// A sweep, and a single run, whose processes are killed and interrupted at random moments end in the same bits as an
+// undisturbed sweep, and leave no other files.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for half a minute")
@@ -134,7 +135,7 @@ func TestKilled(t *testing.T) {
 		t.Skip(err)
 	}
 	if _, err := os.Stat("/proc/thread-self/children"); err != nil {
-		t.Skipf("this system does not tell which processes a process has started: %v", err)
+		t.Skipf("this system does not list the processes that a process has started: %v", err)
 	}
 	folder := t.TempDir()
 	sweepFile := filepath.Join(folder, "it.json")
@@ -145,7 +146,7 @@ func TestKilled(t *testing.T) {
 		return []string{"sweep", "run", sweepFile, "--runs", dir, "--workers", "2", "--retry"}
 	}
 	undisturbed := filepath.Join(folder, "undisturbed")
-	succeed(t, stochdepth(t, "sweep", "task", sweepFile, "0", "--runs", filepath.Join(folder, "first"))) // compiles what was not kept
+	succeed(t, stochdepth(t, "sweep", "task", sweepFile, "0", "--runs", filepath.Join(folder, "first"))) // compiles the program
 	started := time.Now()
 	succeed(t, stochdepth(t, sweep(undisturbed)...))
 	whole := time.Since(started)

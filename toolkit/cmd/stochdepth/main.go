@@ -1,5 +1,5 @@
-// Command stochdepth trains residual networks with stochastic depth and looks after their runs, data
-// and figures. It only calls: the packages beside it hold the logic.
+// Command stochdepth trains residual networks with stochastic depth and manages their runs, data
+// and figures. It only calls: the logic is in the toolkit's packages.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if cmd, err := command().ExecuteContextC(stopping.Hangup(ctx)); err != nil {
-		printError(os.Stderr, outside(cmd, err))
+		printError(os.Stderr, explainOutside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}
 }
@@ -37,14 +37,15 @@ func command() *cobra.Command {
 		Short:         "Deep networks with stochastic depth (Huang et al. 2016), trained with GoMLX and XLA",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       "known when asked for", // the template finds it out, which takes a moment
+		Version:       "known when asked for", // the template finds it out only then, since that takes a moment
 	}
 	cobra.AddTemplateFunc("versions", project.Versions)
 	root.SetVersionTemplate("{{versions}}")
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(), compareCommand(), modelsCommand(),
-		exportCommand(), importCommand(), figuresCommand(), pagesCommand(), sweepCommand(), benchCommand(), programCommand())
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(),
+		compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(), pagesCommand(), sweepCommand(),
+		benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)
 	return root
@@ -55,7 +56,7 @@ func runsFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("runs", inProject("data", "runs"), "folder of the run folders")
 }
 
-// modelsFlag adds the flag --models, the folder of the trained networks that are files.
+// modelsFlag adds the flag --models, the folder of the trained networks' files.
 func modelsFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("models", inProject("data", "models"), "folder of the trained networks")
 }
@@ -65,19 +66,19 @@ func formatFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("format", "table", strings.Join(say.TableFormats, ", "))
 }
 
-// inProject is a path in the project's folder, or in the working directory outside of the project.
+// inProject returns a path in the project's folder, or in the working directory if that is outside the project.
 func inProject(path ...string) string {
 	root, _ := project.Root()
 	return filepath.Join(append([]string{root}, path...)...)
 }
 
-// outside adds to the error of a command that the project's folder was not found, where that is why one of the command's
-// folders is not there.
-func outside(cmd *cobra.Command, err error) error {
+// explainOutside adds to a command's error that the project's folder was not found, if one of the command's default folders
+// is missing for that reason.
+func explainOutside(cmd *cobra.Command, err error) error {
 	_, why := project.Root()
 	missing := false
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if first, _, _ := strings.Cut(filepath.ToSlash(f.DefValue), "/"); first == "data" && !f.Changed { // of inProject
+		if first, _, _ := strings.Cut(filepath.ToSlash(f.DefValue), "/"); first == "data" && !f.Changed { // a path from inProject
 			_, err := os.Stat(f.DefValue)
 			missing = missing || err != nil
 		}

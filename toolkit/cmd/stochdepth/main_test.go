@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// Outside of the project's folder an error says so, where a folder was looked for in it.
+// Outside the project's folder, an error about one of its folders says so.
 func TestOutsideOfTheProject(t *testing.T) {
 	t.Setenv(project.EnvRoot, "")
 	t.Setenv("GONB_DIR", "")
@@ -23,7 +23,7 @@ func TestOutsideOfTheProject(t *testing.T) {
 		cmd.SetOut(io.Discard)
 		found, err := cmd.ExecuteC()
 		require.Error(t, err)
-		return outside(found, err).Error()
+		return explainOutside(found, err).Error()
 	}
 	const hint = " (the project's folder was not found: run inside it, or set STOCHDEPTH_ROOT to it)"
 	for _, args := range []string{"runs", "models", "eval x", "compare a b", "figures fig3", "watch x", "sweep plan x"} {

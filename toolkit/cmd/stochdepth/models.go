@@ -10,8 +10,8 @@ func modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
 		Short: "List the trained networks in data/models, with the errors of each",
-		Long: `List the trained networks in data/models, with the errors of each as its file records them. eval measures
-them again; export adds one.`,
+		Long: `List the trained networks in data/models, with the errors that each file records. eval measures them
+again; export adds a network.`,
 		Args: cobra.NoArgs,
 	}
 	format := formatFlag(cmd)

@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// A run's way into a folder of networks and its evaluation from there.
+// A run is exported into a folder of networks, listed and evaluated there, and imported again.
 func TestExportModelsEval(t *testing.T) {
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
@@ -24,8 +24,10 @@ func TestExportModelsEval(t *testing.T) {
 	file := filepath.Join(models, "net.safetensors")
 	require.NoError(t, os.Mkdir(models, 0o755))
 	succeed(t, stochdepth(t, "train", "--run", "mine", "--runs", runs, "--recipe", "shapes", "--depth", "8", "--epochs", "1",
-		"--seed", "3", "--death-rate", "0", "--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32"))
-	require.Contains(t, succeed(t, stochdepth(t, "export", "mine", "--runs", runs, "-o", file)), "mine, checkpoint best, step 2: written to ")
+		"--seed", "3", "--death-rate", "0", "--set", "train_images=64", "--set", "validation_images=32",
+		"--set", "test_images=32", "--set", "batch_size=32"))
+	require.Contains(t, succeed(t, stochdepth(t, "export", "mine", "--runs", runs, "-o", file)),
+		"mine, checkpoint best, step 2: written to ")
 	require.Contains(t, succeed(t, stochdepth(t, "models", "--models", models)), "net   shapes    64      8")
 
 	places := []string{"--runs", runs, "--models", models}
@@ -35,18 +37,20 @@ func TestExportModelsEval(t *testing.T) {
 	for _, name := range []string{"net", file, filepath.Join(models, "net")} {
 		out := eval(name)
 		require.Regexp(t, `net.safetensors: shapes, 8 layers, run mine, epoch 1, seed 3`, out)
-		require.Regexp(t, `(?m)^validation .*\(32 images\)  as recorded: \d+\.\d\d %\ntest .*\(32 images\)  as recorded: \d+\.\d\d %$`, out)
+		require.Regexp(t, `(?m)^validation .*\(32 images\)  as recorded: \d+\.\d\d %\n`+
+			`test .*\(32 images\)  as recorded: \d+\.\d\d %$`, out)
 	}
 	require.Contains(t, eval("mine"), "mine, checkpoint best, step 2\nvalidation  error ")
 	require.NotContains(t, eval("mine"), "recorded")
 
-	// A flag of import changes the recipe in the file, which stays as it was else: the errors are those of the run.
+	// A flag of import changes the file's recipe in this key only: the errors are those of the run.
 	load := func(args ...string) *exec.Cmd {
 		return stochdepth(t, append([]string{"import", file, "--runs", runs}, args...)...)
 	}
 	out := succeed(t, load("--run", "longer", "--epochs", "5"))
 	require.Contains(t, out, "run longer made from "+file+"\n")
-	require.Contains(t, out, "train it on: stochdepth train --run longer --runs "+runs+" --recipe "+filepath.Join(runs, "longer", "recipe.json"))
+	require.Contains(t, out, "train it on: stochdepth train --run longer --runs "+runs+
+		" --recipe "+filepath.Join(runs, "longer", "recipe.json"))
 	_, errorsOfRun, _ := strings.Cut(eval("mine"), "\n")
 	require.Contains(t, eval("longer"), errorsOfRun)
 	recipe, err := recipes.Read(filepath.Join(runs, "mine", "recipe.json"))
@@ -69,12 +73,14 @@ func TestExportModelsEval(t *testing.T) {
 	require.Contains(t, fail("net", "--checkpoint", "last"), "--checkpoint chooses between those of a run, leave it out")
 	require.NoError(t, os.Rename(file, filepath.Join(models, "mine.safetensors")))
 	require.NoError(t, os.RemoveAll(filepath.Join(runs, "mine", "checkpoint")))
-	require.Contains(t, fail("mine"), "but there is a network of its name: stochdepth eval "+filepath.Join(models, "mine.safetensors"))
+	require.Contains(t, fail("mine"),
+		"but there is a network with its name: stochdepth eval "+filepath.Join(models, "mine.safetensors"))
 	require.NoError(t, tensorfile.Write(file, nil, nil))
 	require.Contains(t, fail("net"), "has no recipe in its metadata: make a run from it with `stochdepth import")
 	text, err = load("--run", "none", "--epochs", "5").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(text), "has no recipe in its metadata: make a run from it with `stochdepth import "+file+" --run NAME --recipe RECIPE`")
+	require.Contains(t, string(text),
+		"has no recipe in its metadata: make a run from it with `stochdepth import "+file+" --run NAME --recipe RECIPE`")
 }
 
 func TestBesideRecord(t *testing.T) {

@@ -21,12 +21,13 @@ import (
 func pagesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pages",
-		Short: "Write the generated parts of the project's pages anew, from the records",
-		Long: `Write the generated parts of the project's pages anew, from the records in data: the results in README.md, the
-tables of runs, of speed and of trained networks. Each stands between two comments. The gallery's page is written by figures.`,
+		Short: "Write the generated parts of the project's pages again, from the records",
+		Long: `Write the generated parts of the project's pages again, from the records in data: the results in README.md, and the
+tables of runs, speed and trained networks. Each part stands between two comments. The command figures writes the
+gallery's page.`,
 		Args: cobra.NoArgs,
 	}
-	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page is not that of the records")
+	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page does not agree with the records")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		root, err := project.Root()
 		if err != nil {
@@ -54,31 +55,32 @@ tables of runs, of speed and of trained networks. Each stands between two commen
 			}
 		}
 		if len(stale) > 0 {
-			return fmt.Errorf("not as the records say: %s; write them anew with `stochdepth pages`", strings.Join(stale, ", "))
+			return fmt.Errorf("these pages do not agree with the records: %s; `stochdepth pages` writes them again",
+				strings.Join(stale, ", "))
 		}
 		return nil
 	}
 	return cmd
 }
 
-// partOf is the generated part of a page that the words name.
+// partOf returns the generated part of a page that the words name.
 func partOf(words []string) (string, error) {
 	record := func(name string) string { return inProject("data", "bench", name+".json") }
-	switch of := strings.Join(words[:min(1, len(words))], ""); {
-	case of == "results" && len(words) == 1:
-		return gallery.DrawTable(of)
-	case of == "networks" && len(words) == 1:
+	switch kind := strings.Join(words[:min(1, len(words))], ""); {
+	case kind == "results" && len(words) == 1:
+		return gallery.DrawTable(kind)
+	case kind == "networks" && len(words) == 1:
 		return models.Markdown(inProject("data", "models"))
-	case of == "runs" && len(words) > 1:
+	case kind == "runs" && len(words) > 1:
 		sources, err := gallery.Open()
 		if err != nil {
 			return "", err
 		}
 		list, err := sources.Runs(words[1:])
 		return tableOfRuns(list), err
-	case of == "speed" && len(words) == 2:
+	case kind == "speed" && len(words) == 2:
 		return bench.Speed(inProject("data", "bench"), words[1])
-	case of == "blocks" && len(words) == 3:
+	case kind == "blocks" && len(words) == 3:
 		open, err := bench.Read(record(words[1]))
 		if err != nil {
 			return "", err
@@ -89,11 +91,11 @@ func partOf(words []string) (string, error) {
 		}
 		return bench.MarkdownOfBlocks(open, compile), nil
 	}
-	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS and blocks RECORD RECORD",
-		strings.Join(words, " "))
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS "+
+		"and blocks RECORD RECORD", strings.Join(words, " "))
 }
 
-// tableOfRuns is a table of single runs for data/README.md.
+// tableOfRuns returns a table of single runs for data/README.md.
 func tableOfRuns(list []*runs.Run) string {
 	var b strings.Builder
 	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n")

@@ -10,8 +10,7 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// What the committed pages have from records is what the committed records say; a page that says something else is named,
-// and written anew.
+// The committed pages agree with the committed records; a page that does not is named, and written again.
 func TestPages(t *testing.T) {
 	_, err := call(t, "pages", "--check")
 	require.NoError(t, err)
@@ -32,7 +31,7 @@ func TestPages(t *testing.T) {
 	stale := append([]byte("<!-- begin networks, written by `stochdepth pages` -->\n\nold\n\n<!-- end -->\n"), want...)
 	require.NoError(t, os.WriteFile(page, stale, 0o644))
 	_, err = call(t, "pages", "--check")
-	require.EqualError(t, err, "not as the records say: README.md; write them anew with `stochdepth pages`")
+	require.EqualError(t, err, "these pages do not agree with the records: README.md; `stochdepth pages` writes them again")
 	out, err := call(t, "pages")
 	require.NoError(t, err)
 	require.Equal(t, page+"\n", out)

@@ -29,10 +29,10 @@ to compile it for a device that this machine does not have (make gpu-check).`,
 	f.IntVar(&s.Batch, "batch", 128, "images in a minibatch")
 	f.StringVar(&s.DType, "dtype", "float32", "float32, bfloat16 or float64")
 	f.StringVar(&s.Form, "form", s.Form, "survivors or resnet")
-	f.BoolVar(&s.Recompute, "recompute", false, "the blocks' convolutions are computed again for the gradient")
-	target := f.String("target", backend.CPU, "kind of device that the program is written for: cpu or cuda")
+	f.BoolVar(&s.Recompute, "recompute", false, "compute the blocks' convolutions again for the gradient")
+	target := f.String("target", backend.CPU, "kind of device to write the program for: cpu or cuda")
 	devices := f.Int("devices", 1, "devices that share the minibatch")
-	evaluation := f.Bool("evaluation", false, "of an evaluation instead of a training step")
+	evaluation := f.Bool("evaluation", false, "write an evaluation instead of a training step")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *target != backend.CPU && *target != backend.CUDA {
 			return fmt.Errorf("--target %q is unknown: use cpu or cuda", *target)

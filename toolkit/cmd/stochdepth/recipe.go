@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// keyFlags are the recipe's keys that have a flag of their own; --set takes all of them.
+// keyFlags are the recipe's keys that have their own flags; --set takes all keys.
 var keyFlags = []struct{ flag, help string }{
 	{"dataset", "shapes, cifar10, cifar100 or svhn"},
 	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
@@ -28,14 +28,14 @@ var keyFlags = []struct{ flag, help string }{
 	{"seed", "seed of all random draws"},
 }
 
-// origin is a recipe, and where it is from.
+// origin is a recipe and its source.
 type origin struct {
 	recipe recipes.Recipe
 	source string
 }
 
-// recipeFlags adds the flags that define a recipe, and returns a function that reads and checks it. The recipe that they
-// change is that of --recipe or else, if it is not nil, from.
+// recipeFlags adds the flags that define a recipe, and returns a function that reads and checks it. They change the recipe
+// that --recipe names or, without it, from; if from is nil, the preset of the data set.
 func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error) {
 	flags := cmd.Flags()
 	name := flags.String("recipe", "", "preset ("+strings.Join(recipes.PresetNames(), ", ")+") or a recipe file")
@@ -68,7 +68,7 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			}
 		}
 		if changes := recipes.Differences(recipe, from.recipe); len(changes) > 0 {
-			// The description is of another run.
+			// The old description describes another run.
 			recipe.Description = fmt.Sprintf("As the recipe %s, but %s (its own value second).", from.source, strings.Join(changes, "; "))
 		}
 		checked, err := recipe.Check()
@@ -76,14 +76,15 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			return none, err
 		}
 		if named := depth.Named(); !slices.Contains(named, recipe.Block) {
-			return none, fmt.Errorf("block %q is not one of this program's%s: %s (a block of your own runs in the program that registers it)",
+			return none, fmt.Errorf("block %q is not one of this program's%s: %s "+
+				"(a block of your own runs in the program that registers it)",
 				recipe.Block, say.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
 		}
 		return checked, nil
 	}
 }
 
-// source is the preset or the file that a recipe comes from, by default the preset of the data set.
+// source returns the preset or the file that a recipe comes from, by default the preset of the data set.
 func source(name, dataset string) string {
 	switch {
 	case name != "":

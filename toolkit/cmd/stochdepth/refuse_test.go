@@ -29,9 +29,9 @@ func call(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// Command lines that cannot be meant are refused in one sentence, at once, and nothing is left behind.
+// Senseless command lines are refused in one sentence, at once, and nothing is left behind.
 func TestCommandLinesAreRefused(t *testing.T) {
-	t.Setenv("GOMLX_BACKEND", "none") // nothing here may come as far as a device
+	t.Setenv("GOMLX_BACKEND", "none") // nothing here may reach a device
 	folder := t.TempDir()
 	grid := filepath.Join(folder, "grid.json")
 	require.NoError(t, os.WriteFile(grid, []byte(`{"grid": {"depth": [8]}}`), 0o644))
@@ -110,7 +110,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 	require.Equal(t, os.ModeDevice|os.ModeCharDevice, info.Mode().Type())
 }
 
-// What acts on a terminal does not come there, whoever named a run so.
+// A run's name cannot control the terminal.
 func TestListingOfHostileRuns(t *testing.T) {
 	folder := t.TempDir()
 	recipe, err := recipes.Preset("quickstart")

@@ -9,16 +9,17 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// restored is a run's network as one of its checkpoints has it.
+// restored is a run's network from one of its checkpoints.
 type restored struct {
 	*network.Opened
 	run        *runs.Run
 	checkpoint string
 }
 
-// restoreFlags adds the flags that choose a checkpoint, and returns a function that restores a run's.
+// restoreFlags adds the flags that choose a checkpoint, and returns a function that restores the one of a run.
 func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
-	checkpoint := cmd.Flags().String("checkpoint", training.Best, "best: of the epoch with the lowest validation error; last: the newest")
+	checkpoint := cmd.Flags().String("checkpoint", training.Best,
+		"best: the one of the epoch with the lowest validation error; last: the newest")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	return func(name string) (*restored, error) {
 		run, err := runs.Find(*folder, name)

@@ -15,9 +15,9 @@ func runsCommand() *cobra.Command {
 		Short: "List the runs, with the best validation epoch of each",
 		Long: `List the runs, with the best validation epoch of each.
 
-The runs of a sweep are in a folder of its name, such as fig8-left/20-constant-s1. In a pattern of names * stands for
-any letters, slashes among them, ? for one, [ab] for a or b. A dash may stand for a slash: 'fig8-left/20-*' and
-'fig8-left-20-*' are the same runs.`,
+The runs of a sweep are in a folder with its name, such as fig8-left/20-constant-s1. In a pattern of names * stands for
+any characters including slashes, ? for one, [ab] for a or b. A dash may stand for a slash: 'fig8-left/20-*' and
+'fig8-left-20-*' match the same runs.`,
 		Example: `  stochdepth runs --filter 'quickstart/*' --sort test-error
   stochdepth runs --where dataset=cifar10 --where depth=20 --format csv`,
 	}

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// recorded makes finished runs of one epoch, named as the keys, with the given test errors.
+// recorded makes finished runs of one epoch, named by the keys, with the given test errors.
 func recorded(t *testing.T, folder string, testErrors map[string]float64) {
 	t.Helper()
 	for name, e := range testErrors {
@@ -25,7 +25,8 @@ func recorded(t *testing.T, folder string, testErrors map[string]float64) {
 		recipe.Seed = int64(name[len(name)-1] - '0')
 		w, err := runs.Create(filepath.Join(folder, name), recipe)
 		require.NoError(t, err)
-		require.NoError(t, w.Append(runs.Row{Epoch: 1, Step: 10, TrainLoss: 1, ValidationError: e, TestError: e, OpenBlocksMean: 9, Seconds: 75}))
+		require.NoError(t, w.Append(runs.Row{Epoch: 1, Step: 10, TrainLoss: 1, ValidationError: e, TestError: e, OpenBlocksMean: 9,
+			Seconds: 75}))
 		require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", Epochs: 1, Steps: 10}))
 		require.NoError(t, w.Close())
 	}
@@ -42,7 +43,8 @@ func TestLookingAtRuns(t *testing.T) {
 	}
 	require.Regexp(t, `(?s)^name.*time  status\nconstant-2 .* 1 min 15 s  finished\nconstant-1 .* finished\n$`,
 		ok("runs", "--filter", "constant*", "--sort", "test-error", "--reverse"))
-	require.Regexp(t, `^name,dataset,.*\nlinear-1,shapes,.*,28,.*,finished\n$`, ok("runs", "--where", "seed=1", "--where", "death_rate=0.5", "--format", "csv"))
+	require.Regexp(t, `^name,dataset,.*\nlinear-1,shapes,.*,28,.*,finished\n$`,
+		ok("runs", "--where", "seed=1", "--where", "death_rate=0.5", "--format", "csv"))
 
 	out := ok("compare", "constant-*", "linear-*")
 	require.Regexp(t, `(?m)^death_rate +0 +0.5$`, out)
@@ -61,7 +63,7 @@ func TestLookingAtRuns(t *testing.T) {
 	ok("watch", "linear-1") // has ended
 }
 
-// A run keeps the name below the folder of the runs, however it was named, and a link to that folder is as good as it.
+// A run's name is its path below the folder of runs, however the run was specified; a link to that folder works as well.
 func TestRunsInSubfolders(t *testing.T) {
 	t.Chdir(t.TempDir())
 	recorded(t, "runs", map[string]float64{"a/x-1": 30, "b/x-1": 31})
@@ -84,7 +86,8 @@ func TestRunsInSubfolders(t *testing.T) {
 	}
 	require.NoError(t, os.Rename("runs/b", "b"))
 	_, err := call(t, "export", "b/x-1", "runs/a/x-1", "--runs", "runs/a", "--tensorboard", "logs")
-	require.EqualError(t, err, "b/x-1 and runs/a/x-1 are both named x-1, and one would take the other's place: write them into two folders")
+	require.EqualError(t, err,
+		"b/x-1 and runs/a/x-1 are both named x-1, and one would take the other's place: write them into two folders")
 	require.NoDirExists(t, "logs")
 }
 

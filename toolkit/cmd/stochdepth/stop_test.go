@@ -21,7 +21,7 @@ import (
 )
 
 // A training whose terminal is closed, whose output nobody reads any more, or whose sweep is killed, ends at a checkpoint
-// as at Ctrl-C, and with the same status.
+// as after Ctrl-C, and with the same status.
 func TestTrainingsEndAtACheckpoint(t *testing.T) {
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
@@ -37,7 +37,7 @@ func TestTrainingsEndAtACheckpoint(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(recipeFile, recipe, 0o644))
 	task := []string{"sweep", "task", sweepFile, "0"}
-	hangup := func(cmd *exec.Cmd, _ io.Closer) error { // of the system and of the shell
+	hangup := func(cmd *exec.Cmd, _ io.Closer) error { // both the system and the shell send one
 		return cmp.Or(cmd.Process.Signal(syscall.SIGHUP), cmd.Process.Signal(syscall.SIGHUP))
 	}
 	unread := func(_ *exec.Cmd, reader io.Closer) error { return reader.Close() }
@@ -50,11 +50,12 @@ func TestTrainingsEndAtACheckpoint(t *testing.T) {
 		{"closed terminal", task, hangup, sweep.ExitStopped},
 		{"closed terminal of a sweep", []string{"sweep", "run", sweepFile, "--workers", "1"}, hangup, sweep.ExitStopped},
 		{"closed pipe", []string{"train", "--recipe", recipeFile, "--run", "it/8-constant-s1"}, unread, 1},
-		{"killed sweep", []string{"sweep", "run", sweepFile, "--workers", "1"}, func(cmd *exec.Cmd, _ io.Closer) error { return cmd.Process.Kill() }, -1},
+		{"killed sweep", []string{"sweep", "run", sweepFile, "--workers", "1"},
+			func(cmd *exec.Cmd, _ io.Closer) error { return cmd.Process.Kill() }, -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if strings.HasPrefix(test.name, "closed terminal") && signal.Ignored(syscall.SIGHUP) {
-				t.Skip("SIGHUP is ignored here, as under nohup, and so by the trainings")
+				t.Skip("SIGHUP is ignored here, as under nohup, and so the trainings ignore it too")
 			}
 			root := filepath.Join(folder, test.name)
 			dir := filepath.Join(root, "it/8-constant-s1")

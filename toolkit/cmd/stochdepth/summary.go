@@ -10,11 +10,11 @@ func summaryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "summary",
 		Short: "Show a recipe's network: layers, parameters, arithmetic, memory, steps",
-		Long: `Show a recipe's network before it is trained: layers with their shapes, parameters, multiply-adds, how many
-blocks are expected to be open, memory and steps. The flags are those of train.
+		Long: `Show a recipe's network before it is trained: layers with their shapes, parameters, multiply-adds, the
+expected number of open blocks, memory and steps. The flags are those of train.
 
-The memory is what training must hold; the program and what XLA itself needs come on top. stochdepth sweep plan
-measures memory and time.`,
+The memory is the least that training needs; the program and XLA itself need more. stochdepth sweep plan measures
+memory and time.`,
 		Example: "  stochdepth summary --recipe cifar10\n  stochdepth summary --dataset cifar100 --depth 56 --death-rate 0.3",
 		Args:    cobra.NoArgs,
 	}

@@ -29,13 +29,13 @@ A sweep is a file, data/sweeps/NAME.json:
    "set":  {"epochs": 5},
    "grid": {"rule": ["linear", "uniform"], "death_rate": [0, 0.2, 0.5], "seed": [1, 2, 3]}}
 
-Each combination is a run of its own in data/runs, such as NAME/20-linear-0.5-s1: sweep, depth, rule, p_L and
+Each combination is a separate run in data/runs, such as NAME/20-linear-0.5-s1: sweep, depth, rule, p_L and
 seed. At death rate 0 the rules are the same network, which is trained once, such as NAME/20-constant-s1.
-With "name": "A/B" in the file the runs are in the folder A/B instead. A run that is there already by a name with
-dashes alone, NAME-20-linear-0.5-s1, as sweeps had them before, goes on there.
+With "name": "A/B" in the file the runs are in the folder A/B instead. A run that exists under the older kind
+of name, NAME-20-linear-0.5-s1, continues there.
 
 Any number of these commands, on any number of machines that share the folder, may work on one sweep at
-the same time: a run has one writer. What was interrupted goes on where it was.`,
+the same time: only one process writes to a run. An interrupted run continues where it stopped.`,
 		Example: `  stochdepth sweep plan fig8-left        # the runs, with time and memory from a few measured steps
   stochdepth sweep run fig8-left         # make them; Ctrl-C stops at checkpoints, the same command continues
   stochdepth sweep status fig8-left
@@ -46,7 +46,7 @@ the same time: a run has one writer. What was interrupted goes on where it was.`
 	return cmd
 }
 
-// sweepFlags adds the flags that all sweep commands have, and returns a function that reads the sweep of a name.
+// sweepFlags adds the flags that all sweep commands share, and returns a function that reads a sweep by its name.
 func sweepFlags(cmd *cobra.Command) (read func(name string) (*sweep.Sweep, error), folder *string) {
 	sweeps := cmd.Flags().String("sweeps", inProject("data", "sweeps"), "folder of the sweep files")
 	return func(name string) (*sweep.Sweep, error) {
@@ -58,7 +58,7 @@ func sweepFlags(cmd *cobra.Command) (read func(name string) (*sweep.Sweep, error
 	}, runsFlag(cmd)
 }
 
-// self is the command that starts this program again.
+// self returns the command that starts this program again.
 func self(args ...string) ([]string, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -67,7 +67,7 @@ func self(args ...string) ([]string, error) {
 	return append([]string{program}, args...), nil
 }
 
-// thisMachine is what this machine has, its GPUs if training is to use them.
+// thisMachine describes this machine, with its GPUs if training would use them.
 func thisMachine() sweep.Machine {
 	plugin, err := backend.Find()
 	return sweep.ThisMachine(err == nil && plugin.Kind == backend.CUDA)
@@ -111,14 +111,14 @@ func sweepRunCommand() *cobra.Command {
 		Short: "Make the runs of a sweep on this machine, or continue them",
 		Long: `Make the runs of a sweep on this machine, or continue them.
 
-Finished runs are skipped, half-done ones continue. Failed ones are left alone and do not stop the others; --retry
-tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
-with its share of the processors, or with one GPU after the other.`,
+Finished runs are skipped, and unfinished ones continue. Failed runs are left alone and do not stop the others;
+--retry tries them again. Ctrl-C stops all workers at checkpoints, a second one kills them. Each worker is a process
+with its share of the processors, or with its own GPU.`,
 		Args: cobra.ExactArgs(1),
 	}
 	read, folder := sweepFlags(cmd)
 	dataRoot := dataRootFlag(cmd)
-	workers := cmd.Flags().Int("workers", 0, "runs at the same time (default: by processors, memory and GPUs)")
+	workers := cmd.Flags().Int("workers", 0, "runs at the same time (default: chosen by processors, memory and GPUs)")
 	retry := cmd.Flags().Bool("retry", false, "try failed runs again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := say.CheckRange("--workers", *workers, 0, sweep.MaxWorkers); err != nil {
@@ -169,7 +169,7 @@ func sweepResultsCommand() *cobra.Command {
 		Short: "Show the errors over the grid: mean and standard deviation over the seeds",
 		Long: `Show the errors over the grid: mean and standard deviation (n - 1) over the seeds of the finished runs.
 
-The test error of a run is that at its best validation epoch. --each lists the single runs.`,
+The test error of a run is the one at its best validation epoch. --each lists the single runs.`,
 		Args: cobra.ExactArgs(1),
 	}
 	read, folder := sweepFlags(cmd)
@@ -182,7 +182,7 @@ The test error of a run is that at its best validation epoch. --each lists the s
 		}
 		list := s.Status(*folder)
 		if counts := sweep.Count(list); counts[sweep.Done] < len(list) {
-			fmt.Fprintln(cmd.ErrOrStderr(), sweep.Summary(list)) // so that nobody takes it for the whole
+			fmt.Fprintln(cmd.ErrOrStderr(), sweep.Summary(list)) // so that nobody takes these results for complete
 		}
 		if !*each {
 			return outcome.WritePoints(cmd.OutOrStdout(), s, outcome.Points(s, *folder), *format)
@@ -198,5 +198,5 @@ The test error of a run is that at its best validation epoch. --each lists the s
 	return cmd
 }
 
-// outFile is the default place of files that are made for an engine.
+// outFile returns the default path of a file that is written for a cluster.
 func outFile(name string) string { return filepath.Join(inProject(".out", "sweeps"), name) }

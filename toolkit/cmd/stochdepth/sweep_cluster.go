@@ -22,8 +22,8 @@ func sweepSlurmCommand() *cobra.Command {
 		Long: `Write a Slurm job array for the runs of a sweep that are not done, and submit it.
 
 Each task makes one run. The machines must share this folder. A task that is preempted, requeued or at its
-time limit goes on from its checkpoint; one whose process is killed is requeued up to three times. A sweep of more
-runs than the cluster lets an array have becomes several arrays, in scripts NAME.sbatch, NAME-2.sbatch, and so on.`,
+time limit continues from its checkpoint; one whose process is killed is requeued up to three times. A sweep with
+more runs than the cluster allows in one array becomes several, in scripts NAME.sbatch, NAME-2.sbatch, and so on.`,
 		Example: `  stochdepth sweep slurm fig8-left --time 2h --cpus 4 --memory 8G
   stochdepth sweep slurm cifar10 --gpus 1 --partition gpu --at-once 8 --submit=false`,
 		Args: cobra.ExactArgs(1),
@@ -34,15 +34,15 @@ runs than the cluster lets an array have becomes several arrays, in scripts NAME
 	flags := cmd.Flags()
 	flags.StringVar(&o.Partition, "partition", "", "Slurm's partition (default: the cluster's)")
 	flags.Var((*slurmTime)(&o.Time), "time",
-		"time limit per task, after which it is requeued and goes on: 2h, or Slurm's 2:00:00 (default: the partition's)")
+		"time limit per task, after which it is requeued and continues: 2h, or Slurm's 2:00:00 (default: the partition's)")
 	flags.IntVar(&o.CPUs, "cpus", 0, "processors per task (default: the cluster's)")
 	flags.StringVar(&o.Memory, "memory", "", "memory per task, such as 8G (default: the cluster's)")
 	flags.IntVar(&o.GPUs, "gpus", 0, "GPUs per task")
 	flags.IntVar(&o.AtOnce, "at-once", 0, "tasks at the same time (default: as many as fit)")
-	flags.IntVar(&o.ArraySize, "array-size", 0, "tasks per job array (default: the cluster's MaxArraySize, which scontrol tells)")
+	flags.IntVar(&o.ArraySize, "array-size", 0, "tasks per job array (default: the cluster's MaxArraySize, from scontrol)")
 	flags.StringArrayVar(&o.Extra, "sbatch", nil, "a further option of sbatch, as --sbatch=--account=mine; may be repeated")
 	file := flags.String("file", "", "the script to write (default .out/sweeps/NAME.sbatch)")
-	submit := flags.Bool("submit", true, "submit it, instead of writing it only")
+	submit := flags.Bool("submit", true, "submit the script; false only writes it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := read(args[0])
 		if err != nil {
@@ -56,10 +56,11 @@ runs than the cluster lets an array have becomes several arrays, in scripts NAME
 		}
 		o.Runs, o.DataRoot, o.Root = *folder, *dataRoot, inProject()
 		o.Logs = filepath.Join(filepath.Dir(*file), s.Name+"-%A_%a.log")
-		known := true // how large an array may be
+		known := true // whether the largest size of an array is known
 		if o.ArraySize == 0 {
 			if o.ArraySize, known = sweep.ArraySize(cmd.Context()); known && o.ArraySize < 1 {
-				return errors.New("this Slurm has no job arrays (its MaxArraySize is 0): use `stochdepth sweep run` in a job of your own")
+				return errors.New("this Slurm has no job arrays (its MaxArraySize is 0): " +
+					"use `stochdepth sweep run` in a job of your own")
 			}
 		}
 		scripts, err := s.Slurm(o)
@@ -74,24 +75,24 @@ runs than the cluster lets an array have becomes several arrays, in scripts NAME
 	return cmd
 }
 
-// severalArrays says why a sweep is several job arrays.
+// severalArrays says why a sweep needs several job arrays.
 func severalArrays(o sweep.SlurmOptions, arrays int, known, submit bool) string {
 	size, why := o.ArraySize, "MaxArraySize"
 	if !known {
-		size, why = sweep.DefaultArraySize, "Slurm's default: there is no scontrol to ask, and --array-size gives another"
+		size, why = sweep.DefaultArraySize, "Slurm's default: there is no scontrol to ask; --array-size sets another"
 	}
 	text := fmt.Sprintf("%d job arrays, of %s tasks at most (%s)", arrays, say.Grouped(size), why)
 	switch {
 	case o.AtOnce > 0 && submit:
-		text += ", one after the other, since --at-once counts in each"
+		text += ", one after the other, since --at-once applies to each array"
 	case o.AtOnce > 0:
-		text += ": submit each when the one before has ended, since --at-once counts in each"
+		text += ": submit each when the previous one has ended, since --at-once applies to each array"
 	}
 	return text
 }
 
-// submitArrays writes the scripts of job arrays to file, file-2 and so on, and submits them if it is to: one by one, so that
-// each begins when the one before has ended, or all at once.
+// submitArrays writes the scripts of job arrays to file, file-2 and so on, and submits them if submit is set: one by one, so
+// that each begins when the previous one has ended, or all at once.
 func submitArrays(cmd *cobra.Command, file string, scripts []string, oneByOne, submit bool) error {
 	extension := filepath.Ext(file)
 	paths := make([]string, len(scripts))
@@ -146,7 +147,7 @@ func sweepKubernetesCommand() *cobra.Command {
 		Long: `Write a Kubernetes Indexed Job for a sweep, and a Containerfile for its image.
 
 Each pod makes one run; the pods share the folder of a persistent volume claim, which needs the access mode
-ReadWriteMany. Evicted and preempted pods are replaced and go on from the checkpoint; a run that fails three
+ReadWriteMany. Evicted and preempted pods are replaced and continue from the checkpoint; a run that fails three
 times does not stop the others.`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -180,7 +181,9 @@ times does not stop the others.`,
 		if err := writeOut(cmd, container, sweep.Containerfile); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Then, in the project's folder:\n  podman build -f %s --build-arg COMMIT=$(git rev-parse --short=12 HEAD) -t %s . && podman push %[2]s\n  kubectl apply -f %[3]s\n", container, o.Image, *file)
+		fmt.Fprintf(cmd.OutOrStdout(), "Then, in the project's folder:\n"+
+			"  podman build -f %s --build-arg COMMIT=$(git rev-parse --short=12 HEAD) -t %s . && podman push %[2]s\n"+
+			"  kubectl apply -f %[3]s\n", container, o.Image, *file)
 		return nil
 	}
 	return cmd

@@ -9,7 +9,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// showSweep shows on the bar, of runs, how far a sweep is, with a line for each run that has ended. done ends the bar.
+// showSweep shows on a bar that counts runs how far a sweep has come, with a line for each run that ends. done ends the bar.
 func showSweep(bar *progress.Bar) (show func(sweep.Progress), done func()) {
 	state := ""
 	return func(p sweep.Progress) {
@@ -46,5 +46,5 @@ func describeEnd(r sweep.Report) string {
 	case sweep.Elsewhere:
 		return "left to another process, which began it just before"
 	}
-	return r.Message // says it all
+	return r.Message
 }

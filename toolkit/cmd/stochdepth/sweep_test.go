@@ -23,7 +23,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// TestMain lets the tests start this binary again as the command itself, and that its workers.
+// TestMain lets the tests start this binary as the command, which starts it again for its workers.
 func TestMain(m *testing.M) {
 	if os.Getenv("STOCHDEPTH_TEST_COMMAND") != "" {
 		main()
@@ -46,8 +46,8 @@ func succeed(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
-// ending is what a run ended in: its rows but for the seconds, the numbers of its result, all variables' bits of both
-// checkpoints, and which files there are.
+// ending returns the final state of a run: its rows without the seconds, the numbers of its result, the bits of all variables
+// of both checkpoints, and the names of its files.
 func ending(t *testing.T, dir string) []string {
 	t.Helper()
 	run, err := runs.Open(dir)
@@ -91,7 +91,8 @@ func TestSweepTask(t *testing.T) {
 	require.NoError(t, os.WriteFile(sweepFile, []byte(`{"dataset": "cifar10", "depth": [8, 14], "epochs": 1}`), 0o644))
 	task := func(environment ...string) string {
 		t.Helper()
-		cmd := stochdepth(t, "sweep", "task", sweepFile, "--runs", filepath.Join(folder, "runs"), "--data-root", filepath.Join(folder, "none"))
+		cmd := stochdepth(t, "sweep", "task", sweepFile, "--runs", filepath.Join(folder, "runs"),
+			"--data-root", filepath.Join(folder, "none"))
 		cmd.Env = append(cmd.Env, environment...)
 		out, err := cmd.CombinedOutput()
 		require.EqualError(t, err, "exit status 1", string(out))
@@ -109,8 +110,8 @@ func TestSweepTask(t *testing.T) {
 	require.Contains(t, strings.Split(status, "\n")[2], "cifar10") // why
 }
 
-// A task of a cluster may be told to end more than once, by the scheduler and by its script: it saves a checkpoint all the
-// same, and asks to be started again.
+// A cluster's task may get the signal to end more than once, from the scheduler and its script: it still saves a checkpoint,
+// and asks to be started again.
 func TestSweepTaskIsToldTwice(t *testing.T) {
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
@@ -131,10 +132,10 @@ func TestSweepTaskIsToldTwice(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond)
 	ended := make(chan error)
 	go func() { ended <- cmd.Wait() }()
-	for told := true; told; {
+	for running := true; running; {
 		select {
 		case <-ended:
-			told = false
+			running = false
 		case <-time.After(time.Millisecond):
 			_ = cmd.Process.Signal(syscall.SIGTERM)
 		}
@@ -145,10 +146,11 @@ func TestSweepTaskIsToldTwice(t *testing.T) {
 	require.Equal(t, "stopped", run.Status())
 }
 
-// Several job arrays are in files of their own, and wait for each other where only so many tasks may run at once.
+// Each of several job arrays has its own file, and they wait for each other if the number of tasks at once is limited.
 func TestSubmitArrays(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "sbatch"), []byte("#!/bin/sh\necho \"$@\" >> "+folder+"/asked\nwc -l < "+folder+"/asked | sed 's/^ */Submitted batch job 10/'\n"), 0o755))
+	sbatch := "#!/bin/sh\necho \"$@\" >> " + folder + "/asked\nwc -l < " + folder + "/asked | sed 's/^ */Submitted batch job 10/'\n"
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "sbatch"), []byte(sbatch), 0o755))
 	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
 	file := filepath.Join(folder, "a.b.sbatch")
 	submit := func(oneByOne, submit bool) string {
@@ -165,12 +167,15 @@ func TestSubmitArrays(t *testing.T) {
 	const answers = "Submitted batch job 101\nSubmitted batch job 102\nSubmitted batch job 103\n"
 	require.Equal(t, wrote, submit(false, false))
 	require.Equal(t, wrote+answers+"/a.b.sbatch\n/a.b-2.sbatch\n/a.b-3.sbatch\n", submit(false, true))
-	require.Equal(t, wrote+answers+"/a.b.sbatch\n--dependency=afterany:101 /a.b-2.sbatch\n--dependency=afterany:102 /a.b-3.sbatch\n", submit(true, true))
+	require.Equal(t, wrote+answers+"/a.b.sbatch\n--dependency=afterany:101 /a.b-2.sbatch\n--dependency=afterany:102 /a.b-3.sbatch\n",
+		submit(true, true))
 	text, err := os.ReadFile(filepath.Join(folder, "a.b-3.sbatch"))
 	require.NoError(t, err)
 	require.Equal(t, "three", string(text))
 
-	require.Equal(t, "2 job arrays, of 4,001 tasks at most (MaxArraySize)", severalArrays(sweep.SlurmOptions{ArraySize: 4001}, 2, true, true))
-	require.Equal(t, "3 job arrays, of 1,001 tasks at most (Slurm's default: there is no scontrol to ask, and --array-size gives another): "+
-		"submit each when the one before has ended, since --at-once counts in each", severalArrays(sweep.SlurmOptions{AtOnce: 4}, 3, false, false))
+	require.Equal(t, "2 job arrays, of 4,001 tasks at most (MaxArraySize)",
+		severalArrays(sweep.SlurmOptions{ArraySize: 4001}, 2, true, true))
+	require.Equal(t, "3 job arrays, of 1,001 tasks at most "+
+		"(Slurm's default: there is no scontrol to ask; --array-size sets another): submit each when the previous one has ended, since --at-once applies to each array",
+		severalArrays(sweep.SlurmOptions{AtOnce: 4}, 3, false, false))
 }

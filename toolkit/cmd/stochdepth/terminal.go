@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// escaping writes text on with the characters escaped that would act on a terminal, but for the ends of lines: names of
-// files and what stands in them may be anybody's. The escapes are JSON's, so that JSON stays what it is.
+// escaping writes text with those characters escaped that would control a terminal, except ends of lines and tabs: anybody
+// may have chosen the names of files and their contents. The escapes are JSON's, so JSON keeps its meaning.
 type escaping struct{ to io.Writer }
 
 // Write escapes p and writes it.
@@ -20,7 +20,7 @@ func (e escaping) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// escape replaces control characters and those that turn the direction of writing.
+// escape replaces control characters and characters that change the direction of writing.
 func escape(text string) string {
 	acts := func(r rune) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r)
@@ -34,13 +34,14 @@ func escape(text string) string {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		} else {
 			_, size := utf8.DecodeRuneInString(text[i:])
-			b.WriteString(text[i : i+size]) // as it is, also if it is half a character
+			b.WriteString(text[i : i+size]) // unchanged, even if it is half a character
 		}
 	}
 	return b.String()
 }
 
-// printError says what went wrong: a line an error, with what follows in it set in, so that it is not taken for another.
+// printError prints each of the errors on a line, with the further lines of an error indented, so that they are not taken for
+// other errors.
 func printError(w io.Writer, err error) {
 	list := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {

@@ -22,13 +22,13 @@ func trainCommand() *cobra.Command {
 		Long: `Make a run, or continue one that was stopped.
 
 A run is defined by a recipe: a preset (--recipe cifar10) or a file (--recipe my.json), changed by flags
-and by --set key=value. Without --recipe the preset of the --dataset is taken, or else shapes. The run's
+and by --set key=value. Without --recipe the preset of the --dataset is used, or else shapes. The run's
 folder, data/runs/NAME, then holds the recipe, one row per evaluation, the result and the checkpoints.
-The same command continues a run that was stopped, be it by a signal, by --max-time or by a crash.
+The same command continues a run that was stopped by a signal, by --max-time or by a crash.
 
-With --devices 2 two devices share each minibatch, and the result is that of one except for rounding; the number
-may change when the run goes on. A minibatch that they cannot share equally, such as the last of an epoch,
-stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and gain no time.)`,
+With --devices 2 two devices share each minibatch, and the result is the same as with one except for rounding; the
+number may change when the run continues. A minibatch that they cannot share equally, such as the last of an epoch,
+stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and save no time.)`,
 		Example: `  stochdepth train                                          # shapes, nothing to download
   stochdepth train --dataset cifar10 --depth 20 --death-rate 0.5 --epochs 12 --run mine
   stochdepth train --recipe cifar10 --set milestones=0.6,0.8 --max-time 8h`,
@@ -71,7 +71,7 @@ stays on the first, and so does evaluation. (XLA shows a CPU as 4 devices: they 
 				p.Show(bar)
 			},
 		})
-		if run != nil { // it began
+		if run != nil { // the run has begun
 			bar.Done(run.Outcome())
 		}
 		return err
@@ -87,7 +87,7 @@ func notNegative(flag string, d time.Duration) error {
 	return nil
 }
 
-// defaultName names a run by what usually differs between runs.
+// defaultName names a run by the keys that usually differ between runs.
 func defaultName(r recipes.Recipe) string {
 	return fmt.Sprintf("%s-%d-%s-seed%d", r.Dataset, r.Depth, r.DepthName(), r.Seed)
 }

@@ -25,9 +25,9 @@ func exportCommand() *cobra.Command {
 The file's metadata say what the network is: recipe, run, checkpoint, epoch, its errors in percent, seed,
 number of training images, commit and machine. The same network gives the same bytes.
 
-With --tensorboard FOLDER the log is written instead, of one or more runs or of all whose names match a pattern:
-losses, errors, learning rate, open blocks and gradients by step, each run in a folder of its own name. A run that is
-still training is written up to its newest row. Write it again later: a TensorBoard that is open shows what is new.`,
+With --tensorboard FOLDER the logs of runs, or of all runs whose names match a pattern, are written instead: losses,
+errors, learning rate, open blocks and gradients by step, each run in a folder with its name. A run that is still
+training is written up to its newest row. Export it again later: an open TensorBoard shows the new rows.`,
 		Example: `  stochdepth export mine
   stochdepth export mine -o data/models/mine.safetensors && stochdepth pages
   stochdepth export 'quickstart/*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
@@ -56,7 +56,8 @@ still training is written up to its newest row. Write it again later: a TensorBo
 		if err := r.Export(*out, r.Info.Metadata()); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n", say.Shown(r.run.Name), r.Info.Checkpoint, r.Info.Step, *out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n",
+			say.Shown(r.run.Name), r.Info.Checkpoint, r.Info.Step, *out)
 		return nil
 	}
 	return cmd
@@ -71,7 +72,7 @@ func exportLogs(cmd *cobra.Command, names []string, folder string) error {
 	}
 	var chosen []*runs.Run
 	for _, name := range names {
-		list, err := named(folderOf(cmd, "runs"), name)
+		list, err := findRuns(folderOf(cmd, "runs"), name)
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,8 @@ func exportLogs(cmd *cobra.Command, names []string, folder string) error {
 	dirs := make(map[string]string) // by name
 	for _, run := range chosen {
 		if other, there := dirs[run.Name]; there && other != run.Dir {
-			return fmt.Errorf("%s and %s are both named %s, and one would take the other's place: write them into two folders", other, run.Dir, run.Name)
+			return fmt.Errorf("%s and %s are both named %s, and one would take the other's place: write them into two folders",
+				other, run.Dir, run.Name)
 		}
 		dirs[run.Name] = run.Dir
 	}
@@ -99,12 +101,12 @@ func importCommand() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Make a run from a safetensors file",
 		Long: `Make a run from a safetensors file with the names and shapes that export writes. Its recipe is the one in
-the file, changed by flags and by --set; --recipe replaces it, and a file without one needs it. The run can then
-be evaluated, or trained from its first epoch on.
+the file, changed by flags and by --set; --recipe replaces it, and is needed for a file without a recipe. The run can
+then be evaluated, or trained from its first epoch on.
 
-A recipe that makes another network of the weights is refused, and so is another seed of CIFAR or SVHN, with which
-images that the network was trained on would validate it. Another data set with as many classes, death rates or
-numbers of epochs may be meant: what follows is said.`,
+A recipe that makes a different network from the weights is refused, and so is another seed with CIFAR or SVHN, since
+the network would be validated on images that it was trained on. Another data set with the same number of classes,
+another death rate or number of epochs is accepted, and the consequences are printed.`,
 		Example: `  stochdepth import mine.safetensors --run again
   stochdepth import mine.safetensors --run longer --epochs 300
   stochdepth import elsewhere.safetensors --run theirs --recipe cifar10 --depth 20 --death-rate 0`,
@@ -147,13 +149,14 @@ numbers of epochs may be meant: what follows is said.`,
 				elsewhere += " --" + flag + " " + f.Value.String()
 			}
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "train it on: stochdepth train --run %s%s --recipe %s\n", *name, elsewhere, filepath.Join(dir, "recipe.json"))
+		fmt.Fprintf(cmd.OutOrStdout(), "train it on: stochdepth train --run %s%s --recipe %s\n",
+			*name, elsewhere, filepath.Join(dir, "recipe.json"))
 		return nil
 	}
 	return cmd
 }
 
-// printNotes prints what is to be known of a network's file, a line each.
+// printNotes prints the notes on a network's file, one on each line.
 func printNotes(w io.Writer, notes []string) {
 	for _, note := range notes {
 		fmt.Fprintln(w, "note:", note)

@@ -13,10 +13,10 @@ import (
 func watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch RUN",
-		Short: "Show how a run goes that another process trains",
+		Short: "Show the progress of a run that another process trains",
 		Long: `Follow a run that another process is training, here or on another machine that shares the folder: a line for
-each evaluation, and below it epoch, step, speed, time left, loss and errors. It ends with the run, or at Ctrl-C, which
-leaves the training alone. Where standard error is not a terminal, it prints plain lines.`,
+each evaluation, and below it epoch, step, speed, time left, loss and errors. It ends with the run, or with Ctrl-C, which
+leaves the training alone. If standard error is not a terminal, it prints plain lines.`,
 		Example: "  stochdepth watch mine\n  stochdepth watch mine --wait 10m   # it may begin later",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -30,7 +30,7 @@ leaves the training alone. Where standard error is not a terminal, it prints pla
 		bar := progress.New(0, say.Shown(name), "epochs")
 		run, err := runs.Follow(cmd.Context(), dir, *wait, bar, func(*runs.Run) {})
 		if err == nil && run != nil && run.Status() == "interrupted" {
-			return fmt.Errorf("no process trains %s: the command that began it goes on with it", say.Shown(name))
+			return fmt.Errorf("no process trains %s: the command that began it continues it", say.Shown(name))
 		}
 		return err
 	}

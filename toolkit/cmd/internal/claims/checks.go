@@ -13,10 +13,10 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Check is what must hold for a claim; of its kinds those that are named. Runs are named as in data/figures.json, with
-// asterisks, and each list but that of Best is of one setting, its runs differing in the seed only. Errors are those of
-// the epoch with the lowest validation error, in percent, and means are over seeds: where two lists are compared, over
-// those that both have, if they share some, as in the tables.
+// Check is what must hold for a claim: all kinds that are set. Runs are named as in data/figures.json, with asterisks, and
+// the runs of each list, except that of Best, differ only in the seed. Errors are in percent, at the epoch with the lowest
+// validation error, and means are over seeds: if two lists are compared, over the seeds common to both, if there are any,
+// as in the tables.
 type Check struct {
 	Lower   *Lower   `json:"lower,omitempty"`
 	Between *Between `json:"between,omitempty"`
@@ -26,11 +26,11 @@ type Check struct {
 	Shown   *Shown   `json:"shown,omitempty"`
 }
 
-// Quantity is what is compared, by its name in package outcome: "test error" if nothing is said, "validation error",
+// Quantity is the name in package outcome of the compared quantity: "test error", which is the default, "validation error",
 // "training loss" (of the last epoch) or "training seconds".
 type Quantity string
 
-// find returns the quantity of that name.
+// find returns the quantity with this name.
 func (q Quantity) find() (outcome.Quantity, error) {
 	known := []outcome.Quantity{outcome.TestError, outcome.ValidationError, outcome.TrainingLoss, outcome.TrainingTime}
 	for _, quantity := range known {
@@ -38,7 +38,8 @@ func (q Quantity) find() (outcome.Quantity, error) {
 			return quantity, nil
 		}
 	}
-	return known[0], fmt.Errorf("its check names the unknown quantity %q: use test error, validation error, training loss or training seconds", q)
+	return known[0], fmt.Errorf("its check names the unknown quantity %q: "+
+		"use test error, validation error, training loss or training seconds", q)
 }
 
 // seconds is the quantity of [Faster].
@@ -49,11 +50,11 @@ type Lower struct {
 	Quantity Quantity `json:"quantity,omitempty"`
 	Runs     []string `json:"runs"`
 	Than     []string `json:"than"`
-	By       float64  `json:"by,omitempty"`    // by at least so much, as points of percent
-	Clear    bool     `json:"clear,omitempty"` // beyond chance, as what is bold in the tables: see outcome.Contrast
+	By       float64  `json:"by,omitempty"`    // the least difference, in percentage points
+	Clear    bool     `json:"clear,omitempty"` // beyond chance, as bold differences in the tables: see outcome.Contrast
 }
 
-// Between holds if a mean, or a difference of two, is neither below Low nor above High.
+// Between holds if a mean, or a difference of two means, is neither below Low nor above High.
 type Between struct {
 	Quantity Quantity `json:"quantity,omitempty"`
 	Runs     []string `json:"runs"`
@@ -63,7 +64,7 @@ type Between struct {
 }
 
 // Faster holds if some runs trained in less time than others (see outcome.TimeSaved): by at least Percent of the others'
-// time, and at most AtMost if that is told.
+// time, and, if AtMost is set, by at most AtMost percent.
 type Faster struct {
 	Runs    []string `json:"runs"`
 	Than    []string `json:"than"`
@@ -71,7 +72,7 @@ type Faster struct {
 	AtMost  float64  `json:"at_most,omitempty"`
 }
 
-// Wins holds if some runs are below others in exactly Wins of Seeds pairs of equal seeds, which must be all there are.
+// Wins holds if some runs are below others in exactly Wins of Seeds pairs of equal seeds, and there are no other runs.
 type Wins struct {
 	Quantity Quantity `json:"quantity,omitempty"`
 	Runs     []string `json:"runs"`
@@ -80,35 +81,35 @@ type Wins struct {
 	Seeds    int      `json:"seeds"`
 }
 
-// Best holds if of all settings among the named runs that of Runs has the lowest mean.
+// Best holds if the setting of Runs has the lowest mean of all settings in Among.
 type Best struct {
 	Quantity Quantity `json:"quantity,omitempty"`
 	Runs     []string `json:"runs"`
 	Among    []string `json:"among"`
 }
 
-// Shown holds if the notebook that makes the claim shows these texts in its outputs: for the runs of notebooks, which
-// are not kept.
+// Shown holds if the notebook that makes the claim shows these texts in its outputs. It serves for the runs of notebooks,
+// which are not kept.
 type Shown []string
 
-// verify returns what is wrong, each as a part of a sentence.
-func (c Check) verify(r records, in text) (wrong []error) {
+// verify returns the failures of a check, each as a part of a sentence.
+func (c Check) verify(r records, page text) (failures []error) {
 	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Shown} {
-		if err := kind.verify(r, in); err != nil {
-			wrong = append(wrong, err)
+		if err := kind.verify(r, page); err != nil {
+			failures = append(failures, err)
 		}
 	}
-	return wrong
+	return failures
 }
 
-// tiny is what sums may be off by rounding.
-const tiny = 1e-9
+// rounding is the error that rounding may cause in sums.
+const rounding = 1e-9
 
 func (c *Lower) verify(r records, _ text) error {
 	if c == nil {
 		return nil
 	}
-	low, high, err := r.two(c.Quantity, c.Runs, c.Than)
+	low, high, err := r.pair(c.Quantity, c.Runs, c.Than)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (c *Lower) verify(r records, _ text) error {
 	switch {
 	case !(difference > 0):
 		return fmt.Errorf("%s: it is not lower", means)
-	case difference < c.By-tiny:
+	case difference < c.By-rounding:
 		return fmt.Errorf("%s: lower by %.4g and not by %g", means, difference, c.By)
 	}
 	if c.Clear {
@@ -141,20 +142,20 @@ func (c *Between) verify(r records, _ text) error {
 	if c.Low == nil || c.High == nil {
 		return errors.New(`its check "between" does not name "low" and "high"`)
 	}
-	is, err := r.group(c.Quantity, c.Runs)
+	group, err := r.group(c.Quantity, c.Runs)
 	if err != nil {
 		return err
 	}
-	x, means := is.Mean, fmt.Sprintf("%s is %s", is.title(), is)
+	x, means := group.Mean, fmt.Sprintf("%s is %s", group.title(), group)
 	if len(c.Minus) > 0 {
-		one, other, err := r.two(c.Quantity, c.Runs, c.Minus)
+		one, other, err := r.pair(c.Quantity, c.Runs, c.Minus)
 		if err != nil {
 			return err
 		}
 		x = one.Mean - other.Mean
 		means = fmt.Sprintf("%s is %s, of %s %s, and the difference %.4g", one.title(), one, other.list(), other, x)
 	}
-	if !(x >= *c.Low-tiny && x <= *c.High+tiny) {
+	if !(x >= *c.Low-rounding && x <= *c.High+rounding) {
 		return fmt.Errorf("%s: not from %g to %g", means, *c.Low, *c.High)
 	}
 	return nil
@@ -164,7 +165,7 @@ func (c *Faster) verify(r records, _ text) error {
 	if c == nil {
 		return nil
 	}
-	quick, slow, err := r.two(seconds, c.Runs, c.Than)
+	quick, slow, err := r.pair(seconds, c.Runs, c.Than)
 	if err != nil {
 		return err
 	}
@@ -173,7 +174,7 @@ func (c *Faster) verify(r records, _ text) error {
 		return err
 	}
 	saved *= 100
-	if !(saved > 0 && saved >= c.Percent-tiny) || c.AtMost > 0 && saved > c.AtMost+tiny {
+	if !(saved > 0 && saved >= c.Percent-rounding) || c.AtMost > 0 && saved > c.AtMost+rounding {
 		wanted := fmt.Sprintf("at least %g", c.Percent)
 		if c.AtMost > 0 {
 			wanted = fmt.Sprintf("%g to %g", c.Percent, c.AtMost)
@@ -243,7 +244,7 @@ func (c *Best) verify(r records, _ text) error {
 	return nil
 }
 
-func (c *Shown) verify(_ records, in text) error {
+func (c *Shown) verify(_ records, page text) error {
 	if c == nil {
 		return nil
 	}
@@ -251,7 +252,7 @@ func (c *Shown) verify(_ records, in text) error {
 		return errors.New(`its check "shown" names nothing`)
 	}
 	for _, part := range *c {
-		if strings.TrimSpace(part) == "" || !strings.Contains(in.outputs, normal(part)) {
+		if strings.TrimSpace(part) == "" || !strings.Contains(page.outputs, normal(part)) {
 			return fmt.Errorf("its outputs do not show %q", part)
 		}
 	}
@@ -281,8 +282,8 @@ func (r records) group(q Quantity, names []string) (*group, error) {
 	return groupOf(q, names, list)
 }
 
-// two opens the runs that a check compares, and leaves of them those of shared seeds, if there are some.
-func (r records) two(q Quantity, a, b []string) (first, second *group, err error) {
+// pair opens the runs that a check compares, and keeps those with shared seeds, if there are any.
+func (r records) pair(q Quantity, a, b []string) (first, second *group, err error) {
 	ours, err := r.open(a)
 	if err != nil {
 		return nil, nil, err
@@ -303,7 +304,7 @@ func (r records) two(q Quantity, a, b []string) (first, second *group, err error
 	return first, second, err
 }
 
-// group are the runs of one setting.
+// group holds the runs of one setting.
 type group struct {
 	outcome.Estimate
 	quantity outcome.Quantity

@@ -1,5 +1,5 @@
-// Package claims checks what the project's pages and notebooks say about outcomes against what was recorded. Sentences with
-// outcomes are registered in data/claims.json, each with checks that are evaluated on the recorded runs:
+// Package claims checks what the project's pages and notebooks say about outcomes against the recorded runs. Sentences with
+// outcomes are registered in data/claims.json, each with checks:
 //
 //	{
 //	  "claims": [
@@ -11,12 +11,12 @@
 //	  ]
 //	}
 //
-// The sentence, or the part of it, must stand in the file; how lines are broken does not matter. Its checks must hold, all
-// of them: "holds" may be a list, too. See [Check] for the kinds there are.
+// The file must contain the sentence, or its part, with any line breaks. All of its checks must hold; "holds" may also be a
+// list. See [Check] for the kinds of checks.
 //
-// A number of percent or points that is neither in a registered sentence nor one of the paper's (data/published.json)
-// nor in "not_outcomes" is an error, so that no outcome is stated without its record. What `stochdepth pages` generates is
-// left out here.
+// A number of percent or points that is neither in a registered sentence nor in the paper (data/published.json) nor in
+// "not_outcomes" is an error, so no outcome is stated without its record. Parts that `stochdepth pages` generates are not
+// checked.
 package claims
 
 import (
@@ -39,21 +39,21 @@ type File struct {
 	NotOutcomes []NotOutcome `json:"not_outcomes"`
 }
 
-// Claim is a sentence, or a part of one, that states an outcome, and what must hold for it.
+// Claim is a sentence, or a part of one, that states an outcome, with its checks.
 type Claim struct {
 	Where string `json:"where"` // the file, from the project's folder
 	Says  string `json:"says"`
 	Holds Checks `json:"holds"`
 }
 
-// NotOutcome is a part of a sentence with percentages that are no outcomes of recorded runs.
+// NotOutcome is a part of a sentence with percentages that are not outcomes of recorded runs.
 type NotOutcome struct {
 	Where string `json:"where"`
 	Says  string `json:"says"`
 	Why   string `json:"why"`
 }
 
-// Checks are those of one claim: in the file a single object, or a list of them.
+// Checks are the checks of one claim: in the file a single object, or a list of them.
 type Checks []Check
 
 // UnmarshalJSON reads an object or a list of them, and refuses unknown keys.
@@ -77,7 +77,7 @@ func decode(data []byte, into any) error {
 	return nil
 }
 
-// name is how errors call the file of claims.
+// registry is the file of claims, as errors name it.
 const registry = "data/claims.json"
 
 // Read reads a data/claims.json.
@@ -91,7 +91,7 @@ func Read(path string) (*File, error) {
 		return nil, fmt.Errorf("%s is damaged (%w): correct the file", path, err)
 	}
 	for _, c := range file.Claims {
-		if err := fragment(c.Where, c.Says); err != nil {
+		if err := checkFragment(c.Where, c.Says); err != nil {
 			return nil, err
 		}
 		if len(c.Holds) == 0 {
@@ -104,7 +104,7 @@ func Read(path string) (*File, error) {
 		}
 	}
 	for _, n := range file.NotOutcomes {
-		if err := fragment(n.Where, n.Says); err != nil {
+		if err := checkFragment(n.Where, n.Says); err != nil {
 			return nil, err
 		}
 		if strings.TrimSpace(n.Why) == "" {
@@ -114,8 +114,8 @@ func Read(path string) (*File, error) {
 	return file, nil
 }
 
-// fragment returns an error for a part of a sentence that is too short to be found where it was meant.
-func fragment(where, says string) error {
+// checkFragment refuses a part of a sentence that is too short to be found in the right place.
+func checkFragment(where, says string) error {
 	const words = 3
 	if where == "" || len(strings.Fields(says)) < words {
 		return fmt.Errorf("%s: %q in %q: name the file, and at least %d words of its sentence", registry, says, where, words)
@@ -123,9 +123,9 @@ func fragment(where, says string) error {
 	return nil
 }
 
-// Verify checks a project's folder: the claims in data/claims.json against its texts and records, and the texts, which are
-// the pages (README.md, and those of its folders) and the notebooks, for percentages that nobody registered. All that is
-// wrong is in the error, a line each.
+// Verify checks a project's folder: the claims in data/claims.json against its texts and records, and its texts, which are
+// the pages (README.md in each folder) and the notebooks, for unregistered percentages. The error has a line for each
+// failure.
 func Verify(root string) error {
 	data := filepath.Join(root, "data")
 	file, err := Read(filepath.Join(data, "claims.json"))
@@ -141,25 +141,26 @@ func Verify(root string) error {
 		return err
 	}
 	r := records{sources: &gallery.Sources{Folder: data}}
-	var wrong []error
+	var failures []error
 	for _, c := range file.Claims {
 		text, ok := texts[c.Where]
 		if !ok || !text.says(c.Says) {
-			wrong = append(wrong, missing(c.Where, c.Says))
+			failures = append(failures, missing(c.Where, c.Says))
 			continue
 		}
 		for _, check := range c.Holds {
 			for _, err := range check.verify(r, text) {
-				wrong = append(wrong, fmt.Errorf("%s says %q, but %w: correct the sentence, or its claim in %s", c.Where, c.Says, err, registry))
+				failures = append(failures, fmt.Errorf("%s says %q, but %w: correct the sentence, or its claim in %s",
+					c.Where, c.Says, err, registry))
 			}
 		}
 	}
 	for _, n := range file.NotOutcomes {
 		if text, ok := texts[n.Where]; !ok || !text.says(n.Says) {
-			wrong = append(wrong, missing(n.Where, n.Says))
+			failures = append(failures, missing(n.Where, n.Says))
 		}
 	}
-	return errors.Join(append(wrong, unregistered(texts, file, paper)...)...)
+	return errors.Join(append(failures, unregistered(texts, file, paper)...)...)
 }
 
 func missing(where, says string) error {

@@ -15,7 +15,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// project is a made-up folder: runs of three settings with three seeds, and texts.
+// project is an invented folder: runs of three settings with three seeds, and texts.
 type project struct {
 	t    *testing.T
 	root string
@@ -32,12 +32,15 @@ func newProject(t *testing.T) project {
 			require.NoError(t, err)
 			recipe.DeathRate, recipe.Seed, recipe.Epochs = deathRate, seed, 2
 			// Constant: 21, 22, 23; 0.5: 18, 22, 23; 0.9: 19, 19.5, 20.
-			testErrors := map[string][]float64{"constant": {21, 22, 23}, "linear-0.5": {18, 22, 23}, "linear-0.9": {19, 19.5, 20}}[setting]
+			testErrors := map[string][]float64{
+				"constant": {21, 22, 23}, "linear-0.5": {18, 22, 23}, "linear-0.9": {19, 19.5, 20},
+			}[setting]
 			writer, err := runs.Create(filepath.Join(p.root, "data", "runs", fmt.Sprintf("made-%s-s%d", setting, seed)), recipe)
 			require.NoError(t, err)
 			e := testErrors[seed-1]
 			require.NoError(t, writer.Append(runs.Row{Epoch: 1, Step: 5, ValidationError: 10, TestError: e, TrainLoss: 2, Seconds: 1}))
-			require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 12, TestError: 99, TrainLoss: 1 + deathRate, Seconds: 100 * (1 - deathRate/2)}))
+			require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 12, TestError: 99, TrainLoss: 1 + deathRate,
+				Seconds: 100 * (1 - deathRate/2)}))
 			require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished"}))
 			require.NoError(t, writer.Close())
 		}
@@ -57,7 +60,7 @@ func (p project) notebook(name string, cells ...any) {
 	p.write("notebooks/"+name, string(content))
 }
 
-// verify registers claims, and what is no outcome, and verifies.
+// verify registers claims, and parts of sentences that are not outcomes, and verifies.
 func (p project) verify(claims, notOutcomes string) error {
 	p.write("data/claims.json", `{"claims": [`+claims+`], "not_outcomes": [`+notOutcomes+`]}`)
 	return Verify(p.root)
@@ -66,13 +69,13 @@ func (p project) verify(claims, notOutcomes string) error {
 func TestChecks(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Some outcome is stated here.\n")
-	for name, c := range map[string]struct{ holds, wrong string }{
+	for name, c := range map[string]struct{ holds, want string }{
 		"lower":             {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.5, "clear": true}}`, ""},
 		"lower, wrong sign": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`, "the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.9-s* 19.5 (n = 3): it is not lower"},
 		"lower than itself": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-constant-s*"]}}`, "it is not lower"},
 		"lower, by less":    {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.6}}`, "lower by 2.5 and not by 2.6"},
-		// -3, 0 and 0 have a standard error of 1, and Student's t 4.303 of them; -3 and 0 one of 1.5, and 12.706. Paired
-		// too, 2.5 of 0.29 are enough.
+		// -3, 0 and 0 have a standard error of 1, and Student's t is 4.303; for -3 and 0 it is 1.5, and t is 12.706. A paired
+		// difference of 2.5 with a standard error of 0.29 is clear.
 		"lower, within noise": {`{"lower": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "clear": true}}`, "the 95 % interval of the difference, -5.3 to 3.3, does not lie below zero"},
 		"lower, two seeds":    {`{"lower": {"runs": ["made-linear-0.5-s1", "made-linear-0.5-s2"], "than": ["made-constant-s*"], "clear": true}}`, "and of made-constant-s* 21.5 (n = 2): the 95 % interval of the difference, -20.6 to 17.6,"},
 		"lower, one run":      {`{"lower": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "clear": true}}`, "and of made-constant-s* 21 (n = 1): one run has no interval"},
@@ -111,17 +114,17 @@ func TestChecks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := p.verify(`{"where": "README.md", "says": "outcome is stated here", "holds": `+c.holds+`}`, "")
-			if c.wrong == "" {
+			if c.want == "" {
 				require.NoError(t, err)
 				return
 			}
-			require.ErrorContains(t, err, c.wrong)
+			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "\n", "one error")
 		})
 	}
 }
 
-// Times of two machines are no outcome.
+// Times of two machines are not compared.
 func TestTimesOfTwoMachines(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Some outcome is stated here.\n")
@@ -130,20 +133,23 @@ func TestTimesOfTwoMachines(t *testing.T) {
 	}
 	for _, holds := range []string{`{"faster": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"]}}`,
 		`{"lower": {"quantity": "training seconds", "runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"]}}`} {
-		require.ErrorContains(t, p.verify(`{"where": "README.md", "says": "outcome is stated here", "holds": `+holds+`}`, ""), "cannot be compared: the machines differ")
+		err := p.verify(`{"where": "README.md", "says": "outcome is stated here", "holds": `+holds+`}`, "")
+		require.ErrorContains(t, err, "cannot be compared: the machines differ")
 	}
 }
 
-// What a claim's error tells: the file, the sentence, the numbers, and what to do.
+// A claim's error names the file, the sentence, the numbers, and what to do.
 func TestTheErrorOfAClaim(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Constant depth\nis **better** here.\n")
 	holds := `"holds": {"lower": {"runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`
 	require.EqualError(t, p.verify(`{"where": "README.md", "says": "Constant depth is  **better**", `+holds+`}`, ""),
-		`README.md says "Constant depth is  **better**", but the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.9-s* 19.5 (n = 3): it is not lower: correct the sentence, or its claim in data/claims.json`)
+		`README.md says "Constant depth is  **better**", but the mean test error of made-constant-s* is 22 (n = 3), `+
+			`and of made-linear-0.9-s* 19.5 (n = 3): it is not lower: correct the sentence, or its claim in data/claims.json`)
 	gone := `does not say "Constant depth is worse": data/claims.json registers that sentence, change or remove it there`
 	require.EqualError(t, p.verify(`{"where": "README.md", "says": "Constant depth is worse", `+holds+`}`, ""), "README.md "+gone)
-	require.EqualError(t, p.verify("", `{"where": "notebooks/1.ipynb", "says": "Constant depth is worse", "why": "x"}`), "notebooks/1.ipynb "+gone)
+	require.EqualError(t, p.verify("", `{"where": "notebooks/1.ipynb", "says": "Constant depth is worse", "why": "x"}`),
+		"notebooks/1.ipynb "+gone)
 	require.ErrorContains(t, p.verify(`{"where": "README.md", "says": "better", `+holds+`}`, ""), "at least 3 words")
 	require.ErrorContains(t, p.verify("", `{"where": "README.md", "says": "is **better** here.", "why": " "}`), "has no reason")
 	require.ErrorContains(t, p.verify("", "x"), "is damaged")
@@ -151,7 +157,7 @@ func TestTheErrorOfAClaim(t *testing.T) {
 
 func TestUnregisteredPercentages(t *testing.T) {
 	p := newProject(t)
-	for text, wrong := range map[string]string{
+	for text, want := range map[string]string{
 		"The paper has 5.25 %, which is 5.250 percent.":     "",
 		"No unit: 20 layers, 3 seeds, 1,408 steps, Fig. 8.": "",
 		"Two points, and a line with the points p.":         "",
@@ -181,16 +187,17 @@ func TestUnregisteredPercentages(t *testing.T) {
 	} {
 		p.write("README.md", "Guessing gets 90 % wrong. Here constant depth has 22.0 %.\n")
 		p.notebook("1.ipynb", map[string]any{"cell_type": "markdown", "source": []string{text[:len(text)/2], text[len(text)/2:]}})
-		claim := `{"where": "%s", "says": "constant depth has 22.0 %%", "holds": {"between": {"runs": ["made-constant-s*"], "low": 21.95, "high": 22.05}}}`
-		not := `{"where": "%s", "says": "Guessing gets 90 %% wrong", "why": "nine of ten classes"}`
-		claims, nots := fmt.Sprintf(claim, "README.md"), fmt.Sprintf(not, "README.md")
+		claim := `{"where": "%s", "says": "constant depth has 22.0 %%",
+			"holds": {"between": {"runs": ["made-constant-s*"], "low": 21.95, "high": 22.05}}}`
+		notOutcome := `{"where": "%s", "says": "Guessing gets 90 %% wrong", "why": "nine of ten classes"}`
+		claims, notOutcomes := fmt.Sprintf(claim, "README.md"), fmt.Sprintf(notOutcome, "README.md")
 		if strings.Contains(text, "constant depth has") {
 			claims += "," + fmt.Sprintf(claim, "notebooks/1.ipynb")
 		}
 		if strings.Contains(text, "Guessing") {
-			nots += "," + fmt.Sprintf(not, "notebooks/1.ipynb")
+			notOutcomes += "," + fmt.Sprintf(notOutcome, "notebooks/1.ipynb")
 		}
-		err := p.verify(claims, nots)
+		err := p.verify(claims, notOutcomes)
 		var found []string
 		if err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {
@@ -201,7 +208,7 @@ func TestUnregisteredPercentages(t *testing.T) {
 				found = append(found, unknown)
 			}
 		}
-		require.Equal(t, wrong, strings.Join(found, ", "), text)
+		require.Equal(t, want, strings.Join(found, ", "), text)
 	}
 }
 
@@ -219,7 +226,7 @@ func TestWhichTextsAreRead(t *testing.T) {
 		require.ErrorContains(t, err, "has "+number+", counted")
 	}
 	require.Len(t, strings.Split(err.Error(), "\n"), 5)
-	require.ErrorContains(t, err, `in "Before: 61 %.", and`)
+	require.ErrorContains(t, err, `in "Before: 61 %.", without a source`)
 
 	p.write("README.md", "Before\n"+begin)
 	require.ErrorContains(t, p.verify("", ""), "README.md: the part that begins with")
@@ -232,10 +239,12 @@ func TestWhichTextsAreRead(t *testing.T) {
 func TestShown(t *testing.T) {
 	p := newProject(t)
 	output := func(kind string, content any) map[string]any {
-		return map[string]any{"output_type": "display_data", "data": map[string]any{kind: content, "image/png": "x", "application/json": map[string]int{"a": 1}}}
+		data := map[string]any{kind: content, "image/png": "x", "application/json": map[string]int{"a": 1}}
+		return map[string]any{"output_type": "display_data", "data": data}
 	}
 	p.notebook("1.ipynb", map[string]any{"cell_type": "markdown", "source": "The error is 20 % at last."},
-		map[string]any{"cell_type": "code", "source": "x", "outputs": []any{output("text/markdown", []string{"| constant |\n", "| 20.10 |"}),
+		map[string]any{"cell_type": "code", "source": "x", "outputs": []any{
+			output("text/markdown", []string{"| constant |\n", "| 20.10 |"}),
 			map[string]any{"output_type": "stream", "text": []string{"open: ", "7\n"}}}})
 	claim := `{"where": "notebooks/1.ipynb", "says": "The error is 20 %%", "holds": {"shown": [%s]}}`
 	require.NoError(t, p.verify(fmt.Sprintf(claim, `"| 20.10 |", "open: 7"`), ""))

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the committed pages and notebooks say about outcomes is what the committed records say.
+// The committed pages and notebooks agree with the committed records about outcomes.
 func TestTheCommittedTexts(t *testing.T) {
 	require.NoError(t, Verify("../../../.."))
 }

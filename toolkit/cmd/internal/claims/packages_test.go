@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// goList is what `go list` says, line by line.
+// goList returns the words that `go list` prints.
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
 	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
@@ -18,7 +18,7 @@ func goList(t *testing.T, args ...string) []string {
 	return strings.Fields(string(out))
 }
 
-// folders are those of the toolkit, in the order of its page's table.
+// folders returns the folders of the toolkit, in the order of the table in its page.
 func folders(t *testing.T) (names []string) {
 	t.Helper()
 	page, err := os.ReadFile("../../../README.md")
@@ -52,7 +52,7 @@ func TestTheTableOfFoldersIsWhole(t *testing.T) {
 	}
 }
 
-// A folder stands on those above it in the table alone; tests may look anywhere.
+// A folder imports only folders above it in the table; tests may import any.
 func TestImportsGoOneWay(t *testing.T) {
 	floor := map[string]int{}
 	for i, name := range folders(t) {
@@ -71,7 +71,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// The packages of which that page says so link no GoMLX.
+// The packages that the page names as readers of results link no GoMLX.
 func TestReadersLinkNoGoMLX(t *testing.T) {
 	page, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// committedPages are the project's own pages by name, without their code.
+// committedPages returns the project's own pages by name, without their code.
 func committedPages(t *testing.T) map[string]string {
 	t.Helper()
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`|(?m)^    .*$")
@@ -29,7 +29,7 @@ func committedPages(t *testing.T) map[string]string {
 	return list
 }
 
-// Links between the pages lead to files, and to headings, that are there; and every picture says in words what it shows.
+// Links between the pages lead to existing files and headings, and every picture has a text that says what it shows.
 func TestLinksAndPicturesOfThePages(t *testing.T) {
 	list := committedPages(t)
 	link := regexp.MustCompile(`(!?)\[([^\]]*)\]\(([^)\s]+)\)`)
@@ -59,7 +59,7 @@ func TestLinksAndPicturesOfThePages(t *testing.T) {
 	require.Greater(t, seen, 50)
 }
 
-// headings are the anchors of a page's headings, as GitHub names them.
+// headings returns the anchors of a page's headings, as GitHub names them.
 func headings(page string) (anchors []string) {
 	for line := range strings.Lines(page) {
 		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
@@ -71,7 +71,8 @@ func headings(page string) (anchors []string) {
 }
 
 func TestHeadings(t *testing.T) {
-	require.Equal(t, []string{"a-title", "into-pytorch-and-back", "whats-new_2"}, headings("# A title\ntext # no\n\n## Into PyTorch, and back\n### What's `new_2`?\n#no\n"))
+	require.Equal(t, []string{"a-title", "into-pytorch-and-back", "whats-new_2"},
+		headings("# A title\ntext # no\n\n## Into PyTorch, and back\n### What's `new_2`?\n#no\n"))
 }
 
 // The page on the toolkit explains every key of a recipe and names every preset.

@@ -16,13 +16,13 @@ import (
 	"stochdepth/toolkit/outcome/published"
 )
 
-// text is a file that is read by people.
+// text is a page or a notebook.
 type text struct {
-	parts   []string // the whole text or a notebook's cells of Markdown, their spaces made equal
+	parts   []string // the whole page or a notebook's cells of Markdown, with normal spaces
 	outputs string   // of a notebook's cells of code, as text
 }
 
-// normal makes all kinds and lengths of spaces one.
+// normal replaces spaces of all kinds and lengths by single spaces.
 func normal(s string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "&nbsp;", " ")), " ")
 }
@@ -32,7 +32,7 @@ func (t text) says(sentence string) bool {
 	return slices.ContainsFunc(t.parts, func(part string) bool { return strings.Contains(part, sentence) })
 }
 
-// readTexts reads the pages, without what is generated in them, and the notebooks.
+// readTexts reads the pages, without their generated parts, and the notebooks.
 func readTexts(root string) (map[string]text, error) {
 	texts := map[string]text{}
 	names := page.Names(root)
@@ -63,7 +63,7 @@ func readTexts(root string) (map[string]text, error) {
 	return texts, nil
 }
 
-// notebook is the text of a notebook's file.
+// notebook returns the text of a notebook's file.
 func notebook(data []byte) (text, error) {
 	var book struct {
 		Cells []struct {
@@ -115,7 +115,7 @@ func (l *lines) UnmarshalJSON(data []byte) error {
 }
 
 var (
-	// percentage is one number, or several in a row ("6.41 and 5.25 %"), with what they are counted in.
+	// percentage is one number, or several in a row ("6.41 and 5.25 %"), with their unit, percent or points.
 	percentage = regexp.MustCompile(`(?i)(?:` + number + `(?:\s*(?:,|;|/|±|→|–|-|\b(?:and|or|to|instead of|against|vs)\b))+\s*)*` +
 		number + `(?:[\s~$*_-]|\\[,;! ])*(?:((?:(?:percentage|percent|per\s?cent|\\?%)[\s-]*)?\bpoints?\b)|(\\?%|percent\b|per\s?cent\b))`)
 	numbers = regexp.MustCompile(number)
@@ -123,8 +123,8 @@ var (
 
 const number = `\d+(?:,\d{3})*(?:\.\d+)?`
 
-// unregistered finds the percentages and points that are neither registered nor, percentages, the paper's.
-func unregistered(texts map[string]text, file *File, paper *published.Paper) (wrong []error) {
+// unregistered finds the percentages and points that are not registered; percentages from the paper need not be.
+func unregistered(texts map[string]text, file *File, paper *published.Paper) (failures []error) {
 	var ofPaper []float64
 	for _, n := range paper.Numbers {
 		if paper.Units[n.Quantity] == "%" {
@@ -159,16 +159,17 @@ func unregistered(texts map[string]text, file *File, paper *published.Paper) (wr
 					}
 				}
 				if len(unknown) > 0 {
-					wrong = append(wrong, fmt.Errorf("%s has %s, counted in percent or points, in %q, and nothing tells where that is from: register the sentence in %s with a check of recorded runs, or among its not_outcomes with a reason",
+					failures = append(failures, fmt.Errorf("%s has %s, counted in percent or points, in %q, without a source: "+
+						"register the sentence in %s with a check of recorded runs, or among its not_outcomes with a reason",
 						name, strings.Join(unknown, ", "), sentence(part, match[0], match[1]), registry))
 				}
 			}
 		}
 	}
-	return wrong
+	return failures
 }
 
-// places are those of the sentences in part, from and to.
+// places returns where the sentences occur in part, each from a first byte to an end.
 func places(part string, sentences []string) (found [][2]int) {
 	for _, s := range sentences {
 		for from := 0; ; {
@@ -183,7 +184,7 @@ func places(part string, sentences []string) (found [][2]int) {
 	return found
 }
 
-// sentence is the one around part[from:to], or what is near if it is long.
+// sentence returns the sentence around part[from:to], or only the nearby text if it is long.
 func sentence(part string, from, to int) string {
 	const near = 100
 	start, end := 0, len(part)

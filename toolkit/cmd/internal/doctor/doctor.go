@@ -1,5 +1,5 @@
-// Package doctor checks an installation: what training needs, and what the
-// notebooks need besides. It says what to do about each thing that is missing.
+// Package doctor checks whether an installation has what training and notebooks
+// need, and says what to do about each thing that is missing.
 package doctor
 
 import (
@@ -31,15 +31,15 @@ const (
 	note    = "note"
 )
 
-// report writes a line a check, and remembers whether one failed.
+// report writes a line for each check, and remembers whether one failed.
 type report struct {
 	ctx    context.Context
 	w      io.Writer
 	failed bool
 }
 
-// check writes the name of a check before it runs it: if a plugin takes the
-// whole program down, the last line says where. The function returns what was
+// check writes the name of a check before it runs it: if a plugin crashes the
+// whole program, the last line says where. The function find returns what it
 // found; its error says what is wrong and what to do.
 func (r *report) check(name, mark string, find func() (string, error)) bool {
 	if r.ctx.Err() != nil {
@@ -57,8 +57,8 @@ func (r *report) check(name, mark string, find func() (string, error)) bool {
 }
 
 // Run checks everything and writes a line about each check to w: its name, "ok"
-// or a mark, and what was found or what to do. It returns [ErrUnfit] if this
-// installation cannot train; what only the notebooks need does not count.
+// or another mark, and what was found or what to do. It returns [ErrUnfit] if
+// this installation cannot train; needs of the notebooks alone do not count.
 func Run(ctx context.Context, w io.Writer) error {
 	r := &report{ctx: ctx, w: w}
 	fmt.Fprintln(w, "Training:")
@@ -84,7 +84,7 @@ func goVersion() (string, error) {
 }
 
 // training follows the plugin from its file to a result. Each step needs the
-// one before, so the first failure ends it.
+// previous one, so the first failure ends it.
 func (r *report) training() {
 	var plugin backend.Plugin
 	if !r.check("Plugin", missing, func() (_ string, err error) {
@@ -100,7 +100,8 @@ func (r *report) training() {
 	}
 	if plugin.Kind == backend.ROCm {
 		r.check("GPU", note, func() (string, error) {
-			return "", errors.New("AMD's ROCm has never been tried with this toolkit: compare its numbers with those of GOMLX_BACKEND=xla:cpu")
+			return "", errors.New("AMD's ROCm has never been tried with this toolkit: " +
+				"compare its numbers with those of GOMLX_BACKEND=xla:cpu")
 		})
 	}
 	var b compute.Backend
@@ -123,7 +124,7 @@ func (r *report) training() {
 	if plugin.Kind == backend.CPU {
 		r.check("Kernels", note, func() (string, error) {
 			if err := proxy.Install(plugin.Path); err != nil {
-				return "", fmt.Errorf("none, so that XLA computes all, two to four times slower: %w", err)
+				return "", fmt.Errorf("none, so XLA computes everything, two to four times slower: %w", err)
 			}
 			return proxy.Processor(plugin.Path), nil
 		})
@@ -131,7 +132,7 @@ func (r *report) training() {
 	r.check("Computation", missing, func() (string, error) { return compile(b) })
 }
 
-// short gives a path below the project's folder relative to it.
+// short returns a path in the project's folder, or in the home folder, relative to it.
 func short(path string) string {
 	if root, err := project.Root(); err == nil {
 		if relative, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(relative) {

@@ -49,7 +49,8 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	tests := []struct{ name, config, want string }{
 		{"no such file", "xla:" + filepath.Join(folder, "nowhere.so"), `(?m)^  Plugin +MISSING +GOMLX_BACKEND names .*no such file`},
 		{"not a plugin", "xla:" + broken, "(?m)^  PJRT +MISSING .*does not open .* `make clean setup`"},
-		{"ROCm's, and not a plugin", "xla:" + rocm, `(?m)^  Plugin +ok +rocm, named by GOMLX_BACKEND: .*\n  GPU +note +AMD's ROCm .* never .*\n  PJRT +MISSING .*rocminfo tells`},
+		{"ROCm's, and not a plugin", "xla:" + rocm,
+			`(?m)^  Plugin +ok +rocm, named by GOMLX_BACKEND: .*\n  GPU +note +AMD's ROCm .* never .*\n  PJRT +MISSING .*rocminfo tells`},
 		{"ROCm's, not installed", "xla:rocm", "(?m)^  Plugin +MISSING .* for AMD GPUs"},
 		{"not a backend", "go", "(?m)^  Plugin +MISSING .*cannot train on: unset it"},
 	}
@@ -79,7 +80,7 @@ func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, nil, 0o644))
 	}
-	// Any Go program tells its version; this test is one.
+	// Any Go program contains its version; this test is one.
 	self, err := os.Executable()
 	require.NoError(t, err)
 	require.NoError(t, os.Mkdir(filepath.Join(root, ".bin"), 0o755))
@@ -92,7 +93,7 @@ func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
 	require.Regexp(t, `(?m)^  Kernel +ok +\.venv/share`, report)
 }
 
-// A file system that starts no programs is found, and so is a folder that is not there.
+// A file system where no program may start is noticed, and so is a missing folder.
 func TestTemporaryFolder(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)

@@ -13,7 +13,7 @@ import (
 )
 
 // notebooks checks what `make setup` puts into .venv and .bin, and where cells
-// run. None of it is started: the versions are those that the files tell.
+// run. No program of theirs is started: the versions are read from files.
 func (r *report) notebooks(root string) {
 	r.check("JupyterLab", absent, func() (string, error) { return pythonPackage(root, "jupyterlab") })
 	r.check("nbconvert", absent, func() (string, error) { return pythonPackage(root, "nbconvert") })
@@ -24,7 +24,7 @@ func (r *report) notebooks(root string) {
 	r.check("TMPDIR", absent, temporaryFolder)
 }
 
-// temporaryFolder checks that programs can be started in the folder of temporary files, as cells are: a system may forbid it.
+// temporaryFolder checks that programs can start in the folder of temporary files, as cells do: a system may forbid it.
 func temporaryFolder() (string, error) {
 	const advice = "cells are compiled and started there: set TMPDIR to a folder where programs may run"
 	dir, err := os.MkdirTemp("", "stochdepth-doctor-")
@@ -42,9 +42,9 @@ func temporaryFolder() (string, error) {
 	return os.TempDir(), nil
 }
 
-// pythonPackage gives the version of a package in the project's .venv.
+// pythonPackage returns the version of a package in the project's .venv.
 func pythonPackage(root, name string) (string, error) {
-	// pip names the folder of a package's description by its version.
+	// The version is in the name of pip's folder with a package's description.
 	found, _ := fs.Glob(os.DirFS(root), ".venv/lib/python3*/site-packages/"+name+"-*.dist-info")
 	if len(found) == 0 {
 		return "", errors.New("not in the project's .venv: run `make setup`")
@@ -53,7 +53,7 @@ func pythonPackage(root, name string) (string, error) {
 	return version, nil
 }
 
-// program gives the version of a Go program in the project's .bin.
+// program returns the version of a Go program in the project's .bin.
 func program(root, name string) (string, error) {
 	info, err := buildinfo.ReadFile(filepath.Join(root, ".bin", name))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package summary says what a recipe comes to before it is trained: the network's layers and their size, the arithmetic
-// that stochastic depth leaves out, memory and steps.
+// Package summary describes a recipe before it is trained: the network's layers and their sizes, the arithmetic that
+// stochastic depth saves, memory and steps.
 package summary
 
 import (
@@ -16,17 +16,17 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Summary is what a recipe comes to.
+// Summary describes the training that a recipe asks for.
 type Summary struct {
 	Recipe recipes.Recipe
 	resnet.Size
 	Open           []float64 // expected open blocks of each layer, averaged over the training
-	OpenBlocks     float64   // in all
+	OpenBlocks     float64   // sum over the layers
 	Blocks         int
-	Share          float64 // of the multiply-adds of all blocks, expected in training; 1 where closed blocks are computed too
-	Images         int     // of an epoch
+	Share          float64 // expected part of the multiply-adds that training computes; 1 if closed blocks are computed too
+	Images         int     // in an epoch
 	StepsPerEpoch  int64
-	Steps          int64 // of the training
+	Steps          int64 // in the training
 	ParameterBytes int64 // weights, their gradients and momentum
 	KeptBytes      int64 // activations of a minibatch that the engine keeps for the gradient
 }
@@ -71,8 +71,9 @@ func Of(asked recipes.Checker) (Summary, error) {
 	return s, nil
 }
 
-// memory counts what training must hold: three numbers a parameter, and of each block, open or not, its output and
-// those of its two convolutions, which are computed again instead under Recompute and in blocks of other kinds.
+// memory counts the bytes that training must hold: three numbers for each parameter, and for each block, open or not, its
+// output and the outputs of its two convolutions; with Recompute and in blocks of other kinds the convolutions are computed
+// again instead.
 func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
@@ -101,7 +102,7 @@ func (s Summary) Write(w io.Writer) error {
 	depth := "constant depth"
 	switch {
 	case !r.IsConstant() && r.Rule == "list":
-		depth = "survival probabilities of its own"
+		depth = "a list of survival probabilities"
 	case !r.IsConstant():
 		depth = fmt.Sprintf("%s rule, p_L = %g", r.Rule, r.LastSurvival())
 	}
@@ -123,12 +124,13 @@ func (s Summary) Write(w io.Writer) error {
 		}
 		line(l.Name, "["+strings.Join(shape, ", ")+"]", blocks, open, say.Grouped(l.Parameters), say.Grouped(l.MultiplyAdds))
 	}
-	line("in all", "", fmt.Sprint(s.Blocks), fmt.Sprintf("%.2f", s.OpenBlocks), say.Grouped(s.Parameters), say.Grouped(s.MultiplyAdds))
+	line("in all", "", fmt.Sprint(s.Blocks), fmt.Sprintf("%.2f", s.OpenBlocks), say.Grouped(s.Parameters),
+		say.Grouped(s.MultiplyAdds))
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, `
-open: blocks open in a minibatch, expected, over the whole training
+open: expected open blocks in a minibatch, averaged over the whole training
 multiply-adds: of convolutions and the linear layer, forward, for one image (each is two floating-point operations)
 
 %s
@@ -145,9 +147,9 @@ func (s Summary) arithmetic() string {
 	case s.Recipe.IsConstant():
 		return "Training computes every block for every minibatch: the depth is constant."
 	case s.Recipe.Form != "survivors":
-		return "Training computes closed blocks too, in this form: the form survivors leaves them out."
+		return "In this form training computes closed blocks too: the form survivors leaves them out."
 	}
-	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth, expected.", 100*s.Share)
+	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth on average.", 100*s.Share)
 }
 
 func gigabytes(n int64) string {

@@ -19,7 +19,7 @@ func preset(t *testing.T, name string, sets ...string) recipes.Recipe {
 	return recipe
 }
 
-func of(t *testing.T, recipe recipes.Recipe) Summary {
+func summarise(t *testing.T, recipe recipes.Recipe) Summary {
 	t.Helper()
 	s, err := Of(recipe)
 	require.NoError(t, err)
@@ -28,13 +28,13 @@ func of(t *testing.T, recipe recipes.Recipe) Summary {
 
 // The paper's 110 layers: 1.7 million parameters, 40.25 of 54 blocks open, 352 minibatches of 45,000 images.
 func TestThePapersNetwork(t *testing.T) {
-	s := of(t, preset(t, "cifar10"))
+	s := summarise(t, preset(t, "cifar10"))
 	require.EqualValues(t, 1_727_962, s.Parameters)
 	require.Equal(t, 54, s.Blocks)
 	require.InDelta(t, 40.25, s.OpenBlocks, 1e-9)
 	require.EqualValues(t, 352, s.StepsPerEpoch)
 	require.EqualValues(t, 352*500, s.Steps)
-	// The transitions' first convolutions are half as large, and there is a stem: nearly the share of the blocks.
+	// The share is nearly that of the open blocks: transitions have a smaller first convolution, and there is a stem.
 	require.InDelta(t, 40.25/54, s.Share, 0.002)
 
 	var out bytes.Buffer
@@ -46,9 +46,9 @@ func TestThePapersNetwork(t *testing.T) {
 	require.Contains(t, out.String(), "Steps: 352 an epoch of 45,000 images, 176,000 in all.")
 }
 
-// Eight layers by hand: three blocks that survive with 1 - l/3 of the death rate.
+// Eight layers by hand: three blocks, which survive with probability 1 - l/3 times the death rate.
 func TestShareByHand(t *testing.T) {
-	s := of(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6"))
+	s := summarise(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6"))
 	const full = 9 * 16 * 16 * 32 * 32
 	always, blocks := float64(9*3*16*32*32+64*10), []float64{2 * full, 1.5 * full, 1.5 * full}
 	want, all := always, always
@@ -58,26 +58,27 @@ func TestShareByHand(t *testing.T) {
 	require.InDelta(t, want/all, s.Share, 1e-12)
 	require.InDelta(t, 0.8+0.6+0.4, s.OpenBlocks, 1e-12)
 
-	require.Equal(t, 1.0, of(t, preset(t, "shapes", "death_rate", "0")).Share)
-	require.Equal(t, 1.0, of(t, preset(t, "shapes", "form", "resnet")).Share, "computes closed blocks too")
-	late := of(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6", "survival_schedule", "late", "schedule_fraction", "0.5"))
+	require.Equal(t, 1.0, summarise(t, preset(t, "shapes", "death_rate", "0")).Share)
+	require.Equal(t, 1.0, summarise(t, preset(t, "shapes", "form", "resnet")).Share, "computes closed blocks too")
+	late := summarise(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6",
+		"survival_schedule", "late", "schedule_fraction", "0.5"))
 	require.InDelta(t, (1+want/all)/2, late.Share, 1e-12, "half the training is at constant depth")
 }
 
-// 1202 layers took 9.7 GB at minibatches of 128, and 3.9 where convolutions are computed again: what must be held is
-// less, and most of it.
+// 1202 layers took 9.7 GB with minibatches of 128, and 3.9 if convolutions are computed again: the least memory is below
+// that, but most of it.
 func TestMemory(t *testing.T) {
-	s := of(t, preset(t, "cifar10-1202", "batch_size", "128"))
+	s := summarise(t, preset(t, "cifar10-1202", "batch_size", "128"))
 	total := float64(s.ParameterBytes + s.KeptBytes)
 	require.InDelta(t, 9.2e9, total, 0.5e9)
-	again := of(t, preset(t, "cifar10-1202", "batch_size", "128", "recompute", "true"))
+	again := summarise(t, preset(t, "cifar10-1202", "batch_size", "128", "recompute", "true"))
 	require.Equal(t, s.KeptBytes, 3*again.KeptBytes)
-	require.Equal(t, s.KeptBytes, 2*of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "bfloat16")).KeptBytes)
-	double := of(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "float64"))
+	require.Equal(t, s.KeptBytes, 2*summarise(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "bfloat16")).KeptBytes)
+	double := summarise(t, preset(t, "cifar10-1202", "batch_size", "128", "dtype", "float64"))
 	require.Equal(t, [2]int64{2 * s.ParameterBytes, 2 * s.KeptBytes}, [2]int64{double.ParameterBytes, double.KeptBytes})
 }
 
-func TestRecipesThatCannotBe(t *testing.T) {
+func TestInvalidRecipe(t *testing.T) {
 	recipe := preset(t, "shapes", "depth", "21")
 	_, err := Of(recipe)
 	require.ErrorContains(t, err, "not 6N+2 layers")

@@ -1,6 +1,6 @@
-// Package tensorboard writes the log of a run as an event file of TensorBoard: records as TFRecord frames them, each an
-// Event in protobuf's encoding (tensorflow/core/util/event.proto), of which a scalar needs a handful of fields: no library for
-// Go that writes event files is kept up.
+// Package tensorboard writes the log of a run as an event file of TensorBoard: TFRecord's records, each an Event in
+// protobuf's encoding (tensorflow/core/util/event.proto), of which scalars need a handful of fields. No maintained library
+// for Go writes event files.
 package tensorboard
 
 import (
@@ -24,8 +24,8 @@ import (
 
 // Save writes a run's event file into folder/name, where TensorBoard shows it as the run of that name, and returns its
 // path. A longer log is appended to the file of a shorter one, since TensorBoard goes on reading the file that it has
-// open. Where that is no beginning of the log, as of a run made anew, a file of a later name is written beside it: there
-// TensorBoard goes on, and forgets what it has read before.
+// open. If the file is not the beginning of the log, as with a run that was made again, a file with a later name is written
+// beside it: TensorBoard continues there, and forgets what it has read before.
 func Save(folder string, run *runs.Run) (string, error) {
 	if err := runs.CheckName(run.Name); err != nil {
 		return "", err
@@ -46,8 +46,8 @@ func Save(folder string, run *runs.Run) (string, error) {
 	return next, files.Write(next, events(run, started(run)))
 }
 
-// eventFiles names the last file that Save has written into a folder, or "", and the next one. TensorBoard reads the files
-// of a run by their names, and reads none again after a later one.
+// eventFiles names the last file that Save has written into a folder, or "", and the next one. TensorBoard reads a run's
+// files in the order of their names, and never returns to an earlier one.
 func eventFiles(dir string) (newest, next string, err error) {
 	entries, err := os.ReadDir(dir) // by name
 	if err != nil {
@@ -64,9 +64,9 @@ func eventFiles(dir string) (newest, next string, err error) {
 	return newest, filepath.Join(dir, fmt.Sprintf("events.out.tfevents.%010d.stochdepth", number)), nil
 }
 
-// extend writes what a run's log has more than its event file, and is false if the file is no beginning of the log. The
-// file begins at the time that it says. A process that was killed here, or another one that does the same, leaves bytes
-// that are the log's too, of half a record perhaps: the rest is written behind them.
+// extend appends the part of a run's log that its event file lacks, and returns false if the file is not the beginning of
+// the log. The start time is the one recorded in the file. If another process was killed here, or does the same now, its
+// bytes belong to the log too, perhaps with half a record at the end: the rest is written behind them.
 func extend(path string, run *runs.Run) (bool, error) {
 	there, err := files.Read(path, math.MaxInt32)
 	if err != nil {
@@ -88,7 +88,7 @@ func extend(path string, run *runs.Run) (bool, error) {
 	return true, files.WriteError(path, errors.Join(err, file.Sync(), file.Close()))
 }
 
-// started is when a run was begun, in seconds since 1970; 0 if that is not known.
+// started returns when a run began, in seconds since 1970; 0 if that is not known.
 func started(run *runs.Run) float64 {
 	if began := run.Began(); !began.IsZero() {
 		return float64(began.Unix())
@@ -96,11 +96,10 @@ func started(run *runs.Run) float64 {
 	return 0
 }
 
-// events are the records of a run's file: its version, the start of a session, at which TensorBoard forgets what the files
-// before had, and the scalars of each row of the log, with its step and the time it was made. Values that a run did
-// not measure are left out.
+// events returns the records of a run's file: its version, the start of a session, at which TensorBoard forgets earlier
+// files, and the scalars of each row of the log, with its step and time. Values that a run did not measure are left out.
 func events(run *runs.Run, began float64) []byte {
-	const starts = 1 // SessionLog's field 1 for a session that starts
+	const starts = 1 // the value of SessionLog's field 1 at the start of a session
 	session := protowire.AppendVarint(tag(nil, 1, protowire.VarintType), starts)
 	file := record(nil, event(began, 0, protowire.AppendString(tag(nil, 3, protowire.BytesType), "brain.Event:2")))
 	file = record(file, event(began, 0, protowire.AppendBytes(tag(nil, 7, protowire.BytesType), session)))
@@ -110,10 +109,10 @@ func events(run *runs.Run, began float64) []byte {
 	return file
 }
 
-// scalars are what TensorBoard shows, grouped by what stands before the slash.
+// scalars are the values that TensorBoard shows, grouped by the word before the slash.
 var scalars = []struct {
-	tag string
-	of  func(runs.Row) float64
+	tag   string
+	value func(runs.Row) float64
 }{
 	{"loss/training", func(r runs.Row) float64 { return r.TrainLoss }},
 	{"error/training", func(r runs.Row) float64 { return r.TrainError }},
@@ -125,11 +124,12 @@ var scalars = []struct {
 	{"training/gradient_magnitude", func(r runs.Row) float64 { return r.GradientMagnitude }},
 }
 
-// summary is a row as field 5 of an Event, a Summary: repeated Value value = 1, of string tag = 1, float simple_value = 2.
+// summary encodes a row as field 5 of an Event, a Summary: repeated Value value = 1, with string tag = 1 and
+// float simple_value = 2.
 func summary(row runs.Row) []byte {
 	var values []byte
 	for _, s := range scalars {
-		x := s.of(row)
+		x := s.value(row)
 		if math.IsNaN(x) {
 			continue
 		}
@@ -140,22 +140,22 @@ func summary(row runs.Row) []byte {
 	return protowire.AppendBytes(tag(nil, 5, protowire.BytesType), values)
 }
 
-// event is an Event: double wall_time = 1, int64 step = 2, and what it is of.
-func event(seconds float64, step int64, what []byte) []byte {
+// event encodes an Event: double wall_time = 1, int64 step = 2, and its content.
+func event(seconds float64, step int64, content []byte) []byte {
 	e := protowire.AppendFixed64(tag(nil, 1, protowire.Fixed64Type), math.Float64bits(seconds))
 	e = protowire.AppendVarint(tag(e, 2, protowire.VarintType), uint64(step))
-	return append(e, what...)
+	return append(e, content...)
 }
 
 func tag(b []byte, field protowire.Number, kind protowire.Type) []byte {
 	return protowire.AppendTag(b, field, kind)
 }
 
-// wallTime is where the time of a file's first event is: behind the frame's length and its checksum, and the field's tag.
+// wallTime is the position of the first event's time in a file: behind the frame's length and its checksum, and the tag.
 const wallTime = 8 + 4 + 1
 
-// record appends data in its frame: its length, the length's checksum, the data, its checksum, numbers with the low byte
-// first.
+// record appends data in a frame: its length, the length's checksum, the data, its checksum, with the low byte of each
+// number first.
 func record(file, data []byte) []byte {
 	length := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
 	file = binary.LittleEndian.AppendUint32(append(file, length...), masked(length))
@@ -164,7 +164,7 @@ func record(file, data []byte) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is TFRecord's checksum: a CRC-32C, turned and moved so that checksums of checksums stay good.
+// masked returns TFRecord's checksum: a CRC-32C, rotated and shifted so that checksums of checksums work too.
 func masked(data []byte) uint32 {
 	crc := crc32.Checksum(data, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8

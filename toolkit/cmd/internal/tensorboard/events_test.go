@@ -16,7 +16,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// read is an event as it is in the file.
+// read is an event read from a file.
 type read struct {
 	wall    float64
 	step    int64
@@ -25,7 +25,7 @@ type read struct {
 	values  map[string]float64
 }
 
-// records takes the frames apart and checks their sums.
+// records takes the frames apart and checks their checksums.
 func records(t *testing.T, file []byte) (list []read) {
 	t.Helper()
 	for len(file) > 0 {
@@ -91,18 +91,19 @@ func parse(t *testing.T, data []byte) read {
 	return e
 }
 
-// mine is a run that began at second 1000 of 1970 by its result, and has made so many rows.
+// mine returns a run with some rows that began at second 1000 of 1970, by its result.
 func mine(rows int) *runs.Run {
 	run := &runs.Run{Name: "more/mine", Result: &runs.Result{Started: time.Unix(1000, 0)}}
 	for i := range rows {
 		n := float64(i)
-		run.Rows = append(run.Rows, runs.Row{Epoch: n + 1, Step: 32 * int64(i+1), LearningRate: 0.125, TrainLoss: 2.5 - n/2, TrainError: 85 - 5*n, ValidationError: 87 - 8*n,
-			TestError: math.NaN(), OpenBlocksMean: 6.25 + n/4, GradientMagnitude: 0.5, Seconds: 1.5 * (n + 1)})
+		run.Rows = append(run.Rows, runs.Row{Epoch: n + 1, Step: 32 * int64(i+1), LearningRate: 0.125, TrainLoss: 2.5 - n/2,
+			TrainError: 85 - 5*n, ValidationError: 87 - 8*n, TestError: math.NaN(), OpenBlocksMean: 6.25 + n/4,
+			GradientMagnitude: 0.5, Seconds: 1.5 * (n + 1)})
 	}
 	return run
 }
 
-// saved saves a run and returns where, the last of the folder's files by name, and what it has then.
+// saved saves a run and returns the path, which must be the last of the folder's files by name, and the file's records.
 func saved(t *testing.T, folder string, run *runs.Run) (string, []read) {
 	t.Helper()
 	path, err := Save(folder, run)
@@ -136,8 +137,8 @@ func TestSaveReadsBack(t *testing.T) {
 	require.ErrorContains(t, err, "is a path")
 }
 
-// TensorBoard goes on reading the file that it has open: a longer log is written behind the shorter one, whatever part of
-// it a crash has left, and the rest of the file stays.
+// TensorBoard goes on reading the file that it has open: a longer log is appended to the shorter one, whatever part of it a
+// crash has left, and the bytes before stay.
 func TestALongerLogIsAppended(t *testing.T) {
 	folder := t.TempDir()
 	path, list := saved(t, folder, mine(1))
@@ -156,7 +157,7 @@ func TestALongerLogIsAppended(t *testing.T) {
 	whole := append(before, more...)
 	require.Equal(t, list, records(t, whole), "the open file has them too")
 
-	for size := 0; size < len(whole); size += 7 { // a crash after so many bytes
+	for size := 0; size < len(whole); size += 7 { // a crash after size bytes
 		require.NoError(t, os.Truncate(path, int64(size)))
 		again, list = saved(t, folder, mine(3))
 		require.Len(t, list, 5, size)
@@ -167,19 +168,19 @@ func TestALongerLogIsAppended(t *testing.T) {
 	}
 }
 
-// A log that does not begin with the file's, of a run made anew or whose last rows were dropped, has a file of a later name.
-// It begins with the start of a session, at which TensorBoard forgets the file before: no step is there twice. That stays,
-// for a TensorBoard that reads it.
+// A log that does not begin with the file's, because the run was made again or lost its last rows, gets a file with a later
+// name. It begins with the start of a session, at which TensorBoard forgets the earlier file: no step is shown twice. The
+// earlier file stays, for a TensorBoard that reads it.
 func TestAnotherLogHasALaterFile(t *testing.T) {
 	folder := t.TempDir()
-	path := filepath.Join(folder, "more", "mine", "events.out.tfevents.0.stochdepth") // as files were named once
+	path := filepath.Join(folder, "more", "mine", "events.out.tfevents.0.stochdepth") // an older form of the name
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, record(nil, event(0, 0, nil)), 0o644))
 	other := mine(3)
 	other.Rows[0].TestError = 70
 	for _, change := range []struct {
 		run     *runs.Run
-		damaged int64 // byte of the file before
+		damaged int64 // the byte of the earlier file to damage
 	}{{mine(3), 0}, {mine(2), 0}, {other, 0}, {other, 5}, {other, wallTime + 3}} {
 		if change.damaged > 0 {
 			file, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -202,8 +203,8 @@ func TestAnotherLogHasALaterFile(t *testing.T) {
 	}
 }
 
-// A run in its first session, which has no result, began when its recipe was written. What its result says later, a
-// second more or less, changes no record.
+// A run in its first session, without a result, began when its recipe was written. If its result later says a second more
+// or less, no record changes.
 func TestTheTimeOfAFirstSession(t *testing.T) {
 	run := mine(2)
 	result := run.Result
@@ -221,8 +222,8 @@ func TestTheTimeOfAFirstSession(t *testing.T) {
 	require.Equal(t, 1e9+4.5, list[4].wall)
 }
 
-// The first record of every event file but for the time, as TensorFlow writes it: the length 24 and its checksum, which
-// is known from TFRecord files everywhere.
+// The frame of the first record of every event file, as TensorFlow writes it: the length 24 and its checksum, which is
+// known from TFRecord files everywhere.
 func TestFrame(t *testing.T) {
 	out := record(nil, make([]byte, 24))
 	require.Equal(t, "1800000000000000a37f4b22", hex.EncodeToString(out[:12]))

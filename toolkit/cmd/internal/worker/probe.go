@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// probeSteps is how many steps are timed, for all blocks closed and all open each.
+// probeSteps is the number of steps that are timed with all blocks closed, and again with all open.
 const probeSteps = 3
 
 // Probe times training steps of an order's run with every block closed and with every block open, and an evaluation. It
@@ -61,17 +61,17 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 // extremes returns minibatches for which every block is open, and others for which every block is closed.
 func extremes(net *network.Opened) (open, closed *network.Batches) {
 	recipe, blocks := net.Recipe, len(net.Network.Survival)
-	recipe.SurvivalSchedule = string(depth.Steady) // others close no block in the first steps, or in the last
+	recipe.SurvivalSchedule = string(depth.Steady) // other schedules close no block in the first steps, or in the last
 	return net.BatchesOf(recipe, depth.Constant(blocks)), net.BatchesOf(recipe, depth.Uniform(blocks, 1-1e-12))
 }
 
-// steps takes the first so many steps and waits for each.
+// steps takes the first count steps and waits for each.
 func steps(ctx context.Context, model *network.Model, batches *network.Batches, count int64) error {
 	for step := range count {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		wait, err := model.Step(batches.At(step % max(1, batches.PerEpoch()-1))) // the last may be smaller
+		wait, err := model.Step(batches.At(step % max(1, batches.PerEpoch()-1))) // without the last, which may be smaller
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func steps(ctx context.Context, model *network.Model, batches *network.Batches, 
 	return nil
 }
 
-// evaluation times that of a batch of a part's images: to compile it, and each image, in seconds.
+// evaluation times the evaluation of a batch of images: the seconds to compile it, and the seconds per image.
 func evaluation(ctx context.Context, model *network.Model, part dataset.View) (compile, each float64, err error) {
 	part = part.First(network.EvaluationBatch)
 	var seconds [2]float64

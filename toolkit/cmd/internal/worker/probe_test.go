@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// The minibatches that are timed with every block closed have none open, whatever the schedule, and the others all.
+// The minibatches for closed blocks have no open block under any schedule, and those for open blocks have all open.
 func TestExtremes(t *testing.T) {
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)

@@ -1,6 +1,6 @@
-// Package worker is what the processes do that a sweep starts: [Train] makes a run, [Probe] measures a few steps of one.
-// It is apart from package sweep, which knows no GoMLX; the commands `sweep worker`, `sweep task` and `sweep probe` call
-// it.
+// Package worker does the work of the processes that a sweep starts: [Train] makes a run, [Probe] measures a few steps of
+// one. It is separate from package sweep, which does not link GoMLX; the commands `sweep worker`, `sweep task` and `sweep
+// probe` call it.
 package worker
 
 import (
@@ -18,11 +18,11 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// compilePatience is how long a process that was told to stop before it trained goes on compiling.
+// compilePatience is how long a process continues to compile after a request to stop that came before the first step.
 const compilePatience = 3 * time.Second
 
 // Train returns a function that makes the run of an order, for [sweep.Work] and [sweep.Task]. A positive maxTime stops it
-// cleanly at a checkpoint after so long. When the context ends before the first step, the process itself ends a moment
+// cleanly at a checkpoint after that time. When the context ends before the first step, the process itself ends a moment
 // later, with the status [sweep.ExitStopped]: nothing is lost, and a compilation cannot be interrupted.
 func Train(maxTime time.Duration) sweep.Trainer {
 	return func(ctx context.Context, o sweep.Order, report func(sweep.Report)) sweep.Report {
@@ -48,16 +48,16 @@ func Train(maxTime time.Duration) sweep.Trainer {
 	}
 }
 
-// reportOf is how far a run is, for the sweep.
+// reportOf tells the sweep how far a run has come.
 func reportOf(p training.Progress) sweep.Report {
 	text := p.Phase
-	if p.Phase == "training" && !math.IsNaN(p.Loss) { // it is before the first step
+	if p.Phase == "training" && !math.IsNaN(p.Loss) { // it is NaN before the first step
 		text = fmt.Sprintf("epoch %d of %d, loss %.3f, error %.1f %%", p.Epoch, p.Epochs, p.Loss, p.Error)
 	}
 	return sweep.Report{Phase: p.Phase, Step: p.Step, Steps: p.Steps, Text: text, Remaining: p.Remaining}
 }
 
-// endOf is how training ended, for the sweep.
+// endOf tells the sweep how training ended.
 func endOf(run *runs.Run, err error) sweep.Report {
 	var locked runs.ErrLocked
 	switch {

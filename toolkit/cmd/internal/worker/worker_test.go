@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// order is for a run of 8 layers: two epochs of three steps.
+// order returns the order of a run with 8 layers: two epochs of three steps.
 func order(t *testing.T) sweep.Order {
 	t.Helper()
 	if _, err := backend.Find(); err != nil {
@@ -27,7 +27,7 @@ func order(t *testing.T) sweep.Order {
 	return sweep.Order{Name: "mine", Dir: filepath.Join(t.TempDir(), "mine"), Recipe: r}
 }
 
-// A worker says how far the run is and how it ended: stopped, in another's hands, finished.
+// A worker reports how far the run has come and how it ended: stopped, in the hands of another process, finished.
 func TestTrain(t *testing.T) {
 	o := order(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -64,7 +64,7 @@ func TestTrain(t *testing.T) {
 	require.Contains(t, end.Message, "cifar10")
 }
 
-// What is measured is of the order's network; nothing is written.
+// Probe measures the order's network, and writes nothing.
 func TestProbe(t *testing.T) {
 	o := order(t)
 	p, err := worker.Probe(t.Context(), o)

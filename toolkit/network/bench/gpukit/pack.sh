@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Packs what day.py needs into a folder, for a machine with an NVIDIA GPU and nothing else: pack.sh FOLDER.
-# A file has less than 60 MB.
+# Each file is smaller than 60 MB.
 set -euo pipefail
 kit=$1
 rm -rf "$kit"
 mkdir -p "$kit"
 echo "Building (minutes the first time) ..."
-# The machine's own libraries are linked, but for those of every Linux.
+# The programs need no libraries of this machine except those that every Linux has, whose version is checked below.
 go build -ldflags='-s -w' -o "$kit/stochdepth" ./toolkit/cmd/stochdepth
 go test -c -ldflags='-s -w' -o "$kit/survivors.test" ./toolkit/network/survivors
 for program in stochdepth survivors.test; do
@@ -22,7 +22,7 @@ for data in cifar-10-batches-bin cifar-100-binary; do
 	if [ -d "data/cache/$data" ]; then
 		tar -C data/cache -c "$data" | split -d -b 55M - "$kit/$data.tar."
 	else
-		echo "data/cache/$data is not here, and its trainings will fail: stochdepth data get brings it." >&2
+		echo "data/cache/$data is not here, and its trainings will fail: stochdepth data get downloads it." >&2
 	fi
 done
 cp go.mod toolkit/network/bench/gpukit/day.py "$kit"
@@ -31,4 +31,4 @@ commit=$(git rev-parse --short=12 HEAD 2>/dev/null || true)
 echo "$commit" > "$kit/commit"
 (cd "$kit" && sha256sum -- * > SHA256SUMS)
 du -h "$kit"/* | sort -k 2
-echo "Carry the files of $kit over into one folder; there, with the Python that has JAX: python3 day.py"
+echo "Copy the files of $kit into one folder on the other machine, and start there, with a Python that has JAX: python3 day.py"

@@ -14,7 +14,7 @@ start() {
 	chmod 700 "$dir/munge"
 	chmod 600 "$dir/munge/key"
 	chown -R munge: "$dir/munge"
-	# munged insists that nobody else may write to the folders above its socket, so that lies elsewhere.
+	# munged demands that nobody else may write to the folders above its socket, so the socket lies elsewhere.
 	mkdir -p /run/munge
 	chown munge: /run/munge
 	chmod 755 /run/munge
