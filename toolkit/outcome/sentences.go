@@ -60,7 +60,7 @@ func (c Comparison) InSeeds() string {
 	return s + "."
 }
 
-// Beside says what recorded runs mean for a reader's own pair: with which seeds they came out how, or that they have
+// Beside says how recorded runs compare with a reader's own pair: with which seeds they came out how, or that they have
 // another recipe.
 func (c Comparison) Beside(recorded Comparison) string {
 	var differences []string

@@ -54,8 +54,9 @@ func hasDots(parts []string) bool {
 // Dashed is a name with dashes in place of its slashes, SWEEP-REST for SWEEP/REST.
 func Dashed(name string) string { return strings.ReplaceAll(name, "/", "-") }
 
-// Matches reports whether a pattern matches the name of a run: * stands for any letters and slashes, ? for one letter,
-// [ab] for a or b. A dash may stand for a slash: both fig8-left/20-* and fig8-left-20-* match fig8-left/20-constant-s1.
+// Matches reports whether a pattern matches the name of a run: * stands for any letters, including slashes, ? for one
+// letter, [ab] for a or b. A dash may stand for a slash: both fig8-left/20-* and fig8-left-20-* match
+// fig8-left/20-constant-s1.
 func Matches(pattern, name string) (bool, error) {
 	slash := strings.NewReplacer("/", "\x00") // matches like a letter, and occurs in no name
 	whole, err := path.Match(slash.Replace(pattern), slash.Replace(name))

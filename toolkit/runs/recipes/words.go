@@ -33,8 +33,8 @@ func (r Recipe) Closing() string {
 	}
 }
 
-// Variant names in what else than the rule a recipe of stochastic depth differs from the paper's method, with a comma
-// before each: ", early schedule".
+// Variant names what a recipe of stochastic depth does differently from the paper's method, apart from the rule, with a
+// comma before each: ", early schedule".
 func (r Recipe) Variant() string {
 	var s string
 	if r.SurvivalSchedule != Default().SurvivalSchedule {

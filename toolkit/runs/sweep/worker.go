@@ -55,8 +55,8 @@ const (
 // When the context ends it stops at a checkpoint. Package worker has the one that really trains.
 type Trainer func(ctx context.Context, order Order, report func(Report)) Report
 
-// Work is the work of a worker: it reads an order from in and has train carry it out, whose reports it writes to out. The
-// last report says how train ended.
+// Work does the work of a worker: it reads an order from in and has train carry it out. The reports of train go to out,
+// the last of them how it ended.
 func Work(ctx context.Context, in io.Reader, out io.Writer, train Trainer) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')
