@@ -24,9 +24,11 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 	frame := layout{headline: "A residual block with its gate"}
 	p := survival[l-1]
 	cases := []blockCase{
-		{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p), fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), blue, nil},
+		{fmt.Sprintf("training, gate open: %.1f %% of minibatches", 100*p),
+			fmt.Sprintf("H_{%d} = ReLU( f_{%d}(H_{%d}) + H_{%d} )", l, l, l-1, l-1), blue, nil},
 		{fmt.Sprintf("training, gate closed: %.1f %%", 100*(1-p)), fmt.Sprintf("H_{%d} = H_{%d}", l, l-1), grey, []vg.Length{2.5, 2}},
-		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l, say.Decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
+		{"test: always open, scaled", fmt.Sprintf("H_{%d} = ReLU( %s f_{%d}(H_{%d}) + H_{%d} )", l,
+			say.Decimal(math.Round(p*1000)/1000), l, l-1, l-1), ink, nil},
 	}
 	const each, gap = 46, 6
 	return frame.sized(func(width vg.Length) vg.Length {
@@ -36,7 +38,8 @@ func Block(survival depth.Survival, l int) (*Figure, error) {
 		return 142 + each
 	}, func(c draw.Canvas) {
 		drawResidual(c, l)
-		sentence := fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l, say.Decimal(math.Round(p*1000)/1000))
+		sentence := fmt.Sprintf("Block %d of %d is open with survival probability p_{%d} = %s:", l, len(survival), l,
+			say.Decimal(math.Round(p*1000)/1000))
 		rich(c, fit(text(sans(textSize), grey), sentence, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 132}, sentence)
 		for i, k := range cases {
 			at := vg.Length(i)
@@ -74,12 +77,14 @@ type residualLayout struct {
 	sum, reluHalf  vg.Length
 }
 
-// In a column there is no room for a box each.
+// In a column there is no room for five boxes.
 var (
 	wideResidual = residualLayout{ends: 36, fork: 16, boxes: []vg.Length{52, 112, 172, 232, 292},
-		names: [][]string{{"conv 3×3"}, {"batch norm"}, {"ReLU"}, {"conv 3×3"}, {"batch norm"}}, half: 26, height: 14, gate: 348, gateHalf: 15, sum: 388, reluHalf: 20}
+		names: [][]string{{"conv 3×3"}, {"batch norm"}, {"ReLU"}, {"conv 3×3"}, {"batch norm"}}, half: 26, height: 14, gate: 348,
+		gateHalf: 15, sum: 388, reluHalf: 20}
 	narrowResidual = residualLayout{ends: 26, fork: 8, boxes: []vg.Length{64},
-		names: [][]string{{"conv 3×3, batch norm,", "ReLU,", "conv 3×3, batch norm"}}, half: 46, height: 18, gate: 135, gateHalf: 11, sum: 160, reluHalf: 16}
+		names: [][]string{{"conv 3×3, batch norm,", "ReLU,", "conv 3×3, batch norm"}}, half: 46, height: 18, gate: 135, gateHalf: 11,
+		sum: 160, reluHalf: 16}
 )
 
 // drawResidual draws the block as a row of boxes on a wire, with the identity path above.
@@ -98,7 +103,8 @@ func drawResidual(c draw.Canvas, l int) {
 
 	first, last := left+at.boxes[0]-at.half-7, left+at.boxes[len(at.boxes)-1]+at.half+7
 	box(c, first, y-at.height-10, last, y+at.height+10, nil, grey, []vg.Length{2, 2})
-	rich(c, centered(text(bold(smallSize), grey)), vg.Point{X: (first + last) / 2, Y: y - at.height - 19}, fmt.Sprintf("f_{%d}: two convolutions", l))
+	rich(c, centered(text(bold(smallSize), grey)), vg.Point{X: (first + last) / 2, Y: y - at.height - 19},
+		fmt.Sprintf("f_{%d}: two convolutions", l))
 	for i, names := range at.names {
 		x := left + at.boxes[i]
 		box(c, x-at.half, y-at.height, x+at.half, y+at.height, blue, blue, nil)

@@ -17,8 +17,8 @@ type BlockGradients struct {
 	Constant, Stochastic []float64 // one of the two may be empty
 }
 
-// GradientsByBlock draws gradient magnitudes by block, from the input to the output: a panel each, one below the
-// other, on one logarithmic axis. Fig. 7 is the first block over the epochs; this is all blocks at one time.
+// GradientsByBlock draws gradient magnitudes by block, from the input to the output: the panels stand one below the
+// other, on one logarithmic axis. Fig. 7 shows the first block over the epochs; this shows all blocks at one time.
 func GradientsByBlock(provenance Provenance, panels ...BlockGradients) (*Figure, error) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, panel := range panels {
@@ -34,12 +34,13 @@ func GradientsByBlock(provenance Provenance, panels ...BlockGradients) (*Figure,
 	styles := [2]seriesStyle{constantStyle, stochasticStyle}
 	for _, panel := range panels {
 		for i, points := range panel.curves() {
-			styles[i] = styles[i].of(logarithms(points))
+			styles[i] = styles[i].adapted(logarithms(points))
 		}
 	}
 	const each = 1.9 * vg.Inch
 	l := layout{headline: "Gradient magnitude by block", styles: styles[:], provenance: provenance}
-	return l.sized(func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }, func(c draw.Canvas) {
+	heightOf := func(width vg.Length) vg.Length { return inProportion(each, width) * vg.Length(len(panels)) }
+	return l.sized(heightOf, func(c draw.Canvas) {
 		height := (c.Max.Y - c.Min.Y) / vg.Length(len(panels))
 		for i, panel := range panels {
 			at, left := vg.Length(i), vg.Length(len(panels)-1-i)

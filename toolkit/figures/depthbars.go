@@ -45,7 +45,8 @@ func DepthBars(provenance Provenance, bars ...outcome.DepthErrors) (*Figure, err
 		p.Draw(frame)
 		toX, _ := p.Transforms(&area)
 		for i, bar := range bars {
-			c.FillText(centered(text(sans(textSize), ink)), vg.Point{X: toX(float64(i)), Y: area.Min.Y - 10}, fmt.Sprintf("%d layers", bar.Layers))
+			c.FillText(centered(text(sans(textSize), ink)), vg.Point{X: toX(float64(i)), Y: area.Min.Y - 10},
+				fmt.Sprintf("%d layers", bar.Layers))
 		}
 	}), nil
 }
@@ -58,52 +59,54 @@ type depthBars struct {
 	width  vg.Length // of a bar
 }
 
-// of is the error of the i-th depth.
-func (d depthBars) of(i int) outcome.Estimate {
+// errorOf is the error of the i-th depth.
+func (d depthBars) errorOf(i int) outcome.Estimate {
 	return []outcome.Estimate{d.depths[i].Constant, d.depths[i].Stochastic}[d.kind]
 }
 
-// shift is from the middle of a depth to its bar's.
+// shift is the distance from the middle of a depth to the middle of its bar.
 func (d depthBars) shift() vg.Length { return vg.Length(2*d.kind-1) * (d.width/2 + 2) }
 
 // addTo adds the bars; a depth without a network has none.
 func (d depthBars) addTo(p *plot.Plot) {
 	heights := make(plotter.Values, len(d.depths))
 	for i := range heights {
-		if e := d.of(i); !math.IsNaN(e.Mean) {
+		if e := d.errorOf(i); !math.IsNaN(e.Mean) {
 			heights[i] = e.Mean
 		}
 	}
 	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.style.color, Offset: d.shift()})
 }
 
-// Plot writes each error above its bar, with its spread, and the change from the depth before into the bar's head.
-// The spreads are no gonum YErrorBars, which stand at places of the axis: the bars are beside these, at a distance in points.
+// Plot writes each error above its bar, with its spread, and the change from the previous depth into the bar's head.
+// gonum's YErrorBars cannot draw the spreads: they stand at values of the axis, but the bars are some points beside
+// these.
 func (d depthBars) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	for i := range d.depths {
-		x, e := toX(float64(i))+d.shift(), d.of(i)
+		x, e := toX(float64(i))+d.shift(), d.errorOf(i)
 		if math.IsNaN(e.Mean) {
 			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: c.Min.Y + 7}, "no run")
 			continue
 		}
 		errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
 		label := fmt.Sprintf("%.2f %%", e.Mean)
-		c.FillText(centered(fit(text(bold(textSize), d.style.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8}, label)
+		c.FillText(centered(fit(text(bold(textSize), d.style.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8},
+			label)
 		if i > 0 && toY(e.Mean)-c.Min.Y > 20 {
-			change(c, vg.Point{X: x, Y: toY(e.Mean) - 12}, e.Mean-d.of(i-1).Mean)
+			change(c, vg.Point{X: x, Y: toY(e.Mean) - 12}, e.Mean-d.errorOf(i-1).Mean)
 		}
 	}
 }
 
-// change writes by how much an error has changed from the depth before, with an arrow, into the head of a bar.
-func change(c draw.Canvas, at vg.Point, by float64) {
-	if math.IsNaN(by) {
+// change writes by how much an error has changed from the previous depth, with an arrow, into the head of a bar.
+func change(c draw.Canvas, at vg.Point, difference float64) {
+	if math.IsNaN(difference) {
 		return
 	}
 	arrow := "↑"
-	if by < 0 {
+	if difference < 0 {
 		arrow = "↓"
 	}
-	c.FillText(centered(text(bold(smallSize), onFill)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(by)))
+	c.FillText(centered(text(bold(smallSize), onFill)), at, fmt.Sprintf("%s %.2f", arrow, math.Abs(difference)))
 }

@@ -16,8 +16,7 @@ type bars struct {
 	plotter.YErrors
 }
 
-// add adds the spread of a point, from low below it to high above it, both not negative; none where both are 0 or not
-// known.
+// add adds the spread of a point, from low below it to high above it, both not negative; none if both are 0 or not known.
 func (b *bars) add(x, y, low, high float64) {
 	if low+high > 0 && !math.IsNaN(y) {
 		b.XYs = append(b.XYs, plotter.XY{X: x, Y: y})

@@ -28,20 +28,21 @@ func ErrorCurves(provenance Provenance, name string, from float64, constant, sto
 		if len(ends[i]) == 0 {
 			return nil, fmt.Errorf("the %s network has no error from epoch %g on to draw", []string{"constant", "stochastic"}[i], from)
 		}
-		styles[i] = styles[i].of(curve.Points)
+		styles[i] = styles[i].adapted(curve.Points)
 	}
 	l := layout{headline: name + " by epoch", styles: styles[:], provenance: provenance}
 	return l.panels(2, 2.5*vg.Inch, func(panel int, c draw.Canvas) {
 		if panel == 0 {
 			drawErrorCurves(title(c, name+" (%)"), styles, [2]plotter.XYs{constant.Points, stochastic.Points}, [2]plotter.XYs{}, 0, 0.03)
 		} else { // with room for the labels
-			drawErrorCurves(title(c, fmt.Sprintf("From epoch %g on, enlarged (%%)", from)), styles, ends, [2]plotter.XYs{constant.Printed, stochastic.Printed}, from, 0.25)
+			drawErrorCurves(title(c, fmt.Sprintf("From epoch %g on, enlarged (%%)", from)), styles, ends,
+				[2]plotter.XYs{constant.Printed, stochastic.Printed}, from, 0.25)
 		}
 	}), nil
 }
 
-// drawErrorCurves draws curves from an epoch on, with circles at the printed errors, and so much room above and below as
-// a part of their range.
+// drawErrorCurves draws curves from an epoch on, with circles at the printed errors; room is the space above and below,
+// as a part of their range.
 func drawErrorCurves(c draw.Canvas, styles [2]seriesStyle, curves, printed [2]plotter.XYs, from, room float64) {
 	p := newPlot()
 	p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
@@ -54,7 +55,8 @@ func drawErrorCurves(c draw.Canvas, styles [2]seriesStyle, curves, printed [2]pl
 		addCurve(p, styles[i], points)
 		for j, xy := range printed[i] {
 			above := j >= len(printed[1-i]) || xy.Y > printed[1-i][j].Y
-			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].color), above, 4})
+			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].color),
+				above, 4})
 		}
 	}
 	p.X.Min, p.X.Max = from, last+(last-from)*0.02 // for a circle at the last epoch

@@ -36,7 +36,7 @@ func ExampleQuickstart() {
 	}
 }
 
-// A reader's pair came out otherwise than the recorded runs.
+// A reader's pair came out differently from the recorded runs.
 func ExampleQuickstartOwn() {
 	constant, stochastic := seeded(0, 12, 16.2)[0], seeded(0.2, 12, 17.9)[0]
 	constant.Recipe.Seed, stochastic.Recipe.Seed = 7, 7
@@ -86,8 +86,8 @@ func exampleRun(deathRate float64, epochs int) *runs.Run {
 	return run
 }
 
-// seeded makes up runs of one setting whose selected test errors are given, with the seeds 1, 2, ...; nine blocks, of
-// which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
+// seeded makes up runs of one setting with the seeds 1, 2, ... and the given selected test errors. The networks have nine
+// blocks, of which deathRate times 5 are closed on average; an epoch takes ten seconds at constant depth.
 func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
 	var list []*runs.Run
 	for i, e := range testErrors {

@@ -59,12 +59,13 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	if format == "svg" { // readers without the font get one of the same widths
-		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"),
+			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
 	}
 	return buffer.Bytes(), nil
 }
 
-// PNG returns the figure as a PNG of so many dots per inch: fewer than DPI for a screen.
+// PNG returns the figure as a PNG with that many dots per inch: fewer than DPI for a screen.
 func (f *Figure) PNG(dpi int) ([]byte, error) {
 	// The layout is drawn with fewer dots instead of scaled, which keeps letters sharp.
 	dots := int(math.Round(float64(dpi) * f.scale))

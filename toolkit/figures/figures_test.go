@@ -19,7 +19,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// The golden files are made anew by go test -regen: look at them afterwards.
+// The golden files are made again by go test -regen: look at them afterwards.
 func TestFiguresLookAsBefore(t *testing.T) {
 	for file, example := range map[string]func(){
 		"stochastic-depth.png": ExampleStochasticDepth,
@@ -84,7 +84,8 @@ func cases(t *testing.T) map[string]*figures.Figure {
 		last := &s.Rows[len(s.Rows)-1]
 		last.TrainLoss, last.ValidationError, last.TestError = math.NaN(), math.NaN(), math.NaN()
 	}, 12)
-	long := runs.Result{Machine: "a machine with a very long name of many words that says too much", Device: "an accelerator whose name is long as well"}
+	long := runs.Result{Machine: "a machine with a very long name of many words that says too much",
+		Device: "an accelerator whose name is long as well"}
 	quickstart("long names", func(c, s *runs.Run) { c.Result, s.Result, s.Recipe.Seed = &long, &long, math.MaxInt64 }, 12)
 	quickstart("two machines", func(c, _ *runs.Run) { c.Result = &long }, 12)
 	quickstart("stopped", func(_, s *runs.Run) {
@@ -117,9 +118,10 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	return all
 }
 
-// The figures are recorded instead of drawn, and the box of each text is held against all others and the edges.
+// The figures are recorded instead of drawn, and the box of each text is compared with all others and the edges.
 func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
-	styles := map[string]figures.Style{"": {}, " in a column": {Width: 8 * vg.Centimeter}, " without title": {Width: 12 * vg.Centimeter, NoTitle: true, NoCaption: true}}
+	styles := map[string]figures.Style{"": {}, " in a column": {Width: 8 * vg.Centimeter},
+		" without title": {Width: 12 * vg.Centimeter, NoTitle: true, NoCaption: true}}
 	all := map[string]*figures.Figure{}
 	for name, figure := range cases(t) {
 		for word, style := range styles {
@@ -159,7 +161,8 @@ func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
 					require.True(t, box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X*scale <= figure.Width+0.01 && box.Max.Y*scale <= figure.Height,
 						"%q leaves the figure", a.String)
 					for _, other := range texts {
-						apart := box.Max.X <= other.box.Min.X || other.box.Max.X <= box.Min.X || box.Max.Y <= other.box.Min.Y || other.box.Max.Y <= box.Min.Y
+						apart := box.Max.X <= other.box.Min.X || other.box.Max.X <= box.Min.X || box.Max.Y <= other.box.Min.Y ||
+							other.box.Max.Y <= box.Min.Y
 						require.True(t, apart, "%q is written over %q", a.String, other.text)
 					}
 					texts = append(texts, placed{a.String, box})

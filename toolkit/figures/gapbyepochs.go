@@ -20,7 +20,8 @@ func GapByEpochs(provenance Provenance, gaps ...outcome.Gap) (*Figure, error) {
 		return nil, fmt.Errorf("there is no length of training to draw")
 	}
 	l := layout{headline: outcome.Overtaking(gaps), styles: []seriesStyle{constantStyle, stochasticStyle},
-		provenance: provenance.With("Left: mean difference over seeds; bars: its 95 % confidence interval by Student's t.", outcome.ClearGaps(gaps),
+		provenance: provenance.With("Left: mean difference over seeds; bars: its 95 % confidence interval by Student's t.",
+			outcome.ClearGaps(gaps),
 			"Right: mean test error at the epoch of the lowest validation error; bars: ± standard deviation.")}
 	return l.panels(2, 2.7*vg.Inch, func(i int, c draw.Canvas) {
 		if i == 0 {

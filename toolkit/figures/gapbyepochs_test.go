@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// lengths are runs of three seeds each, for five lengths of training: at 8 epochs constant depth is ahead.
+// lengths returns runs of three seeds each, for five lengths of training: at 8 epochs constant depth is ahead.
 func lengths() []*runs.Run {
 	var list []*runs.Run
 	for i, epochs := range []int{8, 16, 32, 64, 128} {
@@ -48,7 +48,8 @@ func TestNoGapToDraw(t *testing.T) {
 
 // gapCases are gaps in unusual states, for the test of overlapping texts.
 func gapCases(add func(name string, f *figures.Figure, err error)) {
-	for name, list := range map[string][]float64{"one": {3}, "zero": {0, 0}, "huge": {50, -40, 30, 0, -1, 5, 7}, "tiny": {0.01, -0.01}, "ahead": {-9, -8, -7}} {
+	for name, list := range map[string][]float64{"one": {3}, "zero": {0, 0}, "huge": {50, -40, 30, 0, -1, 5, 7},
+		"tiny": {0.01, -0.01}, "ahead": {-9, -8, -7}} {
 		var all []*runs.Run
 		for i, gap := range list {
 			all = append(all, seeded(0, 4<<i, 50)...)

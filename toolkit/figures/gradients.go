@@ -49,7 +49,7 @@ func Gradients(provenance Provenance, curves [2][]plotter.XYs, drops []float64) 
 	styles := [2]seriesStyle{constantStyle, stochasticStyle}
 	var shown []seriesStyle
 	for i, seeds := range curves {
-		styles[i] = styles[i].of(seeds...)
+		styles[i] = styles[i].adapted(seeds...)
 		if len(seeds) > 1 {
 			styles[i].width = 1
 		}

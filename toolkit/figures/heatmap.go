@@ -31,7 +31,8 @@ func HeatMap(provenance Provenance, g outcome.Grid) (*Figure, error) {
 	if low > high {
 		return nil, fmt.Errorf("there is no test error to draw in the grid")
 	}
-	l := layout{headline: "Test error by depth and survival probability", provenance: provenance.With("The framed cell is the best of its depth.")}
+	l := layout{headline: "Test error by depth and survival probability",
+		provenance: provenance.With("The framed cell is the best of its depth.")}
 	rows := vg.Length(len(g.Survival))
 	name := "Test error (%)"
 	if several {
@@ -83,7 +84,8 @@ func drawCell(g outcome.Grid, c draw.Canvas, i, j int, r vg.Rectangle, low, high
 	style := centered(text(sans(textSize), onShade(fill)))
 	if g.Best(i, j) {
 		style.Font = bold(textSize)
-		c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.4}, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, {X: r.Min.X, Y: r.Min.Y - 0.7}})
+		c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.4},
+			[]vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, {X: r.Min.X, Y: r.Min.Y - 0.7}})
 	}
 	value, spread := fmt.Sprintf("%.2f", e.Mean), fmt.Sprintf(" ± %.2f", e.Deviation)
 	switch {

@@ -19,7 +19,7 @@ type Picture struct {
 	Wrong   bool           // the caption is red
 }
 
-// ImageGrid draws pictures side by side, row by row, so many in a row.
+// ImageGrid draws pictures side by side, row by row, with a number of columns.
 func ImageGrid(provenance Provenance, headline string, columns int, pictures ...Picture) (*Figure, error) {
 	if len(pictures) == 0 || columns < 1 {
 		return nil, fmt.Errorf("there are no pictures to draw, or no columns")

@@ -62,10 +62,11 @@ func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// place finds the nearest place for the label that is on no line and no other label, in the direction that is wanted
-// where there is a choice; where all is full, the place on the fewest lines. The leader is from the circle to a label
-// that is not beside it; one that crosses lines counts as so much further away.
-func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (place vg.Rectangle, leader []vg.Point) {
+// place finds the nearest place for the label where it is on no line and no other label, in the wanted direction if there
+// is a choice; if all places are taken, it finds the one on the fewest lines. The leader goes from the circle to a label
+// that is not beside it; a leader that crosses lines counts as if the label were further away.
+func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken []vg.Rectangle) (
+	place vg.Rectangle, leader []vg.Point) {
 	half := vg.Point{X: m.style.Width(m.text)/2 + 1.5, Y: m.style.Font.Size/2 + 1.5}
 	up := 1.0
 	if !m.above {
@@ -109,7 +110,7 @@ func (m callout) place(at vg.Point, area vg.Rectangle, lines [][]vg.Point, taken
 	return place, leader
 }
 
-// leader is a line from the mark's circle to a label that is further than beside it, or nil.
+// leader is a line from the mark's circle to a label that is not beside it, or nil.
 func (m callout) leader(at vg.Point, label vg.Rectangle, distance vg.Length) []vg.Point {
 	if distance <= 8 {
 		return nil
@@ -124,13 +125,13 @@ func contains(r vg.Rectangle, p vg.Point) bool {
 	return r.Min.X <= p.X && p.X <= r.Max.X && r.Min.Y <= p.Y && p.Y <= r.Max.Y
 }
 
-// parts is how many pieces of a line are within a rectangle.
+// parts is the number of pieces of a line within a rectangle.
 func parts(r vg.Rectangle, line []vg.Point) int {
 	within := draw.Canvas{Rectangle: r}
 	return len(within.ClipLinesXY(line))
 }
 
-// crossings is how often a line crosses a leader, which may be nil.
+// crossings is the number of times that a line crosses a leader, which may be nil.
 func crossings(leader, line []vg.Point) int {
 	if leader == nil {
 		return 0
@@ -145,7 +146,7 @@ func crossings(leader, line []vg.Point) int {
 	return n
 }
 
-// around is the rectangle about a point.
+// around is the rectangle around a point, with half its size.
 func around(at, half vg.Point) vg.Rectangle {
 	return vg.Rectangle{Min: vg.Point{X: at.X - half.X, Y: at.Y - half.Y}, Max: vg.Point{X: at.X + half.X, Y: at.Y + half.Y}}
 }

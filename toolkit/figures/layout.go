@@ -45,7 +45,8 @@ func (a Provenance) Of(figure string) Provenance {
 	return a
 }
 
-// titled is a headline after the name of the paper's figure, if it is one: "Fig. 3, Huang et al. 2016: test error".
+// titled is a headline after the name of the paper's figure that is redrawn, if there is one: "Fig. 3, Huang et al. 2016:
+// test error".
 func (a Provenance) titled(headline string) string {
 	if a.Figure == "" {
 		return headline
@@ -68,7 +69,8 @@ const (
 	inside     = figureWidth - 2*margin // at a figure's own width
 )
 
-// figure returns a figure with so high a drawing at its own width; paint gets the drawing's canvas, inside the margins.
+// figure returns a figure whose drawing has this height at the figure's own width; paint gets the drawing's canvas,
+// inside the margins.
 func (l layout) figure(height vg.Length, paint func(c draw.Canvas)) *Figure {
 	return l.sized(func(width vg.Length) vg.Length { return inProportion(height, width) }, paint)
 }
@@ -95,7 +97,8 @@ func (l layout) sized(heightOf func(width vg.Length) vg.Length, paint func(c dra
 	}}.figure()
 }
 
-func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (vg.Length, func(c draw.Canvas)) {
+func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (
+	vg.Length, func(c draw.Canvas)) {
 	inside := width - 2*margin
 	rows := legendRows(l.styles, inside)
 	large, plain, small := text(bold(headlineSize), ink), text(sans(titleSize), ink), text(sans(smallSize), grey)
@@ -110,7 +113,7 @@ func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Len
 	}
 	if !style.NoCaption {
 		words := l.provenance.Caption
-		if origin := l.provenance.Origin; style.NoTitle && origin != "" { // which the title's corner says otherwise
+		if origin := l.provenance.Origin; style.NoTitle && origin != "" { // which else stands in the title's corner
 			words = strings.TrimSpace(strings.ToUpper(origin[:1]) + origin[1:] + ". " + words)
 		}
 		caption = wrap(small, words, inside)
@@ -141,7 +144,7 @@ func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Len
 	}
 }
 
-// originWidth is what drawOrigin takes of the figure's width.
+// originWidth is the part of the figure's width that drawOrigin takes.
 func originWidth(origin string) vg.Length {
 	if origin == "" {
 		return 0
@@ -188,10 +191,10 @@ func wrap(sty draw.TextStyle, s string, width vg.Length) []string {
 	return lines
 }
 
-// indexed finds p_L, p_ℓ and the like, words of their own: neither a word that ends in p_ nor a longer one is.
+// indexed finds p_L, p_ℓ and the like where they are whole words, not a part of a longer one.
 var indexed = regexp.MustCompile(`(?:^|[ (])(p_\pL)(?:[^\pL\pN_]|$)`)
 
-// prose draws a line in which p_L, p_ℓ and the like have their index below, and other underscores are themselves.
+// prose draws a line in which p_L, p_ℓ and the like have their index below; other underscores are drawn as they are.
 func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 	sty = fit(sty, line, c.Max.X-c.Min.X-2*margin)
 	for line != "" {

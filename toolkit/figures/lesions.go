@@ -29,14 +29,15 @@ func Lesions(provenance Provenance, lesions ...Lesion) (*Figure, error) {
 	most, high := 1.0, 1.0
 	for _, lesion := range lesions {
 		if len(lesion.Removed) == 0 || len(lesion.Errors) != len(lesion.Removed) {
-			return nil, fmt.Errorf("%s has errors for %d of %d numbers of removed blocks", lesion.Name, len(lesion.Errors), len(lesion.Removed))
+			return nil, fmt.Errorf("%s has errors for %d of %d numbers of removed blocks",
+				lesion.Name, len(lesion.Errors), len(lesion.Removed))
 		}
 		s := stochasticStyle
 		if lesion.Constant {
 			s = constantStyle
 		}
 		if n := used[lesion.Constant]; n > 0 {
-			s.color = more[(n-1)%len(more)]
+			s.color = furtherColors[(n-1)%len(furtherColors)]
 		}
 		used[lesion.Constant]++
 		styles = append(styles, s.named(lesion.Name))
@@ -61,13 +62,13 @@ func Lesions(provenance Provenance, lesions ...Lesion) (*Figure, error) {
 		p.X.Min, p.X.Max = -0.2, most+0.2
 		p.Y.Min, p.Y.Max = 0, min(high*1.05, 100)
 		for i, lesion := range lesions {
-			lesion.addTo(p, styles[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges are not to hide each other
+			lesion.addTo(p, styles[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges must not hide each other
 		}
 		p.Draw(c)
 	}), nil
 }
 
-// addTo adds the mean errors and, so far aside, their ranges.
+// addTo adds the mean errors and, shifted aside, their ranges.
 func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
 	var points plotter.XYs
 	var ranges bars

@@ -12,9 +12,9 @@ import (
 )
 
 // LiveCurve draws the validation error so far of one or more runs (the test error where there is no validation part),
-// small and quickly, for a notebook that draws it again after each epoch: take its Bytes("svg"). A run without rows
-// waits at its name; there may be no rows at all. The epoch axis has the length of the longest recipe, so that the
-// curves grow into it.
+// small and quickly, for a notebook that draws it again after each epoch: take its Bytes("svg"). A run without rows is
+// shown as waiting; all runs may be so. The epoch axis has the length of the longest recipe, so that the curves grow into
+// it.
 func LiveCurve(list ...*runs.Run) (*Figure, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("no run to draw: name one at least")
@@ -28,8 +28,8 @@ func LiveCurve(list ...*runs.Run) (*Figure, error) {
 // liveWidth is less than that of other figures.
 const liveWidth = 460
 
-// more are the colours of further runs, after the first constant and the first stochastic one.
-var more = []role{green, magenta, amber, ink}
+// furtherColors are the colours after the first constant and the first stochastic run.
+var furtherColors = []role{green, magenta, amber, ink}
 
 // stylesOf gives each run a style of its own, as far as there are colours.
 func stylesOf(list []*runs.Run) []seriesStyle {
@@ -43,7 +43,7 @@ func stylesOf(list []*runs.Run) []seriesStyle {
 			styles[i] = constantStyle
 		}
 		if used[constant] {
-			styles[i].color = more[next%len(more)]
+			styles[i].color = furtherColors[next%len(furtherColors)]
 			next++
 		}
 		used[constant] = true

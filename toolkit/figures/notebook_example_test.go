@@ -28,7 +28,8 @@ func gradient(r, g, b float64) []byte {
 func ExampleImageGrid() {
 	var pictures []figures.Picture
 	for i := range 10 {
-		pictures = append(pictures, figures.Picture{Format: eight, Pixels: gradient(1, float64(i)/9, 0.5), Caption: fmt.Sprint("picture ", i+1), Wrong: i == 6})
+		pictures = append(pictures, figures.Picture{Format: eight, Pixels: gradient(1, float64(i)/9, 0.5),
+			Caption: fmt.Sprint("picture ", i+1), Wrong: i == 6})
 	}
 	figure, err := figures.ImageGrid(made, "Ten pictures", 7, pictures...)
 	save("image-grid.png", figure, err)
@@ -45,7 +46,8 @@ func ExampleGradientsByBlock() {
 		constant = append(constant, 1e-4*math.Pow(1.15, float64(l)))
 		stochastic = append(stochastic, 3e-4*math.Pow(1.05, float64(l)))
 	}
-	figure, err := figures.GradientsByBlock(made, figures.BlockGradients{Title: "Before training", Constant: constant, Stochastic: stochastic},
+	figure, err := figures.GradientsByBlock(made,
+		figures.BlockGradients{Title: "Before training", Constant: constant, Stochastic: stochastic},
 		figures.BlockGradients{Title: "After training", Stochastic: stochastic})
 	save("gradients-by-block.png", figure, err)
 }
@@ -53,12 +55,13 @@ func ExampleGradientsByBlock() {
 func ExampleLesions() {
 	removed := []int{0, 1, 2, 4}
 	figure, err := figures.Lesions(made,
-		figures.Lesion{Name: "constant depth", Constant: true, Removed: removed, Errors: [][]float64{{8}, {10, 30, 15}, {25, 60, 40}, {70, 85, 80}}},
+		figures.Lesion{Name: "constant depth", Constant: true, Removed: removed,
+			Errors: [][]float64{{8}, {10, 30, 15}, {25, 60, 40}, {70, 85, 80}}},
 		figures.Lesion{Name: "stochastic depth", Removed: removed, Errors: [][]float64{{9}, {9.5, 12, 11}, {12, 25, 15}, {25, 45, 30}}})
 	save("lesions.png", figure, err)
 }
 
-// What cannot be drawn is refused in a sentence.
+// What cannot be drawn is refused with a sentence.
 func TestNotebookFiguresRefuse(t *testing.T) {
 	_, err := figures.ImageGrid(made, "x", 3, figures.Picture{Format: eight, Pixels: make([]byte, 10)})
 	require.ErrorContains(t, err, "picture 0 has 10 bytes, which are no image of 8 x 8 pixels with 3 channels")

@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/outcome"
 )
 
-// OpenBlocks draws how many blocks were open in the minibatches of a run, against what the survival probabilities let
-// expect (Section 3).
+// OpenBlocks draws how many blocks were open in the minibatches of a run, beside the distribution expected from the
+// survival probabilities (Section 3).
 func OpenBlocks(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 	if g.Steps == 0 {
 		return nil, fmt.Errorf("there are no minibatches to count")
@@ -36,8 +36,10 @@ func OpenBlocks(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		points = append(points, plotter.XY{X: float64(k), Y: 100 * expected[k]})
 	}
 	observed := seriesStyle{name: "minibatches of the run", color: blue, kind: aBar}
-	ideal := seriesStyle{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{}, dashes: []vg.Length{2, 2}}.of(points)
-	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)", g.Mean(), len(g.Survival), say.Decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
+	ideal := seriesStyle{name: "expected from the survival probabilities", color: red, glyph: draw.CircleGlyph{},
+		dashes: []vg.Length{2, 2}}.adapted(points)
+	l := layout{headline: fmt.Sprintf("On average %.2f of %d blocks are open (expected: %s)",
+		g.Mean(), len(g.Survival), say.Decimal(math.Round(g.Survival.ExpectedOpen()*100)/100)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
@@ -75,8 +77,9 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
 	slices.Reverse(lower)
-	observed := seriesStyle{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{}, kind: aPoint}
-	ideal := seriesStyle{name: "survival probability, with its 95 % band", color: red, dashes: []vg.Length{4, 2}}.of(middle)
+	observed := seriesStyle{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{},
+		kind: aPoint}
+	ideal := seriesStyle{name: "survival probability, with its 95 % band", color: red, dashes: []vg.Length{4, 2}}.adapted(middle)
 	l := layout{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the 95 %% band", within, len(g.Survival)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {

@@ -46,12 +46,13 @@ func ExampleTrainingCurves() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	panel := figures.Panel{Title: "shapes, 20 layers", Constant: []*figures.Training{constant}, Stochastic: []*figures.Training{stochastic}, Digits: 1}
+	panel := figures.Panel{Title: "shapes, 20 layers", Constant: []*figures.Training{constant},
+		Stochastic: []*figures.Training{stochastic}, Digits: 1}
 	figure, err := figures.TrainingCurves(made, panel, panel)
 	save("training-curves.png", figure, err)
 }
 
-// For a column of a dark page, whose own words are the title and the caption.
+// For a column of a dark page, which has its own title and caption.
 func ExampleFigure_In() {
 	panels, err := figures.PanelsOf([]*runs.Run{exampleRun(0, 40), exampleRun(0.5, 40)})
 	if err != nil {
@@ -134,10 +135,11 @@ func ExampleHeatMap() {
 	save("heat-map.png", figure, err)
 }
 
-var exampleTable = figures.Table{Title: "Test error (%)", Provenance: made, Columns: []string{"Network", "Published", "Ours"}, Rows: []figures.TableRow{
-	{Cells: []string{"constant depth", "6.41", "6.52 ± 0.11"}},
-	{Cells: []string{"stochastic depth, p_L = 0.5", "5.25", "5.31 ± 0.07"}, Bold: true},
-}}
+var exampleTable = figures.Table{Title: "Test error (%)", Provenance: made, Columns: []string{"Network", "Published", "Ours"},
+	Rows: []figures.TableRow{
+		{Cells: []string{"constant depth", "6.41", "6.52 ± 0.11"}},
+		{Cells: []string{"stochastic depth, p_L = 0.5", "5.25", "5.31 ± 0.07"}, Bold: true},
+	}}
 
 func ExampleTable() {
 	figure, err := exampleTable.Figure()
@@ -184,7 +186,8 @@ func ExampleStepTime() {
 			if mode == "resnet" {
 				ms = 2700 + float64(open%2)
 			}
-			record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: mode, DType: "float32", Layers: 110, Batch: 128,
+			record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: mode, DType: "float32",
+				Layers: 110, Batch: 128,
 				Fixed: true, Blocks: 54, Open: float64(open), Steps: 10, StepMS: ms, LowMS: ms * 0.97, HighMS: ms * 1.06})
 		}
 	}
@@ -207,7 +210,7 @@ func ExampleErrorByTime() {
 	save("error-by-time.png", figure, err)
 }
 
-// A plot of one's own with a second vertical axis.
+// Your own plot with a second vertical axis.
 func ExampleRightAxis() {
 	p := plot.New()
 	p.Y.Label.Text = "test error (%)"

@@ -73,7 +73,8 @@ func TestPanelsOfSaysWhichSurvival(t *testing.T) {
 		}
 		return titles
 	}
-	require.Equal(t, []string{"CIFAR-10 (500 images), 20 layers, p_L = 0.5", "CIFAR-100 (500 images), 20 layers, p_L = 0.8"}, titles(0.5, 0.2))
+	require.Equal(t, []string{"CIFAR-10 (500 images), 20 layers, p_L = 0.5", "CIFAR-100 (500 images), 20 layers, p_L = 0.8"},
+		titles(0.5, 0.2))
 	require.Equal(t, []string{"CIFAR-10 (500 images), 20 layers", "CIFAR-100 (500 images), 20 layers"}, titles(0.5, 0.5))
 }
 
@@ -108,7 +109,8 @@ func longLabels() {
 	save("long-labels.png", figure, err)
 }
 
-const long = "A caption that has a lot to say about the data set, the depth of the network and the machine with a very long name, which needs several lines, and at whose end there is p_L = 0.5 too."
+const long = "A caption that has a lot to say about the data set, the depth of the network and the machine with a very long " +
+	"name, which needs several lines, and at whose end there is p_L = 0.5 too."
 
 func longPanel() figures.Panel {
 	training := func(deathRate float64) []*figures.Training {
@@ -118,10 +120,11 @@ func longPanel() figures.Panel {
 		}
 		return []*figures.Training{t}
 	}
-	return figures.Panel{Title: "a data set whose name does not fit above its own panel, with 1202 layers and more", Constant: training(0), Stochastic: training(0.5), Digits: 2}
+	return figures.Panel{Title: "a data set whose name does not fit above its own panel, with 1202 layers and more",
+		Constant: training(0), Stochastic: training(0.5), Digits: 2}
 }
 
-// With so many blocks there are stripes.
+// With many blocks there are stripes.
 func stripes() {
 	survival := depth.Linear(600, 0.5)
 	figure, err := figures.StochasticDepth(survival, survival.Draw(depth.Rand(1, depth.GateDraws, 0)))
@@ -151,21 +154,25 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 	f, err := figures.TrainingCurves(made, equal)
 	add("curves, equal", f, err)
 	flat := &figures.Training{Error: plotter.XYs{{X: 1, Y: 0}, {X: 2, Y: 0}}, Selected: plotter.XY{X: 1}}
-	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: []*figures.Training{flat}, Stochastic: []*figures.Training{flat}})
+	f, err = figures.TrainingCurves(made, figures.Panel{Title: "flat, no loss", Constant: []*figures.Training{flat},
+		Stochastic: []*figures.Training{flat}})
 	add("curves, flat", f, err)
 
 	missing := outcome.Estimate{Mean: math.NaN()}
 	f, err = figures.DepthBars(made, outcome.DepthErrors{Layers: 20, Constant: missing, Stochastic: outcome.Average(5)},
-		outcome.DepthErrors{Layers: 56, Constant: outcome.Average(5, 7), Stochastic: missing}, outcome.DepthErrors{Layers: 110, Constant: outcome.Average(5, 7), Stochastic: outcome.Average(100)})
+		outcome.DepthErrors{Layers: 56, Constant: outcome.Average(5, 7), Stochastic: missing},
+		outcome.DepthErrors{Layers: 110, Constant: outcome.Average(5, 7), Stochastic: outcome.Average(100)})
 	add("bars", f, err)
 	for _, n := range []int{1, 6} {
-		grid := outcome.Grid{Layers: []int{20, 38, 56, 74, 92, 110}[:n], Survival: []float64{1}, Errors: [][]outcome.Estimate{make([]outcome.Estimate, n)}}
+		grid := outcome.Grid{Layers: []int{20, 38, 56, 74, 92, 110}[:n], Survival: []float64{1},
+			Errors: [][]outcome.Estimate{make([]outcome.Estimate, n)}}
 		f, err = figures.HeatMap(made, grid)
 		add("one row", f, err)
 	}
 	f, err = figures.Gradients(made, [2][]plotter.XYs{1: {{{X: 1, Y: 1e-9}}}}, []float64{0, 1, 2})
 	add("gradients", f, err)
-	f, err = figures.SurvivalSweep(made, outcome.SurvivalErrors{Constant: missing, Uniform: []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(5), SpeedUp: 10}}})
+	f, err = figures.SurvivalSweep(made, outcome.SurvivalErrors{Constant: missing,
+		Uniform: []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(5), SpeedUp: 10}}})
 	add("one survival probability", f, err)
 }
 
@@ -200,7 +207,8 @@ func TestTable1KnowsAugmentation(t *testing.T) {
 	}
 	table, err = figures.Table1(examplePaper(), list)
 	require.NoError(t, err)
-	require.Equal(t, []string{"", "stochastic", "37.80", "37.74 ± 0.21", "", "2", "500 images, 38 layers, p_L = 0.5, 12 epochs"}, table.Rows[7].Cells)
+	require.Equal(t, []string{"", "stochastic", "37.80", "37.74 ± 0.21", "", "2", "500 images, 38 layers, p_L = 0.5, 12 epochs"},
+		table.Rows[7].Cells)
 }
 
 func TestWhatThePaperFiguresCannotDraw(t *testing.T) {

@@ -26,7 +26,7 @@ type pdfCanvas struct {
 	err           error // of a font or an image
 }
 
-// newPDF is a page of so many points. Its dates are the paper's, so that the same data give the same bytes.
+// newPDF is a page of this size in points. Its dates are the paper's, so that the same data give the same bytes.
 func newPDF(width, height vg.Length) *pdfCanvas {
 	page := fpdf.NewCustom(&fpdf.InitType{UnitStr: "pt", Size: fpdf.SizeType{Wd: float64(width), Ht: float64(height)}})
 	c := &pdfCanvas{Fpdf: page, width: width, height: height, lines: make([]vg.Length, 1)}
@@ -78,7 +78,7 @@ func (c *pdfCanvas) SetLineWidth(w vg.Length) {
 	c.lines[len(c.lines)-1] = w
 }
 
-// Stroke draws no line without a width, as vg asks for: PDF would draw its finest, around a bar for example.
+// Stroke draws no line if the width is zero, as vg asks for: PDF would draw its finest line, around a bar for example.
 func (c *pdfCanvas) Stroke(path vg.Path) {
 	if c.lines[len(c.lines)-1] > 0 {
 		c.trace(path, "D")
@@ -94,11 +94,11 @@ func (c *pdfCanvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
 }
 
 // SetColor takes nil for black, as vg asks for.
-func (c *pdfCanvas) SetColor(of color.Color) {
-	if of == nil {
-		of = color.Black
+func (c *pdfCanvas) SetColor(colour color.Color) {
+	if colour == nil {
+		colour = color.Black
 	}
-	n := color.NRGBAModel.Convert(of).(color.NRGBA)
+	n := color.NRGBAModel.Convert(colour).(color.NRGBA)
 	c.SetFillColor(int(n.R), int(n.G), int(n.B))
 	c.SetDrawColor(int(n.R), int(n.G), int(n.B))
 	c.SetTextColor(int(n.R), int(n.G), int(n.B))
@@ -128,7 +128,8 @@ func (c *pdfCanvas) trace(path vg.Path, style string) {
 			c.LineTo(x+r*cos, y+r*sin)
 			for i := 1.0; i <= pieces; i++ {
 				nextSin, nextCos := math.Sincos(p.Start + i*step)
-				c.CurveBezierCubicTo(x+r*(cos-handle*sin), y+r*(sin+handle*cos), x+r*(nextCos+handle*nextSin), y+r*(nextSin-handle*nextCos), x+r*nextCos, y+r*nextSin)
+				c.CurveBezierCubicTo(x+r*(cos-handle*sin), y+r*(sin+handle*cos),
+					x+r*(nextCos+handle*nextSin), y+r*(nextSin-handle*nextCos), x+r*nextCos, y+r*nextSin)
 				sin, cos = nextSin, nextCos
 			}
 		case vg.CloseComp:
@@ -140,7 +141,7 @@ func (c *pdfCanvas) trace(path vg.Path, style string) {
 
 // FillString writes text with its left end and baseline at pt. The font's used letters become part of the file.
 func (c *pdfCanvas) FillString(face font.Face, pt vg.Point, text string) {
-	if face.Font.Size == 0 { // for which PDF would take the size before
+	if face.Font.Size == 0 { // for which PDF would take the previous size
 		return
 	}
 	weight := ""

@@ -39,8 +39,8 @@ func Quickstart(provenance Provenance, constant, stochastic []*runs.Run) (*Figur
 }
 
 // QuickstartOwn draws a reader's own pair of runs as Quickstart does, and states below the headline what came of the
-// recorded runs of the same two settings, and whether the own pair came out otherwise. The recorded lists may both be
-// empty; those of another setting are named as such. Errors are those of Quickstart.
+// recorded runs of the same two settings, and whether the own pair came out differently. The recorded lists may both be
+// empty; if they have another setting, the figure says so. Errors are those of Quickstart.
 func QuickstartOwn(constant, stochastic *runs.Run, recordedConstant, recordedStochastic []*runs.Run) (*Figure, error) {
 	own := []*runs.Run{constant, stochastic}
 	q, err := compareQuickstart(own[:1], own[1:])
@@ -79,7 +79,7 @@ func compareQuickstart(constant, stochastic []*runs.Run) (quickstart, error) {
 	return q, nil
 }
 
-// sides are the runs, and their errors, of constant and of stochastic depth.
+// sides returns the runs, and their errors, of constant and of stochastic depth.
 func (q quickstart) sides() ([2][]*runs.Run, [2]outcome.Estimate) {
 	return [2][]*runs.Run{q.ConstantRuns, q.StochasticRuns}, [2]outcome.Estimate{q.Constant, q.Stochastic}
 }
@@ -92,7 +92,7 @@ func (q quickstart) figure(provenance Provenance, below string) *Figure {
 			shown[i] = append(shown[i], q.shown.points(run.Rows))
 			losses[i] = append(losses[i], logarithms(trainLoss.points(run.Rows)))
 		}
-		q.styles[i] = q.styles[i].of(drawnCurves(shown[i])...).of(drawnCurves(losses[i])...)
+		q.styles[i] = q.styles[i].adapted(drawnCurves(shown[i])...).adapted(drawnCurves(losses[i])...)
 	}
 	l := layout{headline: q.Headline(), styles: q.styles[:], provenance: provenance.With(q.caption()...)}
 	if soFar := q.SoFar(); soFar != "" {
@@ -142,7 +142,8 @@ func drawnCurves(curves []plotter.XYs) []plotter.XYs {
 func (q quickstart) caption() []string {
 	sentence := fmt.Sprintf("Circles: %s at the epoch of the lowest validation error.", q.shown.name)
 	if !q.Single() {
-		sentence = fmt.Sprintf("Thin lines: one seed each, with a ring at the epoch of its lowest validation error; the %s there is the one reported (mean ± standard deviation). Bold: mean over the seeds.", q.shown.name)
+		sentence = fmt.Sprintf("Thin lines: one seed each, with a ring at the epoch of its lowest validation error; "+
+			"the %s there is the one reported (mean ± standard deviation). Bold: mean over the seeds.", q.shown.name)
 	}
 	if !math.IsNaN(q.BlocksSaved) {
 		sentence += fmt.Sprintf(" Blocks not computed with stochastic depth: %.0f %%.", 100*q.BlocksSaved)

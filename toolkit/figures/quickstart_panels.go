@@ -15,7 +15,7 @@ import (
 	"stochdepth/toolkit/outcome"
 )
 
-// addRuns adds a curve of each run, thin ones with their bold mean where there are several.
+// addRuns adds a curve for each run; several are thin and have a bold mean.
 func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	if len(curves) == 1 {
 		addCurve(p, s, curves[0])
@@ -60,7 +60,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		high, selected = max(high, h), max(selected, estimates[i].Mean+estimates[i].Deviation)
 		addRuns(p, q.styles[i], curves)
 	}
-	// The first epochs' errors would press the rest flat: like the paper's, the frame may cut them.
+	// The first epochs' errors would flatten the rest: as in the paper, the frame may cut them.
 	above := 4.0
 	if !q.Single() {
 		above = 2.5 // the spread is to be seen
@@ -95,7 +95,7 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 		}
 		for _, run := range sides[i] {
 			best, _ := q.Quantity.Selected(run)
-			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.of(best))}
+			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.value(best))}
 			starts[i] = vg.Point{X: at.X + radius, Y: at.Y}
 			if at.Y <= area.Max.Y+1 {
 				ring(c, q.styles[i].color, at, radius)
@@ -103,7 +103,8 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 		}
 		if !q.Single() { // the mean and its spread, beside the curves
 			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(estimates[i].Mean)}
-			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation), q.styles[i].color)
+			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation),
+				q.styles[i].color)
 			c.DrawGlyphNoClip(q.styles[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}
@@ -154,7 +155,7 @@ func (q quickstart) setEpochs(p *plot.Plot) {
 	}
 }
 
-// drawTimes draws one bar a setting, the mean of its runs, on the base line and up to the height of area.
+// drawTimes draws one bar for each setting, the mean of its runs, on the base line and up to the height of area.
 func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 	switch {
 	case q.ConstantTime.N == 0 || q.StochasticTime.N == 0:

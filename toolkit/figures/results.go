@@ -11,12 +11,14 @@ import (
 
 // Results is the table of results by regime: each stochastic setting of the runs beside constant depth of the same data,
 // network and optimizer, with the difference of the test errors in points and its 95 % confidence interval (see
-// [outcome.Contrast]), the seeds in which stochastic depth has the lower error, and the blocks and the time saved. A row is of
-// the seeds that both have, if they have some. Regimes of one data set are in the order of depth and epochs. A difference
-// whose interval lies below zero is bold. A setting without its counterpart is an error, as are two runs of one seed.
+// [outcome.Contrast]), the seeds in which stochastic depth has the lower error, and the blocks and the time saved. Each
+// row uses the seeds common to both, if there are any. Regimes of one data set are in the order of depth and epochs. A
+// difference whose interval lies below zero is bold. A setting without its counterpart is an error, as are two runs of
+// one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
-		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins", "Blocks saved", "Time saved"}}
+		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins",
+			"Blocks saved", "Time saved"}}
 	regimes, err := outcome.Regimes(list)
 	if err != nil {
 		return t, err
@@ -70,14 +72,15 @@ func resultRow(c outcome.Comparison) TableRow {
 		wins = fmt.Sprintf("%d of %d", c.Wins, c.Pairs)
 	}
 	row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), outcome.Closing(r), n,
-		c.Constant.Text(digits), c.Stochastic.Text(digits), c.Points(digits), wins, outcome.Saving(c.BlocksSaved, math.NaN(), 0), outcome.Saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
+		c.Constant.Text(digits), c.Stochastic.Text(digits), c.Points(digits), wins, outcome.Saving(c.BlocksSaved, math.NaN(), 0),
+		outcome.Saving(c.TimeSaved, c.TimeSavedMargin, 0)}}
 	if c.Clear() {
 		row.BoldCells = []int{7}
 	}
 	return row
 }
 
-// dataCell says in a cell what is learned: "CIFAR-10+, 500 images".
+// dataCell names in a cell the data: "CIFAR-10+, 500 images".
 func dataCell(r recipes.Recipe) string {
 	if r.TrainImages > 0 {
 		return fmt.Sprintf("%s, %d images", outcome.DataName(r), r.TrainImages)

@@ -73,14 +73,17 @@ func TestResults(t *testing.T) {
 	require.Equal(t, []string{"0 of 1", "–", "−10 %"}, table.Rows[0].Cells[8:])
 
 	_, err = figures.Results(list[3:])
-	require.EqualError(t, err, "the run stochastic-epochs=12-s1 has no run of constant depth with the same settings to be compared with")
+	require.EqualError(t, err, "the run stochastic-epochs=12-s1 has no run of constant depth with the same settings to "+
+		"be compared with")
 	_, err = figures.Results(list[:3])
-	require.EqualError(t, err, "the run constant-epochs=12-s1 of constant depth has no run of stochastic depth with the same settings to be compared with")
+	require.EqualError(t, err, "the run constant-epochs=12-s1 of constant depth has no run of stochastic depth with the same "+
+		"settings to be compared with")
 	_, err = figures.Results(append(list, list[0]))
-	require.EqualError(t, err, "the runs constant-epochs=12-s1 and constant-epochs=12-s1 are one experiment with one seed: they are not two repeats, name one of them")
+	require.EqualError(t, err, "the runs constant-epochs=12-s1 and constant-epochs=12-s1 are one experiment with one seed: "+
+		"they are not two repeats, name one of them")
 }
 
-// Times are those of the seeds that both have, and of equal work.
+// Times are compared over the seeds common to both, and for equal work.
 func TestTable2ComparesLikeWithLike(t *testing.T) {
 	constant, stochastic := seeded(0, 3, 10, 12, 40), seeded(0.2, 3, 11, 13)
 	constant[2].Rows[2].Seconds = 1000

@@ -42,7 +42,7 @@ func NewLogRightAxis(label string, low, high float64) *RightAxis {
 	}
 }
 
-// Add draws points as a line on the axis, one alone as a dot. Values that the axis cannot show are left out.
+// Add draws points as a line on the axis, a single one as a dot. Values that the axis cannot show are left out.
 func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
 	var shown plotter.XYs
 	for _, p := range points {
@@ -76,7 +76,7 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 	c.FillText(label, vg.Point{X: x + a.room(), Y: c.Max.Y + 6}, a.Label)
 }
 
-// paths are the lines on a canvas, which they may leave.
+// paths returns the lines on a canvas; they may go beyond its edges.
 func (a *RightAxis) paths(toX func(float64) vg.Length, c draw.Canvas) [][]vg.Point {
 	paths := make([][]vg.Point, len(a.lines))
 	for i, line := range a.lines {
@@ -101,7 +101,7 @@ func (a *RightAxis) room() vg.Length {
 	return a.TickLength + 2 + width
 }
 
-// ticks are the labelled ones within the axis.
+// ticks returns the labelled ticks within the axis.
 func (a *RightAxis) ticks() []plot.Tick {
 	var ticks []plot.Tick
 	for _, tick := range a.Ticker.Ticks(a.Min, a.Max) {

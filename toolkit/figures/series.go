@@ -12,8 +12,8 @@ import (
 
 // measure is a column of the log that a figure shows.
 type measure struct {
-	name string
-	of   func(runs.Row) float64
+	name  string
+	value func(runs.Row) float64
 }
 
 var (
@@ -22,18 +22,18 @@ var (
 	trainLoss       = measure{"training loss", func(r runs.Row) float64 { return r.TrainLoss }}
 )
 
-// points are a measure's finite values over the epochs; a diverged run's NaN are left out.
+// points returns a measure's finite values over the epochs; a diverged run's NaN are left out.
 func (m measure) points(rows []runs.Row) plotter.XYs {
 	var points plotter.XYs
 	for _, row := range rows {
-		if y := m.of(row); !math.IsNaN(y) && !math.IsInf(y, 0) {
+		if y := m.value(row); !math.IsNaN(y) && !math.IsInf(y, 0) {
 			points = append(points, plotter.XY{X: row.Epoch, Y: y})
 		}
 	}
 	return points
 }
 
-// positive are the points that a logarithmic axis can show.
+// positive returns the points that a logarithmic axis can show.
 func positive(points plotter.XYs) plotter.XYs {
 	var kept plotter.XYs
 	for _, p := range points {
@@ -62,8 +62,8 @@ type tag struct {
 	style draw.TextStyle
 }
 
-// spreadTags moves tags apart until none is nearer than gap to another and all are within [low, high], and keeps
-// their order from bottom to top.
+// spreadTags moves tags until none is nearer than gap to another and all are within [low, high]. Their order from bottom
+// to top stays.
 func spreadTags(tags []tag, gap, low, high vg.Length) {
 	for i := range tags { // up from below
 		floor := low

@@ -36,7 +36,7 @@ func texts(actions []recorder.Action) (words []string, sizes []vg.Length, filled
 	return words, sizes, filled
 }
 
-// An index is below the line; a text that only ends as one does is itself.
+// An index is below the line; a text that only ends like one is drawn as it is.
 func TestIndexes(t *testing.T) {
 	for line, want := range map[string]string{
 		"p_L = 0.5":                  "p|L| = 0.5",
@@ -55,15 +55,16 @@ func TestIndexes(t *testing.T) {
 		words, _, _ := texts(recorded(func(c draw.Canvas) { title(c, line) }))
 		require.Equal(t, want, strings.Join(words, "|"))
 	}
-	// Wherever a reader's words come.
+	// Wherever the words of a reader stand.
 	words := "Trained with the rule p_"
-	figure, err := Table{Title: words, Columns: []string{words, "p_"}, Rows: []TableRow{{Cells: []string{"p_", words}}}, Provenance: Recorded(words)}.Figure()
+	figure, err := Table{Title: words, Columns: []string{words, "p_"}, Rows: []TableRow{{Cells: []string{"p_", words}}},
+		Provenance: Recorded(words)}.Figure()
 	require.NoError(t, err)
 	_, err = figure.Bytes("svg")
 	require.NoError(t, err)
 }
 
-// A curve of one point, of a run of one epoch or of one evaluation, has a mark, with a marker of its own or without.
+// A curve of one point, from a run of one epoch or of one evaluation, has a mark, with or without a marker of its own.
 func TestOnePointIsSeen(t *testing.T) {
 	one := plotter.XYs{{X: 1, Y: 0.5}}
 	curve := func(points plotter.XYs, style seriesStyle) map[color.Color]int {

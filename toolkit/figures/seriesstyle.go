@@ -15,7 +15,7 @@ type seriesStyle struct {
 	dashes []vg.Length
 	kind   sample
 	width  vg.Length // of the line; 0: 1.6
-	phase  float64   // where the few markers of a long curve stand, as a part of their distance
+	phase  float64   // shift of the few markers of a long curve, as a part of their distance
 }
 
 // sample is what a style's entry in a legend shows.
@@ -30,8 +30,9 @@ const (
 
 var (
 	constantStyle   = seriesStyle{name: "constant depth", color: red, glyph: draw.CircleGlyph{}, phase: 0.3}
-	stochasticStyle = seriesStyle{name: "stochastic depth", color: blue, glyph: draw.PyramidGlyph{}, dashes: []vg.Length{5, 2}, phase: 0.8}
-	uniformStyle    = seriesStyle{name: "uniform rule", color: green, glyph: draw.BoxGlyph{}, dashes: []vg.Length{2, 2}, phase: 0.55}
+	stochasticStyle = seriesStyle{name: "stochastic depth", color: blue, glyph: draw.PyramidGlyph{},
+		dashes: []vg.Length{5, 2}, phase: 0.8}
+	uniformStyle = seriesStyle{name: "uniform rule", color: green, glyph: draw.BoxGlyph{}, dashes: []vg.Length{2, 2}, phase: 0.55}
 )
 
 func (s seriesStyle) named(name string) seriesStyle {
@@ -57,12 +58,12 @@ func (s seriesStyle) readOff() seriesStyle {
 	return s
 }
 
-// Curves of so many points, at most, have a marker at each; longer ones have a few, to be told apart by.
+// Curves of up to everyMarked points have a marker at each; longer ones have fewMarkers, which identify them.
 const everyMarked, fewMarkers = 25, 8
 
-// of is the style of these curves: finer where there are many points, and solid where they are noisy, which dashes would
-// break up.
-func (s seriesStyle) of(curves ...plotter.XYs) seriesStyle {
+// adapted is the style for these curves: finer if they have many points, and solid if they are noisy, where dashes would
+// break them up.
+func (s seriesStyle) adapted(curves ...plotter.XYs) seriesStyle {
 	for _, points := range curves {
 		if len(points) > 60 {
 			s.width = 1
@@ -108,7 +109,7 @@ func addCurve(p *plot.Plot, s seriesStyle, points plotter.XYs) {
 	if len(points) == 0 {
 		return
 	}
-	s = s.of(points)
+	s = s.adapted(points)
 	if s.glyph != nil {
 		add(p, &plotter.Line{XYs: points, LineStyle: s.line()})
 		addMarkers(p, s, 2.4, s.marked(points))
@@ -117,7 +118,7 @@ func addCurve(p *plot.Plot, s seriesStyle, points plotter.XYs) {
 	addLine(p, s.line(), points)
 }
 
-// addLine draws points as a line without markers; one alone, which makes no line, is a dot.
+// addLine draws points as a line without markers; a single one, which makes no line, is a dot.
 func addLine(p *plot.Plot, style draw.LineStyle, points plotter.XYs) {
 	if len(points) == 1 {
 		add(p, &plotter.Scatter{XYs: points, GlyphStyle: dot(style)})
@@ -126,12 +127,12 @@ func addLine(p *plot.Plot, style draw.LineStyle, points plotter.XYs) {
 	add(p, &plotter.Line{XYs: points, LineStyle: style})
 }
 
-// dot is the mark of a curve that is one point.
+// dot is the mark of a curve with one point.
 func dot(style draw.LineStyle) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: style.Color, Radius: 1.4 + style.Width/2, Shape: draw.CircleGlyph{}}
 }
 
-// marked are the points of a curve that have markers.
+// marked returns the points of a curve that have markers.
 func (s seriesStyle) marked(points plotter.XYs) plotter.XYs {
 	if len(points) <= everyMarked {
 		return points

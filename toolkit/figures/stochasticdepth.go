@@ -11,13 +11,14 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// maxBlocks is as many as can be told apart in the width of a figure, maxDrawn as can be drawn with their shortcuts.
+// maxBlocks is the largest number of blocks that can be distinguished in the width of a figure, maxDrawn the largest
+// number that can be drawn with their shortcuts.
 const maxBlocks, maxDrawn = 1000, 100
 
 // StochasticDepth draws the idea (the paper's Fig. 2): the survival probabilities p_0 = 1 (of the stem) to p_L as bars,
 // and below them the network in one minibatch. Open blocks are computed; a closed block leaves its identity shortcut
-// only. It takes one probability and one gate a block, for 1 to 1000 blocks; of more than 100 it draws stripes, without
-// shortcuts. Where the picture shows the paper's example, provenance says so.
+// only. It takes one probability and one gate for each of 1 to 1000 blocks; more than 100 are stripes without shortcuts.
+// Where the picture shows the paper's example, provenance says so.
 func StochasticDepth(survival depth.Survival, gates depth.Gates, provenance ...Provenance) (*Figure, error) {
 	if len(survival) != len(gates) {
 		return nil, fmt.Errorf("%d survival probabilities and %d gates: a block has one of each", len(survival), len(gates))
@@ -30,8 +31,10 @@ func StochasticDepth(survival depth.Survival, gates depth.Gates, provenance ...P
 	}
 	l := layout{
 		headline: "Every minibatch trains a different, shallower network",
-		below:    []string{"Block ℓ is open with survival probability p_ℓ. A closed block is not computed: only its identity shortcut remains."},
-		styles:   []seriesStyle{{name: "open: block and shortcut are added", color: blue, kind: aBar}, {name: "closed: the shortcut alone", color: grey, kind: aFrame}},
+		below: []string{"Block ℓ is open with survival probability p_ℓ. A closed block is not computed: " +
+			"only its identity shortcut remains."},
+		styles: []seriesStyle{{name: "open: block and shortcut are added", color: blue, kind: aBar},
+			{name: "closed: the shortcut alone", color: grey, kind: aFrame}},
 	}
 	if len(provenance) > 0 {
 		l.provenance = provenance[0]
@@ -92,13 +95,14 @@ func (s schematic) endHalf() vg.Length { return min(s.end*0.29, 20) }
 func (s schematic) draw(c draw.Canvas) {
 	s.drawBars(c)
 	s.drawNetwork(c)
-	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates), say.Decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
+	count := fmt.Sprintf("open here: %d of %d blocks; on average %s", s.gates.Open(), len(s.gates),
+		say.Decimal(math.Round(s.survival.ExpectedOpen()*100)/100))
 	right := text(bold(textSize), blue)
 	right.XAlign, right.YAlign = draw.XRight, draw.YCenter
 	c.FillText(right, vg.Point{X: s.right, Y: c.Min.Y + countY}, count)
 }
 
-// drawBars draws the survival probabilities above their blocks, that of the stem, which is always open, among them.
+// drawBars draws the survival probabilities above their blocks, including that of the stem, which is always open.
 func (s schematic) drawBars(c draw.Canvas) {
 	height := func(p float64) vg.Length { return c.Min.Y + barsFoot + vg.Length(p)*(barsHead-barsFoot) }
 	for _, p := range []float64{0, 0.5, 1} {
@@ -113,7 +117,8 @@ func (s schematic) drawBars(c draw.Canvas) {
 	}
 	title := centered(text(sans(smallSize), grey))
 	title.Rotation = math.Pi / 2
-	c.FillText(fit(title, "survival probability", barsHead-barsFoot+30), vg.Point{X: c.Min.X - 1, Y: (height(0) + height(1)) / 2}, "survival probability")
+	c.FillText(fit(title, "survival probability", barsHead-barsFoot+30), vg.Point{X: c.Min.X - 1, Y: (height(0) + height(1)) / 2},
+		"survival probability")
 	half := min(s.endHalf(), max(s.half, 8))
 	s.drawBar(c, 0, half, 1, height, thin, grey, grey)
 	for i, p := range s.survival {
@@ -126,7 +131,8 @@ func (s schematic) drawBars(c draw.Canvas) {
 }
 
 // drawBar draws the bar of block l, or of the stem (0), with its number where there is room, or at an end of the row.
-func (s schematic) drawBar(c draw.Canvas, l int, half vg.Length, p float64, height func(float64) vg.Length, fill, line, within role) {
+func (s schematic) drawBar(c draw.Canvas, l int, half vg.Length, p float64, height func(float64) vg.Length,
+	fill, line, within role) {
 	x := s.x(l)
 	foot := height(0)
 	if s.striped && l > 0 {
@@ -202,7 +208,7 @@ func (s schematic) drawStripes(c draw.Canvas, wire draw.LineStyle) {
 	s.drawEnds(c)
 }
 
-// every is how many stripes there are from number to number.
+// every is the number of stripes from one number to the next.
 func (s schematic) every(blocks int) int {
 	if blocks <= maxDrawn {
 		return 10

@@ -10,9 +10,9 @@ import (
 
 // Style says how a figure is drawn; the zero value is the gallery's.
 type Style struct {
-	// Width of the file; 0 is the figure's own, mostly 8 inches. Below three quarters of that the figure is laid out
-	// anew, so that no text is smaller than 6 points: panels stand below each other and keep their proportions, unless
-	// they became too flat to be read.
+	// Width of the file; 0 is the figure's own, mostly 8 inches. Below three quarters of that the figure is laid out again,
+	// so that no text is smaller than 6 points: panels stand below each other and keep their proportions, unless they would
+	// be too flat to read.
 	Width     vg.Length
 	NoTitle   bool // without the headline and the sentences below it, which a paper has in its own words
 	NoCaption bool // without the caption, for the same reason
@@ -41,7 +41,7 @@ type Figure struct {
 	design design
 }
 
-// design is a figure of any style.
+// design is a figure before its style is chosen.
 type design struct {
 	width, least vg.Length // of the layout: its own, and the least at which it can be read
 	layout       func(width vg.Length, style Style) (height vg.Length, paint func(c draw.Canvas))
@@ -99,8 +99,8 @@ func (f *Figure) draw(c draw.Canvas) {
 	f.paint(c)
 }
 
-// inProportion is the height of a drawing that is so high at a figure's own width: as much lower as it is narrower,
-// but not flatter than can be read.
+// inProportion is the height of a drawing at some width, from its height at a figure's own width: it shrinks with the
+// width, but not so far that the drawing is too flat to read.
 func inProportion(height, width vg.Length) vg.Length {
 	return max(height*width/inside, min(height, width*0.62))
 }

@@ -69,7 +69,8 @@ func pdfText(t *testing.T, data []byte) (words []string, fonts []string) {
 func TestTextStaysText(t *testing.T) {
 	figure := curves(t, figures.Style{})
 	words, fonts := pdfText(t, file(t, figure, "pdf"))
-	for _, want := range []string{"Fig. 4, Huang et al. 2016: test error and training loss", "SVHN, 152 layers", "epoch", "published"} {
+	for _, want := range []string{"Fig. 4, Huang et al. 2016: test error and training loss", "SVHN, 152 layers",
+		"epoch", "published"} {
 		require.Contains(t, words, want)
 	}
 	require.Len(t, fonts, 2, "regular and bold")
@@ -125,7 +126,7 @@ func TestWidth(t *testing.T) {
 		}
 		require.GreaterOrEqual(t, float64(least), 5.99, "text can be read at %g cm", centimetres)
 	}
-	// The whole figure keeps its proportions where it is not laid out anew.
+	// The whole figure keeps its proportions where it is not laid out again.
 	full, smaller := curves(t, figures.Style{}), curves(t, figures.Style{Width: 17 * vg.Centimeter})
 	require.InDelta(t, float64(full.Height/full.Width), float64(smaller.Height/smaller.Width), 0.01)
 	// In a column the two panels are below each other.
@@ -134,7 +135,8 @@ func TestWidth(t *testing.T) {
 
 	_, err := full.In(figures.Style{Width: 3 * vg.Centimeter})
 	require.EqualError(t, err, "the figure cannot be read at a width of 3 cm: ask for 7.0 to 200 cm")
-	table := figures.Table{Title: "Wide", Columns: []string{strings.Repeat("a long column ", 6), "b"}, Rows: []figures.TableRow{{Cells: []string{"1", "2"}}}}
+	table := figures.Table{Title: "Wide", Columns: []string{strings.Repeat("a long column ", 6), "b"},
+		Rows: []figures.TableRow{{Cells: []string{"1", "2"}}}}
 	wide, err := table.Figure()
 	require.NoError(t, err)
 	_, err = wide.In(figures.Style{Width: 8 * vg.Centimeter})

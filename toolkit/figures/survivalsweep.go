@@ -17,11 +17,12 @@ import (
 
 // best is the index of the lowest error of a rule's points, which must not be empty.
 func best(points []outcome.SurvivalError) int {
-	return slices.Index(points, slices.MinFunc(points, func(a, b outcome.SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) }))
+	lowest := slices.MinFunc(points, func(a, b outcome.SurvivalError) int { return cmp.Compare(a.Error.Mean, b.Error.Mean) })
+	return slices.Index(points, lowest)
 }
 
 // SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
-// point of each, which the legend tells, constant depth as a dashed line in the band of its standard deviation, and the
+// point of each, which the legend names, constant depth as a dashed line in the band of its standard deviation, and the
 // speed-ups beside their points.
 func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure, error) {
 	all := slices.Concat(swept.Linear, swept.Uniform)
@@ -42,7 +43,8 @@ func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s", rules[i].style.name, p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
+			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s",
+				rules[i].style.name, p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
 		}
 	}
 	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
@@ -112,7 +114,7 @@ func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callou
 	addCurve(p, r.style, curve)
 	addErrorBars(p, r.style.color, spreads)
 	labels.curves = append(labels.curves, curve)
-	for i := range spreads.XYs { // which labels are not to cover either
+	for i := range spreads.XYs { // labels must not cover these either
 		at, e := spreads.XYs[i], spreads.YErrors[i]
 		labels.curves = append(labels.curves, plotter.XYs{{X: at.X, Y: at.Y - e.Low}, {X: at.X, Y: at.Y + e.High}})
 	}

@@ -19,7 +19,7 @@ type Table struct {
 	Rows       []TableRow
 }
 
-// TableRow is a row of cells, one a column.
+// TableRow is a row of cells, one for each column.
 type TableRow struct {
 	Cells     []string
 	Bold      bool  // to be seen first
@@ -109,7 +109,7 @@ func (t Table) draw(c draw.Canvas) {
 	line(y-8, 0.9)
 }
 
-// least is the width at which the cells fit in 8 points, or a figure's own width if that is less.
+// least is the width at which the cells fit in 8 points, or a figure's own width if that is smaller.
 func (t Table) least() vg.Length {
 	_, sum := t.natural()
 	return min(figureWidth, sum*smallSize/textSize+2*margin)

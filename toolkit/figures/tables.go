@@ -14,7 +14,7 @@ import (
 // The data sets of the paper's tables, in their order.
 var paperDatasets = []string{"CIFAR-10+", "CIFAR-100+", "SVHN", "ImageNet"}
 
-// PublishedTable1 is the paper's Table 1, with the results without augmentation and what the paper contradicts itself in.
+// PublishedTable1 is the paper's Table 1, with the results without augmentation and the paper's contradictions.
 func PublishedTable1(paper *published.Paper) (Table, error) {
 	t := Table{Title: "Table 1, Huang et al. 2016: test error (%)", Columns: append([]string{"Method"}, paperDatasets...)}
 	var methods []string
@@ -41,7 +41,8 @@ func PublishedTable1(paper *published.Paper) (Table, error) {
 	t.Rows = append(t.Rows,
 		TableRow{Cells: row("ResNet, constant depth", published.Key{Method: published.Network, Survival: 1}), Bold: true, Rule: true},
 		TableRow{Cells: row("ResNet, stochastic depth", published.Key{Method: published.Network, Survival: 0.5}), Bold: true})
-	caption := "+: standard augmentation. ImageNet: validation error after 120 epochs. 110 layers on CIFAR, 152 on SVHN and ImageNet; linear decay, p_L = 0.5."
+	caption := "+: standard augmentation. ImageNet: validation error after 120 epochs. " +
+		"110 layers on CIFAR, 152 on SVHN and ImageNet; linear decay, p_L = 0.5."
 	for _, dataset := range []string{"CIFAR-10", "CIFAR-100"} {
 		constant, err := paper.Number("text", published.Key{Quantity: published.TestError, Dataset: dataset, Survival: 1})
 		if err != nil {
@@ -134,7 +135,10 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	provenance := OfRuns(list)
 	provenance.Origin = "published and ours"
-	t.Provenance = provenance.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 of Huang et al. 2017 (arXiv 1608.06993). Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
+	t.Provenance = provenance.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and " +
+		"ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 " +
+		"of Huang et al. 2017 (arXiv 1608.06993). " +
+		"Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
 	return t, nil
 }
 
@@ -153,7 +157,8 @@ func PublishedTable2(paper *published.Paper) (Table, error) {
 	for i, cells := range rows {
 		t.Rows = append(t.Rows, TableRow{Cells: cells, Bold: i == 1, Rule: i == 2})
 	}
-	t.Provenance = Published("110 layers on CIFAR (500 epochs), 152 on SVHN (50 epochs); linear decay, p_L = 0.5. The paper does not name the machine.")
+	t.Provenance = Published("110 layers on CIFAR (500 epochs), 152 on SVHN (50 epochs); linear decay, p_L = 0.5. " +
+		"The paper does not name the machine.")
 	return t, nil
 }
 
@@ -225,12 +230,13 @@ func Table2(paper *published.Paper, list []*runs.Run) (Table, error) {
 	}
 	provenance := OfRuns(list)
 	provenance.Origin = "published and ours"
-	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over n seeds, which are those that both",
-		"have, if they share some; in brackets the 95 % confidence interval of what is saved, by Student's t. Compare within a pair only.")
+	t.Provenance = provenance.With("Ours: training time of all epochs, mean ± standard deviation over n seeds, " +
+		"which are those that both have, if they share some; " +
+		"in brackets the 95 % confidence interval of what is saved, by Student's t. Compare within a pair only.")
 	return t, nil
 }
 
-// ofData are the groups of a data set that are of constant depth, or those that are not.
+// ofData returns the groups of a data set that have constant depth, or those that do not.
 func ofData(groups [][]*runs.Run, dataset string, constant bool) [][]*runs.Run {
 	return slices.DeleteFunc(slices.Clone(groups), func(group []*runs.Run) bool {
 		r := group[0].Recipe

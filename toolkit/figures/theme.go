@@ -52,8 +52,8 @@ func fit(sty draw.TextStyle, s string, width vg.Length) draw.TextStyle {
 	return sty
 }
 
-// rich draws s in which "_x" or "_{xy}" is a subscript, and "_" at the end is itself; pt is where sty's alignment says. It
-// returns the width.
+// rich draws s, in which "_x" or "_{xy}" is a subscript; a "_" at the end is drawn as it is. The alignment of sty says
+// where pt is. It returns the width.
 func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 	sub := sty
 	sub.Font.Size *= 0.72
@@ -125,7 +125,7 @@ func newGrid() *plotter.Grid {
 // and may cut a curve.
 func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plotter}) }
 
-// niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, whole numbers only if so asked.
+// niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, or only at whole numbers.
 type niceTicks struct{ whole bool }
 
 func (n niceTicks) Ticks(low, high float64) []plot.Tick {
@@ -193,7 +193,7 @@ type noTicks struct{}
 
 func (noTicks) Ticks(float64, float64) []plot.Tick { return nil }
 
-// atPoints ticks the points' own places.
+// atPoints has a tick at the place of each point.
 type atPoints plotter.XYs
 
 func (a atPoints) Ticks(low, high float64) []plot.Tick {

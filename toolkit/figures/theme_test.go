@@ -83,11 +83,13 @@ func TestMeanCurve(t *testing.T) {
 		}
 		return testError.points(rows)
 	}
-	require.Equal(t, plotter.XYs{{X: 2, Y: 15}, {X: 4, Y: 9}}, meanCurve([]plotter.XYs{curve(nan, 10, 7, 8), curve(nan, 20, nan, 10)}))
+	require.Equal(t, plotter.XYs{{X: 2, Y: 15}, {X: 4, Y: 9}},
+		meanCurve([]plotter.XYs{curve(nan, 10, 7, 8), curve(nan, 20, nan, 10)}))
 }
 
 func TestBestOfARule(t *testing.T) {
-	points := []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(7)}, {Survival: 0.5, Error: outcome.Average(5, 6)}, {Survival: 0.9, Error: outcome.Average(6)}}
+	points := []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(7)}, {Survival: 0.5, Error: outcome.Average(5, 6)},
+		{Survival: 0.9, Error: outcome.Average(6)}}
 	require.Equal(t, 1, best(points))
 }
 
@@ -137,7 +139,8 @@ func TestLabelsCoverNoCurve(t *testing.T) {
 
 	first, _ := mark.place(at, area, nil, nil)
 	second, _ := mark.place(at, area, nil, []vg.Rectangle{first})
-	require.True(t, second.Min.X >= first.Max.X || second.Max.X <= first.Min.X || second.Min.Y >= first.Max.Y || second.Max.Y <= first.Min.Y)
+	require.True(t, second.Min.X >= first.Max.X || second.Max.X <= first.Min.X || second.Min.Y >= first.Max.Y ||
+		second.Max.Y <= first.Min.Y)
 }
 
 func TestCrossings(t *testing.T) {
@@ -155,10 +158,10 @@ func TestDashesAreOfSmoothCurves(t *testing.T) {
 		smooth = append(smooth, plotter.XY{X: x, Y: math.Exp(-x / 30)})
 		rough = append(rough, plotter.XY{X: x, Y: math.Exp(-x/30) + 0.2*math.Sin(2*x)})
 	}
-	require.NotEmpty(t, stochasticStyle.of(smooth).dashes)
-	require.Empty(t, stochasticStyle.of(rough).dashes)
-	require.NotEmpty(t, stochasticStyle.of(rough[:20]).dashes)
-	require.Empty(t, stochasticStyle.of(smooth, rough).dashes)
+	require.NotEmpty(t, stochasticStyle.adapted(smooth).dashes)
+	require.Empty(t, stochasticStyle.adapted(rough).dashes)
+	require.NotEmpty(t, stochasticStyle.adapted(rough[:20]).dashes)
+	require.Empty(t, stochasticStyle.adapted(smooth, rough).dashes)
 	require.Len(t, stochasticStyle.marked(rough), fewMarkers)
 	require.NotEqual(t, constantStyle.marked(rough)[0], stochasticStyle.marked(rough)[0], "markers do not hide each other")
 	require.Len(t, stochasticStyle.marked(rough[:20]), 20)

@@ -49,8 +49,9 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 			}
 		}
 	}
-	styles := []seriesStyle{constantStyle.of(curves[0]), stochasticStyle.of(curves[1])}
-	l := layout{headline: "Test error against training time", styles: styles, provenance: provenance.With("Circles: the epoch of the lowest validation error.")}
+	styles := []seriesStyle{constantStyle.adapted(curves[0]), stochasticStyle.adapted(curves[1])}
+	l := layout{headline: "Test error against training time", styles: styles,
+		provenance: provenance.With("Circles: the epoch of the lowest validation error.")}
 	return l.figure(2.5*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
@@ -63,15 +64,17 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 			addCurve(p, s, curves[i])
 			label := fmt.Sprintf("%.*f %% at %s", outcome.Digits(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
-			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label, text(bold(textSize), s.color), above, 5})
+			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label,
+				text(bold(textSize), s.color), above, 5})
 		}
 		p.Add(selected)
 		p.Draw(c)
 	}), nil
 }
 
-// StepTime draws the measured time of a training step against the number of open blocks, of the measurements in which
-// these were set by hand, and the straight line through each network's points: it says that cost follows open blocks.
+// StepTime draws the measured time of a training step against the number of open blocks, with a straight line through
+// each network's points: it shows that cost follows open blocks. It uses the measurements in which the number of open
+// blocks was set by hand.
 func StepTime(record *bench.Record) (*Figure, error) {
 	var lines []stepLine
 	for _, m := range record.Results {
@@ -88,7 +91,8 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	}
 	lines = slices.DeleteFunc(lines, func(l stepLine) bool { return len(l.points) < 2 })
 	if len(lines) == 0 {
-		return nil, fmt.Errorf("the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench")
+		return nil, fmt.Errorf("the measurements have no network timed at two or more numbers of open blocks: " +
+			"measure with stochdepth bench")
 	}
 	steps := math.MaxInt
 	var styles []seriesStyle
@@ -96,14 +100,15 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		lines[i].fit()
 		s := []seriesStyle{stochasticStyle, constantStyle, uniformStyle}[min(i, 2)]
 		if i > 2 {
-			s.color, s.glyph = more[(i-1)%len(more)], moreGlyphs[(i-3)%len(moreGlyphs)]
+			s.color, s.glyph = furtherColors[(i-1)%len(furtherColors)], moreGlyphs[(i-3)%len(moreGlyphs)]
 		}
 		s.dashes = nil
 		k, digits := lines[i].key, 10.0
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
+		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch,
+			say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -113,7 +118,8 @@ func StepTime(record *bench.Record) (*Figure, error) {
 	if record.Commit != "" {
 		made = fmt.Sprintf("; commit %s, %s", say.ShortCommit(record.Commit), record.Date[:min(10, len(record.Date))])
 	}
-	provenance := Provenance{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps (forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
+	provenance := Provenance{Origin: "measured", Caption: fmt.Sprintf("Median of at least %d training steps "+
+		"(forward, backward, update), bars from the fastest to the slowest; %s. %s, %s%s. Lines: least squares.",
 		steps, lines[0].key.DType, record.Machine, record.Device, made)}
 	l := layout{headline: "The cost of a step follows the open blocks", styles: styles, provenance: provenance}
 	return l.figure(2.7*vg.Inch, func(c draw.Canvas) {

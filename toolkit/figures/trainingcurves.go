@@ -38,8 +38,9 @@ func TrainingOf(run *runs.Run) (*Training, error) {
 	return &Training{testError.points(run.Rows), trainLoss.points(run.Rows), plotter.XY{X: best.Epoch, Y: best.TestError}}, nil
 }
 
-// PanelsOf makes a panel of the runs of each data set and depth; panels of different p_L say theirs. Runs of a panel that
-// differ in more than the survival rule and the seed, several stochastic settings and two runs of one seed are errors.
+// PanelsOf makes a panel for each data set and depth of the runs; if the panels have different p_L, each says its own.
+// Runs of a panel that differ in more than the survival rule and the seed, several stochastic settings and two runs of
+// one seed are errors.
 func PanelsOf(list []*runs.Run) ([]Panel, error) {
 	var panels []Panel
 	var settings []string // of stochastic depth, of each panel
@@ -98,12 +99,13 @@ func trainingsOf(group []*runs.Run) ([]*Training, error) {
 // Styles of the training losses; the paper's are magenta and green too.
 var (
 	constantLossStyle   = seriesStyle{name: "training loss, constant", color: magenta, dashes: []vg.Length{1.5, 1.5}, width: 0.9}
-	stochasticLossStyle = seriesStyle{name: "training loss, stochastic", color: green, dashes: []vg.Length{7, 1.5, 1.5, 1.5}, width: 0.9}
+	stochasticLossStyle = seriesStyle{name: "training loss, stochastic", color: green, dashes: []vg.Length{7, 1.5, 1.5, 1.5},
+		width: 0.9}
 )
 
 // TrainingCurves draws one or two panels like those of Fig. 3 and 4: the test error (left axis, linear) and the training
-// loss (right axis, logarithmic) over the epochs, with a circle at the selected epoch and its error beside it. Of several
-// seeds each has its curves, finer ones, and the mean of their errors stands beside one of the circles.
+// loss (right axis, logarithmic) over the epochs, with a circle at the selected epoch and its error beside it. If there
+// are several seeds, each has its own, finer curves, and the mean of their errors stands beside one of the circles.
 func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 	if len(panels) < 1 || len(panels) > 2 {
 		return nil, fmt.Errorf("a figure of %d panels cannot be read: draw one or two", len(panels))
@@ -121,7 +123,8 @@ func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 			}
 			several = several || len(p.trainings()[i]) > 1
 		}
-		styles.errors[i] = []seriesStyle{constantStyle.named("test error, constant"), stochasticStyle.named("test error, stochastic")}[i].of(testErrors...)
+		kinds := []seriesStyle{constantStyle.named("test error, constant"), stochasticStyle.named("test error, stochastic")}
+		styles.errors[i] = kinds[i].adapted(testErrors...)
 		styles.losses[i] = []seriesStyle{constantLossStyle, stochasticLossStyle}[i]
 		if slices.ContainsFunc(losses, noisy) {
 			styles.losses[i].dashes = nil
@@ -140,7 +143,7 @@ func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 	return l.panels(len(panels), 2.7*vg.Inch, func(i int, c draw.Canvas) { panels[i].draw(c, styles) }), nil
 }
 
-// trainings are those of constant and those of stochastic depth.
+// trainings returns those of constant and those of stochastic depth.
 func (p Panel) trainings() [2][]*Training { return [2][]*Training{p.Constant, p.Stochastic} }
 
 // trainingStyles are those of all panels, of constant and of stochastic depth.
@@ -149,7 +152,7 @@ type trainingStyles struct {
 	shown          [2]bool
 }
 
-// legend are the styles of the curves that some panel has: test errors first.
+// legend returns the styles of the curves that some panel has: test errors first.
 func (l trainingStyles) legend() []seriesStyle {
 	var styles []seriesStyle
 	for _, kind := range [][2]seriesStyle{l.errors, l.losses} {
@@ -162,7 +165,7 @@ func (l trainingStyles) legend() []seriesStyle {
 	return styles
 }
 
-// logarithms are a curve as a logarithmic axis shows it.
+// logarithms returns a curve as a logarithmic axis shows it.
 func logarithms(points plotter.XYs) plotter.XYs {
 	shown := positive(points)
 	for i := range shown {
@@ -207,8 +210,8 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 	plt.Draw(c)
 }
 
-// circles are those around the selected epochs of constant (0) or stochastic depth (1). The mean error stands above the
-// highest or below the lowest of them, where the other kind of depth is not.
+// circles returns the circles around the selected epochs of constant (0) or stochastic depth (1). The mean error stands
+// above the highest or below the lowest of them, away from the other kind of depth.
 func (p Panel) circles(kind int, style draw.TextStyle) []callout {
 	ours, theirs := p.trainings()[kind], p.trainings()[1-kind]
 	if len(ours) == 0 {
@@ -237,7 +240,7 @@ func selectedError(trainings []*Training) outcome.Estimate {
 	return outcome.Average(values...)
 }
 
-// setRanges lets the frame cut the errors of the first epochs, as the paper's does: they would press the rest flat.
+// setRanges lets the frame cut the errors of the first epochs, as in the paper: they would flatten the rest.
 func setRanges(plt *plot.Plot, list []*Training) {
 	low, high, selected := math.Inf(1), math.Inf(-1), 0.0
 	first, last := math.Inf(1), 1.0

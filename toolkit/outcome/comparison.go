@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Comparison sets runs of one stochastic setting beside runs of constant depth of the same data, network and optimizer.
+// Comparison compares runs of one stochastic setting with runs of constant depth of the same data, network and optimizer.
 type Comparison struct {
 	Quantity                                 // whose values are compared: the test error, mostly
 	ConstantRuns, StochasticRuns []*runs.Run // those compared
@@ -26,10 +26,9 @@ type Comparison struct {
 	NoTimeSaved                  error    // why it is not known: times that are not recorded, of other steps or of two machines
 }
 
-// Compare compares runs that differ in the seed and in how blocks close only (recipes.StochasticKeys): each list is of one
-// setting, the first of constant depth. Of lists that share seeds, the runs of these are compared, and the others left
-// alone; see [ContrastOf]. Runs that cannot be compared, two runs of one seed, and runs without a test error at the
-// selected epoch are errors.
+// Compare compares runs that differ only in the seed and in how blocks close (recipes.StochasticKeys). Each list is one
+// setting, the first of constant depth. If the lists share seeds, only the runs of these are compared; see [ContrastOf].
+// Runs that cannot be compared, two runs of one seed, and runs without a test error at the selected epoch are errors.
 func Compare(constant, stochastic []*runs.Run) (Comparison, error) {
 	return CompareBy(TestError, constant, stochastic)
 }
@@ -71,7 +70,7 @@ func (c Comparison) String() string {
 	return s
 }
 
-// SoFar says how far the runs are if some are not trained to their end: "constant depth after 120 of 120 epochs,
+// SoFar says how far the runs are, if some are not trained to their end: "constant depth after 120 of 120 epochs,
 // stochastic depth after 60 to 80 of 120 epochs".
 func (c Comparison) SoFar() string {
 	if !slices.ContainsFunc(slices.Concat(c.ConstantRuns, c.StochasticRuns), (*runs.Run).Unfinished) {
@@ -82,16 +81,16 @@ func (c Comparison) SoFar() string {
 		for _, run := range group {
 			least, most = min(least, run.EpochsDone()), max(most, run.EpochsDone())
 		}
-		of := fmt.Sprintf("%s of %d epochs", say.Decimal(most), group[0].Recipe.Epochs)
+		text := fmt.Sprintf("%s of %d epochs", say.Decimal(most), group[0].Recipe.Epochs)
 		if least < most {
-			of = say.Decimal(least) + " to " + of
+			text = say.Decimal(least) + " to " + text
 		}
-		return of
+		return text
 	}
 	return fmt.Sprintf("constant depth after %s, stochastic depth after %s", done(c.ConstantRuns), done(c.StochasticRuns))
 }
 
-// Digits is how many digits after the point of an error the runs' test images resolve.
+// Digits is the number of digits after the point of an error that the runs' test images resolve.
 func (c Comparison) Digits() int { return Digits(c.ConstantRuns[0].Recipe) }
 
 // Single reports whether there is one run each, which has no spread.

@@ -32,8 +32,8 @@ func TestCompare(t *testing.T) {
 	require.True(t, math.IsNaN(c.TimeSavedMargin), "all seeds took equally long")
 	require.Equal(t, "stochastic depth 18.5 ± 3.5 % instead of 21.0 ± 1.0 %, lower in 2 of 3 seeds", c.String())
 
-	// The order of the seeds does not matter; of a missing one the partner is left alone: -5 and -3, of variance 2. Four
-	// standard errors are not enough for two seeds.
+	// The order of the seeds does not matter, and a seed that one side lacks is left out: the differences are -5 and -3, of
+	// variance 2. Four standard errors are not enough for two seeds.
 	stochastic[0], stochastic[2] = stochastic[2], stochastic[0]
 	again, err := Compare(constant, stochastic)
 	require.NoError(t, err)
@@ -47,8 +47,8 @@ func TestCompare(t *testing.T) {
 	require.InDelta(t, 12.706, c.Margin(), 1e-3)
 	require.False(t, c.Clear())
 
-	// Without a shared seed it is Welch's: s² is 1 and 1/2, n is 3 and 2, and (1/3 + 1/4)² / (1/9/2 + 1/16/1) degrees of
-	// freedom, whose quantile is between those of 2 and 3.
+	// Without a shared seed the interval is Welch's: s² is 1 and 1/2, n is 3 and 2, and there are (1/3 + 1/4)² / (1/9/2 +
+	// 1/16/1) degrees of freedom, whose quantile is between those of 2 and 3.
 	others := seeded(0.2, 6, 17, 16)
 	for _, run := range others {
 		run.Recipe.Seed += 10
@@ -68,12 +68,13 @@ func TestCompare(t *testing.T) {
 	require.True(t, math.IsNaN(c.StandardError) && !c.Clear())
 	require.Equal(t, [2]int{1, 1}, [2]int{c.Pairs, c.Wins})
 
-	// What is not recorded, or on two machines, is not saved.
+	// Without a recorded time, or on two machines, no time is said to be saved.
 	stochastic[0].Result = &runs.Result{Machine: "another"}
 	c, err = Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved) && math.IsNaN(c.TimeSavedMargin))
-	require.EqualError(t, c.NoTimeSaved, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s3 cannot be compared: the machines differ")
+	require.EqualError(t, c.NoTimeSaved, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s3 cannot be "+
+		"compared: the machines differ")
 	require.Equal(t, 3, c.StochasticTime.N)
 	stochastic[1].Rows[5].Seconds, stochastic[1].Rows[2].OpenBlocksMean = math.NaN(), math.NaN()
 	c, err = Compare(constant, stochastic)
@@ -91,7 +92,7 @@ func TestFewSeedsNeedManyStandardErrors(t *testing.T) {
 	}
 }
 
-// A hard seed that only constant depth has would turn the sign: of the shared ones it is +1.00.
+// A hard seed that only constant depth has would turn the sign: over the shared ones the difference is +1.00.
 func TestOnlySharedSeedsAreCompared(t *testing.T) {
 	constant, stochastic := seeded(0, 3, 10, 12, 40), seeded(0.2, 3, 11, 13)
 	constant[2].Rows[2].Seconds = 1000
@@ -102,7 +103,7 @@ func TestOnlySharedSeedsAreCompared(t *testing.T) {
 	require.Equal(t, contrast, c.Contrast)
 	require.InDelta(t, 1, c.Difference, 1e-9)
 	require.InDelta(t, 0, c.StandardError, 1e-9)
-	require.True(t, math.IsNaN(c.Margin()) && !c.Clear(), "equal differences tell of no interval")
+	require.True(t, math.IsNaN(c.Margin()) && !c.Clear(), "equal differences have no interval")
 	require.InDelta(t, 0.1, c.TimeSaved, 1e-9)
 	require.Contains(t, Conditions(slices.Concat(constant, stochastic)), "seeds 1, 2 and 3, not the same for all settings")
 }
@@ -130,7 +131,8 @@ func TestTimeSaved(t *testing.T) {
 	stopped := seeded(0.2, 6, 17)
 	stopped[0].Rows = stopped[0].Rows[:3]
 	_, _, err = TimeSaved(constant[:1], stopped)
-	require.EqualError(t, err, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s1 cannot be compared: the numbers of steps differ, 96 and 48")
+	require.EqualError(t, err, "the training times of constant-epochs=6-s1 and stochastic-epochs=6-s1 cannot be compared: "+
+		"the numbers of steps differ, 96 and 48")
 	require.ErrorIs(t, err, ErrSteps)
 }
 

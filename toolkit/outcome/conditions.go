@@ -13,16 +13,16 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Conditions says what recorded runs are, in sentences for a caption: data set, depth, rule, epochs, n, seeds, machine and
-// commit, and how far they are where they are not trained to their end.
+// Conditions describes recorded runs in sentences for a caption: data set, depth, rule, epochs, n, seeds, machine and
+// commit, and how far those are that are not trained to their end.
 func Conditions(list []*runs.Run) string {
 	if len(list) == 0 {
 		return ""
 	}
-	all := func(of func(r *runs.Run) []string) []string {
+	all := func(textsOf func(r *runs.Run) []string) []string {
 		var values []string
 		for _, run := range list {
-			for _, v := range of(run) {
+			for _, v := range textsOf(run) {
 				if v != "" && !slices.Contains(values, v) {
 					values = append(values, v)
 				}
@@ -30,18 +30,19 @@ func Conditions(list []*runs.Run) string {
 		}
 		return values
 	}
-	each := func(of func(r *runs.Run) string) []string {
-		return all(func(r *runs.Run) []string { return []string{of(r)} })
+	each := func(textOf func(r *runs.Run) string) []string {
+		return all(func(r *runs.Run) []string { return []string{textOf(r)} })
 	}
 	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
 		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
-	if blocks := each(func(r *runs.Run) string { return r.Recipe.Block }); len(blocks) > 1 || len(blocks) == 1 && blocks[0] != recipes.Default().Block {
+	blocks := each(func(r *runs.Run) string { return r.Recipe.Block })
+	if len(blocks) > 1 || len(blocks) == 1 && blocks[0] != recipes.Default().Block {
 		sentence += ", " + many(blocks) + " blocks"
 	}
 	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r.Recipe); return rule }) {
 		sentence += "; " + rule
 		survivals := each(func(r *runs.Run) string {
-			if of, survival := ruleOf(r.Recipe); of == rule {
+			if own, survival := ruleOf(r.Recipe); own == rule {
 				return survival
 			}
 			return ""
@@ -55,7 +56,8 @@ func Conditions(list []*runs.Run) string {
 		sentence += "s"
 	}
 	seeds := each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Seed) })
-	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), say.Plural(len(list)), repeats(list), say.Plural(len(seeds)), many(seeds))
+	sentence += fmt.Sprintf("; %d run%s (n = %s), seed%s %s", len(list), say.Plural(len(list)), repeats(list),
+		say.Plural(len(seeds)), many(seeds))
 	if !sameSeeds(list) {
 		sentence += ", not the same for all settings"
 	}
@@ -85,7 +87,7 @@ func ruleOf(r recipes.Recipe) (rule, survival string) {
 	return r.Rule + " rule" + r.Variant(), say.Decimal(r.LastSurvival())
 }
 
-// machinesOf names the machines that trained a run; a run that has not ended once names none yet.
+// machinesOf names the machines that trained a run; a run whose first session has not ended names none yet.
 func machinesOf(r *runs.Run) []string {
 	if r.Result == nil {
 		return nil
@@ -104,7 +106,7 @@ func commitsOf(r *runs.Run) (short []string) {
 	return short
 }
 
-// repeats is how many runs there are of each setting: "1", or "1 to 3".
+// repeats is the number of runs of each setting: "1", or "1 to 3".
 func repeats(list []*runs.Run) string {
 	low, high := math.MaxInt, 0
 	for _, group := range BySetting(list) {
@@ -134,8 +136,8 @@ func sameSeeds(list []*runs.Run) bool {
 	return true
 }
 
-// many lists a few values, numbers in ascending order; of many numbers it tells the range, of other values the first
-// and the count.
+// many lists a few values, numbers in ascending order. Of many numbers it gives the range and the count, of many other
+// values the first two and how many others there are.
 func many(values []string) string {
 	numbers := make(map[string]float64)
 	for _, value := range values {
@@ -151,7 +153,8 @@ func many(values []string) string {
 	case len(values) <= 6:
 		return say.Enumerate(values)
 	case numeric:
-		return fmt.Sprintf("%s to %s (%d values)", say.Decimal(numbers[values[0]]), say.Decimal(numbers[values[len(values)-1]]), len(values))
+		return fmt.Sprintf("%s to %s (%d values)", say.Decimal(numbers[values[0]]), say.Decimal(numbers[values[len(values)-1]]),
+			len(values))
 	}
 	return fmt.Sprintf("%s and %d others", strings.Join(values[:2], ", "), len(values)-2)
 }

@@ -20,11 +20,11 @@ type Contrast struct {
 	Pairs, Wins   int     // seeds that both have, 0 where they share none; pairs in which the second is lower
 }
 
-// ContrastOf compares a quantity of two groups, each of runs of one setting and several seeds. Of groups that share seeds,
-// the runs of these are compared, and the others left alone (see [OfSharedSeeds]): the standard error is that of the
-// paired differences, s/√n, with n - 1 degrees of freedom. Where no seed is shared it is Welch's √(s₁²/n₁ + s₂²/n₂),
-// with the degrees of freedom of Welch and Satterthwaite. Runs of two settings or of one seed in a group are errors, and
-// so is a run without the quantity.
+// ContrastOf compares a quantity of two groups, each of one setting and several seeds. If the groups share seeds, only
+// the runs of these are compared (see [OfSharedSeeds]), and the standard error is that of the paired differences, s/√n,
+// with n - 1 degrees of freedom. If they share none, it is Welch's √(s₁²/n₁ + s₂²/n₂), with the degrees of freedom of
+// Welch and Satterthwaite. Runs of two settings or of one seed in a group are errors, and so is a run without the
+// quantity.
 func ContrastOf(q Quantity, first, second []*runs.Run) (Contrast, error) {
 	for _, group := range [][]*runs.Run{first, second} {
 		if err := onlySeeds(group); err != nil {
@@ -42,7 +42,7 @@ func ContrastOf(q Quantity, first, second []*runs.Run) (Contrast, error) {
 	c := Contrast{Difference: stat.Mean(values[1], nil) - stat.Mean(values[0], nil)}
 	var differences []float64
 	for i, run := range second {
-		if j := ofSeed(first, run.Recipe.Seed); j >= 0 {
+		if j := indexOfSeed(first, run.Recipe.Seed); j >= 0 {
 			differences = append(differences, values[1][i]-values[0][j])
 			if differences[c.Pairs] < 0 {
 				c.Wins++
@@ -76,23 +76,24 @@ func (c Contrast) Clear() bool {
 	return high < 0
 }
 
-// halfWidth is half the width of the confidence interval of a mean with that standard error: so many of them as the t
-// quantile says. For few values that is many more than two: 12.7 for the difference of two pairs, 4.3 for three.
+// halfWidth is half the width of the confidence interval of a mean: its standard error times the t quantile. For few
+// values that is much more than two: 12.7 for the difference of two pairs, 4.3 for three.
 func halfWidth(standardError, degrees float64) float64 {
-	if !(standardError > 0 && degrees > 0) { // one value, or equal ones, which do not tell how far others would lie apart
+	if !(standardError > 0 && degrees > 0) { // one value, or equal ones, which do not show how others would vary
 		return math.NaN()
 	}
 	return standardError * distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1+Confidence)/2)
 }
 
-// standardError is that of the mean of values, 0 of equal ones, and its degrees of freedom; both are NaN for one value.
-func standardError(values []float64) (of, degrees float64) {
+// standardError is the standard error of the mean of values, 0 if they are equal, and its degrees of freedom; both are
+// NaN for one value.
+func standardError(values []float64) (e, degrees float64) {
 	n := float64(len(values))
 	if n < 2 {
 		return math.NaN(), math.NaN()
 	}
 	mean, deviation := stat.MeanStdDev(values, nil)
-	if deviation < 1e-9*math.Abs(mean) { // equal but for rounding
+	if deviation < 1e-9*math.Abs(mean) { // equal apart from rounding
 		deviation = 0
 	}
 	return stat.StdErr(deviation, n), n - 1
@@ -100,7 +101,7 @@ func standardError(values []float64) (of, degrees float64) {
 
 // welch is the standard error of the difference of the means of two independent samples, and its degrees of freedom, by
 // Welch and Satterthwaite; both are NaN where a sample has one value only.
-func welch(a, b []float64) (of, degrees float64) {
+func welch(a, b []float64) (e, degrees float64) {
 	e1, n1 := standardError(a)
 	e2, n2 := standardError(b)
 	v1, v2 := e1*e1, e2*e2

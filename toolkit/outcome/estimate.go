@@ -1,9 +1,9 @@
 // Package outcome says what came of runs: means over seeds with their spread, differences with their confidence intervals,
-// the blocks and the time saved, what a group of runs is, and how all that is put into words. It draws nothing: figures,
-// tables, claims and the command line ask it, so that the same runs are said to have come out in one way everywhere.
+// the blocks and the time saved, the description of a group of runs, and all this in words. It draws nothing: figures,
+// tables, claims and the command line ask it, so that they say the same about the same runs.
 //
-// Errors are in percent, of the epoch of the lowest validation error, as the paper selects it (Section 4). Runs that differ
-// in the seed only are repeats of one setting. Where two settings are compared, it is over the seeds that both have.
+// Errors are in percent, at the epoch of the lowest validation error, which the paper selects (Section 4). Runs that differ
+// in the seed only are repeats of one setting. Two settings are compared over the seeds common to both.
 package outcome
 
 import (
@@ -47,8 +47,8 @@ func MeanOf(q Quantity, group []*runs.Run) (Estimate, error) {
 	return Average(values...), nil
 }
 
-// Text is the number with its spread, if it has one, and so many digits after the point: "16.1 ± 0.7"; a hyphen stands for
-// what is not known.
+// Text is the number with its spread, if it has one, and this many digits after the point: "16.1 ± 0.7"; a hyphen if it
+// is not known.
 func (e Estimate) Text(digits int) string {
 	switch {
 	case math.IsNaN(e.Mean):
@@ -65,7 +65,7 @@ func (e Estimate) Percent(digits int) string { return e.Text(digits) + " %" }
 // String is the Text with two digits: "5.25 ± 0.10".
 func (e Estimate) String() string { return e.Text(2) }
 
-// deviation is NaN, unlike the field, where one value has no spread.
+// deviation is the sample standard deviation; NaN, unlike the field, for a single value, which has no spread.
 func (e Estimate) deviation() float64 {
 	if e.N < 2 {
 		return math.NaN()
@@ -73,7 +73,7 @@ func (e Estimate) deviation() float64 {
 	return e.Deviation
 }
 
-// Digits is how many digits after the point of an error the recipe's test images resolve.
+// Digits is the number of digits after the point of an error that the recipe's test images resolve.
 func Digits(r recipes.Recipe) int {
 	if n := r.TestImages; n > 0 && n < 10000 {
 		return 1
@@ -81,7 +81,7 @@ func Digits(r recipes.Recipe) int {
 	return 2
 }
 
-// Signed writes a difference with its sign, a true minus: "−3.41".
+// Signed writes a difference with its sign, where minus is a true minus sign: "−3.41".
 func Signed(x float64, digits int) string { return minus(fmt.Sprintf("%+.*f", digits, x)) }
 
 // Saving is a fraction in percent with its confidence interval, if it has a margin, and a dash where it is not known:

@@ -17,8 +17,8 @@ type Gap struct {
 }
 
 // GapsOf compares runs of one stochastic setting with runs of constant depth for each length of training, in ascending
-// order. The runs must differ in epochs, seed and how blocks close only (and in how often they are evaluated, from one
-// length to another). A second stochastic setting, and a run without its partner of the same seed and length, are errors.
+// order. The runs may differ only in epochs, seed and how blocks close, and between lengths in how often they are
+// evaluated. A second stochastic setting, and a run without its partner of the same seed and length, are errors.
 func GapsOf(list []*runs.Run) ([]Gap, error) {
 	if err := sameSettings(list, "epochs", "seed", "evaluate_every", "test_every"); err != nil {
 		return nil, err
@@ -59,11 +59,11 @@ func GapsOf(list []*runs.Run) ([]Gap, error) {
 	return gaps, nil
 }
 
-// partners returns an error that names the first run to which the other side has none of the same seed.
+// partners returns an error that names the first run for which the other side has no run of the same seed.
 func partners(sides [2][]*runs.Run) error {
 	for i, side := range sides {
 		for _, run := range side {
-			if ofSeed(sides[1-i], run.Recipe.Seed) < 0 {
+			if indexOfSeed(sides[1-i], run.Recipe.Seed) < 0 {
 				return fmt.Errorf("the run %s has no partner of %s depth with seed %d and %d epochs to be compared with",
 					run.Name, []string{"stochastic", "constant"}[i], run.Recipe.Seed, run.Recipe.Epochs)
 			}
@@ -106,7 +106,7 @@ func Overtaking(gaps []Gap) string {
 	return fmt.Sprintf("Stochastic depth is ahead after %s epochs, not after %s", say.Enumerate(ahead), say.Enumerate(others))
 }
 
-// ClearGaps says which differences are clear, whose confidence interval leaves out zero.
+// ClearGaps says which differences are clear: those whose confidence interval leaves out zero.
 func ClearGaps(gaps []Gap) string {
 	var clear []string
 	known := false

@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// lengths are runs of three seeds each, for five lengths of training: at 8 epochs constant depth is ahead.
+// lengths returns runs of three seeds each, for five lengths of training: at 8 epochs constant depth is ahead.
 func lengths() []*runs.Run {
 	var list []*runs.Run
 	for i, epochs := range []int{8, 16, 32, 64, 128} {
@@ -46,15 +46,19 @@ func TestGaps(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = GapsOf(list[1:])
-	require.EqualError(t, err, "the run constant-epochs=128-s3 has no partner of stochastic depth with seed 3 and 128 epochs to be compared with")
+	require.EqualError(t, err, "the run constant-epochs=128-s3 has no partner of stochastic depth with seed 3 and 128 epochs to "+
+		"be compared with")
 	_, err = GapsOf(slices.Concat(seeded(0.2, 8, 1), seeded(0, 4, 1)))
-	require.EqualError(t, err, "the run constant-epochs=4-s1 has no partner of stochastic depth with seed 1 and 4 epochs to be compared with")
+	require.EqualError(t, err, "the run constant-epochs=4-s1 has no partner of stochastic depth with seed 1 and 4 epochs to "+
+		"be compared with")
 	_, err = GapsOf(slices.Concat(seeded(0, 8, 1), seeded(0.2, 8, 1), seeded(0, 4, 1), seeded(0.5, 4, 1)))
-	require.EqualError(t, err, "the runs stochastic-epochs=8-s1 and stochastic-epochs=4-s1 are of two stochastic settings: name those of one")
+	require.EqualError(t, err, "the runs stochastic-epochs=8-s1 and stochastic-epochs=4-s1 are of two stochastic settings: "+
+		"name those of one")
 	deeper := seeded(0.2, 8, 1)
 	deeper[0].Recipe.Depth = 38
 	_, err = GapsOf(slices.Concat(seeded(0, 8, 1), deeper))
-	require.EqualError(t, err, "the runs constant-epochs=8-s1 and stochastic-epochs=8-s1 cannot be compared, their recipes differ in depth: 20, 38")
+	require.EqualError(t, err, "the runs constant-epochs=8-s1 and stochastic-epochs=8-s1 cannot be compared, "+
+		"their recipes differ in depth: 20, 38")
 }
 
 func TestGapHeadline(t *testing.T) {
@@ -75,12 +79,13 @@ func TestGapHeadline(t *testing.T) {
 		}
 		require.Equal(t, want, Overtaking(gaps))
 	}
-	of := func(difference float64) Gap { // of three seeds, with a standard error of 1
+	gap := func(difference float64) Gap { // of three seeds, with a standard error of 1
 		return Gap{8, Comparison{Contrast: Contrast{Difference: difference, StandardError: 1, Degrees: 2}}}
 	}
-	gaps := []Gap{of(4.31), of(-4.29), of(-4.31)}
+	gaps := []Gap{gap(4.31), gap(-4.29), gap(-4.31)}
 	gaps[2].Epochs = 32
 	require.Equal(t, "It leaves out zero (p < 0.05) after 8 and 32 epochs.", ClearGaps(gaps))
 	require.Equal(t, "No interval leaves out zero (p < 0.05).", ClearGaps(gaps[1:2]))
-	require.Equal(t, "One seed each: there is no interval.", ClearGaps([]Gap{{8, Comparison{Contrast: Contrast{StandardError: math.NaN(), Degrees: math.NaN()}}}}))
+	require.Equal(t, "One seed each: there is no interval.",
+		ClearGaps([]Gap{{8, Comparison{Contrast: Contrast{StandardError: math.NaN(), Degrees: math.NaN()}}}}))
 }

@@ -16,14 +16,15 @@ type Gates struct {
 	Counts   []int64 // Counts[k]: minibatches with k open blocks, k = 0..L
 }
 
-// GatesOf draws the gates of all of a run's minibatches again: they follow from its recipe. That they are the same is
-// checked against the means that the run's log has.
+// GatesOf draws again the gates of all of a run's minibatches, which follow from its recipe, and checks them against the
+// means in the run's log.
 func GatesOf(run *runs.Run) (*Gates, error) {
 	if run.Recipe.GatesPer != "minibatch" {
 		return nil, fmt.Errorf("the run %s draws gates for each sample: only those of minibatches can be counted", run.Name)
 	}
 	if kind := run.Recipe.Schedule().Kind; kind != depth.Steady && !run.Recipe.IsConstant() {
-		return nil, fmt.Errorf("the run %s changes its survival probabilities over the training (%s): only gates of one expectation can be counted", run.Name, kind)
+		return nil, fmt.Errorf("the run %s changes its survival probabilities over the training (%s): "+
+			"only gates of one expectation can be counted", run.Name, kind)
 	}
 	if len(run.Rows) == 0 {
 		return nil, noEpoch(run)
@@ -39,14 +40,15 @@ func GatesOf(run *runs.Run) (*Gates, error) {
 			sum += g.count(survival.Draw(depth.Rand(run.Recipe.Seed, depth.GateDraws, g.Steps)))
 		}
 		if mean := float64(sum) / float64(row.Step-first); math.Abs(mean-row.OpenBlocksMean) > 1e-6 {
-			return nil, fmt.Errorf("the log of the run %s has %g open blocks on average up to step %d, its recipe gives %g: they do not belong together",
+			return nil, fmt.Errorf("the log of the run %s has %g open blocks on average up to step %d, its recipe gives %g: "+
+				"they do not belong together",
 				run.Name, row.OpenBlocksMean, row.Step, mean)
 		}
 	}
 	return g, nil
 }
 
-// Simulate draws the gates of so many minibatches.
+// Simulate draws the gates of a number of minibatches, steps.
 func Simulate(survival depth.Survival, steps, seed int64) *Gates {
 	g := &Gates{Survival: survival, Open: make([]int64, len(survival)), Counts: make([]int64, len(survival)+1)}
 	for ; g.Steps < steps; g.Steps++ {
@@ -55,7 +57,7 @@ func Simulate(survival depth.Survival, steps, seed int64) *Gates {
 	return g
 }
 
-// count adds the gates of a minibatch, all but the step, and returns how many were open.
+// count adds the gates of a minibatch, without counting the step, and returns how many were open.
 func (g *Gates) count(gates depth.Gates) int {
 	for i, open := range gates {
 		if open {

@@ -61,9 +61,11 @@ func TestGatesThatCannotBeCounted(t *testing.T) {
 	sample, early := seeded(0.5, 3, 5)[0], seeded(0.5, 3, 5)[0]
 	sample.Recipe.GatesPer, early.Recipe.SurvivalSchedule = "sample", "early"
 	_, err := GatesOf(sample)
-	require.EqualError(t, err, "the run stochastic-epochs=3-s1 draws gates for each sample: only those of minibatches can be counted")
+	require.EqualError(t, err, "the run stochastic-epochs=3-s1 draws gates for each sample: "+
+		"only those of minibatches can be counted")
 	_, err = GatesOf(early)
-	require.EqualError(t, err, "the run stochastic-epochs=3-s1 changes its survival probabilities over the training (early): only gates of one expectation can be counted")
+	require.EqualError(t, err, "the run stochastic-epochs=3-s1 changes its survival probabilities over the training (early): "+
+		"only gates of one expectation can be counted")
 }
 
 // withGates fills in the mean numbers of open blocks that the run's recipe gives.

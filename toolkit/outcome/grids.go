@@ -16,8 +16,8 @@ type gridPoint struct {
 	Estimate
 }
 
-// gridPoints averages runs over seeds. They must differ in the survival rule, the seed and the named keys only, and not in
-// how else blocks close.
+// gridPoints averages runs over seeds. They may differ only in the survival rule, the seed and the named keys, not in
+// other ways in which blocks close.
 func gridPoints(list []*runs.Run, keys ...string) (points []gridPoint, err error) {
 	if err := sameSettings(list, append(keys, "seed")...); err != nil {
 		return nil, err
@@ -41,8 +41,8 @@ type DepthErrors struct {
 	Constant, Stochastic Estimate // test error, percent
 }
 
-// DepthErrorsOf averages runs over seeds, by depth. The runs must differ in depth, survival rule and seed only, with one
-// stochastic setting a depth, and not in how else blocks close.
+// DepthErrorsOf averages runs over seeds, by depth. The runs may differ only in depth, survival rule and seed, not in
+// other ways in which blocks close, and each depth may have one stochastic setting.
 func DepthErrorsOf(list []*runs.Run) ([]DepthErrors, error) {
 	points, err := gridPoints(list, "depth")
 	if err != nil {
@@ -83,12 +83,12 @@ type SurvivalError struct {
 type SurvivalErrors struct {
 	Linear, Uniform []SurvivalError
 	Constant        Estimate
-	Digits          int // after the point of the errors that are written out
+	Digits          int // after the point, in errors that are written out
 }
 
-// SurvivalErrorsOf averages runs over seeds, by rule and p_L; the runs must differ in rule, p_L and seed only. The
-// speed-ups, where the paper labels them, are computed as blocks over expected open blocks, averaged over the training:
-// they are what the paper's labels are, not measured times.
+// SurvivalErrorsOf averages runs over seeds, by rule and p_L; the runs may differ only in rule, p_L and seed. The
+// speed-ups, where the paper labels them, are computed as blocks over expected open blocks, averaged over the training.
+// That is what the paper's labels are: no measured times.
 func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 	swept := SurvivalErrors{Constant: Estimate{Mean: math.NaN()}}
 	points, err := gridPoints(list)
@@ -120,17 +120,17 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 	return swept, nil
 }
 
-// Grid is the test error, in percent, by depth and p_L. Errors[i][j] is of Survival[i] and Layers[j]; the mean is NaN
-// where there is no run.
+// Grid is the test error, in percent, by depth and p_L. Errors[i][j] belongs to Survival[i] and Layers[j]; its mean is
+// NaN where there is no run.
 type Grid struct {
 	Layers   []int
 	Survival []float64 // p_L, from the top row to the bottom
 	Errors   [][]Estimate
 }
 
-// GridOf averages runs over seeds, by depth and p_L. The runs must be of constant depth or of the linear rule, and
-// differ in depth, p_L and seed only, not in how else blocks close (by a schedule, say). Settings without a run are left
-// empty.
+// GridOf averages runs over seeds, by depth and p_L. The runs must have constant depth or the linear rule, and may differ
+// only in depth, p_L and seed, not in other ways in which blocks close (such as a schedule). Settings without a run are
+// left empty.
 func GridOf(list []*runs.Run) (Grid, error) {
 	var g Grid
 	points, err := gridPoints(list, "depth")
@@ -144,7 +144,7 @@ func GridOf(list []*runs.Run) (Grid, error) {
 	cells := map[cell]Estimate{}
 	for _, p := range points {
 		if rule := p.Recipe.RuleName(); rule != "linear" && rule != "constant" {
-			return g, fmt.Errorf("the run %s has the %s rule: the grid is of the linear one", p.Name, rule)
+			return g, fmt.Errorf("the run %s has the %s rule: the grid is for the linear rule", p.Name, rule)
 		}
 		at := cell{p.Recipe.Depth, p.Recipe.LastSurvival()}
 		cells[at] = p.Estimate
@@ -168,7 +168,7 @@ func GridOf(list []*runs.Run) (Grid, error) {
 	return g, nil
 }
 
-// Best reports whether a cell is the lowest of its column, which has others.
+// Best reports whether a cell is the lowest of its column, if that has others.
 func (g Grid) Best(i, j int) bool {
 	others := 0
 	for k := range g.Errors {

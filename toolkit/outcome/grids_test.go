@@ -54,9 +54,9 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	_, err = SurvivalErrorsOf(list)
 	require.ErrorContains(t, err, "cannot be compared, their recipes differ in depth: 20, 56")
 
-	// Of a schedule and of other blocks, the speed-up is of what their networks leave out: a ramp over the whole training
-	// closes half as many, (9 - 1.25) of 9; 29 layers of bottleneck are nine blocks too, and 12 blocks of a transformer
-	// are open 8.75 times on average.
+	// With a schedule and with other blocks, the speed-up follows from what the networks leave out: a ramp over the whole
+	// training closes half as many blocks, so that (9 - 1.25) of 9 are open; 29 layers of bottleneck are nine blocks too,
+	// and of the 12 blocks of a transformer 8.75 are open on average.
 	for want, change := range map[float64]func(*recipes.Recipe){
 		9 / 7.75:  func(r *recipes.Recipe) { r.SurvivalSchedule, r.ScheduleFraction = "ramp", 1 },
 		9 / 6.5:   func(r *recipes.Recipe) { r.Block, r.Depth = "bottleneck", 29 },
@@ -69,7 +69,7 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 		require.InDelta(t, want, swept.Linear[0].SpeedUp, 1e-9)
 	}
 
-	// What closes its blocks otherwise is no second value of one setting.
+	// A run that closes its blocks in another way is no second value of one setting.
 	for key, change := range map[string]func(*recipes.Recipe){
 		"survival_schedule: constant, early": func(r *recipes.Recipe) { r.SurvivalSchedule = "early" },
 		"gates_per: minibatch, sample":       func(r *recipes.Recipe) { r.GatesPer = "sample" },
@@ -84,7 +84,8 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 		other.Recipe.Depth = 38
 		_, ofBars := DepthErrorsOf(mixed)
 		for _, err := range []error{ofGrid, ofSweep, ofBars} {
-			require.EqualError(t, err, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings, their recipes differ in "+key+": name those of one")
+			require.EqualError(t, err, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings, "+
+				"their recipes differ in "+key+": name those of one")
 		}
 	}
 
@@ -93,5 +94,6 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 	require.True(t, math.IsNaN(bars[0].Stochastic.Mean))
 	_, err = DepthErrorsOf(list)
 	require.EqualError(t, err, "the runs have more than one stochastic setting at 20 layers: name those of one")
-	require.Contains(t, Conditions(list), "20 and 56 layers; linear rule, p_L = 0.5 and 0.7; 3 epochs; 15 runs (n = 3), seeds 1, 2 and 3")
+	require.Contains(t, Conditions(list), "20 and 56 layers; linear rule, p_L = 0.5 and 0.7; 3 epochs; "+
+		"15 runs (n = 3), seeds 1, 2 and 3")
 }

@@ -7,8 +7,9 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// seeded makes up runs of one setting whose selected test errors are given, of the last epoch, with the seeds 1, 2, ...;
-// nine blocks, of which deathRate times 5 are closed on average, and ten seconds an epoch at constant depth.
+// seeded makes up runs of one setting with the seeds 1, 2, ... and the given selected test errors, each at the last
+// epoch. The networks have nine blocks, of which deathRate times 5 are closed on average; an epoch takes ten seconds at
+// constant depth.
 func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
 	var list []*runs.Run
 	for i, e := range testErrors {

@@ -9,12 +9,12 @@ import (
 
 // Quantity is a number that came out of a run.
 type Quantity struct {
-	Name string
-	of   func(*runs.Run) float64 // NaN: not known
+	Name  string
+	value func(*runs.Run) float64 // NaN: not known
 }
 
-// What comes out of a run: errors are in percent, the training loss is of the last epoch, open blocks are the mean over all
-// minibatches, the training time is in seconds and that of a step in milliseconds.
+// The quantities of a run: errors are in percent, the training loss is that of the last epoch, open blocks are the mean
+// over all minibatches, the training time is in seconds and the time of a step in milliseconds.
 var (
 	ValidationError = Quantity{"validation error", func(r *runs.Run) float64 { return selected(r).ValidationError }}
 	TestError       = Quantity{"test error", func(r *runs.Run) float64 { return selected(r).TestError }}
@@ -27,7 +27,7 @@ var (
 
 // Of is the quantity of a run; a run without it is an error.
 func (q Quantity) Of(run *runs.Run) (float64, error) {
-	if value := q.of(run); !math.IsNaN(value) {
+	if value := q.value(run); !math.IsNaN(value) {
 		return value, nil
 	}
 	if q.Name == TestError.Name || q.Name == ValidationError.Name {
@@ -36,7 +36,7 @@ func (q Quantity) Of(run *runs.Run) (float64, error) {
 	return 0, fmt.Errorf("the run %s has no %s", run.Name, q.Name)
 }
 
-// values are those of runs of one setting.
+// values returns the quantity of each run of one setting.
 func (q Quantity) values(group []*runs.Run) ([]float64, error) {
 	var values []float64
 	for _, run := range group {
@@ -53,18 +53,18 @@ func (q Quantity) values(group []*runs.Run) ([]float64, error) {
 func (q Quantity) known(list []*runs.Run) Estimate {
 	var values []float64
 	for _, run := range list {
-		if x := q.of(run); !math.IsNaN(x) {
+		if x := q.value(run); !math.IsNaN(x) {
 			values = append(values, x)
 		}
 	}
 	return Average(values...)
 }
 
-// Selected is the row of a run's log whose error is the one to report: the quantity is the test or the validation error. A
-// run without such a row, or without its error, is an error.
+// Selected returns the row of a run's log whose error is to be reported; the quantity must be the test or the validation
+// error. A run without such a row, or without this error, is an error.
 func (q Quantity) Selected(run *runs.Run) (runs.Row, error) {
 	best, ok := run.Best()
-	if !ok || math.IsNaN(q.of(run)) {
+	if !ok || math.IsNaN(q.value(run)) {
 		return best, noEpoch(run)
 	}
 	return best, nil

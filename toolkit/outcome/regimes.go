@@ -8,13 +8,13 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Regimes compares each stochastic setting of the runs with constant depth of the same data, network and optimizer: a list
-// of comparisons for each regime. Regimes of one data set are in the order of depth and epochs. A setting without its
-// counterpart is an error, as is what [Compare] refuses.
+// Regimes compares each stochastic setting of the runs with constant depth of the same data, network and optimizer, and
+// returns a list of comparisons for each regime. Regimes of one data set are in the order of depth and epochs. A setting
+// without its counterpart is an error, as is what [Compare] refuses.
 func Regimes(list []*runs.Run) ([][]Comparison, error) {
 	constant, stochastic := Split(list)
 	constants := BySetting(constant)
-	var order []string // of the data, as they come; below it depth and length of training ascend
+	var order []string // of the data sets, as they come; within each, depth and epochs ascend
 	for _, group := range constants {
 		order = append(order, DatasetName(group[0].Recipe))
 	}
@@ -37,7 +37,8 @@ func Regimes(list []*runs.Run) ([][]Comparison, error) {
 	}
 	for i, comparisons := range regimes {
 		if len(comparisons) == 0 {
-			return nil, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to be compared with",
+			return nil, fmt.Errorf("the run %s of constant depth has no run of stochastic depth with the same settings to "+
+				"be compared with",
 				constants[i][0].Name)
 		}
 	}

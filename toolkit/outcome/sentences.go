@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Headline says what came out, in numbers, whichever way it did.
+// Headline states in numbers what came out, in favour of stochastic depth or not.
 func (c Comparison) Headline() string {
 	digits := c.Digits()
 	constant, stochastic := c.Constant.Percent(digits), c.Stochastic.Percent(digits)
@@ -39,10 +39,10 @@ func (c Comparison) Headline() string {
 	case percent < 0:
 		time = fmt.Sprintf("in %.0f %% more training time", -percent)
 	}
-	return s + ", " + strings.ReplaceAll(time, " ", "\u00a0") // a line break is before it, if anywhere
+	return s + ", " + strings.ReplaceAll(time, " ", "\u00a0") // a line break comes before it, if anywhere
 }
 
-// InSeeds says in how many seeds stochastic depth is ahead, and by how much; nothing of one run each.
+// InSeeds says in how many seeds stochastic depth is ahead, and by how much; it is empty for one run each.
 func (c Comparison) InSeeds() string {
 	if c.Single() {
 		return ""
@@ -60,7 +60,8 @@ func (c Comparison) InSeeds() string {
 	return s + "."
 }
 
-// Beside says what recorded runs are to a pair of a reader's own: of other seeds, or of another recipe.
+// Beside says how recorded runs compare with a reader's own pair: with which seeds they came out how, or that they have
+// another recipe.
 func (c Comparison) Beside(recorded Comparison) string {
 	var differences []string
 	own := [][]*runs.Run{c.ConstantRuns, c.StochasticRuns}

@@ -33,7 +33,8 @@ func TestHeadline(t *testing.T) {
 			var sides [2][]*runs.Run
 			for i, testErrors := range test.errors {
 				for seed, e := range testErrors {
-					run := &runs.Run{Recipe: recipes.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2}, Result: &runs.Result{Machine: "one"}}
+					run := &runs.Run{Recipe: recipes.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2},
+						Result: &runs.Result{Machine: "one"}}
 					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
 					if i == 0 && test.machine != "" {
 						run.Result.Machine = test.machine
@@ -48,7 +49,7 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-// A stopped run is not finished, whatever its error, and its time is that of other steps.
+// A stopped run is not finished, whatever its error, and its time is not compared, since its number of steps differs.
 func TestHeadlineOfAStoppedRun(t *testing.T) {
 	made := func(deathRate, testError, epochs float64) []*runs.Run {
 		return []*runs.Run{{Recipe: recipes.Recipe{TestImages: 1000, Epochs: 120, DeathRate: deathRate},
@@ -72,7 +73,8 @@ func pairOf(constant, stochastic float64) [2][]float64 {
 	return [2][]float64{{constant}, {stochastic}}
 }
 
-// What is said below the headline: in how many seeds, and what the recorded runs are to a reader's own pair.
+// What is said below the headline: in how many seeds stochastic depth is ahead, and what the recorded runs mean for a
+// reader's own pair.
 func TestBelowTheHeadline(t *testing.T) {
 	made := func(deathRate float64, first int64, testErrors ...float64) []*runs.Run {
 		var list []*runs.Run
@@ -91,19 +93,26 @@ func TestBelowTheHeadline(t *testing.T) {
 	constant, stochastic := made(0, 1, 20, 21, 22), made(0.2, 1, 16, 22, 17)
 	recorded := compared(constant, stochastic)
 	// -4, 1 and -5: mean -8/3, variance 31/3, and 4.303 standard errors of 1.856. -4 and 1: 12.706 of 2.5.
-	require.Equal(t, "Lower error in 2 of 3 seeds: paired difference −2.7 points, 95 % interval −10.7 to +5.3 (Student's t).", recorded.InSeeds())
-	require.Equal(t, "Lower error in 1 of 2 seeds: paired difference −1.5 points, 95 % interval −33.3 to +30.3 (Student's t).", compared(constant, stochastic[:2]).InSeeds())
-	require.Equal(t, "1 run of constant and 2 of stochastic depth, with different seeds: difference −0.5 points.", compared(constant[:1], stochastic[1:]).InSeeds())
+	require.Equal(t, "Lower error in 2 of 3 seeds: paired difference −2.7 points, 95 % interval −10.7 to +5.3 (Student's t).",
+		recorded.InSeeds())
+	require.Equal(t, "Lower error in 1 of 2 seeds: paired difference −1.5 points, 95 % interval −33.3 to +30.3 (Student's t).",
+		compared(constant, stochastic[:2]).InSeeds())
+	require.Equal(t, "1 run of constant and 2 of stochastic depth, with different seeds: "+
+		"difference −0.5 points.", compared(constant[:1], stochastic[1:]).InSeeds())
 	require.Empty(t, compared(constant[:1], stochastic[:1]).InSeeds())
 
 	beside := func(c Comparison) string { return c.Beside(recorded) }
-	require.Equal(t, "Recorded with 3 other seeds: 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(compared(made(0, 7, 20), made(0.2, 7, 16))))
-	require.Equal(t, "This seed came out differently from the recorded mean: 18.3 ± 3.2 % instead of 21.0 ± 1.0 % with 3 seeds, including this one, lower in 2 of 3.",
+	require.Equal(t, "Recorded with 3 other seeds: 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.",
+		beside(compared(made(0, 7, 20), made(0.2, 7, 16))))
+	require.Equal(t, "This seed came out differently from the recorded mean: 18.3 ± 3.2 % instead of 21.0 ± 1.0 % with 3 seeds, "+
+		"including this one, lower in 2 of 3.",
 		beside(compared(made(0, 2, 21), made(0.2, 2, 22))))
 	other := compared(made(0, 7, 20), made(0.5, 7, 16))
 	other.ConstantRuns[0].Recipe.Epochs, other.StochasticRuns[0].Recipe.Epochs = 8, 8
-	require.Equal(t, "The recorded runs have another recipe (different epochs and death_rate): they say nothing about this pair.", beside(other))
+	require.Equal(t, "The recorded runs have another recipe (different epochs and death_rate): "+
+		"they say nothing about this pair.", beside(other))
 	untested, err := CompareBy(ValidationError, made(0, 7, math.NaN()), made(0.2, 7, math.NaN()))
 	require.NoError(t, err)
-	require.Equal(t, "Recorded with 3 other seeds: test error 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, lower in 2 of 3.", beside(untested))
+	require.Equal(t, "Recorded with 3 other seeds: test error 18.3 ± 3.2 % instead of 21.0 ± 1.0 %, "+
+		"lower in 2 of 3.", beside(untested))
 }

@@ -11,7 +11,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// DataName is what a recipe learns, as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own.
+// DataName names the data of a recipe as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own
+// data.
 func DataName(r recipes.Recipe) string {
 	name := r.Dataset
 	if set, err := dataset.Find(name); err == nil {
@@ -31,10 +32,11 @@ func DatasetName(r recipes.Recipe) string {
 	return DataName(r)
 }
 
-// Closing says how blocks close, in a cell or a title; the linear rule, the paper's, goes without saying: "p_L = 0.8".
+// Closing says in a cell or a title how blocks close; the linear rule is the paper's and not mentioned: "p_L = 0.8".
 func Closing(r recipes.Recipe) string { return strings.TrimPrefix(r.Closing(), "linear, ") }
 
-// Setting says in a cell what runs of a recipe are, but for their data: "500 images, 20 layers, p_L = 0.5, 240 epochs".
+// Setting says in a cell what the runs of a recipe are, without their data: "500 images, 20 layers, p_L = 0.5, 240
+// epochs".
 func Setting(r recipes.Recipe) string {
 	var parts []string
 	if r.TrainImages > 0 {
@@ -59,7 +61,7 @@ func Split(list []*runs.Run) (constant, stochastic []*runs.Run) {
 	return constant, stochastic
 }
 
-// BySetting groups runs that differ in the seed only, in the order of their first ones.
+// BySetting groups runs that differ in the seed only, in the order of the first run of each group.
 func BySetting(list []*runs.Run) [][]*runs.Run {
 	var groups [][]*runs.Run
 next:
@@ -75,7 +77,7 @@ next:
 	return groups
 }
 
-// sameSettings returns an error that names the first run whose recipe differs from the first one's in other keys than
+// sameSettings returns an error that names the first run whose recipe differs from the first one's in keys other than
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {
 	for _, run := range list[min(1, len(list)):] {
@@ -86,8 +88,8 @@ func sameSettings(list []*runs.Run, allowed ...string) error {
 	return nil
 }
 
-// sameMethod returns an error that names the first stochastic run that closes its blocks otherwise than the first one in
-// more than their probabilities, such as by another schedule: in a figure by p_L the two would pass for one setting.
+// sameMethod returns an error that names the first stochastic run that differs from the first one in more of how blocks
+// close than their probabilities, such as in the schedule: a figure by p_L would show both as one setting.
 func sameMethod(list []*runs.Run) error {
 	var first *runs.Run
 	for _, run := range list {
@@ -97,14 +99,17 @@ func sameMethod(list []*runs.Run) error {
 		case first == nil:
 			first = run
 		}
-		if d := differences(first.Recipe.Canonical(), run.Recipe.Canonical(), "rule", "death_rate", "survival_probabilities", "depth", "seed"); d != "" {
-			return fmt.Errorf("the runs %s and %s are of two stochastic settings, their recipes differ in %s: name those of one", first.Name, run.Name, d)
+		d := differences(first.Recipe.Canonical(), run.Recipe.Canonical(),
+			"rule", "death_rate", "survival_probabilities", "depth", "seed")
+		if d != "" {
+			return fmt.Errorf("the runs %s and %s are of two stochastic settings, their recipes differ in %s: "+
+				"name those of one", first.Name, run.Name, d)
 		}
 	}
 	return nil
 }
 
-// differences says in which keys but the ignored ones two recipes differ, and how; "" if in none.
+// differences says in which keys, apart from the ignored ones, two recipes differ, and how; "" if in none.
 func differences(a, b recipes.Recipe, ignored ...string) string {
 	return strings.Join(slices.DeleteFunc(recipes.Differences(a, b), func(d string) bool {
 		key, _, _ := strings.Cut(d, ":")
@@ -112,8 +117,8 @@ func differences(a, b recipes.Recipe, ignored ...string) string {
 	}), "; ")
 }
 
-// Counterpart is the index of the group of constant depth that some runs are to be compared with, of the same data, network
-// and optimizer. That there is none is an error.
+// Counterpart returns the index of the group of constant depth that stochastic runs are to be compared with: the one of
+// the same data, network and optimizer. It is an error if there is none.
 func Counterpart(constants [][]*runs.Run, stochastic []*runs.Run) (int, error) {
 	for i, constant := range constants {
 		if sameSettings([]*runs.Run{constant[0], stochastic[0]}, "seed") == nil {
@@ -123,12 +128,12 @@ func Counterpart(constants [][]*runs.Run, stochastic []*runs.Run) (int, error) {
 	return 0, fmt.Errorf("the run %s has no run of constant depth with the same settings to be compared with", stochastic[0].Name)
 }
 
-// OfSharedSeeds leaves of each list the runs whose seed the other has too; both as they are if no seed is shared. How
-// hard a seed is would else pass for a difference of the settings.
+// OfSharedSeeds keeps of each list the runs whose seed the other has too; if no seed is shared, both lists stay as they
+// are. Without this, a seed that is hard for every network would look like a difference of the settings.
 func OfSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
 	shared := func(list, other []*runs.Run) (kept []*runs.Run) {
 		for _, run := range list {
-			if ofSeed(other, run.Recipe.Seed) >= 0 {
+			if indexOfSeed(other, run.Recipe.Seed) >= 0 {
 				kept = append(kept, run)
 			}
 		}
@@ -140,12 +145,12 @@ func OfSharedSeeds(a, b []*runs.Run) (sharedA, sharedB []*runs.Run) {
 	return sharedA, sharedB
 }
 
-// ofSeed is the index of the run of a seed, or -1.
-func ofSeed(list []*runs.Run, seed int64) int {
+// indexOfSeed is the index of the run with a seed, or -1.
+func indexOfSeed(list []*runs.Run, seed int64) int {
 	return slices.IndexFunc(list, func(r *runs.Run) bool { return r.Recipe.Seed == seed })
 }
 
-// onlySeeds returns an error unless there are runs, of one setting, which differ in the seed.
+// onlySeeds returns an error unless the group has runs, of one setting, which differ in the seed.
 func onlySeeds(group []*runs.Run) error {
 	if len(group) == 0 {
 		return errors.New("there is nothing to compare: name a run of each side at least")
@@ -158,22 +163,24 @@ func onlySeeds(group []*runs.Run) error {
 	return distinctSeeds(group)
 }
 
-// distinctSeeds returns an error if two runs of one setting have one seed.
+// distinctSeeds returns an error if two runs of one setting have the same seed.
 func distinctSeeds(group []*runs.Run) error {
 	seeds := make(map[int64]string)
 	for _, run := range group {
 		if twin, twice := seeds[run.Recipe.Seed]; twice {
-			return fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them", twin, run.Name)
+			return fmt.Errorf("the runs %s and %s are one experiment with one seed: they are not two repeats, name one of them",
+				twin, run.Name)
 		}
 		seeds[run.Recipe.Seed] = run.Name
 	}
 	return nil
 }
 
-// SameRegime returns an error unless the lists are of one setting each, constant and stochastic, that can be compared.
+// SameRegime returns an error unless the two lists, one constant and one stochastic setting, can be compared.
 func SameRegime(constant, stochastic []*runs.Run) error {
 	if len(constant) == 0 || len(stochastic) == 0 {
-		return fmt.Errorf("%d runs of constant and %d of stochastic depth are no comparison: name one of each at least", len(constant), len(stochastic))
+		return fmt.Errorf("%d runs of constant and %d of stochastic depth are no comparison: "+
+			"name one of each at least", len(constant), len(stochastic))
 	}
 	for _, run := range constant {
 		if !run.Recipe.IsConstant() {
@@ -188,15 +195,16 @@ func SameRegime(constant, stochastic []*runs.Run) error {
 	return OnlySeedsApart(constant, stochastic)
 }
 
-// OnlySeedsApart returns an error unless runs of constant depth and of one stochastic setting, of which there may be none,
-// differ in nothing but the survival rule and the seed, and no two of either kind have one seed.
+// OnlySeedsApart returns an error unless runs of constant depth and runs of one stochastic setting differ only in the
+// survival rule and the seed, and no two of one kind have the same seed. There may be no stochastic runs.
 func OnlySeedsApart(constant, stochastic []*runs.Run) error {
 	if err := sameSettings(slices.Concat(constant, stochastic), "seed"); err != nil {
 		return err
 	}
 	for _, run := range stochastic {
 		if !recipes.SameSetting(stochastic[0].Recipe, run.Recipe) {
-			return fmt.Errorf("the runs %s and %s are of two stochastic settings: compare one of them at a time", stochastic[0].Name, run.Name)
+			return fmt.Errorf("the runs %s and %s are of two stochastic settings: "+
+				"compare one of them at a time", stochastic[0].Name, run.Name)
 		}
 	}
 	if err := distinctSeeds(constant); err != nil {

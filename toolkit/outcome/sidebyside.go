@@ -20,11 +20,12 @@ type Side struct {
 	Runs []*runs.Run
 }
 
-// WriteSides writes the comparison of two sides as text for people: the keys in which their recipes differ, their results, and
-// the differences, b minus a. Of sides that share seeds, all is of these, and the text names the runs that are left out.
+// WriteSides writes the comparison of two sides as text for people: the keys in which their recipes differ, their
+// results, and the differences, b minus a. If the sides share seeds, only these are compared, and the text names the runs
+// that are left out.
 func WriteSides(w io.Writer, a, b Side) error {
-	c, none := ContrastOf(TestError, a.Runs, b.Runs)
-	saved, margin, timeless := TimeSaved(a.Runs, b.Runs)
+	c, notCompared := ContrastOf(TestError, a.Runs, b.Runs)
+	saved, margin, noTimes := TimeSaved(a.Runs, b.Runs)
 	all := slices.Concat(a.Runs, b.Runs)
 	a.Runs, b.Runs = OfSharedSeeds(a.Runs, b.Runs)
 	compared := slices.Concat(a.Runs, b.Runs)
@@ -45,19 +46,19 @@ func WriteSides(w io.Writer, a, b Side) error {
 		done := func(r *runs.Run) string { return fmt.Sprintf("%.4g", r.EpochsDone()) }
 		write("epochs done", a.values(done), b.values(done), "")
 	}
-	elsewhere := OneMachine(a.Runs, b.Runs)
+	otherMachines := OneMachine(a.Runs, b.Runs)
 	for _, line := range sideBySide {
 		x, y := line.known(a.Runs), line.known(b.Runs)
 		difference := ""
-		if d := y.Mean - x.Mean; x.N == len(a.Runs) && y.N == len(b.Runs) { // else they are not of the same seeds
+		if d := y.Mean - x.Mean; x.N == len(a.Runs) && y.N == len(b.Runs) { // or else they have different seeds
 			difference = fmt.Sprintf("%+.3g", d)
 		}
 		switch {
-		case line.Name == TestError.Name && none == nil:
+		case line.Name == TestError.Name && notCompared == nil:
 			difference = ascii(c.Points(2))
-		case line.Name == TrainingTime.Name && timeless == nil:
+		case line.Name == TrainingTime.Name && noTimes == nil:
 			difference = ascii(interval(0-100*saved, 100*margin, 0)) + " %"
-		case line.Name == TrainingTime.Name || line.Name == StepTime.Name && elsewhere != nil:
+		case line.Name == TrainingTime.Name || line.Name == StepTime.Name && otherMachines != nil:
 			difference = ""
 		}
 		write(line.head, line.text(x), line.text(y), difference)
@@ -73,7 +74,7 @@ func WriteSides(w io.Writer, a, b Side) error {
 			return err
 		}
 	}
-	sentences := []string{conclusion(a, b, c, none)}
+	sentences := []string{conclusion(a, b, c, notCompared)}
 	if left := names(all, func(r *runs.Run) bool { return !slices.Contains(compared, r) }); left != "" {
 		sentences = append(sentences, fmt.Sprintf("Left out, as the other side does not have their seeds: %s.", left))
 	}
@@ -96,9 +97,9 @@ func names(list []*runs.Run, which func(*runs.Run) bool) string {
 }
 
 // conclusion says in sentences what the differences mean, or why they mean little.
-func conclusion(a, b Side, c Contrast, none error) string {
-	if none != nil {
-		return fmt.Sprintf("The test errors are not compared: %s.", none)
+func conclusion(a, b Side, c Contrast, notCompared error) string {
+	if notCompared != nil {
+		return fmt.Sprintf("The test errors are not compared: %s.", notCompared)
 	}
 	text := fmt.Sprintf("Test error of %s: %s points", say.Shown(b.Name), ascii(c.Points(2)))
 	switch {
@@ -107,7 +108,8 @@ func conclusion(a, b Side, c Contrast, none error) string {
 	case math.IsNaN(c.Margin()):
 		text += " (the same for all seeds, so that it has no interval; ± is the deviation over the seeds)"
 	case c.Pairs > 0:
-		text += fmt.Sprintf(" (in brackets the 95 %% interval by Student's t of the differences of %d seeds; ± is the deviation over the seeds)", c.Pairs)
+		text += fmt.Sprintf(" (in brackets the 95 %% interval by Student's t of the differences of %d seeds; "+
+			"± is the deviation over the seeds)", c.Pairs)
 	default:
 		text += " (in brackets the 95 % interval by Welch's t, of two groups that share no seed; ± is the deviation over the seeds)"
 	}
@@ -115,7 +117,7 @@ func conclusion(a, b Side, c Contrast, none error) string {
 		text += fmt.Sprintf(", lower in %d of %d seeds", c.Wins, c.Pairs)
 	}
 	text += "."
-	// Of constant and stochastic depth there is more to say, whichever comes first.
+	// There is more to say of constant and stochastic depth, whichever comes first.
 	full, err := Compare(a.Runs, b.Runs)
 	if err != nil {
 		full, err = Compare(b.Runs, a.Runs)
@@ -146,11 +148,11 @@ func conclusion(a, b Side, c Contrast, none error) string {
 // ascii writes minus signs that every terminal and every tool for text knows.
 func ascii(s string) string { return strings.ReplaceAll(s, "−", "-") }
 
-// values are the different texts that the runs of a side have.
-func (s Side) values(of func(*runs.Run) string) string {
+// values lists the different texts that the runs of a side have.
+func (s Side) values(textOf func(*runs.Run) string) string {
 	var values []string
 	for _, run := range s.Runs {
-		if value := say.Shown(of(run)); !slices.Contains(values, value) {
+		if value := say.Shown(textOf(run)); !slices.Contains(values, value) {
 			values = append(values, value)
 		}
 	}
@@ -160,7 +162,7 @@ func (s Side) values(of func(*runs.Run) string) string {
 	return strings.Join(values, ", ")
 }
 
-// machines are the different machines that the results of a side name.
+// machines lists the different machines that the results of a side name.
 func (s Side) machines() string {
 	var names []string
 	for _, run := range s.Runs {

@@ -36,12 +36,14 @@ func text(t *testing.T, a, b Side) string {
 
 func TestGroups(t *testing.T) {
 	out := text(t, group(t, "constant", 0, 20, 21, 22), group(t, "linear", 0.2, 17, 16, 22.5))
-	require.Regexp(t, `(?m)^ +constant +linear +difference\nruns +3 +3\ndeath_rate +0 +0.2\n`, out, "equal keys are left out, seeds among them")
+	require.Regexp(t, `(?m)^ +constant +linear +difference\nruns +3 +3\ndeath_rate +0 +0.2\n`, out,
+		"equal keys are left out, seeds among them")
 	// 4.303 standard errors of 1.607, at 2 degrees of freedom.
 	require.Regexp(t, `(?m)^test error % +21 ± 1 +18.5 ± 3.5 +-2.50 \[-9.42, \+4.42\]$`, out)
 	require.Regexp(t, `(?m)^open blocks +9 ± 0 +8 ± 0 +-1$`, out)
 	require.Regexp(t, `(?m)^training time +1 min 40 s +1 min 20 s +-20 %$`, out)
-	require.Contains(t, out, "Test error of linear: -2.50 [-9.42, +4.42] points (in brackets the 95 % interval by Student's t of the differences of 3 seeds;")
+	require.Contains(t, out, "Test error of linear: "+
+		"-2.50 [-9.42, +4.42] points (in brackets the 95 % interval by Student's t of the differences of 3 seeds;")
 	require.Contains(t, out, "lower in 2 of 3 seeds.\nStochastic depth left out 11 % of the blocks and took 20 % less time.\n")
 	require.NotContains(t, out, "Left out, as")
 	require.NotContains(t, out, "epochs done")
@@ -68,7 +70,7 @@ func TestSingleRuns(t *testing.T) {
 	require.NotContains(t, out, "left out", "two stochastic settings")
 }
 
-// A hard seed that only one side has would turn the sign: it is left out of everything, and named.
+// A hard seed that only one side has would turn the sign: it is left out everywhere, and named.
 func TestOnlySharedSeeds(t *testing.T) {
 	a, b := group(t, "constant", 0, 10, 12, 40), group(t, "linear", 0.2, 11, 13)
 	a.Runs[2].Rows[0].Seconds = 1000
@@ -92,11 +94,12 @@ func TestStoppedRuns(t *testing.T) {
 	require.Regexp(t, `(?m)^training time +1 min 40 s +1 min 20 s$`, out)
 	require.Regexp(t, `(?m)^time a step, ms +1e\+04 +1.6e\+04 +\+6e\+03$`, out, "per step they can be compared")
 	require.NotContains(t, out, "less time")
-	require.Contains(t, out, "The times are not compared: the training times of constant-s1 and linear-s1 cannot be compared: the numbers of steps differ, 10 and 5.")
+	require.Contains(t, out, "The times are not compared: the training times of constant-s1 and linear-s1 cannot be compared: "+
+		"the numbers of steps differ, 10 and 5.")
 	require.Contains(t, out, "Not trained to the end: linear-s1.\n")
 }
 
-// Open blocks are of all minibatches, not of the last ones.
+// Open blocks are the mean over all minibatches, not over the last ones.
 func TestOpenBlocksOfAllSteps(t *testing.T) {
 	a, b := group(t, "constant", 0, 20), group(t, "early", 0.2, 18)
 	first := b.Runs[0].Rows[0]
@@ -106,7 +109,7 @@ func TestOpenBlocksOfAllSteps(t *testing.T) {
 	require.Regexp(t, `(?m)^open blocks +9 +6.2 +-2.8$`, text(t, a, b), "(7·5 + 3·9) / 10")
 }
 
-// Times of two machines are not compared, be they of two runs or of one that went on elsewhere.
+// Times of two machines are not compared, whether of two runs or of one run that went on elsewhere.
 func TestTwoMachines(t *testing.T) {
 	a, b := group(t, "constant", 0, 20), group(t, "linear", 0.2, 18)
 	here := runs.Result{Machine: "here"}
@@ -115,7 +118,8 @@ func TestTwoMachines(t *testing.T) {
 	require.Regexp(t, `(?m)^training time +1 min 40 s +1 min 20 s$`, out)
 	require.Regexp(t, `(?m)^time a step, ms +1e\+04 +8000$`, out)
 	require.Regexp(t, `(?m)^machine +here +there; here$`, out)
-	require.Contains(t, out, "the training time of linear-s1 cannot be compared with others: the machines differ, it was trained on there and here.")
+	require.Contains(t, out, "the training time of linear-s1 cannot be compared with others: "+
+		"the machines differ, it was trained on there and here.")
 }
 
 func TestWhatIsNotThere(t *testing.T) {

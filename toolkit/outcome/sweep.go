@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// Point is a point of a sweep's grid, over its seeds. Runs that are not done are not in it.
+// Point is a point of a sweep's grid, over its seeds. Its numbers do not include runs that are not done.
 type Point struct {
 	Name            string         // the runs' names without the seed
 	Recipe          recipes.Recipe // of the first seed
@@ -27,8 +27,8 @@ type Point struct {
 	Runs            []sweep.Status
 }
 
-// Points gives a sweep's grid in the order of its jobs, each point with its means and spreads over the seeds, from the run
-// folders below root.
+// Points returns the points of a sweep's grid in the order of its jobs, with means and spreads over the seeds, from the
+// run folders below root.
 func Points(s *sweep.Sweep, root string) []Point {
 	var points []Point
 	index := make(map[string]int)
@@ -56,8 +56,8 @@ func Points(s *sweep.Sweep, root string) []Point {
 	return points
 }
 
-// WritePoints writes one line a point of a sweep's grid, in a format of [say.TableFormats]: "table" for people, the
-// others with exact numbers for programs.
+// WritePoints writes one line for each point of a sweep's grid, in a format of [say.TableFormats]: "table" for people,
+// the others with exact numbers for programs.
 func WritePoints(w io.Writer, s *sweep.Sweep, points []Point, format string) error {
 	keys := s.OtherKeys()
 	columns := append(append([]string{"name", "dataset", "depth", "rule", "death_rate"}, keys...), "runs", "planned",
@@ -94,7 +94,7 @@ func WritePoints(w io.Writer, s *sweep.Sweep, points []Point, format string) err
 	return say.CheckFormat(format)
 }
 
-// numbers are the last columns.
+// numbers returns the values of the last columns.
 func (p Point) numbers() []float64 {
 	return []float64{p.TestError.Mean, p.TestError.deviation(), p.ValidationError.Mean, p.ValidationError.deviation(),
 		p.BestEpoch.Mean, p.Seconds.Mean}

@@ -15,7 +15,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// finish makes a job a finished run with these errors in its last epochs.
+// finish makes a job a finished run with these rows.
 func finish(t *testing.T, root string, job sweep.Job, rows ...runs.Row) {
 	t.Helper()
 	w, err := runs.Create(filepath.Join(root, job.Name), job.Recipe)
@@ -23,7 +23,8 @@ func finish(t *testing.T, root string, job sweep.Job, rows ...runs.Row) {
 	for _, row := range rows {
 		require.NoError(t, w.Append(row))
 	}
-	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100, Steps: rows[len(rows)-1].Step}))
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100,
+		Steps: rows[len(rows)-1].Step}))
 	require.NoError(t, w.Close())
 }
 
@@ -82,13 +83,14 @@ func TestPoints(t *testing.T) {
 	require.EqualError(t, WritePoints(&table, s, points, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 }
 
-// Of a run that is recorded without its log, its result says how it did.
+// A run that is recorded without its log is described by its result.
 func TestPointOfARecordWithoutItsLog(t *testing.T) {
 	root := t.TempDir()
 	s := readSweep(t, `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"death_rate": [0], "seed": [1, 2]}}`)
 	w, err := runs.Create(filepath.Join(root, s.Jobs[0].Name), s.Jobs[0].Recipe)
 	require.NoError(t, err)
-	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", BestEpoch: 1, ValidationError: 8, TestError: 9, Epochs: 2, Steps: 20, WallSeconds: 100}))
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", BestEpoch: 1, ValidationError: 8, TestError: 9,
+		Epochs: 2, Steps: 20, WallSeconds: 100}))
 	require.NoError(t, w.Close())
 	var table bytes.Buffer
 	require.NoError(t, WritePoints(&table, s, Points(s, root), "table"))
@@ -103,5 +105,6 @@ func TestEstimatesInWords(t *testing.T) {
 	require.Equal(t, "5.00", Average(5).String())
 	require.True(t, math.IsNaN(Average(5).deviation()), "one value has no spread")
 	require.Equal(t, "-", Average().String())
-	require.Equal(t, []string{"27 % [21, 33]", "−10 %", "–"}, []string{Saving(0.27, 0.06, 0), Saving(-0.1, math.NaN(), 0), Saving(math.NaN(), 0, 0)})
+	require.Equal(t, []string{"27 % [21, 33]", "−10 %", "–"},
+		[]string{Saving(0.27, 0.06, 0), Saving(-0.1, math.NaN(), 0), Saving(math.NaN(), 0, 0)})
 }

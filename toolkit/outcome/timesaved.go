@@ -10,43 +10,44 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Why training times cannot be compared; ErrSteps is that the runs have done unequal work.
+// Why training times cannot be compared; ErrSteps means that the runs have done unequal work.
 var (
 	errNoTimes  = errors.New("has no training time recorded")
 	errMachines = errors.New("the machines differ")
 	ErrSteps    = errors.New("the numbers of steps differ")
 )
 
-// TimeSaved is the fraction of the training time of some runs that others save: both are of one setting each, of several
-// seeds, and those of shared seeds are compared, if there are some. It is then 1 less the mean of the paired ratios, and
-// margin is half the width of its 95 % confidence interval by Student's t; else 1 less the ratio of the means, whose
-// relative errors add up in squares. The margin is NaN where a side has one run only.
+// TimeSaved is the fraction of the training time of the reference runs that the faster runs save. Each list is of one
+// setting and several seeds; if they share seeds, the runs of these are compared. saved is then 1 minus the mean of the
+// paired ratios, and margin is half the width of its 95 % confidence interval by Student's t. If they share none, saved
+// is 1 minus the ratio of the means, whose relative errors are added in squares. The margin is NaN if a side has one run
+// only.
 //
-// Times are those of equal work on one machine: runs that have done other numbers of steps, of two machines, one that
-// went on on another machine, and one without a time are errors.
-func TimeSaved(than, quick []*runs.Run) (saved, margin float64, err error) {
-	for _, group := range [][]*runs.Run{than, quick} {
+// Times are compared for equal work on one machine. Runs with different numbers of steps, runs of two machines, a run
+// that went on on another machine, and a run without a time are errors.
+func TimeSaved(reference, faster []*runs.Run) (saved, margin float64, err error) {
+	for _, group := range [][]*runs.Run{reference, faster} {
 		if err := onlySeeds(group); err != nil {
 			return math.NaN(), math.NaN(), err
 		}
 	}
-	than, quick = OfSharedSeeds(than, quick)
-	if err := sameWork(than, quick); err != nil {
+	reference, faster = OfSharedSeeds(reference, faster)
+	if err := sameWork(reference, faster); err != nil {
 		return math.NaN(), math.NaN(), err
 	}
-	saved, margin = timeSaved(than, quick)
+	saved, margin = timeSaved(reference, faster)
 	return saved, margin, nil
 }
 
-// timeSaved is TimeSaved for runs of the same work and of shared seeds, or without one.
-func timeSaved(than, quick []*runs.Run) (saved, half float64) {
+// timeSaved is TimeSaved for runs of the same work that share all their seeds or none.
+func timeSaved(reference, faster []*runs.Run) (saved, margin float64) {
 	var ratios, a, b []float64
-	for _, run := range than {
+	for _, run := range reference {
 		a = append(a, last(run).Seconds)
 	}
-	for _, run := range quick {
+	for _, run := range faster {
 		b = append(b, last(run).Seconds)
-		if i := ofSeed(than, run.Recipe.Seed); i >= 0 {
+		if i := indexOfSeed(reference, run.Recipe.Seed); i >= 0 {
 			ratios = append(ratios, last(run).Seconds/a[i])
 		}
 	}
@@ -71,14 +72,15 @@ func sameWork(constant, stochastic []*runs.Run) error {
 	first := constant[0]
 	for _, run := range slices.Concat(constant, stochastic) {
 		if steps, others := last(first).Step, last(run).Step; steps != others {
-			return fmt.Errorf("the training times of %s and %s cannot be compared: %w, %d and %d", first.Name, run.Name, ErrSteps, steps, others)
+			return fmt.Errorf("the training times of %s and %s cannot be compared: %w, %d and %d",
+				first.Name, run.Name, ErrSteps, steps, others)
 		}
 	}
 	return nil
 }
 
 // OneMachine returns an error unless all runs have a training time, of one machine, so that times can be compared. A run
-// that has not ended once names no machine yet.
+// whose first session has not ended names no machine yet.
 func OneMachine(groups ...[]*runs.Run) error {
 	var first *runs.Run // that names its machine
 	for _, run := range slices.Concat(groups...) {
@@ -87,7 +89,8 @@ func OneMachine(groups ...[]*runs.Run) error {
 		case TimeOf([]*runs.Run{run}).N == 0:
 			return fmt.Errorf("the run %s %w", run.Name, errNoTimes)
 		case len(machines) > 1:
-			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s", run.Name, errMachines, say.Enumerate(machines))
+			return fmt.Errorf("the training time of %s cannot be compared with others: %w, it was trained on %s",
+				run.Name, errMachines, say.Enumerate(machines))
 		case len(machines) == 0:
 		case first == nil:
 			first = run
@@ -98,7 +101,7 @@ func OneMachine(groups ...[]*runs.Run) error {
 	return nil
 }
 
-// TimeOf averages the training times of runs, in seconds; none if one is not recorded.
+// TimeOf averages the training times of runs, in seconds; the mean is NaN if one of them is not recorded.
 func TimeOf(group []*runs.Run) Estimate {
 	var seconds []float64
 	for _, run := range group {

@@ -18,14 +18,14 @@ import (
 
 const (
 	beatEvery  = 5 * time.Second
-	staleAfter = time.Minute // a claim without a heartbeat for so long is of a dead machine
+	staleAfter = time.Minute // a claim without a heartbeat for this long belongs to a dead machine
 )
 
-// claim is a file "lock.N" in a run folder: its content says who holds the run, the time of its last change when the
-// holder was last alive. The highest N counts. Who wants the run when that claim is released or stale creates
-// "lock.N+1", which the file system lets only one do; and since the highest is never deleted but only made an empty
-// line, a process that acts on what it saw long ago finds a higher one and gives up. All times are the file system's
-// own, so clocks need not agree.
+// claim is a file "lock.N" in a run folder. Its content says who holds the run; the time of its last change says when the
+// holder was last alive. The highest N counts. When that claim is released or stale, a process that wants the run creates
+// "lock.N+1", which the file system lets only one process do. The highest claim is never deleted, only overwritten by an
+// empty line, so a process that acts on an old observation finds a higher claim and gives up. All times are the file
+// system's own, so clocks need not agree.
 type claim struct {
 	dir    string
 	number int
@@ -52,8 +52,8 @@ func (h holder) sameMachine(other holder) bool { return h.Boot == other.Boot && 
 
 const temporaryClaim = lockFile + ".*.tmp"
 
-// takeClaim claims the run for me, or returns ErrLocked. With locked, no other process of this machine holds the
-// run, whatever the newest claim says.
+// takeClaim claims the run for me, or returns ErrLocked. If locked is true, this process has the machine's lock: no other
+// process of this machine holds the run, whatever the newest claim says.
 func takeClaim(dir string, me holder, locked bool) (claim, error) {
 	data, _ := json.Marshal(me)
 	data = append(data, '\n')
@@ -94,24 +94,25 @@ func takeClaim(dir string, me holder, locked bool) (claim, error) {
 		}
 	}
 	left, _ := fs.Glob(os.DirFS(dir), temporaryClaim)
-	for _, name := range left { // of processes that were killed, not of those that are just asking
+	for _, name := range left { // left by killed processes, not by those that are asking now
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
-		if err == nil && (now.Sub(info.ModTime()) >= staleAfter || locked && isOf(me, path)) {
+		if err == nil && (now.Sub(info.ModTime()) >= staleAfter || locked && fromMachineOf(me, path)) {
 			disk.Remove(path)
 		}
 	}
 	return mine, nil
 }
 
-// isOf reports whether a temporary claim is of a process of this machine. Without the machine's lock it has ended.
-func isOf(me holder, path string) bool {
+// fromMachineOf reports whether a temporary claim was made on the machine of me. If me has the machine's lock, the maker
+// has ended.
+func fromMachineOf(me holder, path string) bool {
 	var other holder
 	data, err := files.Read(path, 1<<10)
 	return err == nil && json.Unmarshal(data, &other) == nil && other.sameMachine(me)
 }
 
-// writeNew makes a file that must not be there yet. While it is empty its claim is not free.
+// writeNew writes a file that must not exist yet. While the file is empty, its claim is not free.
 func writeNew(path string, data []byte) error {
 	file, err := disk.CreateNew(path)
 	if err != nil {
@@ -120,7 +121,7 @@ func writeNew(path string, data []byte) error {
 	return errors.Join(disk.Write(file, data), file.Sync(), file.Close())
 }
 
-// newestClaim reads the claim that counts; without any it is number 0, which is free.
+// newestClaim reads the claim that counts; if there is none, it returns number 0, which is free.
 func newestClaim(dir string) claim {
 	var newest claim
 	for range 10 {
@@ -132,7 +133,7 @@ func newestClaim(dir string) claim {
 			return newest
 		}
 		if info, err := os.Lstat(newest.path()); err == nil && !info.Mode().IsRegular() {
-			return newest // no claim of ours, and free
+			return newest // not made by us, so it is free
 		}
 		file, err := files.OpenRegular(newest.path())
 		if err != nil { // replaced by a newer one just now
@@ -175,7 +176,7 @@ func (c claim) who() string {
 	return fmt.Sprintf("process %d on %s since %s", c.holder.PID, c.holder.Host, c.holder.Since.Format("2006-01-02 15:04:05"))
 }
 
-// beat tells the others that the holder is alive: it writes the first byte again. It does not create the file.
+// beat shows the others that the holder is alive: it writes the first byte again. It does not create the file.
 func (c claim) beat() error {
 	file, err := os.OpenFile(c.path(), os.O_WRONLY, 0)
 	if err != nil {
@@ -193,10 +194,10 @@ func (c claim) check() error {
 	return nil
 }
 
-// released is what a claim that is free begins with.
+// released is the beginning of a claim that is free.
 const released = "\n"
 
-// release frees the claim. It does nothing if another counts.
+// release frees the claim. It does nothing if a newer claim has replaced it.
 func (c claim) release() {
 	file, err := os.OpenFile(c.path(), os.O_WRONLY, 0)
 	if err != nil {
@@ -208,7 +209,7 @@ func (c claim) release() {
 	}
 }
 
-// modified is when an open file was last changed, by the clock of its file system.
+// modified returns when an open file was last changed, by its file system's clock, or otherwise if that is unknown.
 func modified(file *os.File, otherwise time.Time) time.Time {
 	info, err := file.Stat()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"stochdepth/toolkit/internal/disk"
 )
 
-// on is a process of a machine that cannot see this one's locks.
-func on(host string) holder { return holder{PID: 7, Host: host, Boot: "boot of " + host} }
+// processOn is a process of a machine that cannot see this one's locks.
+func processOn(host string) holder { return holder{PID: 7, Host: host, Boot: "boot of " + host} }
 
 func silentFor(t *testing.T, c claim, silence time.Duration) {
 	t.Helper()
@@ -27,45 +27,45 @@ func silentFor(t *testing.T, c claim, silence time.Duration) {
 
 func TestClaimsOfOtherMachines(t *testing.T) {
 	dir := t.TempDir()
-	first, err := takeClaim(dir, on("a"), true)
+	first, err := takeClaim(dir, processOn("a"), true)
 	require.NoError(t, err)
 	var locked ErrLocked
-	_, err = takeClaim(dir, on("b"), true)
+	_, err = takeClaim(dir, processOn("b"), true)
 	require.ErrorAs(t, err, &locked)
 	require.Contains(t, locked.Holder, "process 7 on a")
 
 	silentFor(t, first, staleAfter-2*time.Second)
-	_, err = takeClaim(dir, on("b"), true)
+	_, err = takeClaim(dir, processOn("b"), true)
 	require.ErrorAs(t, err, &locked, "silent, but not for long enough")
 	silentFor(t, first, time.Hour)
 	require.NoError(t, first.beat())
-	_, err = takeClaim(dir, on("b"), true)
+	_, err = takeClaim(dir, processOn("b"), true)
 	require.ErrorAs(t, err, &locked, "alive again")
 
-	again, err := takeClaim(dir, on("a"), true)
-	require.NoError(t, err, "on one machine its lock decides, and it was had")
+	again, err := takeClaim(dir, processOn("a"), true)
+	require.NoError(t, err, "on one machine its lock decides, and it was taken")
 	require.ErrorAs(t, first.check(), &locked)
-	_, err = takeClaim(dir, on("a"), false)
+	_, err = takeClaim(dir, processOn("a"), false)
 	require.ErrorAs(t, err, &locked, "without locks only the heartbeat does")
 
 	silentFor(t, again, staleAfter+time.Second)
-	third, err := takeClaim(dir, on("b"), true)
+	third, err := takeClaim(dir, processOn("b"), true)
 	require.NoError(t, err)
 	require.Error(t, again.beat(), "a dead machine that comes back does not revive its claim")
 	again.release()
-	require.NoError(t, third.check(), "nor end another's")
+	require.NoError(t, third.check(), "nor end another one")
 
 	third.release()
-	fourth, err := takeClaim(dir, on("a"), true)
-	require.NoError(t, err, "released is free at once")
+	fourth, err := takeClaim(dir, processOn("a"), true)
+	require.NoError(t, err, "a released claim is free at once")
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, files, 1)
 	require.Equal(t, filepath.Base(fourth.path()), files[0].Name())
 
 	require.NoError(t, os.WriteFile(fourth.path(), []byte("{"), 0o644))
-	_, err = takeClaim(dir, on("b"), true)
-	require.ErrorAs(t, err, &locked, "damaged is not free")
+	_, err = takeClaim(dir, processOn("b"), true)
+	require.ErrorAs(t, err, &locked, "a damaged claim is not free")
 }
 
 // withoutLinks makes the file system refuse hard links until the test ends.
@@ -86,21 +86,21 @@ func TestClaimsWithoutHardLinks(t *testing.T) {
 
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(claim{dir: dir, number: 1}.path(), nil, 0o644))
-	_, err := takeClaim(dir, on("a"), true)
-	require.ErrorAs(t, err, new(ErrLocked), "one that is not written yet is not free")
+	_, err := takeClaim(dir, processOn("a"), true)
+	require.ErrorAs(t, err, new(ErrLocked), "a claim that is not written yet is not free")
 }
 
 func TestOnlyOneOfManyTakesAStaleClaim(t *testing.T) {
 	for range 30 {
 		dir := t.TempDir()
-		dead, err := takeClaim(dir, on("dead"), true)
+		dead, err := takeClaim(dir, processOn("dead"), true)
 		require.NoError(t, err)
 		silentFor(t, dead, time.Hour)
 		var taken, refused atomic.Int32
 		var all sync.WaitGroup
 		for i := range 12 {
 			all.Go(func() {
-				_, err := takeClaim(dir, on(fmt.Sprint(i)), true)
+				_, err := takeClaim(dir, processOn(fmt.Sprint(i)), true)
 				switch locked := (ErrLocked{}); {
 				case err == nil:
 					taken.Add(1)
@@ -123,7 +123,7 @@ func TestClaimsExcludeEachOther(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for range 60 {
-				c, err := takeClaim(dir, on(fmt.Sprint(i)), true)
+				c, err := takeClaim(dir, processOn(fmt.Sprint(i)), true)
 				if err != nil {
 					continue
 				}
@@ -147,7 +147,7 @@ func TestWriterNoticesThatItWasTakenOver(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Append(rows[0]))
 	silentFor(t, w.lock.claim, time.Hour)
-	other, err := takeClaim(dir, on("b"), true)
+	other, err := takeClaim(dir, processOn("b"), true)
 	require.NoError(t, err)
 
 	var locked ErrLocked

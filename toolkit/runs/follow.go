@@ -16,12 +16,12 @@ import (
 // lookEvery is how often Follow looks at a run.
 const lookEvery = time.Second
 
-// Follow shows on the bar, of epochs, how a run goes that another process trains, from its folder. It waits up to patience
-// for the folder to appear, calls grown when there are new rows, and returns when the run has ended, when no process trains
-// it, or when ctx ends.
+// Follow shows on a bar of epochs how far a run is that another process trains, as its folder says. It waits up to
+// patience for the folder to appear, calls grown when there are new rows, and returns when the run has ended, when no
+// process trains it, or when ctx ends.
 func Follow(ctx context.Context, dir string, patience time.Duration, bar *progress.Bar, grown func(*Run)) (*Run, error) {
 	rows, until := 0, time.Now().Add(patience)
-	noted := -1          // rows that a line was written of, the newest of those that were there already among them
+	noted := -1          // rows already noted; of the rows there at the start only the newest gets a line
 	var newest time.Time // when the newest row was seen
 	for {
 		run, err := Open(dir)
@@ -29,7 +29,7 @@ func Follow(ctx context.Context, dir string, patience time.Duration, bar *progre
 		case errors.Is(err, fs.ErrNotExist) && time.Now().Before(until):
 			bar.Set(0, "waiting for its folder")
 		case errors.Is(err, fs.ErrNotExist):
-			if patience > 0 { // it was waited for
+			if patience > 0 { // the bar said that it waits
 				bar.Done("not there")
 			}
 			return nil, fmt.Errorf("there is no run %s: start its training first", filepath.Base(dir))
@@ -68,12 +68,12 @@ func Follow(ctx context.Context, dir string, patience time.Duration, bar *progre
 
 // pace is how far and how fast a run is, from its log.
 type pace struct {
-	step, steps     int64   // done, and of the whole run as far as it can be told; 0: not yet
+	step, steps     int64   // done, and estimated for the whole run; 0: unknown
 	speed           float64 // steps a second over the newest rows, evaluations left out
 	remaining, took time.Duration
 }
 
-// paceRows is over how many of the newest rows the speed is taken.
+// paceRows is the number of newest rows over which the speed is measured.
 const paceRows = 5
 
 func paceOf(run *Run) (p pace) {
@@ -94,7 +94,7 @@ func paceOf(run *Run) (p pace) {
 	return p
 }
 
-// text is where the run is, to stand before its state.
+// text says where the run is, to be followed by its state.
 func (p pace) text() string {
 	if p.steps == 0 {
 		return ""
@@ -106,7 +106,7 @@ func (p pace) text() string {
 	return text
 }
 
-// state puts where a run is into a few words.
+// state describes the newest row in a few words.
 func state(run *Run) string {
 	switch {
 	case len(run.Rows) == 0 && run.Finished(): // recorded without its log

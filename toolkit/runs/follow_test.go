@@ -77,7 +77,8 @@ func TestPaceOfAFollowedRun(t *testing.T) {
 	}
 	require.Equal(t, pace{step: 320, steps: 1920, speed: 1.6, remaining: 1000 * time.Second, took: 150 * time.Second}, paceOf(run))
 	require.Equal(t, "step 320 of 1,920, 1.6 steps/s, ", paceOf(run).text())
-	run.Rows = []Row{{Epoch: 0.5, Step: 16, Seconds: 4, TrainLoss: 1, TrainError: 2, ValidationError: 3, TestError: math.NaN(), OpenBlocksMean: 7}}
+	run.Rows = []Row{{Epoch: 0.5, Step: 16, Seconds: 4, TrainLoss: 1, TrainError: 2, ValidationError: 3, TestError: math.NaN(),
+		OpenBlocksMean: 7}}
 	require.Equal(t, pace{step: 16, steps: 1920, speed: 4, remaining: 476 * time.Second, took: 4 * time.Second}, paceOf(run))
 	require.Equal(t, "epoch 0.5  loss 1.0000  error: training 2.00 %, validation 3.00 %  open blocks 7.00  4 s", run.Rows[0].Text())
 }

@@ -11,9 +11,10 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// Whatever a file holds, a reader gives what can be used and written again, or an error: it never panics or hangs.
+// Whatever a file holds, a reader returns something that can be used and written again, or an error: it never panics or
+// hangs.
 
-// fuzzFile returns a function that writes a file of that name in a folder of the test's own, and its path.
+// fuzzFile returns a function that writes a file of that name in a folder of the test and returns its path.
 func fuzzFile(f *testing.F, name string) func(t *testing.T, data []byte) string {
 	path := filepath.Join(f.TempDir(), name)
 	return func(t *testing.T, data []byte) string {
@@ -76,9 +77,10 @@ func FuzzResult(f *testing.F) {
 	})
 }
 
-// A name that is taken stays below the folder of the runs, and may be shown.
+// An accepted name stays below the folder of the runs, and may be shown.
 func FuzzName(f *testing.F) {
-	for _, name := range []string{"a", "sweep/a-0.5-s1", "..", "/", "a/../b", "a\x1b", "\u202e", ".a", "a//b", "milestones=0.5+0.75"} {
+	for _, name := range []string{"a", "sweep/a-0.5-s1", "..", "/", "a/../b", "a\x1b", "\u202e", ".a", "a//b",
+		"milestones=0.5+0.75"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

@@ -7,12 +7,11 @@ import (
 	"stochdepth/toolkit/internal/files"
 )
 
-// leftAfter is how long what another process may be writing to a run's folder is left alone, by the time of its last
-// change.
+// leftAfter is how long after its last change a file is left alone that another process may be writing to a run's folder.
 const leftAfter = time.Minute
 
-// removeLeftovers removes what writers of the run that were killed left in its folder. The lock is held, so nobody
-// writes the run's own files; other processes may be asking for the lock, or noting a failure.
+// removeLeftovers removes the temporary files that killed writers left in the run's folder. This writer holds the lock,
+// so nobody else writes the run's own files; but other processes may be asking for the lock, or noting a failure.
 func (w *Writer) removeLeftovers() {
 	for _, name := range []string{recipeFile, rowsFile, resultFile} {
 		files.RemoveLeft(w.dir, files.Temporary(name), 0, time.Now())

@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/internal/files"
 )
 
-// What a killed writer left is removed by the next; what may be a living process's, or is not ours, is not.
+// What a killed writer left is removed by the next one, but not what may belong to a living process or is not ours.
 func TestLeftoversAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	old := time.Now().Add(-2 * time.Hour)
@@ -44,10 +44,11 @@ func TestLeftoversAreRemoved(t *testing.T) {
 			defer require.NoFileExists(t, path)
 		}
 	}
-	// A claim in the making tells whose it is, and whoever has this machine's lock knows that it is of no process here.
+	// A temporary claim names its process. If that is of this machine, whoever has the machine's lock knows that it has
+	// ended.
 	here, elsewhere := filepath.Join(dir, "lock.1234.tmp"), filepath.Join(dir, "lock.1235.tmp")
-	for path, of := range map[string]holder{here: thisProcess(), elsewhere: on("b")} {
-		data, err := json.Marshal(of)
+	for path, maker := range map[string]holder{here: thisProcess(), elsewhere: processOn("b")} {
+		data, err := json.Marshal(maker)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(path, data, 0o644))
 	}
@@ -57,7 +58,8 @@ func TestLeftoversAreRemoved(t *testing.T) {
 	require.NoError(t, files.Write(filepath.Join(dir, "net.safetensors"), []byte("x")))
 }
 
-// Pipes, links to nothing and folders in a run's place are refused; nothing waits for them or is locked by them.
+// Pipes, links to nothing and folders in place of a run's files are refused; they neither block a reader nor lock the
+// run.
 func TestFilesThatAreNone(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "run")
@@ -100,7 +102,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	}
 }
 
-// A full disk is said once, with what is safe.
+// A full disk is reported once, with what is safe.
 func TestFullDiskIsSaidOnce(t *testing.T) {
 	inner := files.WriteError("work/position.json", &os.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC})
 	w := &Writer{dir: "run"}

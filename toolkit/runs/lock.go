@@ -22,9 +22,9 @@ func (e ErrLocked) Error() string {
 	return fmt.Sprintf("the run %s is being written by %s: wait until it ends, stop it, or choose another run name", e.Dir, e.Holder)
 }
 
-// lock is the right to write a run. Among the processes of one machine the operating system decides, by its lock on
-// the file "lock", which ends with its process however that dies. Machines that share the folder over a network may
-// not see each other's locks: among them a claim decides, a file whose heartbeat tells that its holder lives.
+// lock is the right to write a run. Among the processes of one machine the operating system's lock on the file "lock"
+// decides; it ends with its process, however that dies. Machines that share the folder over a network may not see each
+// other's locks: among them a claim decides, a file whose heartbeat shows that its holder is alive.
 type lock struct {
 	system *flock.Flock
 	claim  claim
@@ -34,17 +34,17 @@ type lock struct {
 // takeLock takes the run's lock, or returns ErrLocked.
 func takeLock(dir string) (*lock, error) {
 	path := filepath.Join(dir, lockFile)
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // nobody can lock it, or all lock another
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // processes would not lock the same file
 		return nil, fmt.Errorf("%s is no regular file, so it does not lock the run: remove it", path)
 	}
 	system := flock.New(path, flock.SetPermissions(0o666))
-	// A moment's patience, since a reader that asks for the status holds the lock for an instant.
+	// Wait a moment: a reader that asks for the status holds the lock for an instant.
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	ok, err := system.TryLockContext(ctx, 10*time.Millisecond)
 	switch {
 	case ok:
-	case isWithoutLocks(err): // then claims alone must do
+	case isWithoutLocks(err): // claims alone decide
 	case err != nil && ctx.Err() == nil:
 		return nil, files.WriteError(path, err)
 	default:
@@ -60,7 +60,7 @@ func takeLock(dir string) (*lock, error) {
 	return l, nil
 }
 
-// isWithoutLocks reports whether err says that the file system has no locks, as that of a cluster may.
+// isWithoutLocks reports whether err says that the file system has no locks, as on some clusters.
 func isWithoutLocks(err error) bool {
 	return errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOLCK)
 }
@@ -76,7 +76,7 @@ func (l *lock) startHeartbeat() {
 			case <-stop:
 				return
 			case <-ticker.C:
-				l.claim.beat() // if it fails, the next may not
+				l.claim.beat() // if it fails, the next one may succeed
 			}
 		}
 	})
@@ -86,7 +86,7 @@ func (l *lock) startHeartbeat() {
 	}
 }
 
-// check returns ErrLocked if another machine has taken the run over, which it may after this one was silent for long.
+// check returns ErrLocked if another machine has taken over the run, as it may after a long silence of this one.
 func (l *lock) check() error { return l.claim.check() }
 
 // release lets the next writer in.
@@ -101,7 +101,7 @@ func (l *lock) release() error {
 func locked(dir string) bool {
 	path := filepath.Join(dir, lockFile)
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
-		return false // and do not create it by asking
+		return false // without creating the file
 	}
 	system := flock.New(path)
 	ok, err := system.TryRLock()
@@ -114,7 +114,7 @@ func locked(dir string) bool {
 		return false
 	}
 	now := time.Now()
-	if file, err := os.CreateTemp(dir, temporaryClaim); err == nil { // the folder's clock, if it lets us ask
+	if file, err := os.CreateTemp(dir, temporaryClaim); err == nil { // by the folder's clock, if we may write there
 		now = modified(file, now)
 		file.Close()
 		os.Remove(file.Name())

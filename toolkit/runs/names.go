@@ -10,13 +10,13 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// longestName is how many bytes a part of a run's name may have; file systems take 255, and temporary files need some.
+// longestName is the most bytes in a part of a run's name; file systems allow 255, and temporary files need some of them.
 const longestName = 200
 
 var namePart = regexp.MustCompile(`^[A-Za-z0-9_=+][A-Za-z0-9._=+-]*$`)
 
-// CheckName says in one sentence what keeps name from being the name of a run, or returns nil. A name has letters,
-// digits, dots, dashes, underscores, = and +, and begins with no dot or dash. It may have parts, divided by slashes:
+// CheckName says in one sentence why name cannot be the name of a run, or returns nil. A name has letters, digits, dots,
+// dashes, underscores, = and +, and does not begin with a dot or dash. It may have several parts, separated by slashes:
 // the run is then in a sub-folder, where List finds it.
 func CheckName(name string) error {
 	parts := strings.Split(name, "/")
@@ -31,7 +31,8 @@ func CheckName(name string) error {
 			return fmt.Errorf("the run name %q is too long: use %d letters at most", part[:20]+"...", longestName)
 		}
 		if !namePart.MatchString(part) {
-			return fmt.Errorf("%q does not do as the name of a run: use letters, digits, dots, dashes, _, = and +, with no dot or dash first; the folder is named with --runs", name)
+			return fmt.Errorf("%q cannot be the name of a run: use letters, digits, dots, dashes, _, = and +, "+
+				"with no dot or dash first; the folder is named with --runs", name)
 		}
 	}
 	return nil
@@ -48,15 +49,16 @@ func hasDots(parts []string) bool {
 }
 
 // The runs of a sweep are in a folder of its name: SWEEP/REST. They used to be named SWEEP-REST, and such names, patterns
-// and run folders are still understood, by the four functions that follow.
+// and run folders are still understood by the next four functions.
 
 // Dashed is a name with dashes in place of its slashes, SWEEP-REST for SWEEP/REST.
 func Dashed(name string) string { return strings.ReplaceAll(name, "/", "-") }
 
-// Matches reports whether a pattern matches the name of a run: * stands for any letters, slashes among them, ? for one,
-// [ab] for a or b. A dash may stand for a slash: both fig8-left/20-* and fig8-left-20-* match fig8-left/20-constant-s1.
+// Matches reports whether a pattern matches the name of a run: * stands for any letters, including slashes, ? for one
+// letter, [ab] for a or b. A dash may stand for a slash: both fig8-left/20-* and fig8-left-20-* match
+// fig8-left/20-constant-s1.
 func Matches(pattern, name string) (bool, error) {
-	slash := strings.NewReplacer("/", "\x00") // a letter like any other, and in no name
+	slash := strings.NewReplacer("/", "\x00") // matches like a letter, and occurs in no name
 	whole, err := path.Match(slash.Replace(pattern), slash.Replace(name))
 	if err != nil {
 		return false, fmt.Errorf("the pattern %q has a bracket that does not close: write [ab] for one of a and b", pattern)
@@ -65,8 +67,8 @@ func Matches(pattern, name string) (bool, error) {
 	return whole || dashed, nil
 }
 
-// Begun is the name below root under which a sweep keeps its run SWEEP/REST. It is SWEEP-REST where the run was begun under
-// that name, and where SWEEP is a run itself, which cannot hold others.
+// Begun returns the name below root under which a sweep keeps its run SWEEP/REST. It is SWEEP-REST if the run was begun
+// under that name, or if SWEEP is itself a run, which cannot hold others.
 func Begun(root, name string) string {
 	_, inRun := enclosing(root, name)
 	if dashed := Dashed(name); inRun || !isDir(filepath.Join(root, name)) && isDir(filepath.Join(root, dashed)) {
@@ -75,7 +77,8 @@ func Begun(root, name string) string {
 	return name
 }
 
-// spelled finds a run in the folder dir whose name is dashed except that a slash may stand for a dash, and returns its name.
+// spelled finds the run in the folder dir whose name equals dashed once its slashes are written as dashes, and returns
+// its name.
 func spelled(dir, dashed string) (name string, ok bool) {
 	if !namePart.MatchString(dashed) {
 		return "", false
@@ -93,7 +96,7 @@ func spelled(dir, dashed string) (name string, ok bool) {
 	return "", false
 }
 
-// enclosing returns the run below root in whose folder a run of that name would be, if there is one.
+// enclosing returns the run below root whose folder would contain a run of that name, if there is one.
 func enclosing(root, name string) (run string, inRun bool) {
 	for i, letter := range name {
 		if letter == '/' && isRun(filepath.Join(root, name[:i])) {
@@ -103,16 +106,16 @@ func enclosing(root, name string) (run string, inRun bool) {
 	return "", false
 }
 
-// Folder returns the folder of the run of that name below the folder root, to be written. The path of a folder below root,
-// as a shell completes it, is taken as the name that it stands for; that of a run elsewhere is an error. So is a name that
-// [CheckName] refuses, and one inside the folder of another run, where nobody would find it. Where no run has the name, one
-// counts as in [Locate] whose name has slashes in place of dashes, or the other way round.
+// Folder returns the folder in which to write the run of that name below the folder root. The path of a folder below
+// root, as a shell completes it, stands for the name of the run there; the path of a run elsewhere is an error. So is a
+// name that [CheckName] refuses, and one inside the folder of another run, where nobody would find it. If no run has the
+// name, a run counts whose name has slashes in place of dashes or the other way round, as in [Locate].
 func Folder(root, name string) (string, error) {
 	if given := filepath.Join(root, name); !isDir(given) {
 		if below, ok := throughRoot(root, name); ok {
 			name = below
 		} else if strings.ContainsRune(filepath.Clean(name), filepath.Separator) && isRun(name) {
-			return "", fmt.Errorf("%s is a run that is not in %s: go on with it by --runs %s --run %s",
+			return "", fmt.Errorf("%s is a run that is not in %s: continue it with --runs %s --run %s",
 				name, root, filepath.Dir(filepath.Clean(name)), filepath.Base(name))
 		}
 	}
@@ -129,13 +132,13 @@ func Folder(root, name string) (string, error) {
 	return dir, nil
 }
 
-// throughRoot is the name of the run that a path leads to if it goes through the folder root, as "a" of data/runs/a.
+// throughRoot returns the name of the run to which a path leads through the folder root: "a" for data/runs/a.
 func throughRoot(root, path string) (name string, ok bool) {
 	name, ok = below(root, path)
 	return name, ok && strings.HasSuffix(filepath.ToSlash(filepath.Clean(path)), "/"+name)
 }
 
-// below is the path of dir from the folder root, if it is in it.
+// below returns the path of dir relative to the folder root, if dir is inside it.
 func below(root, dir string) (name string, ok bool) {
 	root, rootErr := filepath.Abs(root)
 	dir, dirErr := filepath.Abs(dir)
@@ -143,9 +146,9 @@ func below(root, dir string) (name string, ok bool) {
 	return filepath.ToSlash(name), rootErr == nil && dirErr == nil && err == nil && name != "." && filepath.IsLocal(name)
 }
 
-// Locate returns the folder of the run that a reader means by given, its name below the folder root or the path of its
-// folder, and its name: the path below root, or elsewhere the folder's own. The folder need not exist. Where it does not, a
-// run counts whose name has slashes in place of dashes, or the other way round.
+// Locate returns the folder and the name of the run that a reader means by given: its name below the folder root, or the
+// path of its folder. The returned name is the path below root; for a run elsewhere it is the name of its folder. The
+// folder need not exist. If it does not, a run counts whose name has slashes in place of dashes, or the other way round.
 func Locate(root, given string) (dir, name string) {
 	dir = filepath.Join(root, given)
 	if isRun(given) && !isRun(dir) || isDir(given) && !isDir(dir) {
@@ -164,7 +167,7 @@ func Locate(root, given string) (dir, name string) {
 	}
 	realRoot, rootErr := realPath(root)
 	realDir, err := realPath(dir)
-	if name, ok := below(realRoot, realDir); ok && rootErr == nil && err == nil { // on another way
+	if name, ok := below(realRoot, realDir); ok && rootErr == nil && err == nil { // through links
 		return dir, name
 	}
 	if absolute, err := filepath.Abs(dir); err == nil {
@@ -187,7 +190,7 @@ func Find(root, given string) (*Run, error) {
 	return run, nil
 }
 
-// showing returns err with the folder dir as say.Shown has it wherever the message names it.
+// showing returns err with the folder dir written as say.Shown writes it, wherever the message names it.
 func showing(dir string, err error) error {
 	if err == nil || say.Shown(dir) == dir {
 		return err

@@ -16,7 +16,8 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"a", "fig8-left-14-linear-0.9-s1", "milestones=0.5+0.75", "_x", "2026/mine", "A.b"} {
 		require.NoError(t, CheckName(name), name)
 	}
-	const path, pattern = "is a path: name the folder with --runs, and the run in it with --run", "use letters, digits, dots, dashes, _, = and +"
+	const path, pattern = "is a path: name the folder with --runs, and the run in it with --run",
+		"use letters, digits, dots, dashes, _, = and +"
 	for name, want := range map[string]string{
 		"":                       "a run needs a name: give one with --run",
 		".":                      path,
@@ -41,7 +42,8 @@ func TestNames(t *testing.T) {
 		require.ErrorContains(t, err, want, "%q", name)
 		require.Equal(t, say.Shown(err.Error()), err.Error(), "nothing in it acts on a terminal")
 	}
-	require.EqualError(t, CheckName("/abs/path"), `the run name "/abs/path" is a path: name the folder with --runs, and the run in it with --run`)
+	require.EqualError(t, CheckName("/abs/path"),
+		`the run name "/abs/path" is a path: name the folder with --runs, and the run in it with --run`)
 }
 
 func TestFolder(t *testing.T) {
@@ -56,7 +58,7 @@ func TestFolder(t *testing.T) {
 	require.ErrorContains(t, err, "--runs")
 }
 
-// A path that a shell completed means the run that is there, and never a run of a path's name.
+// A path that a shell completed means the run that is there, never a run named like a path.
 func TestPaths(t *testing.T) {
 	project := t.TempDir()
 	t.Chdir(project)
@@ -73,14 +75,19 @@ func TestPaths(t *testing.T) {
 		}
 	}
 	_, err := Folder(root, "other/b/")
-	require.EqualError(t, err, "other/b/ is a run that is not in data/runs: go on with it by --runs other --run b")
+	require.EqualError(t, err, "other/b/ is a run that is not in data/runs: continue it with --runs other --run b")
 	_, err = Folder(root, "data/runs/sweep/a/b")
 	require.EqualError(t, err, "sweep/a is a run, so it cannot hold the run sweep/a/b: choose another name")
 	_, err = Folder(root, "other/../x")
 	require.ErrorContains(t, err, "is a path: name the folder with --runs")
 
-	for given, want := range map[string][2]string{"sweep/a": {"data/runs/sweep/a", "sweep/a"}, "data/runs/sweep/a/": {"data/runs/sweep/a", "sweep/a"},
-		absolute + "/sweep/a": {absolute + "/sweep/a", "sweep/a"}, "other/b": {"other/b", "b"}, "nowhere/c": {"data/runs/nowhere/c", "nowhere/c"}} {
+	for given, want := range map[string][2]string{
+		"sweep/a":             {"data/runs/sweep/a", "sweep/a"},
+		"data/runs/sweep/a/":  {"data/runs/sweep/a", "sweep/a"},
+		absolute + "/sweep/a": {absolute + "/sweep/a", "sweep/a"},
+		"other/b":             {"other/b", "b"},
+		"nowhere/c":           {"data/runs/nowhere/c", "nowhere/c"},
+	} {
 		dir, name := Locate(root, given)
 		require.Equal(t, want, [2]string{dir, name}, given)
 	}
@@ -91,13 +98,14 @@ func TestPaths(t *testing.T) {
 	t.Chdir(filepath.Join(absolute, "sweep"))
 	dir, err := Folder(absolute, "new")
 	require.NoError(t, err)
-	require.Equal(t, filepath.Join(absolute, "new"), dir, "a name is one wherever the reader stands")
+	require.Equal(t, filepath.Join(absolute, "new"), dir, "a name does not depend on the working folder")
 }
 
-// A dash may stand for a slash, in patterns and where no run has the name as it is given.
+// A dash may stand for a slash in patterns, and in names that no run has as given.
 func TestDashesForSlashes(t *testing.T) {
 	root := t.TempDir()
-	all := []string{"cifar10-110/110-constant-s1", "cifar10/38-constant-s1", "fig8-left-20-list-s1", "fig8-left/20-constant-s1", "pilot/gap/8-linear-0.5-s1"}
+	all := []string{"cifar10-110/110-constant-s1", "cifar10/38-constant-s1", "fig8-left-20-list-s1", "fig8-left/20-constant-s1",
+		"pilot/gap/8-linear-0.5-s1"}
 	for _, name := range all {
 		write(t, filepath.Join(root, name))
 	}
@@ -149,7 +157,8 @@ func TestDashesForSlashes(t *testing.T) {
 		require.False(t, ok, given)
 	}
 	write(t, filepath.Join(root, "mine"))
-	for name, want := range map[string]string{all[3]: all[3], "fig8-left/20-list-s1": all[2], "fig8-left/20-constant-s2": "fig8-left/20-constant-s2",
+	for name, want := range map[string]string{all[3]: all[3], "fig8-left/20-list-s1": all[2],
+		"fig8-left/20-constant-s2":    "fig8-left/20-constant-s2",
 		"cifar10/110-110-constant-s1": "cifar10/110-110-constant-s1", "mine/8-constant-s1": "mine-8-constant-s1"} {
 		require.Equal(t, want, Begun(root, name))
 	}
@@ -157,7 +166,8 @@ func TestDashesForSlashes(t *testing.T) {
 	_, err := Find(root, "fig8-left")
 	require.EqualError(t, err, "fig8-left is a folder of runs: name one of them, such as fig8-left/20-constant-s1")
 	_, err = Create(filepath.Join(root, "fig8-left"), small(t))
-	require.EqualError(t, err, filepath.Join(root, "fig8-left")+" is a folder of runs, so it cannot be a run itself: choose another run name")
+	require.EqualError(t, err, filepath.Join(root, "fig8-left")+" is a folder of runs, so it cannot be a run itself: choose "+
+		"another run name")
 }
 
 // Run folders may come from anybody: what their names and files hold does not act on a terminal.

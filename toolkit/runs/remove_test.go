@@ -19,7 +19,7 @@ func TestRemove(t *testing.T) {
 	other := filepath.Join(root, "other")
 	require.NoError(t, os.MkdirAll(other, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(other, "letters"), nil, 0o644))
-	require.ErrorContains(t, runs.Remove(other), "not deleted, since it is no run that can be read")
+	require.ErrorContains(t, runs.Remove(other), "not deleted, because it cannot be read as a run")
 	require.FileExists(t, filepath.Join(other, "letters"))
 
 	dir := filepath.Join(root, "mine")

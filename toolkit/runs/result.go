@@ -37,18 +37,18 @@ type Result struct {
 	GoVersion    string    `json:"go_version"`
 	GoMLXVersion string    `json:"gomlx_version"`
 	PJRTVersion  string    `json:"pjrt_version"`
-	Kernels      string    `json:"kernels,omitempty"` // what the CPU kernels used of the processor, "AVX-512" or "AVX2"; "" if XLA computed all
+	Kernels      string    `json:"kernels,omitempty"` // instructions of the CPU kernels: "AVX-512" or "AVX2"; "" if XLA computed all
 	Commit       string    `json:"commit"`            // of this project's source
 	Parameters   int64     `json:"parameters"`
 	Started      time.Time `json:"started"`
 	Ended        time.Time `json:"ended"`
 
-	// Sessions of which a part of the run is, and which were elsewhere: on another machine, by other versions. The fields
-	// above are those of the newest.
+	// Earlier sessions that trained a part of the run elsewhere: on another machine, or with other versions. The fields
+	// above are those of the newest session.
 	Earlier []Session `json:"earlier,omitempty"`
 }
 
-// Session is where a part of a run was trained, and by what.
+// Session says where a part of a run was trained, and with which versions.
 type Session struct {
 	Machine      string `json:"machine"`
 	Device       string `json:"device"`
@@ -60,12 +60,14 @@ type Session struct {
 	Commit       string `json:"commit"`
 }
 
-// Sessions are all sessions of the run that were elsewhere than another, the newest last.
+// Sessions returns the sessions of the run that differ in machine or versions, the newest last.
 func (r *Result) Sessions() []Session {
-	return append(slices.Clone(r.Earlier), Session{r.Machine, r.Device, r.Devices, r.GoVersion, r.GoMLXVersion, r.PJRTVersion, r.Kernels, r.Commit})
+	return append(slices.Clone(r.Earlier), Session{
+		r.Machine, r.Device, r.Devices, r.GoVersion, r.GoMLXVersion, r.PJRTVersion, r.Kernels, r.Commit,
+	})
 }
 
-// Machines names the machines that trained the run, each once: the processor, and the device where that is another one.
+// Machines names the machines that trained the run, each once: the processor, and the device if it is another one.
 func (r *Result) Machines() []string {
 	return r.each(func(s Session) string {
 		if strings.HasPrefix(s.Device, "TFRT_CPU") { // XLA's name of the processor that the machine names already
@@ -78,10 +80,10 @@ func (r *Result) Machines() []string {
 // Commits are the commits of this project's source that trained the run, each once.
 func (r *Result) Commits() []string { return r.each(func(s Session) string { return s.Commit }) }
 
-// each collects a text of all sessions, each once, without empty ones.
-func (r *Result) each(of func(Session) string) (texts []string) {
+// each collects a text from every session, without empty ones and repetitions.
+func (r *Result) each(textOf func(Session) string) (texts []string) {
 	for _, s := range r.Sessions() {
-		if text := of(s); text != "" && !slices.Contains(texts, text) {
+		if text := textOf(s); text != "" && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
 	}
@@ -151,7 +153,8 @@ func readResult(path string) (*Result, error) {
 	}
 	var result Result
 	if err := json.Unmarshal(data, &result); err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w): delete it and start the run again to have it rewritten", path, say.JSONError(err))
+		return nil, fmt.Errorf("%s is damaged (%w): delete it and start the run again to have it rewritten",
+			path, say.JSONError(err))
 	}
 	return &result, nil
 }

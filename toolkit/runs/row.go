@@ -15,19 +15,20 @@ import (
 
 // Row is one evaluation, one line of epochs.tsv. Values that a run does not measure are NaN.
 type Row struct {
-	Epoch             float64 // epochs done; a fraction when evaluating every so many steps
+	Epoch             float64 // epochs done; a fraction for an evaluation within an epoch
 	Step              int64   // minibatches done
 	LearningRate      float64 // of the last step
-	TrainLoss         float64 // mean cross-entropy since the row before
-	TrainError        float64 // percent, since the row before
+	TrainLoss         float64 // mean cross-entropy since the previous row
+	TrainError        float64 // percent, since the previous row
 	ValidationError   float64 // percent
 	TestError         float64 // percent; only reported, never selected on; NaN where the recipe's test_every leaves it out
-	OpenBlocksMean    float64 // mean number of open blocks a minibatch since the row before
+	OpenBlocksMean    float64 // mean number of open blocks a minibatch since the previous row
 	GradientMagnitude float64 // mean absolute gradient of the first convolution of block 1 (Fig. 7)
 	Seconds           float64 // training wall time so far, over all sessions of the run
 }
 
-const header = "epoch\tstep\tlearning_rate\ttrain_loss\ttrain_error\tvalidation_error\ttest_error\topen_blocks_mean\tgradient_magnitude\tseconds\n"
+const header = "epoch\tstep\tlearning_rate\ttrain_loss\ttrain_error\tvalidation_error\t" +
+	"test_error\topen_blocks_mean\tgradient_magnitude\tseconds\n"
 
 // fields lists the row's floats in the order of the columns; the step, column 1, is not among them.
 func (r *Row) fields() []*float64 {
@@ -83,9 +84,9 @@ func parseRow(line string) (Row, error) {
 
 const largestLog = 256 << 20 // bytes: two million rows
 
-// readRows reads an epochs.tsv; a missing one has no rows. Rows grow by whole lines, so only the last can be torn by
-// a crash, and then it has no end, or zeros for what did not reach the disk: it is dropped and torn is true. All other
-// damage is an error. Lines may end as an editor on Windows ends them.
+// readRows reads an epochs.tsv; a missing one has no rows. The file grows by whole lines, so a crash can tear only the
+// last one: it lacks its newline, or has zeros for what did not reach the disk. Such a line is dropped and torn is true.
+// All other damage is an error. Lines may end as on Windows.
 func readRows(path string) (rows []Row, torn bool, err error) {
 	data, err := files.ReadText(path, largestLog)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -118,7 +119,8 @@ func readRows(path string) (rows []Row, torn bool, err error) {
 			return rows, true, nil
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("%s is damaged in line %d (%w): restore the file from a copy, or train anew under another run name", path, i+2, err)
+			return nil, false, fmt.Errorf("%s is damaged in line %d (%w): restore the file from a copy, "+
+				"or train again under another run name", path, i+2, err)
 		}
 		rows = append(rows, row)
 	}

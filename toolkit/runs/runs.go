@@ -1,8 +1,8 @@
-// Package runs keeps the record of training runs: what was asked for (Recipe), what happened (Row, one an
-// evaluation) and what came out (Result). A run is a folder and the folder is all there is:
+// Package runs keeps the record of training runs: what was asked for (Recipe), what happened (Row, one for
+// each evaluation) and what came out (Result). A run is a folder, and everything about it is in the folder:
 //
 //	recipe.json   everything that defines the run; unknown keys are refused
-//	epochs.tsv    one row an evaluation, see Row
+//	epochs.tsv    one row for each evaluation, see Row
 //	result.json   the selected epoch, its errors, times, machine and versions, see Result
 //	checkpoint/   written by the training; this package only names it
 //	lock          held by the one process that writes; lock.N says which, and that its machine is alive
@@ -12,28 +12,29 @@
 //
 // # What agrees
 //
-// Log, checkpoints and result agree by one rule, which the training checks whenever it opens a run for work, before it
-// changes anything:
+// One rule says how log, checkpoints and result agree. The training checks it whenever it opens a run, before it changes
+// anything:
 //
-//  1. The newest checkpoint, checkpoint/last, knows its step and how many steps it is after the last row; the rows end
+//  1. The newest checkpoint, checkpoint/last, records its step and how many steps it is after the last row; the log ends
 //     with that row.
-//  2. The rows are of all the steps where an evaluation was due, none left out.
+//  2. There is a row for every step at which an evaluation was due.
 //  3. checkpoint/best is the checkpoint of the best row, see [Best].
-//  4. A result that says that the run is completed is of the last row.
+//  4. A result that says that the run is completed belongs to the last row.
 //
-// An evaluation keeps it by the order of its writes. The new checkpoint is made whole under another name, flushed to
-// disk; the row is appended; the checkpoint takes its place as last, and then, if the row is the best one, as best;
-// after the last row comes the result. So a crash leaves one of three states that break the rule, and each is mended:
+// An evaluation keeps the rule by the order of its writes. The new checkpoint is written whole under another name and
+// flushed to disk; the row is appended; the checkpoint takes its place as last and then, if the row is the best one, as
+// best; after the last row the result is written. So a crash can leave three states that break the rule, and each is
+// repaired:
 //
-//   - a row that the newest checkpoint does not know: it is dropped, and the training makes it again, to the bit. So are more rows,
-//     if an older checkpoint was put back, or the newest was lost and the training goes on from the best; a result of
-//     the end is marked as interrupted before its rows go.
-//   - a best checkpoint missing or that of an earlier row, where the best row is the newest checkpoint's: that is kept
-//     as the best one.
-//   - a run at its end without its result, or a best row without its test error: they are made.
+//   - A row that the newest checkpoint does not know: it is dropped, and the training makes it again, bit for bit. The
+//     same holds for several rows, if an older checkpoint was put back, or if the newest was lost and the training goes
+//     on from the best; a result of a completed run is marked as interrupted before its rows are dropped.
+//   - A best checkpoint that is missing or belongs to an earlier row, where the best row is that of the newest
+//     checkpoint: the newest is kept as the best one.
+//   - A completed run without its result, or a best row without its test error: these are made.
 //
 // Anything else did not come from a crash: files were edited, deleted, put back or damaged. Then the run is refused
-// with a sentence that says what is whole and what to do, and nothing is changed.
+// with a sentence that says what is intact and what to do, and nothing is changed.
 package runs
 
 import (
@@ -108,7 +109,8 @@ func OpenAll(dirs ...string) (list []*Run, err error) {
 // list and reported together in the error, so a caller may print both.
 func List(root string) ([]*Run, error) {
 	if _, err := os.Stat(root); err != nil {
-		return nil, fmt.Errorf("no run folder %s: train a model first, or name the folder that holds the runs: %w", root, fs.ErrNotExist)
+		return nil, fmt.Errorf("no run folder %s: train a model first, or name the folder that holds the runs: %w",
+			root, fs.ErrNotExist)
 	}
 	var list []*Run
 	var broken []error
@@ -129,7 +131,7 @@ func List(root string) ([]*Run, error) {
 	return list, errors.Join(broken...)
 }
 
-// Names lists the names of the runs below root, sorted, without reading them: those of [List], and of broken ones.
+// Names lists the names of the runs below root, sorted, without reading them: those of [List] and of broken ones.
 func Names(root string) []string {
 	var names []string
 	walk(root, func(_, name string) {
@@ -141,9 +143,9 @@ func Names(root string) []string {
 	return names
 }
 
-// walk calls run for each run folder below root, with its name, root itself being ".", and closed for each folder that
-// it cannot look into. A run has no runs in it. Links to folders are followed, root being one too, but no folder is
-// visited twice: one that is below root itself has its name from there, whatever links lead to it.
+// walk calls run for each run folder below root with its name, which is "." for root itself, and closed for each folder
+// that it cannot read. It looks for no runs inside a run. It follows links to folders, and root may be a link, but it
+// visits no folder twice: one that lies below root is named by its path there, whatever links lead to it.
 func walk(root string, run func(path, name string), closed func(path string, err error)) {
 	type link struct{ path, name string }
 	links := []link{{root, "."}}
@@ -167,17 +169,17 @@ func walk(root string, run func(path, name string), closed func(path string, err
 			switch {
 			case entry.IsDir():
 				visit(below.path, filepath.Join(real, entry.Name()), below.name)
-			case entry.Type()&fs.ModeSymlink != 0 && !strings.HasPrefix(entry.Name(), "."): // as editors make
+			case entry.Type()&fs.ModeSymlink != 0 && !strings.HasPrefix(entry.Name(), "."): // links with a dot are made by editors
 				links = append(links, below)
 			}
 		}
 	}
-	for len(links) > 0 { // those met on the way come last
+	for len(links) > 0 { // links are followed last
 		link := links[0]
 		links = links[1:]
 		real, err := realPath(link.path)
 		switch {
-		case err != nil: // to what is not there, such as a disk
+		case err != nil: // to something missing, such as a removed disk
 			closed(link.path, err)
 		case isDir(real):
 			visit(link.path, real, link.name)
@@ -185,7 +187,7 @@ func walk(root string, run func(path, name string), closed func(path string, err
 	}
 }
 
-// realPath is the absolute path of what is there, without links.
+// realPath returns the absolute path of an existing file or folder, with its links resolved.
 func realPath(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -227,19 +229,20 @@ func Best(rows []Row) (Row, bool) {
 	return best, found
 }
 
-// Selected is the row that the paper reports, as [Run.Best] gives it. Of a run recorded without its log it is what the
-// result says of that row: its epoch and errors, the rest being unknown.
+// Selected is the row that the paper reports, as [Run.Best] gives it. For a run recorded without its log, the result
+// gives the epoch and the errors of that row; the rest is unknown.
 func (r *Run) Selected() (Row, bool) {
 	if len(r.Rows) > 0 || r.Result == nil {
 		return r.Best()
 	}
 	nan := math.NaN()
-	return Row{Epoch: r.Result.BestEpoch, ValidationError: r.Result.ValidationError, TestError: r.Result.TestError, LearningRate: nan,
-		TrainLoss: nan, TrainError: nan, OpenBlocksMean: nan, GradientMagnitude: nan, Seconds: nan}, !math.IsNaN(r.Result.ValidationError)
+	return Row{Epoch: r.Result.BestEpoch, ValidationError: r.Result.ValidationError, TestError: r.Result.TestError,
+		LearningRate: nan, TrainLoss: nan, TrainError: nan, OpenBlocksMean: nan, GradientMagnitude: nan, Seconds: nan,
+	}, !math.IsNaN(r.Result.ValidationError)
 }
 
-// Seconds is the time of the training so far; of a run recorded without its log, that of all its work. It is NaN before
-// the first evaluation.
+// Seconds is the training time so far; for a run recorded without its log, the time of all its work. It is NaN before the
+// first evaluation.
 func (r *Run) Seconds() float64 {
 	switch n := len(r.Rows); {
 	case n > 0:
@@ -250,7 +253,7 @@ func (r *Run) Seconds() float64 {
 	return math.NaN()
 }
 
-// Began is when the run began, to the second: what its result says and, before the end of its first session, when its recipe
+// Began is when the run began, to the second: as its result says or, before the end of its first session, when its recipe
 // was written. It is the zero time if neither is known.
 func (r *Run) Began() time.Time {
 	if r.Result != nil && !r.Result.Started.IsZero() {
@@ -262,23 +265,23 @@ func (r *Run) Began() time.Time {
 	return time.Time{}
 }
 
-// Outcome puts how well the run did so far into a few words: its test error (percent) at its best row.
+// Outcome says in a few words how well the run did so far: its test error (percent) at its best row.
 func (r *Run) Outcome() string {
 	best, ok := r.Selected()
 	if !ok {
 		return "no evaluation yet"
 	}
 	if math.IsNaN(best.TestError) || math.IsInf(best.TestError, 0) {
-		return fmt.Sprintf("no test error yet of the epoch of the lowest validation error, %g", best.Epoch)
+		return fmt.Sprintf("no test error yet at the epoch of the lowest validation error, %g", best.Epoch)
 	}
 	return fmt.Sprintf("test error %.1f %% at the epoch of the lowest validation error, %g", best.TestError, best.Epoch)
 }
 
-// Refuse returns an error that names the differing keys if the run's recipe is another one than asked.
+// Refuse returns an error that names the differing keys if the run's recipe is not the one asked for.
 func (r *Run) Refuse(asked recipes.Recipe) error { return sameRecipe(r.Dir, r.Recipe, asked) }
 
-// Finished reports whether the run was trained to its end. A result that says so counts only if it is of the last row;
-// without a log it is believed where there are no checkpoints, of which the log would be a part: that is a record.
+// Finished reports whether the run was trained to its end. A result that says so counts only if it belongs to the last
+// row. Without a log it counts if there are no checkpoints, with which there would be a log: the run is then a record.
 func (r *Run) Finished() bool {
 	if r.Result == nil || !r.Result.Completed {
 		return false
@@ -290,7 +293,7 @@ func (r *Run) Finished() bool {
 	return r.Rows[len(r.Rows)-1].Step == r.Result.Steps
 }
 
-// EpochsDone is how many epochs are in the log, parts of one included; without a log, how many the result counts.
+// EpochsDone is the number of epochs in the log, including a part of one; without a log, the number in the result.
 func (r *Run) EpochsDone() float64 {
 	switch n := len(r.Rows); {
 	case n > 0:
@@ -301,14 +304,14 @@ func (r *Run) EpochsDone() float64 {
 	return 0
 }
 
-// Unfinished reports whether the log ends before the recipe does. Of a trained network's file, whose result has no status,
-// that is not known: its one row is the network's epoch.
+// Unfinished reports whether the log ends before the recipe does. It is false for a trained network's file, whose result
+// has no status: its one row is the network's epoch, so this is not known.
 func (r *Run) Unfinished() bool {
 	return r.EpochsDone() < float64(r.Recipe.Epochs) && (r.Result == nil || r.Result.Status != "")
 }
 
-// OpenBlocks is the mean number of open blocks over all minibatches of the log: that of each row, which is of the
-// minibatches since the row before, counts by these. NaN where the log does not have it.
+// OpenBlocks is the mean number of open blocks over all minibatches of the log: the mean of each row is weighted by the
+// number of minibatches since the previous row. It is NaN if the log does not have it.
 func (r *Run) OpenBlocks() float64 {
 	var sum float64
 	var before int64
@@ -316,7 +319,7 @@ func (r *Run) OpenBlocks() float64 {
 		sum += row.OpenBlocksMean * float64(row.Step-before)
 		before = row.Step
 	}
-	if sum == 0 { // a log of before open blocks were counted
+	if sum == 0 { // an old log, in which open blocks were not counted
 		return math.NaN()
 	}
 	return sum / float64(before)

@@ -37,8 +37,10 @@ func TestMain(m *testing.M) {
 
 // rows has numbers that only survive if written exactly, and a diverged end.
 var rows = []Row{
-	{Epoch: 1, Step: 16, LearningRate: 0.1, TrainLoss: 1. / 3, TrainError: 66.66666666666667, ValidationError: 40, TestError: 41, OpenBlocksMean: 6.5, GradientMagnitude: 1.25e-5, Seconds: 3.5},
-	{Epoch: 1.5, Step: 24, LearningRate: math.Nextafter(0.1, 1), TrainLoss: math.SmallestNonzeroFloat64, ValidationError: 30, TestError: 33, Seconds: 7},
+	{Epoch: 1, Step: 16, LearningRate: 0.1, TrainLoss: 1. / 3, TrainError: 66.66666666666667, ValidationError: 40, TestError: 41,
+		OpenBlocksMean: 6.5, GradientMagnitude: 1.25e-5, Seconds: 3.5},
+	{Epoch: 1.5, Step: 24, LearningRate: math.Nextafter(0.1, 1), TrainLoss: math.SmallestNonzeroFloat64,
+		ValidationError: 30, TestError: 33, Seconds: 7},
 	{Epoch: 2, Step: 32, ValidationError: 30, TestError: 29, GradientMagnitude: math.MaxFloat64, Seconds: 8},
 	{Epoch: 3, Step: 1 << 60, TrainLoss: math.NaN(), ValidationError: math.NaN(), TestError: math.Inf(1), Seconds: 9},
 }
@@ -92,7 +94,7 @@ func TestTornLastRowIsDropped(t *testing.T) {
 	require.NoError(t, err)
 	lastRow := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
 
-	// Cut at every byte: readers see the rows before, and the next writer goes on from them.
+	// Cut at every byte: readers see the earlier rows, and the next writer goes on from them.
 	for cut := lastRow; cut < len(whole); cut++ {
 		require.NoError(t, os.WriteFile(path, whole[:cut], 0o644))
 		run, err := Open(dir)
@@ -183,7 +185,7 @@ func TestTruncateAfter(t *testing.T) {
 	requireRows(t, rows[1:2], run.Rows)
 }
 
-// A result of the end does not stay beside rows that are not those of the end.
+// A result of a completed run does not stay beside rows that end earlier.
 func TestTruncationReopensTheResult(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	w, err := Create(dir, small(t))
@@ -191,7 +193,8 @@ func TestTruncationReopensTheResult(t *testing.T) {
 	for _, row := range rows[:3] {
 		require.NoError(t, w.Append(row))
 	}
-	result := Result{Completed: true, Status: "finished", Steps: 32, Epochs: 2, BestEpoch: 1.5, ValidationError: 30, TestError: 33, WallSeconds: 9}
+	result := Result{Completed: true, Status: "finished", Steps: 32, Epochs: 2, BestEpoch: 1.5, ValidationError: 30,
+		TestError: 33, WallSeconds: 9}
 	require.NoError(t, w.WriteResult(result))
 	require.NoError(t, w.TruncateAfter(32))
 	run, err := Open(dir)
@@ -204,10 +207,11 @@ func TestTruncationReopensTheResult(t *testing.T) {
 	run, err = Open(dir)
 	require.NoError(t, err)
 	require.False(t, run.Finished())
-	require.Equal(t, Result{Status: "interrupted", Steps: 16, Epochs: 1, BestEpoch: 1, ValidationError: 40, TestError: 41, WallSeconds: 9}, *run.Result)
+	require.Equal(t, Result{Status: "interrupted", Steps: 16, Epochs: 1, BestEpoch: 1, ValidationError: 40, TestError: 41,
+		WallSeconds: 9}, *run.Result)
 	requireRows(t, rows[:1], run.Rows)
 
-	// Nor is a run finished whose log was cut by other hands; a record without log and checkpoints is.
+	// Nor is a run finished whose log somebody cut; a record without log and checkpoints is.
 	run.Result = &result
 	require.False(t, run.Finished())
 	run.Rows = nil
@@ -222,14 +226,16 @@ func TestAnotherRecipeIsRefusedByItsKeys(t *testing.T) {
 	recipe := small(t)
 	recipe.Depth, recipe.DeathRate, recipe.Milestones, recipe.Description = 26, 0, []float64{0.5}, "other words are fine"
 	_, err := Create(dir, recipe)
-	require.EqualError(t, err, "the run "+dir+" has another recipe (depth: 20, 26; death_rate: 0.5, 0; milestones: [0.5 0.75], [0.5]; "+
+	require.EqualError(t, err, "the run "+dir+" has another recipe (depth: 20, 26; death_rate: 0.5, 0; "+
+		"milestones: [0.5 0.75], [0.5]; "+
 		"the run's value first): choose another run name, or the run's settings")
 	write(t, dir) // the refusal left no lock behind
 
 	recipe = small(t)
 	recipe.Epochs = 500
 	_, err = Create(dir, recipe)
-	require.EqualError(t, err, fmt.Sprintf("the run %s has another recipe (epochs: %d, 500; the run's value first): choose another run name; to train its network on, "+
+	require.EqualError(t, err, fmt.Sprintf("the run %s has another recipe (epochs: %d, 500; the run's value first): "+
+		"choose another run name; to train its network on, "+
 		"`stochdepth export %[1]s -o network.safetensors` and "+
 		"`stochdepth import network.safetensors --run NAME --epochs 500` make a new run of it",
 		dir, small(t).Epochs))
@@ -291,8 +297,9 @@ func TestUnfinished(t *testing.T) {
 func TestResultRoundTrip(t *testing.T) {
 	result := Result{
 		BestEpoch: 3, ValidationError: 5.5, TestError: math.NaN(), Epochs: 4.25, Steps: 99, Completed: true, Status: "diverged",
-		Message: "the loss is not a number", WallSeconds: 1. / 3, StepsPerSecond: math.Inf(1), CompileSeconds: 7, Machine: "m", Device: "cpu",
-		GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c", Parameters: 5, Started: time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
+		Message: "the loss is not a number", WallSeconds: 1. / 3, StepsPerSecond: math.Inf(1), CompileSeconds: 7,
+		Machine: "m", Device: "cpu", GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c", Parameters: 5,
+		Started: time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
 		Earlier: []Session{{Machine: "first", Commit: "b"}, {Machine: "m", Device: "TFRT_CPU_0", Devices: 2, Commit: "c"}},
 	}
 	dir := filepath.Join(t.TempDir(), "run")
@@ -354,7 +361,7 @@ func TestListGivesTheWholeOnesAndReportsTheBroken(t *testing.T) {
 	require.ErrorContains(t, err, "nowhere is not a run folder")
 }
 
-// The folder of the runs, or a run or a folder of runs in it, may be a link: all see the same runs, each once.
+// The folder of the runs, and a run or a folder of runs in it, may be links: all see the same runs, each once.
 func TestLinks(t *testing.T) {
 	folder := t.TempDir()
 	root, elsewhere, link := filepath.Join(folder, "runs"), filepath.Join(folder, "elsewhere"), filepath.Join(folder, "link")
@@ -392,7 +399,7 @@ func TestLinks(t *testing.T) {
 	require.Len(t, list, 3)
 }
 
-// Of a run that is shared by a group, all may write all of it, locks included.
+// All members of a group may write all files of a run that the group shares, including locks.
 func TestSharedByAGroup(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o002))
 	dir := filepath.Join(t.TempDir(), "sweep", "run")
@@ -485,12 +492,12 @@ func TestOutcome(t *testing.T) {
 	run := &Run{}
 	require.Equal(t, "no evaluation yet", run.Outcome())
 	run.Rows = []Row{{Epoch: 2, Step: 20, ValidationError: 30, TestError: math.NaN()}}
-	require.Equal(t, "no test error yet of the epoch of the lowest validation error, 2", run.Outcome())
+	require.Equal(t, "no test error yet at the epoch of the lowest validation error, 2", run.Outcome())
 	run.Rows[0].TestError = 31.26
 	require.Equal(t, "test error 31.3 % at the epoch of the lowest validation error, 2", run.Outcome())
 }
 
-// small is a recipe for tests, whatever the presets become.
+// small is a recipe for tests that does not depend on changes of the presets.
 func small(t *testing.T) recipes.Recipe {
 	t.Helper()
 	recipe, err := recipes.Preset("quickstart")

@@ -14,27 +14,28 @@ import (
 
 // Selection says which runs of a list are meant, and in which order. The zero value means all, as they are.
 type Selection struct {
-	Names   string   // a pattern that the names match, as quickstart/*; "" is any name
-	Where   []string // keys of the recipe and their values, as depth=20; all must be so
+	Names   string   // a pattern for the names, such as quickstart/*; "" matches every name
+	Where   []string // conditions on the recipe's keys, such as depth=20; all must hold
 	Sort    string   // a column of [SortKeys] to sort by, the lowest first; "" keeps the order
-	Reverse bool     // the highest first, or without Sort the order turned round
+	Reverse bool     // the highest first, or without Sort the reverse order
 }
 
-// Of returns the runs that are meant. Runs that have no number in the column that sorts come last, either way.
+// Of returns the runs that are meant. Runs without a number in the sorting column come last, also in reverse.
 func (s Selection) Of(list []*Run) ([]*Run, error) {
 	selected, err := Matching(list, s.Names)
 	if err != nil {
 		return nil, err
 	}
 	for _, where := range s.Where {
-		if selected, err = whose(selected, where); err != nil {
+		if selected, err = withValue(selected, where); err != nil {
 			return nil, err
 		}
 	}
 	return s.sorted(selected)
 }
 
-// Matching returns the runs whose name, or its last part, [Matches] a pattern. The pattern "" matches every name.
+// Matching returns the runs whose name matches a pattern (see [Matches]), as a whole or in its last part. The pattern ""
+// matches every name.
 func Matching(list []*Run, pattern string) ([]*Run, error) {
 	if _, err := Matches(pattern, ""); err != nil {
 		return nil, err
@@ -50,14 +51,14 @@ func Matching(list []*Run, pattern string) ([]*Run, error) {
 	return matching, nil
 }
 
-// whose returns the runs in whose recipe a key has a value, written key=value.
-func whose(list []*Run, where string) ([]*Run, error) {
+// withValue returns the runs whose recipe has a value for a key, written key=value.
+func withValue(list []*Run, where string) ([]*Run, error) {
 	key, value, ok := strings.Cut(where, "=")
 	if !ok {
-		return nil, fmt.Errorf("%q is no condition: write key=value, as depth=20", where)
+		return nil, fmt.Errorf("%q is not a condition: write key=value, such as depth=20", where)
 	}
-	anybody := recipes.Default() // a mistake is one also where there is no run
-	if err := anybody.Set(key, value); err != nil {
+	trial := recipes.Default() // reports a mistake even where there are no runs
+	if err := trial.Set(key, value); err != nil {
 		return nil, err
 	}
 	var chosen []*Run
@@ -95,7 +96,8 @@ func (s Selection) sorted(list []*Run) ([]*Run, error) {
 	key := strings.ReplaceAll(s.Sort, "_", "-")
 	i := slices.IndexFunc(columns, func(c column) bool { return c.sort == key })
 	if i < 0 {
-		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort, say.DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
+		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort,
+			say.DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
 	}
 	lines := make(map[*Run]summary)
 	for _, run := range list {

@@ -55,18 +55,18 @@ func TestSelection(t *testing.T) {
 		require.Equal(t, test.want, strings.Join(names, " "), "%+v", test.Selection)
 	}
 	for want, s := range map[string]Selection{
-		`the pattern "[a" has a bracket that does not close`:         {Names: "[a"},
-		`"depth" is no condition: write key=value, as depth=20`:      {Where: []string{"depth"}},
-		`unknown key "dept" (did you mean "depth"?)`:                 {Where: []string{"dept=20"}},
-		`depth must be a whole number, not "deep"`:                   {Where: []string{"depth=deep"}},
-		`cannot sort by "error" (did you mean "validation-error" or`: {Sort: "error"},
+		`the pattern "[a" has a bracket that does not close`:            {Names: "[a"},
+		`"depth" is not a condition: write key=value, such as depth=20`: {Where: []string{"depth"}},
+		`unknown key "dept" (did you mean "depth"?)`:                    {Where: []string{"dept=20"}},
+		`depth must be a whole number, not "deep"`:                      {Where: []string{"depth=deep"}},
+		`cannot sort by "error" (did you mean "validation-error" or`:    {Sort: "error"},
 	} {
 		_, err := s.Of(nil)
 		require.ErrorContains(t, err, want)
 	}
 }
 
-// Every column orders two runs that differ in all of them, one way and the other.
+// Every column orders two runs that differ in all columns, in both directions.
 func TestSortKeys(t *testing.T) {
 	list := listed(t)
 	low, high := list[0], list[2]

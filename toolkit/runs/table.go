@@ -33,13 +33,13 @@ type summary struct {
 // column is a column of Table.
 type column struct {
 	key   string               // in the formats for programs
-	sort  string               // what Selection knows it by; "" if not at all
-	head  string               // for people; "" if they do not see it
+	sort  string               // its name in a Selection; "" if that does not know it
+	head  string               // for people; "" if hidden from them
 	value func(summary) any    // a string, an int or a number
 	shown func(summary) string // what people see, if not just the value
 }
 
-// columns are those of Table, in their order.
+// columns are the columns of Table, in order.
 var columns = []column{
 	{"name", "name", "name", func(s summary) any { return s.Name }, nil},
 	{"dataset", "dataset", "data set", func(s summary) any { return s.Dataset }, nil},
@@ -66,8 +66,8 @@ func summarize(r *Run) summary {
 	s := summary{
 		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
 		Rule: r.Recipe.RuleName(), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
-		EpochsDone: number(r.EpochsDone()), Hours: number(r.Seconds() / 3600), BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan,
-		Status: r.Status(),
+		EpochsDone: number(r.EpochsDone()), Hours: number(r.Seconds() / 3600),
+		BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan, Status: r.Status(),
 	}
 	if best, ok := r.Selected(); ok {
 		s.BestEpoch, s.ValidationError, s.TestError = number(best.Epoch), number(best.ValidationError), number(best.TestError)
@@ -80,7 +80,7 @@ func summarize(r *Run) summary {
 	return s
 }
 
-// Table writes one line a run: what it is, how far it got, and the errors (percent) at its best validation epoch.
+// Table writes one line for each run: what it is, how far it got, and the errors (percent) at its best validation epoch.
 // Format "table" is for people (rounded, a dash for unknown), "tsv", "csv" and "json" are for programs (exact; unknown
 // numbers are NaN, and null in JSON).
 func Table(w io.Writer, runs []*Run, format string) error {
@@ -169,7 +169,7 @@ func writeAligned(w io.Writer, summaries []summary) error {
 	return err
 }
 
-// deathRate is, for people, none where there is one a block.
+// deathRate is the death rate for people; a dash where each block has its own.
 func (s summary) deathRate() string {
 	if s.Rule == "list" {
 		return "-"
@@ -185,7 +185,7 @@ func (s summary) time() string {
 	return say.SpanOf(float64(s.Hours) * 3600)
 }
 
-// rounded gives so many digits after the point, fewer where they are zeros of a whole number; a dash for NaN.
+// rounded writes n with this many digits after the point; a single digit is left out if it is zero. NaN is a dash.
 func rounded(n number, digits int) string {
 	x := float64(n)
 	switch {

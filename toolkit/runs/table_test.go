@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// everyKind are runs of every kind: with rows, without, recorded without its log, and with a list of probabilities; of
+// everyKind returns runs of every kind: with rows, without, recorded without its log, with a list of probabilities, with
 // a million epochs, and with a name that is not fit to be shown.
 func everyKind(t *testing.T) []*Run {
 	base, err := recipes.Preset("shapes")

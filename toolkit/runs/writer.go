@@ -17,7 +17,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Writer is the writing side of a run folder; there is one at a time. It is for one goroutine.
+// Writer is the writing side of a run folder, which has one writer at a time. It is for one goroutine.
 type Writer struct {
 	dir  string
 	lock *lock
@@ -27,11 +27,11 @@ type Writer struct {
 	torn bool // the file has a torn row after these
 }
 
-// Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe and
-// loads its rows, which it leaves as they are until the first change. It returns ErrLocked if another process writes the
-// run, an error that names the differing keys if the folder belongs to another recipe, and one if it holds other runs, which
-// nobody would find any more. Close releases the folder; so does the end of the process, however it comes, on other machines
-// after a minute.
+// Create opens the run folder dir for writing: it makes the folder, or goes on with one that has the same recipe, whose
+// rows it loads and leaves as they are until the first change. It returns ErrLocked if another process writes the run, an
+// error that names the differing keys if the folder belongs to another recipe, and an error if the folder holds other
+// runs, which nobody would find any more. Close releases the folder. So does the end of the process, however it ends;
+// other machines notice it after a minute.
 func Create(dir string, recipe recipes.Checker) (_ *Writer, err error) {
 	checked, err := recipe.Check()
 	if err != nil {
@@ -63,23 +63,23 @@ func Create(dir string, recipe recipes.Checker) (_ *Writer, err error) {
 // claim writes the recipe into a new folder, or checks that the folder has this recipe.
 func (w *Writer) claim(recipe recipes.Recipe) error {
 	path := w.path(recipeFile)
-	there, err := recipes.Read(path)
+	existing, err := recipes.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return recipe.Write(path)
 	}
 	if err != nil {
 		return err
 	}
-	return sameRecipe(w.dir, there, recipe)
+	return sameRecipe(w.dir, existing, recipe)
 }
 
-func sameRecipe(dir string, there, asked recipes.Recipe) error {
-	differences := recipes.Differences(there, asked)
+func sameRecipe(dir string, existing, asked recipes.Recipe) error {
+	differences := recipes.Differences(existing, asked)
 	if len(differences) == 0 {
 		return nil
 	}
 	remedy := "choose another run name, or the run's settings"
-	if len(differences) == 1 && there.Epochs != asked.Epochs {
+	if len(differences) == 1 && existing.Epochs != asked.Epochs {
 		remedy = fmt.Sprintf("choose another run name; to train its network on, `stochdepth export %s -o network.safetensors` and "+
 			"`stochdepth import network.safetensors --run NAME --epochs %d` make a new run of it", dir, asked.Epochs)
 	}
@@ -88,19 +88,19 @@ func sameRecipe(dir string, there, asked recipes.Recipe) error {
 
 func (w *Writer) path(name string) string { return filepath.Join(w.dir, name) }
 
-// Rows are the rows written so far, those of earlier sessions included. The slice is the writer's own.
+// Rows returns the rows written so far, including those of earlier sessions. The slice belongs to the writer.
 func (w *Writer) Rows() []Row { return w.rows }
 
 // CheckpointDir is the folder for the training's checkpoints, inside the run folder; it need not exist yet.
 func (w *Writer) CheckpointDir() string { return w.path(checkpointDir) }
 
-// Check returns ErrLocked if another machine has taken the run over, which happens when this one was not heard of for
-// a minute: it was suspended, or cut off from a shared folder. Then nothing more is to be written. Append and
-// WriteResult check by themselves.
+// Check returns ErrLocked if another machine has taken over the run. This happens after a minute without a sign of life
+// from this machine, because it was suspended or cut off from a shared folder. Nothing more may be written then. Append
+// and WriteResult check by themselves.
 func (w *Writer) Check() error { return w.lock.check() }
 
-// Append adds one row and returns when it is on disk. Steps must ascend. After an error the file holds the rows
-// before, whole.
+// Append adds one row and returns when it is on disk. Steps must ascend. After an error the file holds the earlier rows,
+// whole.
 func (w *Writer) Append(row Row) error {
 	if last := w.lastStep(); len(w.rows) > 0 && row.Step <= last {
 		return fmt.Errorf("the log of %s is at step %d already, a row of step %d cannot follow", w.dir, last, row.Step)
@@ -125,9 +125,9 @@ func (w *Writer) Append(row Row) error {
 	return nil
 }
 
-// TruncateAfter drops the rows of steps after step: a run resumed from an older checkpoint writes them anew. A result
-// that says that the run is completed, at a later step, says so no longer; it is changed first, so that no crash
-// leaves it beside fewer rows.
+// TruncateAfter drops the rows after a step: a run resumed from an older checkpoint writes them again. A result that says
+// that the run was completed at a later step is marked as interrupted first, so that no crash leaves it beside fewer
+// rows.
 func (w *Writer) TruncateAfter(step int64) error {
 	keep := len(w.rows)
 	for keep > 0 && w.rows[keep-1].Step > step {
@@ -142,8 +142,8 @@ func (w *Writer) TruncateAfter(step int64) error {
 	return w.rewrite(w.rows[:keep])
 }
 
-// reopenResult makes the result that of a run which was interrupted at step, with these rows, if it says that the run
-// was completed later.
+// reopenResult changes a result that says that the run was completed after step: it then says that the run, with these
+// rows, was interrupted at step.
 func (w *Writer) reopenResult(rows []Row, step int64) error {
 	result, err := readResult(w.path(resultFile))
 	if err != nil || result == nil || !result.Completed || result.Steps <= step {
@@ -195,7 +195,7 @@ func (w *Writer) Close() error {
 	return errors.Join(err, w.lock.release())
 }
 
-// rewrite makes rows the whole of epochs.tsv.
+// rewrite replaces the content of epochs.tsv by rows.
 func (w *Writer) rewrite(rows []Row) error {
 	var text strings.Builder
 	text.WriteString(header)
@@ -213,7 +213,7 @@ func (w *Writer) rewrite(rows []Row) error {
 	return nil
 }
 
-// openLog opens epochs.tsv, which then holds whole rows only, at its end.
+// openLog opens epochs.tsv for appending, after removing what is not a whole row.
 func (w *Writer) openLog() error {
 	if w.log != nil {
 		return nil
@@ -243,7 +243,7 @@ func (w *Writer) lastStep() int64 {
 	return w.rows[len(w.rows)-1].Step
 }
 
-// explain adds to a full disk's error what the user most wants to know: that the run is safe.
+// explain adds to the error of a full disk what the user most wants to know: that the run is safe.
 func (w *Writer) explain(name string, err error) error {
 	err = files.WriteError(w.path(name), err)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

@@ -99,7 +99,7 @@ func TestSweepTask(t *testing.T) {
 		return string(out)
 	}
 	require.Contains(t, task(), "which run?")
-	require.Contains(t, task("SLURM_ARRAY_TASK_ID=2"), `the index "2" is none of this sweep's: they are 0 to 1`)
+	require.Contains(t, task("SLURM_ARRAY_TASK_ID=2"), `the index "2" is not one of this sweep's: they are 0 to 1`)
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
 	}

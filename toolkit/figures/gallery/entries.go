@@ -17,9 +17,11 @@ func Entries() []Entry {
 	depths := settings{"20 to 110 layers and 500 epochs", []int{20, 38, 56, 74, 92, 110}, 500}
 	return []Entry{
 		{Name: "stochastic-depth", Heading: "The idea", inputs: nothing, draw: drawNetwork(9),
-			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: a closed block leaves only its shortcut."},
+			Shows: "Survival probabilities of the linear rule, and the network of one minibatch: " +
+				"a closed block leaves only its shortcut."},
 		{Name: "quickstart", Heading: "The idea", inputs: ofRuns, draw: drawQuickstart,
-			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, each seed and the mean."},
+			Shows: "The quickstart's recorded runs at constant and at stochastic depth: test error, training loss and training time, " +
+				"each seed and the mean."},
 
 		{Name: "fig1", Heading: "Fig. 1: a residual block", inputs: nothing, draw: drawBlock,
 			Shows: "A residual block with its gate, and what it computes in training and at test time."},
@@ -29,19 +31,24 @@ func Entries() []Entry {
 			Shows: "Linear decay over the 54 blocks of 110 layers, and the first minibatch of seed 1."},
 
 		{Name: "paper/fig3", Heading: "Fig. 3: training on CIFAR", inputs: paper, draw: drawPaperCurves("Fig. 3 left", "Fig. 3 right"),
-			Shows: "Test error and training loss, 110 layers on CIFAR-10 and CIFAR-100, read off the paper's drawing; the selected errors are printed there."},
+			Shows: "Test error and training loss, 110 layers on CIFAR-10 and CIFAR-100, read off the paper's drawing; " +
+				"the selected errors are printed there."},
 		{Name: "fig3", Heading: "Fig. 3: training on CIFAR", inputs: ofRuns, settings: cifar, draw: drawCurves,
 			Shows: "Test error and training loss by epoch, constant and stochastic depth, of our runs."},
-		{Name: "paper/fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: paper, draw: drawPaperCurves("Fig. 4 left", "Fig. 4 right"),
+		{Name: "paper/fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: paper,
+			draw:  drawPaperCurves("Fig. 4 left", "Fig. 4 right"),
 			Shows: "Test error and training loss, 152 layers on SVHN and 1202 layers on CIFAR-10, read off the paper's drawing."},
 		{Name: "paper/fig5", Heading: "Fig. 5: depth", inputs: paper, draw: drawPaperFig5,
 			Shows: "From 110 to 1202 layers the error rises at constant depth and falls with stochastic depth."},
-		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns, settings: settings{"110 and 1202 layers, 500 and 300 epochs", []int{110, 1202}, 300}, draw: drawFig5,
+		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns,
+			settings: settings{"110 and 1202 layers, 500 and 300 epochs", []int{110, 1202}, 300}, draw: drawFig5,
 			Shows: "Test error by depth of our runs."},
 		{Name: "paper/fig6", Heading: "Fig. 6: ImageNet", inputs: paper, draw: drawPaperFig6,
-			Shows: "Validation error of 152 layers on ImageNet by epoch, read off the paper's drawing, and its end enlarged; the errors after 90 and 120 epochs are printed in the text. We have no such run."},
+			Shows: "Validation error of 152 layers on ImageNet by epoch, read off the paper's drawing, and its end enlarged; " +
+				"the errors after 90 and 120 epochs are printed in the text. We have no such run."},
 		{Name: "paper/fig7", Heading: "Fig. 7: gradients", inputs: paper, draw: drawPaperFig7,
-			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, read off the paper's drawing."},
+			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, " +
+				"read off the paper's drawing."},
 		{Name: "fig7", Heading: "Fig. 7: gradients", inputs: ofRuns, settings: cifar, draw: drawFig7,
 			Shows: "Mean gradient magnitude of the first convolution of the first block, of our runs."},
 		{Name: "paper/fig8-left", Heading: "Fig. 8 left: survival probability", inputs: paper, draw: drawPaperFig8Left,
@@ -50,7 +57,8 @@ func Entries() []Entry {
 			Shows: "Test error by survival probability of our runs, mean and standard deviation over seeds."},
 		{Name: "paper/fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: paper, draw: drawPaperFig8Right,
 			Shows: "Test error by depth and survival probability, as printed in the paper's figure."},
-		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths, draw: drawFig8Right,
+		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths,
+			draw:  drawFig8Right,
 			Shows: "Test error by depth and survival probability of our runs, mean over seeds."},
 
 		{Name: "paper/table1", Heading: "Table 1: test errors", inputs: paper, draw: drawPaperTable(figures.PublishedTable1),
@@ -69,7 +77,8 @@ func Entries() []Entry {
 		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "Schedules of the death rate: the paper's, a ramp, and blocks closed only early or only late."},
 		{Name: "variants", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
-			Shows: "Other choices than the paper's: a gate for each image instead of one for the minibatch, branches scaled in training instead of at test."},
+			Shows: "Other choices than the paper's: a gate for each image instead of one for the minibatch, " +
+				"branches scaled in training instead of at test."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
 			Shows: "Measured time of a training step against the number of open blocks: the cost follows them."},
 		{Name: "step-time-blocks", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
@@ -89,7 +98,7 @@ func figure(f *figures.Figure, err error) (output, error) { return output{figure
 
 func drawNetwork(blocks int) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
-		n := d.network.or(blocks)
+		n := d.network.withDefaults(blocks)
 		survival, err := n.survival()
 		if err != nil {
 			return output{}, err
@@ -99,7 +108,7 @@ func drawNetwork(blocks int) func(drawing) (output, error) {
 }
 
 func drawBlock(d drawing) (output, error) {
-	survival, err := d.network.or(54).survival()
+	survival, err := d.network.withDefaults(54).survival()
 	if err != nil {
 		return output{}, err
 	}
@@ -123,14 +132,16 @@ func drawErrorByTime(d drawing) (output, error) {
 // pair returns the two runs of a figure that compares two, that of constant depth first.
 func (d drawing) pair() (constant, stochastic *runs.Run, err error) {
 	if len(d.list) != 2 {
-		return nil, nil, fmt.Errorf("%d runs are named: this figure compares two, one of constant and one of stochastic depth", len(d.list))
+		return nil, nil, fmt.Errorf("%d runs are named: this figure compares two, one of constant and one of stochastic depth",
+			len(d.list))
 	}
 	constant, stochastic = d.list[0], d.list[1]
 	if stochastic.Recipe.IsConstant() {
 		constant, stochastic = stochastic, constant
 	}
 	if !constant.Recipe.IsConstant() || stochastic.Recipe.IsConstant() {
-		return nil, nil, fmt.Errorf("the runs %s and %s are not one of constant and one of stochastic depth: this figure compares these", constant.Name, stochastic.Name)
+		return nil, nil, fmt.Errorf("the runs %s and %s are not one of constant and one of stochastic depth: "+
+			"this figure compares these", constant.Name, stochastic.Name)
 	}
 	return constant, stochastic, nil
 }
@@ -164,7 +175,9 @@ func drawFig8Left(d drawing) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	return figure(figures.SurvivalSweep(d.provenance.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule. Speed-ups are computed: blocks over expected open blocks."), swept))
+	provenance := d.provenance.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule.",
+		"Speed-ups are computed: blocks over expected open blocks.")
+	return figure(figures.SurvivalSweep(provenance, swept))
 }
 
 func drawFig8Right(d drawing) (output, error) {
@@ -183,9 +196,9 @@ func drawGapByEpochs(d drawing) (output, error) {
 	return figure(figures.GapByEpochs(d.provenance, gaps...))
 }
 
-func drawTable(of func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
+func drawTable(tableOf func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
-		return d.table(of(d.Paper, d.list))
+		return d.table(tableOf(d.Paper, d.list))
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // Every figure can be drawn in every format, in both themes and in a column, and its PDF has what was drawn: as many
-// areas, texts and lines, of which those without a width are none.
+// areas, texts and lines, without the lines of zero width.
 func TestEveryFormat(t *testing.T) {
 	sources := read(t, data)
 	styles := map[string]figures.Style{"light": {}, "dark": {Theme: figures.Dark}, "column": {Width: 8 * vg.Centimeter}}
@@ -54,7 +54,7 @@ func TestEveryFormat(t *testing.T) {
 	}
 }
 
-// marks are how many areas, lines and texts a drawing has.
+// marks counts the areas, lines and texts of a drawing.
 type marks struct{ areas, lines, texts int }
 
 func drawnOn(actions []recorder.Action) (m marks) {

@@ -19,7 +19,7 @@ import (
 
 // Entry is one figure or table.
 type Entry struct {
-	Name    string // of the figure and of its file: "fig3"; "paper/fig3" is of the paper's own numbers
+	Name    string // of the figure and of its file: "fig3"; "paper/fig3" shows the paper's own numbers
 	Heading string // what it belongs to: "Fig. 3", "Beyond the paper"
 	Shows   string // in a sentence or two
 	inputs  inputs
@@ -37,7 +37,7 @@ const (
 	ofBench
 )
 
-// settings are those of the paper for the same figure: runs of others are smaller, and the figure says so.
+// settings are those of the paper for the same figure: if the runs are smaller, the figure says so.
 type settings struct {
 	paperSays string // "110 layers, 500 epochs"
 	depths    []int
@@ -78,8 +78,8 @@ type Network struct {
 	Seed      int64   // of the drawn minibatch
 }
 
-// or fills in the zero values.
-func (n Network) or(blocks int) Network {
+// withDefaults fills in the zero values.
+func (n Network) withDefaults(blocks int) Network {
 	if n.Blocks == 0 {
 		n.Blocks = blocks
 	}
@@ -133,7 +133,8 @@ func (s *Sources) Inputs(e Entry) string {
 	return strings.Join(choice.Runs, ", ")
 }
 
-// Draw draws one entry, from the named runs (or record of measurements) instead of its own where names are given.
+// Draw draws one entry. If names are given, it uses these runs (or this record of measurements) instead of the entry's
+// own.
 func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, error) {
 	choice, chosen := s.Choice[e.Name]
 	if len(names) > 0 {
@@ -170,7 +171,7 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	return drawn, nil
 }
 
-// leftOut says in a sentence which runs a figure passes over, and how far each is.
+// leftOut says in a sentence which runs a figure leaves out, and how far each is.
 func leftOut(figure string, unfinished []*runs.Run) string {
 	if len(unfinished) == 0 {
 		return ""
@@ -212,9 +213,9 @@ func (d *Drawing) Save(path string, formats ...string) (paths []string, err erro
 }
 
 // SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
-// reported in the error, and the rest is drawn. Told is called with each file written, in the order of the entries, and
+// reported in the error, and the rest is drawn. report is called with each file written, in the order of the entries, and
 // with a sentence for each figure that leaves out runs which are not finished.
-func (s *Sources) SaveAll(folder string, formats []string, network Network, told func(line string)) error {
+func (s *Sources) SaveAll(folder string, formats []string, network Network, report func(line string)) error {
 	var entries []Entry
 	for _, e := range Entries() {
 		if s.Available(e) {
@@ -244,19 +245,19 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 	var drawings []*Drawing
 	for _, r := range results {
 		for _, file := range r.files {
-			told(file)
+			report(file)
 		}
 		if r.err != nil {
 			failed = append(failed, r.err)
 			continue
 		}
 		if r.drawn.LeftOut != "" {
-			told(r.drawn.LeftOut)
+			report(r.drawn.LeftOut)
 		}
 		drawings = append(drawings, r.drawn)
 	}
 	if len(failed) > 0 {
-		return errors.Join(failed...) // and the README keeps telling of the whole gallery
+		return errors.Join(failed...) // and the README still shows the whole gallery
 	}
 	readme := filepath.Join(folder, "README.md")
 	if err := disk.MkdirAll(folder); err != nil {
@@ -265,14 +266,15 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, told
 	if err := files.Write(readme, []byte(Readme(s.Paper, drawings))); err != nil {
 		return err
 	}
-	told(readme)
+	report(readme)
 	return nil
 }
 
 // SaveNamed draws the entries of those names, in a style, into the folder out; or one, to the file out if that has the
-// extension of a format. Names of runs replace the entry's own. What cannot be drawn is reported in the error, and the
-// rest is drawn. Told is called as by SaveAll.
-func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, of []string, told func(line string)) error {
+// extension of a format. runNames, if given, replace the entry's own runs. What cannot be drawn is reported in the error,
+// and the rest is drawn. report is called as by SaveAll.
+func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, runNames []string,
+	report func(line string)) error {
 	file := ""
 	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
 		if len(names) > 1 {
@@ -280,7 +282,8 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		}
 		file, formats = strings.TrimSuffix(out, filepath.Ext(out)), []string{extension[1:]}
 	}
-	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".eps", ".ps"}, extension) {
+	unsupported := []string{".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".eps", ".ps"}
+	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains(unsupported, extension) {
 		return fmt.Errorf("figures are not written as %s: name a file that ends in .png, .svg or .pdf, or a folder", extension)
 	}
 	var failed []error
@@ -294,7 +297,7 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		if path == "" {
 			path = filepath.Join(out, filepath.FromSlash(e.Name))
 		}
-		drawn, err := s.Draw(e, network, of...)
+		drawn, err := s.Draw(e, network, runNames...)
 		if err == nil {
 			if drawn.Figure, err = drawn.Figure.In(style); err != nil {
 				err = fmt.Errorf("%s: %w", e.Name, err)
@@ -304,10 +307,10 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 			var files []string
 			files, err = drawn.Save(path, formats...)
 			for _, f := range files {
-				told(f)
+				report(f)
 			}
 			if drawn.LeftOut != "" {
-				told(drawn.LeftOut)
+				report(drawn.LeftOut)
 			}
 		}
 		if err != nil {

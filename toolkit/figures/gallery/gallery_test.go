@@ -40,10 +40,11 @@ func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
 		require.NoError(t, err)
 		drawn[name] = true
 		want, err := os.ReadFile(filepath.Join(committed, name))
-		require.NoError(t, err, "draw the figures anew: stochdepth figures")
+		require.NoError(t, err, "draw the figures again: stochdepth figures")
 		got, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.True(t, bytes.Equal(want, got), "%s is not that of the data: draw the figures anew with stochdepth figures", filepath.Join("figures", name))
+		require.True(t, bytes.Equal(want, got), "%s is not that of the data: draw the figures again with stochdepth figures",
+			filepath.Join("figures", name))
 	}))
 	require.NoError(t, filepath.WalkDir(committed, func(path string, entry os.DirEntry, err error) error {
 		if name, _ := filepath.Rel(committed, path); err == nil && !entry.IsDir() {
@@ -53,7 +54,7 @@ func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
 	}))
 }
 
-// copyData is a data folder of one's own with the recorded runs.
+// copyData is a data folder of its own with the recorded runs.
 func copyData(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -73,13 +74,14 @@ func choose(t *testing.T, folder string, choice map[string]gallery.Choice) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "figures.json"), content, 0o644))
 }
 
-// A run that is missing, incomplete, empty or does not fit spoils its own figure, and each is said in a sentence.
+// A run that is missing, incomplete, empty or does not fit spoils its own figure only, and each error is one sentence.
 func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	folder := copyData(t)
 	incomplete := filepath.Join(folder, "runs", "shapes/20-linear-0.7-s11", "result.json")
 	content, err := os.ReadFile(incomplete)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(incomplete, bytes.Replace(content, []byte(`"completed": true`), []byte(`"completed": false`), 1), 0o644))
+	require.NoError(t, os.WriteFile(incomplete, bytes.Replace(content, []byte(`"completed": true`), []byte(`"completed": false`), 1),
+		0o644))
 	require.NoError(t, os.Remove(filepath.Join(folder, "runs", "gap/20-linear-0.5-epochs=64-s2", "epochs.tsv")))
 	choose(t, folder, map[string]gallery.Choice{
 		"fig3":       {Runs: []string{"gap/20-constant-epochs=64-s1", "nowhere"}},
@@ -92,7 +94,8 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	})
 	out := t.TempDir()
 	var drawn []string
-	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{}, func(file string) { drawn = append(drawn, filepath.Base(file)) })
+	err = read(t, folder).SaveAll(out, []string{"png"}, gallery.Network{},
+		func(file string) { drawn = append(drawn, filepath.Base(file)) })
 	root := filepath.Join(folder, "runs")
 	require.EqualError(t, err, strings.Join([]string{
 		"quickstart: the run shapes/20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run shapes/20-linear-0.7-s11",
@@ -137,7 +140,8 @@ func TestASweepAndMeasurements(t *testing.T) {
 				recipe.Rule, recipe.DeathRate, recipe.Seed = rule, float64(i)/10, seed
 				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("test-sweep-%s-%d-s%d", rule, i, seed)), recipe)
 				require.NoError(t, err)
-				require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 20, TestError: float64(20 + i + int(seed)), Seconds: 1}))
+				require.NoError(t, writer.Append(runs.Row{Epoch: 2, Step: 10, ValidationError: 20, TestError: float64(20 + i + int(seed)),
+					Seconds: 1}))
 				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished"}))
 				require.NoError(t, writer.Close())
 			}
@@ -145,7 +149,8 @@ func TestASweepAndMeasurements(t *testing.T) {
 	}
 	record := &bench.Record{Date: "2016-03-30T00:00:00Z", Commit: "abcdef0", Machine: "machine", Device: "cpu"}
 	for open := range 3 {
-		record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: "survivors", Layers: 20, Batch: 8, Fixed: true, Blocks: 9, Open: float64(open), Steps: 3, StepMS: 5 + float64(open)})
+		record.Results = append(record.Results, bench.Measurement{System: "stochdepth", Mode: "survivors", Layers: 20, Batch: 8,
+			Fixed: true, Blocks: 9, Open: float64(open), Steps: 3, StepMS: 5 + float64(open)})
 	}
 	require.NoError(t, record.Write(filepath.Join(folder, "bench", "cpu.json")))
 	choose(t, folder, map[string]gallery.Choice{"fig8-left": {Runs: []string{"test-sweep-*"}}, "step-time": {Bench: "cpu"}})
@@ -168,8 +173,8 @@ func TestASweepAndMeasurements(t *testing.T) {
 	}
 }
 
-// While a sweep is under way, asterisks stand for its finished runs, and which they are is said. A run that diverged will
-// not be finished: it is not passed over.
+// While a sweep is under way, asterisks stand for its finished runs, and the others are named. A run that diverged will
+// not be finished, so it is not left out.
 func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 	folder := copyData(t)
 	recipe, err := recipes.Preset("quickstart")
@@ -179,7 +184,8 @@ func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 		writer, err := runs.Create(filepath.Join(folder, "runs", name), recipe)
 		require.NoError(t, err)
 		for epoch := range epochs {
-			require.NoError(t, writer.Append(runs.Row{Epoch: float64(epoch + 1), Step: int64(5 * (epoch + 1)), ValidationError: 20, TestError: 21, Seconds: 1}))
+			require.NoError(t, writer.Append(runs.Row{Epoch: float64(epoch + 1), Step: int64(5 * (epoch + 1)), ValidationError: 20,
+				TestError: 21, Seconds: 1}))
 		}
 		if result != nil {
 			require.NoError(t, writer.WriteResult(*result))
@@ -214,11 +220,12 @@ func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 		require.EqualError(t, err, said)
 	}
 
-	var told []string
-	require.NoError(t, sources.SaveNamed([]string{"fig3"}, filepath.Join(folder, "out.svg"), nil, gallery.Network{}, figures.Style{}, []string{"under-way-*"},
-		func(line string) { told = append(told, line) }))
+	var reported []string
+	require.NoError(t, sources.SaveNamed([]string{"fig3"}, filepath.Join(folder, "out.svg"), nil, gallery.Network{}, figures.Style{},
+		[]string{"under-way-*"},
+		func(line string) { reported = append(reported, line) }))
 	require.Equal(t, []string{filepath.Join(folder, "out.svg"),
-		"fig3 leaves out what is not finished: under-way-b (1 of 4 epochs), under-way-c (0 of 4 epochs)"}, told)
+		"fig3 leaves out what is not finished: under-way-b (1 of 4 epochs), under-way-c (0 of 4 epochs)"}, reported)
 }
 
 // What is compared over seeds needs only the names of a sweep's runs, and a table is saved as Markdown too.
@@ -237,7 +244,8 @@ func TestRegimesOverSeeds(t *testing.T) {
 				if deathRate > 0 {
 					e += map[int]float64{8: 1, 16: -1.3 - float64(seed)/10}[epochs]
 				}
-				require.NoError(t, writer.Append(runs.Row{Epoch: float64(epochs), Step: 10, TrainLoss: 1, ValidationError: 20, TestError: e, OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 - 10*deathRate}))
+				require.NoError(t, writer.Append(runs.Row{Epoch: float64(epochs), Step: 10, TrainLoss: 1, ValidationError: 20, TestError: e,
+					OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 - 10*deathRate}))
 				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished", Machine: "machine"}))
 				require.NoError(t, writer.Close())
 			}
@@ -266,7 +274,8 @@ func TestRegimesOverSeeds(t *testing.T) {
 		if name == "results" {
 			markdown, err := os.ReadFile(files[1])
 			require.NoError(t, err)
-			require.Contains(t, string(markdown), "| shapes, 500 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 | 0 of 3 | 11 % | 20 % |")
+			require.Contains(t, string(markdown),
+				"| shapes, 500 images | 20 | 8 | *p<sub>L</sub>* = 0.8 | 3 | 20.2 ± 0.1 | 21.2 ± 0.1 | +1.0 | 0 of 3 | 11 % | 20 % |")
 			require.Contains(t, string(markdown), "| **−1.5 [−1.7, −1.3]** | 3 of 3 |")
 		}
 	}
@@ -276,14 +285,16 @@ func TestSaveNamed(t *testing.T) {
 	sources := read(t, data)
 	folder := t.TempDir()
 	file := filepath.Join(folder, "mine.svg")
-	var told []string
+	var reported []string
 	var style figures.Style
 	save := func(names []string, out string, of ...string) error {
-		told = nil
-		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, style, of, func(f string) { told = append(told, f) })
+		reported = nil
+		return sources.SaveNamed(names, out, []string{"png"}, gallery.Network{Blocks: 5}, style, of,
+			func(f string) { reported = append(reported, f) })
 	}
-	require.NoError(t, save([]string{"fig3"}, file, "shapes/20-constant-s11", filepath.Join(data, "runs", "shapes/20-linear-0.7-s11")))
-	require.Equal(t, []string{file}, told)
+	require.NoError(t, save([]string{"fig3"}, file, "shapes/20-constant-s11",
+		filepath.Join(data, "runs", "shapes/20-linear-0.7-s11")))
+	require.Equal(t, []string{file}, reported)
 	svg, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Contains(t, string(svg), "shapes (500 images), 20 layers")
@@ -299,8 +310,9 @@ func TestSaveNamed(t *testing.T) {
 	require.EqualError(t, save([]string{"fig3", "fig5"}, file), "2 figures do not fit into the file "+file+": name a folder")
 	err = save([]string{"fig9", "fig2"}, folder)
 	require.ErrorContains(t, err, `there is no figure "fig9": the figures are stochastic-depth, quickstart, fig1, paper/fig2`)
-	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, told)
-	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes/20-constant-s11"), "the figure paper/fig3 is not drawn from runs")
+	require.Equal(t, []string{filepath.Join(folder, "fig2.png")}, reported)
+	require.EqualError(t, save([]string{"paper/fig3"}, folder, "shapes/20-constant-s11"),
+		"the figure paper/fig3 is not drawn from runs")
 	require.EqualError(t, save([]string{"quickstart"}, folder, "shapes/20-constant-s11"),
 		"quickstart: 1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least")
 }
@@ -354,8 +366,8 @@ func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
 	require.ErrorContains(t, err, "is damaged")
 }
 
-// Every figure of the paper has its entry, published and ours, but Fig. 1, which is a schematic, and Fig. 4 and 6, whose
-// networks nobody here can train.
+// Every figure of the paper has its entry, published and ours, except Fig. 1, which is a schematic, and Fig. 4 and 6,
+// whose networks nobody here can train.
 func TestEveryFigureOfThePaperIsThere(t *testing.T) {
 	names := map[string]bool{}
 	for _, e := range gallery.Entries() {

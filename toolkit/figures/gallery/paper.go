@@ -26,7 +26,8 @@ func network(constant bool, quantity string) published.Key {
 
 // drawPaperFig2 has the paper's closed blocks, 3 and 5.
 func drawPaperFig2(drawing) (output, error) {
-	return figure(figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false}, figures.Published("").Of("Fig. 2")))
+	return figure(figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false},
+		figures.Published("").Of("Fig. 2")))
 }
 
 func drawPaperCurves(sources ...string) func(drawing) (output, error) {
@@ -64,7 +65,8 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 			}
 			panels = append(panels, panel)
 		}
-		provenance := figures.ReadOff(readOff + " The errors beside the circles are printed there; Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
+		provenance := figures.ReadOff(readOff + " The errors beside the circles are printed there; " +
+			"Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
 		if sources[0] != "Fig. 3 left" {
 			provenance = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
 		}
@@ -100,7 +102,8 @@ func drawPaperFig5(d drawing) (output, error) {
 		}
 		bars = append(bars, bar)
 	}
-	return figure(figures.DepthBars(figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers.").Of("Fig. 5"), bars...))
+	provenance := figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers.")
+	return figure(figures.DepthBars(provenance.Of("Fig. 5"), bars...))
 }
 
 func drawPaperFig6(d drawing) (output, error) {
@@ -120,8 +123,11 @@ func drawPaperFig6(d drawing) (output, error) {
 			curves[i].Printed = append(curves[i].Printed, plotter.XY{X: k.Epoch, Y: n.Value})
 		}
 	}
-	return figure(figures.ErrorCurves(figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing; the errors beside the circles, after 90 and 120 epochs, are printed in the text. This project has no run on ImageNet, which is out of its reach, so there is no figure of our own.").Of("Fig. 6"),
-		"Validation error on ImageNet", 85, curves[0], curves[1]))
+	provenance := figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. " +
+		"The curves are read off the paper's vector drawing; " +
+		"the errors beside the circles, after 90 and 120 epochs, are printed in the text. " +
+		"This project has no run on ImageNet, which is out of its reach, so there is no figure of our own.")
+	return figure(figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves[0], curves[1]))
 }
 
 func drawPaperFig7(d drawing) (output, error) {
@@ -133,8 +139,9 @@ func drawPaperFig7(d drawing) (output, error) {
 		}
 		curves[i] = []plotter.XYs{xys(curve)}
 	}
-	return figure(figures.Gradients(figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. The curves are read off the paper's vector drawing.").Of("Fig. 7"),
-		curves, []float64{250, 375}))
+	provenance := figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. " +
+		"The curves are read off the paper's vector drawing.")
+	return figure(figures.Gradients(provenance.Of("Fig. 7"), curves, []float64{250, 375}))
 }
 
 func drawPaperFig8Left(d drawing) (output, error) {
@@ -143,7 +150,8 @@ func drawPaperFig8Left(d drawing) (output, error) {
 		var list []outcome.SurvivalError
 		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
 			point := outcome.SurvivalError{Survival: n.Survival, Error: outcome.Estimate{Mean: n.Value, ReadOff: n.ReadOff}}
-			if speed, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.SpeedUp, Rule: rule, Survival: n.Survival}); err == nil {
+			k := published.Key{Quantity: published.SpeedUp, Rule: rule, Survival: n.Survival}
+			if speed, err := d.Paper.Number("Fig. 8 left", k); err == nil {
 				point.SpeedUp = speed.Value
 			}
 			list = append(list, point)
@@ -156,7 +164,10 @@ func drawPaperFig8Left(d drawing) (output, error) {
 		return output{}, err
 	}
 	swept.Constant, swept.Digits = outcome.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
-	return figure(figures.SurvivalSweep(figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 (uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). Speed-ups are printed there, and are the ratio of blocks to expected open blocks.").Of("Fig. 8 left"), swept))
+	provenance := figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 " +
+		"(uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). " +
+		"Speed-ups are printed there, and are the ratio of blocks to expected open blocks.")
+	return figure(figures.SurvivalSweep(provenance.Of("Fig. 8 left"), swept))
 }
 
 func drawPaperFig8Right(d drawing) (output, error) {
@@ -172,12 +183,14 @@ func drawPaperFig8Right(d drawing) (output, error) {
 		}
 		g.Errors = append(g.Errors, row)
 	}
-	return figure(figures.HeatMap(figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. All numbers are printed in the paper's figure.").Of("Fig. 8 right"), g))
+	provenance := figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. " +
+		"All numbers are printed in the paper's figure.")
+	return figure(figures.HeatMap(provenance.Of("Fig. 8 right"), g))
 }
 
-func drawPaperTable(of func(*published.Paper) (figures.Table, error)) func(drawing) (output, error) {
+func drawPaperTable(tableOf func(*published.Paper) (figures.Table, error)) func(drawing) (output, error) {
 	return func(d drawing) (output, error) {
-		t, err := of(d.Paper)
+		t, err := tableOf(d.Paper)
 		if err != nil {
 			return output{}, err
 		}

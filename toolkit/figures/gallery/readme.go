@@ -28,7 +28,8 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 			heading = d.Heading
 			fmt.Fprintf(&b, "\n## %s\n", heading)
 		}
-		fmt.Fprintf(&b, "\n**%s.** %s\n\n", path.Base(d.Name)+map[bool]string{true: ", published"}[strings.HasPrefix(d.Name, "paper/")], d.Shows)
+		name := path.Base(d.Name) + map[bool]string{true: ", published"}[strings.HasPrefix(d.Name, "paper/")]
+		fmt.Fprintf(&b, "\n**%s.** %s\n\n", name, d.Shows)
 		fmt.Fprintf(&b, "![%s](%s.png)\n\n", strings.NewReplacer("[", "(", "]", ")").Replace(d.Shows), d.Name)
 		fmt.Fprintf(&b, "`stochdepth figures %s`", d.Name)
 		switch {

@@ -62,15 +62,15 @@ func Read(folder string) (*Sources, error) {
 	return s, nil
 }
 
-// Runs opens the runs of that name below data/runs, of those names if there are asterisks, in the order given. A name
-// may also be the path of a run folder. Asterisks pass over runs that are not finished, as those of a sweep that is under
-// way. Runs that are missing, damaged, diverged, or named without asterisks and incomplete, are an error.
+// Runs opens the runs of these names below data/runs, in the order given. A name may have asterisks, and may also be the
+// path of a run folder. Asterisks leave out runs that are not finished, such as those of a sweep that is under way. Runs
+// that are missing, damaged, diverged, or named without asterisks and incomplete, are an error.
 func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
 	chosen, _, err := s.open(names)
 	return chosen, err
 }
 
-// open is Runs, and returns those passed over too.
+// open is Runs, and also returns the runs left out.
 func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err error) {
 	root := filepath.Join(s.Folder, "runs")
 	for _, name := range names {
@@ -110,7 +110,8 @@ type folder struct {
 	byPattern bool // chosen by asterisks
 }
 
-// matching returns the folder of the run of that name below root, or else of that path, or those that asterisks choose.
+// matching returns the folder of the run with this name below root, or else with this path, or the folders that asterisks
+// choose.
 func matching(root, name string) ([]folder, error) {
 	if !strings.Contains(name, "*") {
 		dir, run := runs.Locate(root, name)
@@ -133,12 +134,12 @@ func matching(root, name string) ([]folder, error) {
 	return list, nil
 }
 
-// absent is the error of runs that are not there, or of which asterisks choose none that is finished.
+// absent is the error of runs that are missing, or of asterisks that choose no finished run.
 type absent struct{ sentence string }
 
 func (a absent) Error() string { return a.sentence }
 
-// ended reports whether nothing is to be expected of a run any more, be it complete or not.
+// ended reports whether a run will not go on, complete or not.
 func ended(run *runs.Run) bool {
 	return run.Finished() || run.Result != nil && run.Result.Status == "diverged"
 }
@@ -151,7 +152,8 @@ func complete(run *runs.Run) error {
 	case r != nil && r.Status == "diverged":
 		return fmt.Errorf("the run %s diverged after %g epochs and has no result to show", run.Name, run.EpochsDone())
 	case r == nil || !r.Completed:
-		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s", run.Name, run.EpochsDone(), run.Recipe.Epochs, run.Name)
+		return fmt.Errorf("the run %s is incomplete, %g of %d epochs are done: go on with stochdepth train --run %s",
+			run.Name, run.EpochsDone(), run.Recipe.Epochs, run.Name)
 	}
 	return nil
 }

@@ -30,23 +30,23 @@ const (
 // Network is the name that Key.Method has for the paper's own networks, constant and stochastic.
 const Network = "ResNet"
 
-// Key says what a number is of. Two numbers with equal keys are of the same thing and must agree.
+// Key says what a number describes. Two numbers with equal keys describe the same thing and must agree.
 type Key struct {
 	Quantity string  `json:"quantity"`           // one of the constants
 	Dataset  string  `json:"dataset,omitempty"`  // as the paper writes it: "CIFAR-10+" has the standard augmentation
 	Method   string  `json:"method,omitempty"`   // Network, or another paper's with its reference
-	Layers   int     `json:"layers,omitempty"`   // 0: not told
+	Layers   int     `json:"layers,omitempty"`   // 0: not stated
 	Rule     string  `json:"rule,omitempty"`     // linear or uniform; empty at constant depth
 	Survival float64 `json:"survival,omitempty"` // p_L; 1 at constant depth, 0 for other methods
 	Epoch    float64 `json:"epoch,omitempty"`    // where the paper has numbers of several
 }
 
-// Constant reports whether the key is of one of the paper's networks at constant depth.
+// Constant reports whether the key describes one of the paper's networks at constant depth.
 func (k Key) Constant() bool { return k.Method == Network && k.Survival == 1 }
 
 // Number is one number of the paper.
 type Number struct {
-	Source  string `json:"source"`            // the table, the figure, or the section whose text has it; or a key of Paper.References
+	Source  string `json:"source"`            // its table or figure, or the section whose text has it; or a key of Paper.References
 	Edition string `json:"edition,omitempty"` // "v1": of April 2016 and replaced since; empty: the last
 	Key
 	Value   float64 `json:"value"`
@@ -55,7 +55,7 @@ type Number struct {
 	Note    string  `json:"note,omitempty"`
 }
 
-// Curve is a curve of a figure, read off the paper's vector drawing. What the frame of the drawing cuts is missing.
+// Curve is a curve of a figure, read off the paper's vector drawing. The parts outside the frame of the drawing are missing.
 type Curve struct {
 	Source string `json:"source"`
 	Key
@@ -67,7 +67,7 @@ type Curve struct {
 type Contradiction struct {
 	About  string    `json:"about"`
 	Key              // of the numbers; empty where words, not numbers, differ
-	Values []float64 `json:"values,omitempty"` // all that are found
+	Values []float64 `json:"values,omitempty"` // all values found
 	Quote  float64   `json:"quote,omitempty"`  // the one to quote
 	Note   string    `json:"note"`
 }
@@ -101,8 +101,8 @@ func Read(path string) (*Paper, error) {
 	return paper, nil
 }
 
-// Find returns the numbers of the last edition whose source begins with source ("Fig. 8", "Fig. 8 right", "") and
-// whose key agrees with k in all that k tells.
+// Find returns the numbers of the last edition whose source begins with source ("Fig. 8", "Fig. 8 right", "") and whose
+// key agrees with k in all fields that k sets.
 func (p *Paper) Find(source string, k Key) []Number {
 	var found []Number
 	for _, n := range p.Numbers {
@@ -132,7 +132,7 @@ func (p *Paper) Curve(source string, k Key) (Curve, error) {
 	return Curve{}, fmt.Errorf("data/published.json has no curve of %q for %+v", source, k)
 }
 
-// matches reports whether key agrees with wanted in all that wanted tells.
+// matches reports whether key agrees with wanted in all fields that wanted sets.
 func (k Key) matches(wanted Key) bool {
 	return (wanted.Quantity == "" || wanted.Quantity == k.Quantity) &&
 		(wanted.Dataset == "" || wanted.Dataset == k.Dataset) &&

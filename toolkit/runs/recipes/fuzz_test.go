@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a file holds, Read gives a recipe that can be used and written again, or an error: it never panics or hangs.
+// Whatever a file holds, Read returns a recipe that can be used and written again, or an error: it never panics or hangs.
 func FuzzRecipe(f *testing.F) {
 	for _, name := range PresetNames() {
 		data, err := presets.ReadFile("presets/" + name + ".json")

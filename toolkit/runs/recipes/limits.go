@@ -10,12 +10,12 @@ const (
 	MaxDepth     = 10_000        // layers; the paper's deepest network has 1202
 	MaxEpochs    = 1_000_000     // the paper: 500
 	MaxBatchSize = 100_000       // images
-	MaxImages    = 1_000_000     // of a part; the largest set, SVHN, trains on 598,388
-	MaxEvery     = 1_000_000_000 // steps between evaluations, evaluations for a test
+	MaxImages    = 1_000_000     // in a part; the largest set, SVHN, trains on 598,388
+	MaxEvery     = 1_000_000_000 // steps between evaluations, or evaluations for each test
 )
 
 // CheckImages says in one sentence that the recipe's minibatches are larger than the training part, or returns nil.
-// Validate asks where train_images tells how many there are; else it is known when the data is loaded.
+// Validate calls it if train_images gives the number of images; otherwise this is known when the data is loaded.
 func (r Recipe) CheckImages(training int) error {
 	if r.BatchSize > training {
 		return fmt.Errorf("batch_size is %d, but there are %d training images: make it %d at most", r.BatchSize, training, training)

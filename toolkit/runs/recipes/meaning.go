@@ -6,11 +6,11 @@ import (
 	"stochdepth/toolkit/depth"
 )
 
-// What a recipe means stands here, and everybody asks: which survival probabilities it gives, whether its depth is
+// The meaning of a recipe is defined here, for everybody: which survival probabilities it gives, whether its depth is
 // constant, and when two recipes describe one experiment.
 
-// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that
-// networks of the recipe's blocks do not have, an unknown rule and probabilities outside (0, 1] are errors.
+// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that no
+// network of the recipe's blocks has, an unknown rule and probabilities outside (0, 1] are errors.
 func (r Recipe) Survival() (depth.Survival, error) {
 	blocks, err := depth.BlocksOf(r.Block, r.Depth)
 	if err != nil {
@@ -32,7 +32,7 @@ func (r Recipe) IsConstant() bool {
 	return depth.Survival(r.SurvivalProbabilities).IsConstant()
 }
 
-// LastSurvival returns p_L, the survival probability of the last block, without the noise of 1 - (1 - p_L).
+// LastSurvival returns p_L, the survival probability of the last block, without the rounding error of 1 - (1 - p_L).
 func (r Recipe) LastSurvival() float64 {
 	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 {
 		return r.SurvivalProbabilities[n-1]
@@ -41,7 +41,7 @@ func (r Recipe) LastSurvival() float64 {
 }
 
 // ExpectedOpen returns the expected number of open blocks of a minibatch, averaged over the training, and the number of
-// all blocks, L. An invalid recipe has none.
+// all blocks, L. Both are 0 for an invalid recipe.
 func (r Recipe) ExpectedOpen() (open float64, blocks int) {
 	survival, err := r.Survival()
 	if err != nil {
@@ -50,8 +50,8 @@ func (r Recipe) ExpectedOpen() (open float64, blocks int) {
 	return r.Schedule().ExpectedOpen(survival), len(survival)
 }
 
-// RateDrops returns the epochs, counted from 0, that are the first with the learning rate divided by 10 once more.
-// Products such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
+// RateDrops returns the epochs, counted from 0, at whose beginning the learning rate is divided by 10 once more. Products
+// such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
 func (r Recipe) RateDrops() []int {
 	drops := make([]int, len(r.Milestones))
 	for i, fraction := range r.Milestones {
@@ -60,14 +60,14 @@ func (r Recipe) RateDrops() []int {
 	return drops
 }
 
-// StochasticKeys are the keys that say how blocks close. At constant depth they define nothing, and runs that differ in
-// them alone are of the same data, network and optimizer, and may be compared.
+// StochasticKeys are the keys that say how blocks close. At constant depth they have no effect. Runs that differ only in
+// these keys have the same data, network and optimizer, and may be compared.
 var StochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "survival_schedule", "schedule_fraction",
 	"gates_per", "scale_at", "freeze_closed"}
 
-// Canonical returns the recipe with the keys that define nothing at their defaults: all StochasticKeys at constant depth,
-// the fraction of a schedule that never changes. Two runs are of one setting if their canonical recipes differ in the
-// seed only.
+// Canonical returns the recipe with the keys that have no effect at their defaults: all StochasticKeys at constant depth,
+// the fraction of a schedule that never changes. Two runs have one setting if their canonical recipes differ in the seed
+// only.
 func (r Recipe) Canonical() Recipe {
 	if r.IsConstant() {
 		d := Default()
@@ -80,7 +80,7 @@ func (r Recipe) Canonical() Recipe {
 	return r
 }
 
-// SameSetting reports whether two recipes describe one experiment, but for the seed.
+// SameSetting reports whether two recipes describe one experiment, apart from the seed.
 func SameSetting(a, b Recipe) bool {
 	a.Seed = b.Seed
 	return len(Differences(a.Canonical(), b.Canonical())) == 0

@@ -25,7 +25,7 @@ func TestConstantDepth(t *testing.T) {
 	require.Equal(t, 0.5, r.LastSurvival())
 }
 
-// Variants of the method are settings of their own; at constant depth they are one.
+// Variants of the method are different settings; at constant depth they are one.
 func TestSameSetting(t *testing.T) {
 	r := recipes.Default()
 	r.Dataset, r.Depth, r.Epochs, r.DeathRate = "shapes", 14, 10, 0.2

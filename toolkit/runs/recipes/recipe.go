@@ -1,5 +1,5 @@
-// Package recipes says what a run is to be: a recipe with its presets, its keys and how they are set, its limits, and what it
-// means. It knows no files of runs; package runs keeps what came of it.
+// Package recipes says what a run should be: a recipe, with its presets, its keys and how they are set, its limits and its
+// meaning. It does not know the files of runs; package runs keeps what came of a recipe.
 package recipes
 
 import (
@@ -25,39 +25,51 @@ type Recipe struct {
 	Description string `json:"description,omitempty"` // what it is, the command, the expected duration; defines nothing
 
 	Dataset          string `json:"dataset"`                     // shapes, cifar10, cifar100 or svhn
-	TrainImages      int    `json:"train_images,omitempty"`      // 0: all; else the first so many of the training part (shapes: how many are drawn)
-	TestImages       int    `json:"test_images,omitempty"`       // 0: all; else the first so many
+	TrainImages      int    `json:"train_images,omitempty"`      // 0: all; n: the first n of the training part (shapes: n are drawn)
+	TestImages       int    `json:"test_images,omitempty"`       // 0: all; n: the first n
 	ValidationImages int    `json:"validation_images,omitempty"` // 0: the data set's own split (CIFAR 5,000, SVHN 6,000)
-	Normalization    string `json:"normalization"`               // channel: a mean and deviation a channel; mean-image: a mean a pixel, one deviation
-	Augment          bool   `json:"augment"`                     // random flip and shift by up to 4 pixels
 
-	Block                 string    `json:"block"`                            // basic (the paper's), preactivation, bottleneck, transformer, or one's own
-	Depth                 int       `json:"depth"`                            // layers: 6N+2, bottleneck 9N+2, N blocks in each of the three groups; transformer: blocks
-	Rule                  string    `json:"rule"`                             // linear (Eq. 4), uniform or list
-	DeathRate             float64   `json:"death_rate"`                       // 1 - p_L; 0 is constant depth
-	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one a block
-	SurvivalSchedule      string    `json:"survival_schedule"`                // over the training: constant (the paper), ramp, early or late, see depth.Schedule
-	ScheduleFraction      float64   `json:"schedule_fraction"`                // of the training, in (0, 1]: up to where a ramp rises, early closes blocks, late closes none
-	Form                  string    `json:"form"`                             // survivors: computes open blocks only; resnet: the textbook form
-	GatesPer              string    `json:"gates_per"`                        // minibatch (the paper) or sample
-	ScaleAt               string    `json:"scale_at"`                         // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
-	Recompute             bool      `json:"recompute,omitempty"`              // form survivors: compute a block's convolutions again for its gradient, in a third of the memory
-	FreezeClosed          bool      `json:"freeze_closed"`                    // leave a closed block's weights alone; the authors' optimizer moves them
-	Shortcut              string    `json:"shortcut"`                         // between groups: average pooling, or subsample (the authors' code before Feb 2017)
-	BatchNormScale        string    `json:"batch_norm_scale"`                 // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
-	DType                 string    `json:"dtype"`                            // float32, tf32 (float32, but for convolutions on an NVIDIA GPU), bfloat16 or float64
+	// channel: mean and deviation of each channel; mean-image: mean of each pixel, one deviation.
+	Normalization string `json:"normalization"`
+	Augment       bool   `json:"augment"` // random flip and shift by up to 4 pixels
 
-	Epochs        int       `json:"epochs"`
-	BatchSize     int       `json:"batch_size"` // images
-	LearningRate  float64   `json:"learning_rate"`
-	Milestones    []float64 `json:"milestones"`    // fractions of the epochs, in (0, 1), after which the rate is divided by 10
-	WarmupEpochs  int       `json:"warmup_epochs"` // first epochs, at WarmupRate
-	WarmupRate    float64   `json:"warmup_rate"`
-	Momentum      float64   `json:"momentum"` // Nesterov
-	WeightDecay   float64   `json:"weight_decay"`
-	EvaluateEvery int       `json:"evaluate_every"`       // steps between evaluations, and one at the end; 0: at the end of each epoch
-	TestEvery     int       `json:"test_every,omitempty"` // evaluations on the validation part for one on the test part, which a short epoch feels; 0: each
-	Seed          int64     `json:"seed"`
+	Block     string  `json:"block"`      // basic (the paper's), preactivation, bottleneck, transformer, or your own
+	Depth     int     `json:"depth"`      // layers: 6N+2, bottleneck 9N+2, N blocks in each of the three groups; transformer: blocks
+	Rule      string  `json:"rule"`       // linear (Eq. 4), uniform or list
+	DeathRate float64 `json:"death_rate"` // 1 - p_L; 0 is constant depth
+
+	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one for each block
+
+	// How the survival probabilities change over the training: constant (the paper), ramp, early or late, see depth.Schedule.
+	SurvivalSchedule string `json:"survival_schedule"`
+	// The part of the training, in (0, 1], in which a ramp rises, early closes blocks, or late closes none.
+	ScheduleFraction float64 `json:"schedule_fraction"`
+
+	Form     string `json:"form"`      // survivors: computes open blocks only; resnet: the textbook form
+	GatesPer string `json:"gates_per"` // minibatch (the paper) or sample
+	ScaleAt  string `json:"scale_at"`  // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
+
+	// Form survivors: compute a block's convolutions again for its gradient, in a third of the memory.
+	Recompute bool `json:"recompute,omitempty"`
+
+	FreezeClosed   bool   `json:"freeze_closed"`    // leave a closed block's weights alone; the authors' optimizer moves them
+	Shortcut       string `json:"shortcut"`         // between groups: average pooling, or subsample (the authors' before Feb 2017)
+	BatchNormScale string `json:"batch_norm_scale"` // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
+	DType          string `json:"dtype"`            // float32, tf32 (for convolutions on an NVIDIA GPU), bfloat16 or float64
+
+	Epochs       int       `json:"epochs"`
+	BatchSize    int       `json:"batch_size"` // images
+	LearningRate float64   `json:"learning_rate"`
+	Milestones   []float64 `json:"milestones"`    // fractions of the epochs, in (0, 1), after which the rate is divided by 10
+	WarmupEpochs int       `json:"warmup_epochs"` // first epochs, at WarmupRate
+	WarmupRate   float64   `json:"warmup_rate"`
+	Momentum     float64   `json:"momentum"` // Nesterov
+	WeightDecay  float64   `json:"weight_decay"`
+
+	EvaluateEvery int `json:"evaluate_every"` // steps between evaluations, and one at the end; 0: at the end of each epoch
+	// Evaluations on the validation part for each one on the test part, whose time matters in a short epoch; 0: as many.
+	TestEvery int   `json:"test_every,omitempty"`
+	Seed      int64 `json:"seed"`
 }
 
 // Default is what a recipe's keys are when a file leaves them out: the paper's optimizer and network at constant
@@ -102,8 +114,8 @@ func PresetNames() []string {
 	return names
 }
 
-// Read reads a recipe file. Keys left out are as in Default; unknown keys are refused with the nearest known
-// one. The recipe is not validated, so that single keys can still be Set: call Validate before use.
+// Read reads a recipe file. Keys left out are as in Default; unknown keys are refused, and the nearest known
+// one is named. The recipe is not validated, so that single keys can still be Set: call Validate before use.
 func Read(path string) (Recipe, error) {
 	data, err := files.ReadText(path, files.LargestText)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestPresetsAreThePapers(t *testing.T) {
 	require.EqualError(t, err, `no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, quickstart, shapes, svhn`)
 }
 
-// small is a recipe for tests, whatever the presets become.
+// small is a recipe for tests that does not depend on changes of the presets.
 func small(t *testing.T) Recipe {
 	t.Helper()
 	recipe, err := Preset("quickstart")
@@ -127,7 +127,8 @@ func TestSet(t *testing.T) {
 		require.NoError(t, recipe.Set(key, value), key)
 	}
 	want := small(t)
-	want.DeathRate, want.Depth, want.Augment, want.Seed, want.Milestones, want.Rule = 0.25, 26, true, -7, []float64{0.25, 0.5}, "uniform"
+	want.DeathRate, want.Depth, want.Augment, want.Seed, want.Milestones, want.Rule = 0.25, 26, true, -7,
+		[]float64{0.25, 0.5}, "uniform"
 	require.Equal(t, want, recipe)
 
 	for name, test := range map[string]struct{ key, value, want string }{

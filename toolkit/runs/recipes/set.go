@@ -20,8 +20,8 @@ func Keys() []string {
 }
 
 // Set gives one key of the recipe a new value, both as text: Set("death_rate", "0.5"), Set("milestones", "0.5,0.75").
-// Dashes serve for underscores, so that command line flags can be passed on. An unknown key is refused with the
-// nearest known ones; the recipe as a whole is left to Validate.
+// Dashes may stand for underscores, so that command line flags can be passed on. An unknown key is refused, and the
+// nearest known ones are named; Validate checks the recipe as a whole.
 func (r *Recipe) Set(key, value string) error {
 	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
 	for i, name := range Keys() {

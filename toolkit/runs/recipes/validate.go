@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// choices are the texts that a key may have.
+// choices lists the texts that a key may have.
 var choices = []struct {
 	key    string
 	value  func(Recipe) string
@@ -38,7 +38,7 @@ func Choices(key string) []string {
 			return c.values
 		}
 	}
-	if key == "block" { // and one's own, which a program registers
+	if key == "block" { // and those that a program registers
 		return depth.Named()
 	}
 	if value := Default().Get(key); value == "true" || value == "false" {
@@ -91,8 +91,8 @@ func (r Recipe) validateNetwork() error {
 		return say.CheckRange("depth", r.Depth, 8, MaxDepth)
 	}
 	if !blockName.MatchString(r.Block) {
-		return fmt.Errorf("block %q is no name of a block%s: use %s, or the name of your own, in small letters, digits and hyphens", r.Block,
-			say.DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
+		return fmt.Errorf("block %q is no name of a block%s: use %s, or the name of your own, in small letters, digits and hyphens",
+			r.Block, say.DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
 	}
 	blocks, err := depth.BlocksOf(r.Block, r.Depth)
 	if err != nil {
@@ -102,7 +102,8 @@ func (r Recipe) validateNetwork() error {
 		return fmt.Errorf("death_rate %v is outside [0, 1): it is 1 - p_L, and 0 means constant depth", r.DeathRate)
 	}
 	if !(r.ScheduleFraction > 0 && r.ScheduleFraction <= 1) {
-		return fmt.Errorf("schedule_fraction %v is outside (0, 1]: it is a part of the training, and 0.5 is its first half", r.ScheduleFraction)
+		return fmt.Errorf("schedule_fraction %v is outside (0, 1]: it is a part of the training, and 0.5 is its first half",
+			r.ScheduleFraction)
 	}
 	switch {
 	case r.Rule != "list" && len(r.SurvivalProbabilities) > 0:
@@ -111,7 +112,8 @@ func (r Recipe) validateNetwork() error {
 		return fmt.Errorf("survival_probabilities has %d values, but a network of %d layers has %d blocks: give one a block",
 			len(r.SurvivalProbabilities), r.Depth, blocks)
 	case r.Rule == "list" && r.DeathRate != 0:
-		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all", r.DeathRate)
+		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all",
+			r.DeathRate)
 	case r.GatesPer == "sample" && r.FreezeClosed:
 		return errors.New("freeze_closed needs gates_per \"minibatch\": with gates per sample no block is closed as a whole")
 	}

@@ -10,7 +10,7 @@ func (r Recipe) RuleName() string {
 	return r.Rule
 }
 
-// DepthName is the part of a run's name that says how blocks close: constant, list, or linear-0.5 after rule and p_L.
+// DepthName is the part of a run's name that says how blocks close: constant, list, or rule and p_L as in linear-0.5.
 func (r Recipe) DepthName() string {
 	switch name := r.RuleName(); name {
 	case "constant", "list":
@@ -21,7 +21,7 @@ func (r Recipe) DepthName() string {
 }
 
 // Closing says how blocks close: "constant", "own survival probabilities", or rule and p_L as in "linear, p_L = 0.5",
-// and after that what else is not the paper's method, see [Recipe.Variant].
+// followed by what else differs from the paper's method, see [Recipe.Variant].
 func (r Recipe) Closing() string {
 	switch name := r.RuleName(); name {
 	case "constant":
@@ -33,8 +33,8 @@ func (r Recipe) Closing() string {
 	}
 }
 
-// Variant names what a recipe of stochastic depth does otherwise than the paper's method, beside the rule, with a comma
-// before each: ", early schedule".
+// Variant names what a recipe of stochastic depth does differently from the paper's method, apart from the rule, with a
+// comma before each: ", early schedule".
 func (r Recipe) Variant() string {
 	var s string
 	if r.SurvivalSchedule != Default().SurvivalSchedule {

@@ -22,8 +22,8 @@ func usableCPUs() []int {
 	return cpus
 }
 
-// startOn starts the command on these processors only. A process inherits them from the thread that starts it, and XLA's
-// threads share them, of which there may be more.
+// startOn starts the command on these processors only. A process inherits them from the thread that starts it; XLA may
+// have more threads, which share them.
 func startOn(cmd *exec.Cmd, cpus []int) error {
 	if len(cpus) == 0 {
 		return cmd.Start()

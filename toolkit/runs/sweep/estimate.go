@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Probe is what a few steps of one network showed.
+// Probe is what a few steps of one network took.
 type Probe struct {
 	StepsPerEpoch   int64   `json:"steps_per_epoch"`
 	StartSeconds    float64 `json:"start_seconds"`    // to load the data and build the network
@@ -24,11 +24,11 @@ type Probe struct {
 	EvaluateSeconds float64 `json:"evaluate_seconds"` // of one evaluation on the validation images
 	TestSeconds     float64 `json:"test_seconds"`     // of one evaluation on the test images
 
-	MemoryBytes int64 `json:"-"` // the largest that the process grew to, on the host
+	MemoryBytes int64 `json:"-"` // the process's largest size, on the host
 }
 
-// Seconds estimates the time of a run of the probed network. A step's time is taken as linear in the number of blocks
-// that it computes.
+// Seconds estimates the time of a run of the probed network, assuming that a step's time is linear in the number of
+// blocks that it computes.
 func (p Probe) Seconds(r recipes.Recipe) float64 {
 	open, blocks := blocksComputed(r)
 	step := p.ClosedSeconds + (p.OpenSeconds-p.ClosedSeconds)*open/float64(max(1, blocks))
@@ -38,11 +38,12 @@ func (p Probe) Seconds(r recipes.Recipe) float64 {
 		evaluations = (steps + int64(r.EvaluateEvery) - 1) / int64(r.EvaluateEvery)
 	}
 	tests := evaluations / int64(max(1, r.TestEvery))
-	return p.StartSeconds + p.CompileSeconds + float64(steps)*step + float64(evaluations)*p.EvaluateSeconds + float64(tests)*p.TestSeconds
+	return p.StartSeconds + p.CompileSeconds + float64(steps)*step +
+		float64(evaluations)*p.EvaluateSeconds + float64(tests)*p.TestSeconds
 }
 
 // blocksComputed returns how many blocks a step computes, averaged over the training, and the number of all blocks. With
-// gates per sample a block is computed where any image of the minibatch opens it.
+// gates per sample a block is computed if any image of the minibatch opens it.
 func blocksComputed(r recipes.Recipe) (computed float64, blocks int) {
 	if r.GatesPer != "sample" {
 		return r.ExpectedOpen()
@@ -57,17 +58,18 @@ func blocksComputed(r recipes.Recipe) (computed float64, blocks int) {
 	return r.Schedule().ExpectedOpen(survival), len(survival)
 }
 
-// Estimate is what a job will take, on one worker that has the machine to itself.
+// Estimate is what a job will take on one worker that has the machine to itself.
 type Estimate struct {
 	Job
 	Time   time.Duration
 	Memory int64 // bytes on the host
 }
 
-// Estimate measures a few steps of each network in the sweep, in a process of its own that command starts (see
-// [Order] for what it reads; it writes a [Probe]), and computes from them what each job takes. before, if set, is
-// called ahead of each of the measurements.
-func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string, before func(done, total int)) ([]Estimate, error) {
+// Estimate measures a few steps of each network in the sweep, and computes from them what each job takes. Each
+// measurement is a process that command starts: it reads an [Order] and writes a [Probe]. before, if set, is called ahead
+// of each measurement.
+func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
+	before func(done, total int)) ([]Estimate, error) {
 	probes := make(map[string]Probe)
 	total := make(map[string]bool)
 	for _, job := range s.Jobs {
@@ -87,19 +89,21 @@ func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
 			}
 			probes[key] = probe
 		}
-		estimates[i] = Estimate{Job: job, Time: time.Duration(probe.Seconds(job.Recipe) * float64(time.Second)), Memory: probe.MemoryBytes}
+		seconds := probe.Seconds(job.Recipe)
+		estimates[i] = Estimate{Job: job, Time: time.Duration(seconds * float64(time.Second)), Memory: probe.MemoryBytes}
 	}
 	return estimates, nil
 }
 
-// probeKey is equal for recipes whose steps and evaluations take equally long, but for the blocks that are open. It is
-// the recipe without the keys that say how many these are, how many steps there are, and what numbers the weights take,
-// so that a key counts until it is known to make no difference.
+// probeKey is equal for recipes whose steps and evaluations take equally long, apart from the number of open blocks. It
+// is the recipe without the keys that determine how many blocks are open, how many steps there are, and which values the
+// weights take. So a new key counts until it is known to make no difference.
 func probeKey(r recipes.Recipe) string {
 	r.Description, r.Seed = "", 0
 	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
 	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0
-	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate, r.Momentum, r.WeightDecay = "", 0, nil, 0, 0, 0, 0
+	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate = "", 0, nil, 0, 0
+	r.Momentum, r.WeightDecay = 0, 0
 	return fmt.Sprintf("%+v", r)
 }
 
@@ -113,9 +117,9 @@ func measure(ctx context.Context, command []string, order Order) (Probe, error) 
 	return probe, nil
 }
 
-// Ask starts command as a process of its own, tells it a question in JSON on its standard input, and reads its answer,
-// in JSON too, from its standard output. Where it fails, the error is what it says on standard error, of a crash the
-// line with which that begins.
+// Ask starts command as a process of its own, writes a question in JSON to its standard input, and reads its answer, in
+// JSON too, from its standard output. If the process fails, the error is its message on standard error; of a crash, the
+// first line.
 func Ask(ctx context.Context, command []string, question, answer any) (*os.ProcessState, error) {
 	data, err := json.Marshal(question)
 	if err != nil {

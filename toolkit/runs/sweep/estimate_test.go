@@ -13,8 +13,9 @@ import (
 
 // A key of the recipe gets a measurement of its own, unless it is known to make no difference to a step.
 func TestNetworksAreMeasuredApart(t *testing.T) {
-	free := []string{"description", "seed", "rule", "death_rate", "survival_probabilities", "survival_schedule", "schedule_fraction", "epochs",
-		"evaluate_every", "test_every", "batch_norm_scale", "learning_rate", "milestones", "warmup_epochs", "warmup_rate", "momentum", "weight_decay"}
+	free := []string{"description", "seed", "rule", "death_rate", "survival_probabilities", "survival_schedule",
+		"schedule_fraction", "epochs", "evaluate_every", "test_every", "batch_norm_scale", "learning_rate", "milestones",
+		"warmup_epochs", "warmup_rate", "momentum", "weight_decay"}
 	for _, key := range recipes.Keys() {
 		a, b := recipes.Default(), recipes.Default()
 		value := "3"
@@ -28,7 +29,7 @@ func TestNetworksAreMeasuredApart(t *testing.T) {
 	}
 }
 
-// Each kind of blocks has the time of its own measurement.
+// Each kind of block has the time of its own measurement.
 func TestEstimatesOfKinds(t *testing.T) {
 	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 10, "depth": 20},
 		"grid": {"block": ["basic", "transformer"], "death_rate": [0, 0.5], "rule": ["uniform"]}}`))

@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Whatever a sweep file holds, its runs are valid and have names of their own, or it is refused.
+// Whatever a sweep file holds, its runs are valid and have different names, or it is refused.
 func FuzzSweep(f *testing.F) {
 	paths, err := filepath.Glob(filepath.Join("..", "..", "..", "data", "sweeps", "*.json"))
 	require.NoError(f, err)

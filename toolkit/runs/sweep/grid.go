@@ -53,13 +53,14 @@ func Find(folder, name string) (string, error) {
 		if len(known) == 0 {
 			return "", fmt.Errorf("no sweep %q: there is no sweep file in %s", name, folder)
 		}
-		return "", fmt.Errorf("no sweep %q%s: the sweeps in %s are %s", name, say.DidYouMean(name, known), folder, strings.Join(known, ", "))
+		return "", fmt.Errorf("no sweep %q%s: the sweeps in %s are %s",
+			name, say.DidYouMean(name, known), folder, strings.Join(known, ", "))
 	}
 	return path, nil
 }
 
-// Read reads a sweep file and expands it. The same file always gives the same jobs in the same order. Unknown keys
-// are refused with the nearest known ones, and so is a grid with an invalid recipe.
+// Read reads a sweep file and expands it. The same file always gives the same jobs in the same order. Unknown keys are
+// refused, and the nearest known ones are named; a grid with an invalid recipe is refused too.
 func Read(path string) (*Sweep, error) {
 	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -153,7 +154,7 @@ func fromRecipe(keys map[string]json.RawMessage) (file, error) {
 
 func (s *Sweep) expand(f file) error {
 	if runs.CheckName(f.Name) != nil {
-		return fmt.Errorf("the name %q does not do for run folders: use letters, digits, dots and dashes", f.Name)
+		return fmt.Errorf("the name %q is not suitable for run folders: use letters, digits, dots and dashes", f.Name)
 	}
 	if err := s.readAxes(f.Grid); err != nil {
 		return err
@@ -195,8 +196,8 @@ func (s *Sweep) expand(f file) error {
 	return nil
 }
 
-// readAxes reads the grid. Its order does not depend on the file's: seeds vary slowest, so that a first picture of
-// the whole is there early and more seeds come at the end, then data sets, depths and the rest, death rates fastest.
+// readAxes reads the grid. The order of the axes does not depend on the file: seeds vary slowest, so that the first seed
+// soon gives a picture of the whole, then data sets, depths and the rest; death rates vary fastest.
 func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 	var unsorted []string
 	lists := make(map[string][]json.RawMessage)
@@ -207,7 +208,8 @@ func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 			return fmt.Errorf("grid: %s must be a list of values, such as [0, 0.5]", key)
 		}
 		if total *= min(len(values), MaxJobs+1); total > MaxJobs {
-			return errors.New("the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or make several sweeps")
+			return errors.New("the grid has more than 100,000 combinations, the most that a sweep may have: " +
+				"give fewer values, or make several sweeps")
 		}
 		lists[key] = values
 	}
@@ -224,7 +226,8 @@ func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 		unsorted = append(unsorted, key)
 	}
 	order := append([]string{"seed", "dataset", "depth"}, recipes.Keys()...)
-	order = append(slices.DeleteFunc(order, func(key string) bool { return key == "rule" || key == "death_rate" }), "rule", "death_rate")
+	order = slices.DeleteFunc(order, func(key string) bool { return key == "rule" || key == "death_rate" })
+	order = append(order, "rule", "death_rate")
 	for _, key := range unsorted {
 		if !slices.Contains(order, key) {
 			var r recipes.Recipe
@@ -252,8 +255,8 @@ func product(axes []Axis) [][]string {
 	return all
 }
 
-// recipe is the sweep's recipe with the keys of set and of a point of the grid. bases keeps what it starts from, which
-// is read once a data set.
+// recipe returns the sweep's recipe with the keys of set and of a point of the grid. bases keeps the recipes to start
+// from, so that the one of a data set is read once.
 func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe) (recipes.Recipe, error) {
 	settings := make(map[string]string)
 	for key, value := range f.Set {
@@ -281,7 +284,8 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe)
 			return recipe, err
 		}
 	}
-	recipe.Description = fmt.Sprintf("Of the sweep %s: %s. Run: stochdepth sweep run %s", s.Name, strings.Join(chosen, ", "), s.Name)
+	recipe.Description = fmt.Sprintf("Of the sweep %s: %s. Run: stochdepth sweep run %s",
+		s.Name, strings.Join(chosen, ", "), s.Name)
 	return recipe, nil
 }
 
@@ -322,7 +326,7 @@ func asText(key string, value json.RawMessage) (string, error) {
 	return strings.Trim(compact.String(), "[]"), nil
 }
 
-// OtherKeys are the keys of the grid that are not among the usual ones: data set, depth, rule, death rate, seed.
+// OtherKeys returns the keys of the grid other than the usual ones: data set, depth, rule, death rate and seed.
 func (s *Sweep) OtherKeys() []string {
 	var keys []string
 	for _, axis := range s.Axes {
@@ -333,7 +337,7 @@ func (s *Sweep) OtherKeys() []string {
 	return keys
 }
 
-// Others are the values of a job for the keys of [Sweep.OtherKeys].
+// Others returns the values of a job for the keys of [Sweep.OtherKeys].
 func (s *Sweep) Others(job Job) []string {
 	var values []string
 	for i, axis := range s.Axes {

@@ -68,12 +68,14 @@ func TestExpansion(t *testing.T) {
 
 func TestExpandedRecipe(t *testing.T) {
 	path := write(t, "it", `{"recipe": "own.json", "set": {"epochs": 3, "milestones": [0.6]}, "grid": {"death_rate": [0.3], "depth": [14]}}`)
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"), []byte(`{"dataset": "shapes", "depth": 8, "epochs": 9, "momentum": 0.5}`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"),
+		[]byte(`{"dataset": "shapes", "depth": 8, "epochs": 9, "momentum": 0.5}`), 0o644))
 	s, err := Read(path)
 	require.NoError(t, err)
 	r := s.Jobs[0].Recipe
 	require.Equal(t, "Of the sweep it: depth 14, death_rate 0.3. Run: stochdepth sweep run it", r.Description)
-	require.Equal(t, []any{14, 3, 0.3, 0.5, []float64{0.6}, int64(1)}, []any{r.Depth, r.Epochs, r.DeathRate, r.Momentum, r.Milestones, r.Seed})
+	require.Equal(t, []any{14, 3, 0.3, 0.5, []float64{0.6}, int64(1)},
+		[]any{r.Depth, r.Epochs, r.DeathRate, r.Momentum, r.Milestones, r.Seed})
 }
 
 func TestSweepFileIsRefusedInOneSentence(t *testing.T) {
@@ -93,7 +95,7 @@ func TestSweepFileIsRefusedInOneSentence(t *testing.T) {
 		"wrong type":     {`{"grid": {"depth": ["deep"]}}`, `depth must be a whole number, not "deep"`},
 		"null":           {`{"grid": {"depth": [null]}}`, "depth: null is no value of a recipe"},
 		"no preset":      {`{"recipe": "shape", "grid": {"depth": [8]}}`, `no recipe "shape" (did you mean "shapes"?)`},
-		"bad name":       {`{"name": "../b", "grid": {"depth": [8]}}`, `the name "../b" does not do for run folders`},
+		"bad name":       {`{"name": "../b", "grid": {"depth": [8]}}`, `the name "../b" is not suitable for run folders`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, "it", test.content)
@@ -117,7 +119,7 @@ func TestFind(t *testing.T) {
 	require.Equal(t, "mine.json", path)
 }
 
-// At constant depth the schedule, like the rule, defines nothing: one run a seed.
+// At constant depth the schedule, like the rule, has no effect: there is one run for each seed.
 func TestConstantDepthIsOneNetwork(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"recipe": "shapes", "grid": {"survival_schedule": ["constant", "early"],
@@ -128,11 +130,12 @@ func TestConstantDepthIsOneNetwork(t *testing.T) {
 	for _, job := range s.Jobs {
 		names = append(names, job.Name)
 	}
-	require.Equal(t, []string{"s/20-constant-s1", "s/20-linear-0.5-survival_schedule=constant-s1", "s/20-uniform-0.5-survival_schedule=constant-s1",
+	require.Equal(t, []string{"s/20-constant-s1", "s/20-linear-0.5-survival_schedule=constant-s1",
+		"s/20-uniform-0.5-survival_schedule=constant-s1",
 		"s/20-linear-0.5-survival_schedule=early-s1", "s/20-uniform-0.5-survival_schedule=early-s1"}, names)
 }
 
-// The recorded sweeps: their runs have the names that the sweep gives them, and the recipes.
+// The recorded sweeps give their runs the names and the recipes of the records.
 func TestSweepsOfTheProject(t *testing.T) {
 	for name, want := range map[string]struct {
 		jobs        int

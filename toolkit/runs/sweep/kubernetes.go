@@ -31,7 +31,8 @@ var Containerfile string
 //go:embed kubernetes.yaml
 var manifest string
 
-var manifestTemplate = template.Must(template.New("kubernetes").Funcs(template.FuncMap{"yaml": asYAML, "indent": indent}).Parse(manifest))
+var manifestTemplate = template.Must(template.New("kubernetes").
+	Funcs(template.FuncMap{"yaml": asYAML, "indent": indent}).Parse(manifest))
 
 // Kubernetes writes the manifest of an Indexed Job with a pod for each job of the sweep, and of a ConfigMap with the
 // sweep file. Pods of finished runs end at once.
@@ -49,7 +50,7 @@ func (s *Sweep) Kubernetes(o KubernetesOptions) (string, error) {
 	return text.String(), err
 }
 
-// selfContained is the sweep file with its recipe in it, where that is a file of its own.
+// selfContained returns the sweep file with its recipe in it, if that is in a file of its own.
 func (s *Sweep) selfContained() (string, error) {
 	data, err := files.ReadText(s.Path, files.LargestText)
 	if err != nil {
@@ -77,8 +78,9 @@ func (s *Sweep) selfContained() (string, error) {
 
 var notInKubernetesNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// kubernetesName makes a name of lower-case letters, digits and dashes, of 52 at most: the pods' names must fit 63 characters
-// with the index behind. Where that changes the sweep's name, a number that stands for it follows: a.b and a-b are two jobs.
+// kubernetesName makes a name of at most 52 lower-case letters, digits and dashes: with the index at their end, the pods'
+// names must fit into 63 characters. If this changes the sweep's name, a hash of the name follows, so that a.b and a-b
+// are two jobs.
 func kubernetesName(name string) string {
 	const prefix, longest = "stochdepth-", 52
 	plain := strings.Trim(notInKubernetesNames.ReplaceAllString(prefix+strings.ToLower(name), "-"), "-")

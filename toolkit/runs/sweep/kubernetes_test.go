@@ -13,18 +13,21 @@ import (
 
 func TestKubernetesManifest(t *testing.T) {
 	path := write(t, "Fig_8", `{"recipe": "own.json", "description": "\"quoted\": yes #5\n", "grid": {"death_rate": [0, 0.5], "seed": [1, 2, 3]}}`)
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"), []byte(`{"dataset": "shapes", "depth": 8, "epochs": 9}`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"),
+		[]byte(`{"dataset": "shapes", "depth": 8, "epochs": 9}`), 0o644))
 	s, err := Read(path)
 	require.NoError(t, err)
-	text, err := s.Kubernetes(KubernetesOptions{Image: "registry.example/sd:1", Claim: "data", Namespace: "us", CPUs: "4", Memory: "8Gi", GPUs: 1, AtOnce: 99})
+	text, err := s.Kubernetes(KubernetesOptions{Image: "registry.example/sd:1", Claim: "data", Namespace: "us", CPUs: "4",
+		Memory: "8Gi", GPUs: 1, AtOnce: 99})
 	require.NoError(t, err)
 
-	for _, line := range []string{"name: stochdepth-fig-8-" + shortHash("Fig_8"), `namespace: "us"`, "completionMode: Indexed", "completions: 6", "parallelism: 6",
+	for _, line := range []string{"name: stochdepth-fig-8-" + shortHash("Fig_8"), `namespace: "us"`, "completionMode: Indexed",
+		"completions: 6", "parallelism: 6",
 		`image: "registry.example/sd:1"`, `claimName: "data"`, "nvidia.com/gpu: 1"} {
 		require.Regexp(t, `(?m)^ *`+regexp.QuoteMeta(line)+`$`, text)
 	}
 
-	// A pod has as many processors as it asks for, no more, and XLA as many threads.
+	// A pod has just as many processors as it asks for, and XLA as many threads.
 	require.Regexp(t, `requests:\n +cpu: "4"\n +memory: "8Gi"\n +limits:\n +cpu: "4"\n +memory: "8Gi"\n`, text)
 	require.Regexp(t, `- name: NPROC\n +valueFrom:\n +resourceFieldRef:\n +resource: limits.cpu\n`, text)
 
@@ -46,7 +49,7 @@ func TestKubernetesManifest(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-// Names that Kubernetes takes stay; others are changed, and two that would come out the same do not.
+// Names that Kubernetes accepts stay. Others are changed, but never two of them to the same name.
 func TestKubernetesNames(t *testing.T) {
 	long := strings.Repeat("abcd-", 8)
 	for name, want := range map[string]string{

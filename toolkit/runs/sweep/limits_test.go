@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// list is a JSON list of so many different values.
+// list is a JSON list of n different values.
 func list(n int) string {
 	values := make([]string, n)
 	for i := range values {
@@ -19,9 +19,10 @@ func list(n int) string {
 	return "[" + strings.Join(values, ",") + "]"
 }
 
-// A grid is counted before anything of it is made.
+// A grid is counted before any of it is made.
 func TestGridsAreCountedFirst(t *testing.T) {
-	const want = "the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or make several sweeps"
+	const want = "the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or " +
+		"make several sweeps"
 	for name, grid := range map[string]string{
 		"a product":    fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s}`, list(100)),
 		"overflow":     fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s, "test_every": %[1]s, "train_images": %[1]s, "test_images": %[1]s}`, list(1000)),
@@ -48,7 +49,7 @@ func TestALargeGrid(t *testing.T) {
 func TestSweepNamesAreThoseOfRuns(t *testing.T) {
 	for _, name := range []string{"..", ".hidden", "a/../b", "a/", "/abs", "-x", "a\\nb", "a\\u001b[2J", strings.Repeat("a", 201)} {
 		_, err := Read(write(t, "it", `{"name": "`+name+`", "grid": {"depth": [8]}}`))
-		require.ErrorContains(t, err, "does not do for run folders: use letters, digits, dots and dashes", name)
+		require.ErrorContains(t, err, "is not suitable for run folders: use letters, digits, dots and dashes", name)
 		require.NotContains(t, err.Error(), "\x1b")
 		require.NotContains(t, err.Error(), "\n")
 	}

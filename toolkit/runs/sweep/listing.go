@@ -9,8 +9,8 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// WritePlan writes a line a job, with its time and memory where there are estimates, and what is left in all. workers is
-// how many this machine has by default.
+// WritePlan writes a line for each job, with its time and memory if there are estimates, and in total what is left.
+// workers is this machine's default number of workers.
 func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var remaining time.Duration
@@ -35,13 +35,14 @@ func WritePlan(w io.Writer, list []Status, estimates []Estimate, workers int) er
 	}
 	_, err := fmt.Fprintln(w, Summary(list))
 	if err == nil && estimates != nil {
-		_, err = fmt.Fprintf(w, "The remaining runs take about %s, one at a time with the whole machine; up to %.1f GB of memory per worker. By default this machine has %d.\n",
+		_, err = fmt.Fprintf(w, "The remaining runs take about %s, one at a time with the whole machine; "+
+			"up to %.1f GB of memory per worker. By default this machine has %d.\n",
 			remaining.Round(time.Second), float64(memory)/1e9, workers)
 	}
 	return err
 }
 
-// WriteStatus writes a line a job, how far it is and why not farther, and what is left in all.
+// WriteStatus writes a line for each job, how far it is and why not farther, and in total what is left.
 func WriteStatus(w io.Writer, list []Status) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "index\tname\tstate\tepochs\t")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Half of the runs are made, one has failed; each of the others takes 100 s.
+// Half of the runs are finished and one has failed; each of the others takes 100 s.
 func TestListings(t *testing.T) {
 	s, o, folder := twelve(t)
 	s.Jobs = s.Jobs[:4]
@@ -48,5 +48,6 @@ func TestListings(t *testing.T) {
 	}
 	require.NoError(t, WritePlan(&text, list, estimates, 2))
 	require.Regexp(t, `(?m)^3      it/20-linear-0.6-s1  left    1m40s  3.0 GB$`, text.String())
-	require.Contains(t, text.String(), "The remaining runs take about 3m20s, one at a time with the whole machine; up to 3.0 GB of memory per worker. By default this machine has 2.\n")
+	require.Contains(t, text.String(), "The remaining runs take about 3m20s, one at a time with the whole machine; up to 3.0 GB of "+
+		"memory per worker. By default this machine has 2.\n")
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Machine is what this machine has for workers.
+// Machine is what this machine offers to workers.
 type Machine struct {
 	CPUs   []int    // usable processors; nil if they cannot be chosen here
-	Cores  int      // how many
+	Cores  int      // number of processors to share
 	Memory int64    // free, bytes; 0 if unknown
 	GPUs   []string // CUDA's numbers of the devices to be used; nil: train on the CPU
 }
 
-// ThisMachine looks at this machine. NVIDIA's devices count if gpus is true.
+// ThisMachine describes this machine, with NVIDIA's devices if gpus is true.
 func ThisMachine(gpus bool) Machine {
 	m := Machine{CPUs: usableCPUs(), Memory: freeMemory()}
 	m.Cores = min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // the second knows a container's limit
@@ -27,12 +27,12 @@ func ThisMachine(gpus bool) Machine {
 	return m
 }
 
-// memoryPerWorker is what one run on a CPU takes with a margin: at a minibatch of 128, 20 layers take 0.6 GB and 110
-// take 1.3; the images of SVHN are another 1.9.
+// memoryPerWorker is the memory of one run on a CPU, with a margin: at a minibatch of 128, 20 layers take 0.6 GB and 110
+// take 1.3; the images of SVHN take another 1.9.
 const memoryPerWorker = 3 << 30
 
-// DefaultWorkers is one a GPU. On a CPU it is one for all of a few cores, which a single run uses well, and one for
-// each four of many, as far as memory goes.
+// DefaultWorkers is one worker for each GPU. On a CPU with few cores it is one, since a single run uses them well; with
+// many cores it is one for every four, as far as memory allows.
 func (m Machine) DefaultWorkers() int {
 	if len(m.GPUs) > 0 {
 		return len(m.GPUs)
@@ -47,8 +47,8 @@ func (m Machine) DefaultWorkers() int {
 	return max(1, workers)
 }
 
-// Slots shares the machine out among so many workers: each gets its GPU in turn, and its share of the processors, so
-// that they do not fight for them. With more workers than processors none is bound.
+// Slots divides the machine among workers: each gets a GPU in turn and its own share of the processors. With more workers
+// than processors none is bound to a share.
 func (m Machine) Slots(workers int) []Slot {
 	slots := make([]Slot, workers)
 	for i := range slots {
@@ -73,7 +73,7 @@ func listGPUs(visible string) []string {
 	return strings.Fields(string(out))
 }
 
-// freeMemory reads what Linux says can be had without swapping.
+// freeMemory reads how much memory Linux can give without swapping.
 func freeMemory() int64 {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {

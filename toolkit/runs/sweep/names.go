@@ -11,8 +11,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// point names a point of the grid, its seed apart: the sweep's folder, data set if it varies, depth, rule and p_L, and
-// other keys that vary, as key=value. fig8-left/20-linear-0.5, for example.
+// point names a point of the grid without its seed: the sweep's folder, data set if it varies, depth, rule and p_L, and
+// other keys that vary, as key=value. An example is fig8-left/20-linear-0.5.
 func (s *Sweep) point(r recipes.Recipe, values []string) string {
 	var parts []string
 	if s.Varies("dataset") {
@@ -30,7 +30,7 @@ func (s *Sweep) point(r recipes.Recipe, values []string) string {
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9.+=_-]+`)
 
-// nameOf makes a value part of a folder's name; a long one becomes a number that stands for it.
+// nameOf makes a value a part of a folder's name; a long value becomes its hash.
 func nameOf(value string) string {
 	name := notInNames.ReplaceAllString(strings.ReplaceAll(value, ",", "+"), "_")
 	if len(name) > 24 || name == "" {
@@ -39,7 +39,7 @@ func nameOf(value string) string {
 	return name
 }
 
-// shortHash is a number of eight digits that stands for a text.
+// shortHash is a hash of a text, in eight digits.
 func shortHash(text string) string {
 	hash := fnv.New32a()
 	hash.Write([]byte(text))

@@ -18,7 +18,7 @@ type Options struct {
 	Runs     string   // folder of the run folders
 	DataRoot string   // folder of the data sets' files; "" for the usual one
 	Command  []string // starts a worker, see [Work]
-	Slots    []Slot   // one a worker; none: one worker on the whole machine
+	Slots    []Slot   // one for each worker; none: one worker on the whole machine
 	Retry    bool     // start failed jobs again
 
 	// OnProgress, if set, is called often, by one goroutine at a time.
@@ -28,8 +28,8 @@ type Options struct {
 // Progress is how far a sweep is.
 type Progress struct {
 	Total     int
-	Counts    map[State]int // by what this process knows; Running counts its own workers and others'
-	Part      float64       // in 0..1, by the work that the jobs are
+	Counts    map[State]int // as far as this process knows; Running includes the workers of others
+	Part      float64       // in 0..1, weighted by the work of the jobs
 	Remaining time.Duration // estimated from this session's speed; 0 if unknown
 	Running   []Activity    // this process's workers, by their slot
 	Ended     *Ended        // set when a job has just ended
@@ -123,8 +123,8 @@ func (r *session) refuseChanged() error {
 		len(changed), strings.Join(shown, ", "))
 }
 
-// next gives a slot its next job. While other processes still train the last ones it waits: they may fail to finish.
-// It is false when nothing is left to do.
+// next gives a slot its next job. While other processes still train the last ones it waits, since they may fail to
+// finish. It is false when nothing is left to do.
 func (r *session) next(ctx context.Context, slot int) (Job, bool) {
 	for ctx.Err() == nil {
 		job, found, wait := r.pick(slot)
@@ -139,7 +139,7 @@ func (r *session) next(ctx context.Context, slot int) (Job, bool) {
 	return Job{}, false
 }
 
-// pick takes the first job that nobody trains. Else, wait says whether there are some that another process trains.
+// pick takes the first job that nobody trains. If there is none, wait says whether another process still trains one.
 func (r *session) pick(slot int) (job Job, found, wait bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,13 +205,13 @@ func (r *session) report(ended *Ended) {
 		}
 	}
 	elapsed := time.Since(r.started).Seconds()
-	if gained := p.Part - r.atStart; gained > 0 && elapsed > 1 { // before, it is noise
+	if gained := p.Part - r.atStart; gained > 0 && elapsed > 1 { // too early it is noise
 		p.Remaining = time.Duration(elapsed / gained * (1 - p.Part) * float64(time.Second))
 	}
 	r.OnProgress(p)
 }
 
-// part is the part of the whole work that is done, that of failed jobs not counted.
+// part is the part of the whole work that is done, not counting failed jobs.
 func (r *session) part() float64 {
 	var done, all float64
 	for i, status := range r.statuses {
@@ -246,7 +246,8 @@ func (r *session) verdict(ctx context.Context) error {
 	}
 	for _, status := range r.statuses {
 		if status.State == Failed {
-			return fmt.Errorf("%d of %d runs failed, the first, %s: %s; the others are done: `stochdepth sweep run %s --retry` tries these again",
+			return fmt.Errorf("%d of %d runs failed, the first, %s: %s; the others are done: "+
+				"`stochdepth sweep run %s --retry` tries these again",
 				counts[Failed], len(r.statuses), status.Name, status.Why, r.sweep.Name)
 		}
 	}

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// pretend writes a row an epoch and a line a row to SWEEP_TEST_LOG. A file "fail", "crash", "stubborn" or "late" (a
-// crash after the end) beside the log names the run that does so.
+// pretend writes a row for each epoch, and a line for each row to SWEEP_TEST_LOG. A file "fail", "crash", "panic",
+// "stubborn" or "late" (a crash after the end) beside the log names the run that does so.
 func pretend(ctx context.Context, o Order, report func(Report)) Report {
 	log := os.Getenv("SWEEP_TEST_LOG")
 	misbehaves := func(how string) bool {
@@ -85,7 +85,8 @@ func pretend(ctx context.Context, o Order, report func(Report)) Report {
 // twelve is a sweep of 12 runs of 6 epochs each, with a folder for its runs and the workers' log.
 func twelve(t *testing.T) (*Sweep, Options, string) {
 	t.Helper()
-	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 6}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
+	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 6},
+		"grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
 	require.NoError(t, err)
 	folder := t.TempDir()
 	t.Setenv("SWEEP_TEST_LOG", filepath.Join(folder, "log"))
@@ -134,8 +135,8 @@ func TestInterruptedSweepGoesOn(t *testing.T) {
 	requireTrainedOnce(t, s, o, folder)
 }
 
-// A sweep that was begun when its runs were named with dashes alone goes on with these, and so does one whose folder is a
-// run itself.
+// A sweep that was begun when runs were named with dashes alone goes on with these names. So does one whose folder is
+// itself a run.
 func TestSweepGoesOnWithDashes(t *testing.T) {
 	s, o, folder := twelve(t)
 	dashed := func(i int) string { return filepath.Join(o.Runs, runs.Dashed(s.Jobs[i].Name)) }
@@ -219,10 +220,12 @@ func TestKilledAfterTheEnd(t *testing.T) {
 func TestChangedSweepIsNotMixed(t *testing.T) {
 	s, o, _ := twelve(t)
 	require.NoError(t, s.Run(context.Background(), o))
-	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4, 0.5], "seed": [1]}}`))
+	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7},
+		"grid": {"death_rate": [0.1, 0.2, 0.3, 0.4, 0.5], "seed": [1]}}`))
 	require.NoError(t, err)
 	err = changed.Run(context.Background(), o)
-	require.ErrorContains(t, err, "the sweep file has changed: 4 of its runs are there with another recipe, as it/20-linear-0.9-s1 (epochs: 6, 7)")
+	require.ErrorContains(t, err, "the sweep file has changed: 4 of its runs are there with another recipe, as "+
+		"it/20-linear-0.9-s1 (epochs: 6, 7)")
 	require.Equal(t, "5 runs: 4 changed, 1 left", Summary(changed.Status(o.Runs)))
 	_, err = changed.Slurm(SlurmOptions{Runs: o.Runs})
 	require.ErrorContains(t, err, "another recipe (epochs: 6, 7;")
@@ -255,7 +258,7 @@ func TestWorkerStopsWhenItsStarterIsGone(t *testing.T) {
 	require.Contains(t, last, `"end":"stopped"`)
 }
 
-// Of a crash the line with which its message begins is kept, not the last of its trace.
+// Of a crash the first line is kept, not the last line of its trace.
 func TestWhyAWorkerCrashed(t *testing.T) {
 	s, o, folder := twelve(t)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "panic"), []byte(s.Jobs[0].Name), 0o644))
@@ -288,7 +291,7 @@ func TestWhyAWorkerCrashed(t *testing.T) {
 	}
 }
 
-// Ctrl-C between two runs, when the next has been taken and its worker has not started, is no failure of that run.
+// Ctrl-C between two runs, after the next was taken and before its worker started, is no failure of that run.
 func TestAStopBeforeAWorkerStarts(t *testing.T) {
 	s, o, _ := twelve(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -313,7 +316,7 @@ func TestSecondSignalKillsAStubbornWorker(t *testing.T) {
 	cancel()
 	select {
 	case <-ended:
-		t.Fatal("it minds the first signal")
+		t.Fatal("it obeys the first signal")
 	case <-time.After(100 * time.Millisecond):
 	}
 	killAll()

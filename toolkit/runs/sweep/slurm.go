@@ -32,7 +32,7 @@ type SlurmOptions struct {
 	Memory    string // "8G"
 	GPUs      int
 	AtOnce    int      // of each array
-	ArraySize int      // the indices of an array are below it, as Slurm's MaxArraySize says; 0: DefaultArraySize
+	ArraySize int      // Slurm's MaxArraySize: the indices of an array are below it; 0: DefaultArraySize
 	Extra     []string // further options of sbatch
 }
 
@@ -65,7 +65,7 @@ func (s *Sweep) Slurm(o SlurmOptions) (scripts []string, err error) {
 		return nil, err
 	}
 	size := cmp.Or(o.ArraySize, DefaultArraySize)
-	arrays := make([][]int, (len(s.Jobs)+size-1)/size) // the tasks of each, which are jobs less i*size
+	arrays := make([][]int, (len(s.Jobs)+size-1)/size) // the tasks of each: indices of jobs minus i*size
 	left := 0
 	for _, status := range s.Status(o.Runs) {
 		switch status.State {
@@ -100,9 +100,9 @@ func (s *Sweep) Slurm(o SlurmOptions) (scripts []string, err error) {
 	return scripts, nil
 }
 
-// task is the command line of a task, but for its index.
+// task is the command line of a task, without its index.
 func (o SlurmOptions) task(path string) ([]string, error) {
-	if err := lasting(o.Command); err != nil {
+	if err := checkLasting(o.Command); err != nil {
 		return nil, err
 	}
 	words := append(slices.Clone(o.Command), "sweep", "task", path, "--runs", o.Runs)
@@ -133,8 +133,8 @@ func (o SlurmOptions) absolute() (_ SlurmOptions, err error) {
 	return o, nil
 }
 
-// lasting refuses the program of a `go run`, which deletes it at its end.
-func lasting(command []string) error {
+// checkLasting refuses the program of a `go run`, which deletes it at its end.
+func checkLasting(command []string) error {
 	for _, word := range command {
 		if strings.Contains(filepath.ToSlash(word), "/go-build") { // of its temporary folders, and of its cache
 			return errors.New("the program of `go run` is gone when the tasks start: " +
@@ -146,7 +146,7 @@ func lasting(command []string) error {
 
 var slurmTime = regexp.MustCompile(`^(?:(\d{1,5})-)?(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?$`)
 
-// ParseTime reads a time limit: Go's 90m and 2h30m, or as Slurm has it, minutes, minutes:seconds, hours:minutes:seconds,
+// ParseTime reads a time limit: Go's 90m and 2h30m, or in Slurm's forms minutes, minutes:seconds, hours:minutes:seconds,
 // days-hours, days-hours:minutes or days-hours:minutes:seconds.
 func ParseTime(text string) (time.Duration, error) {
 	if t, err := time.ParseDuration(text); err == nil {
@@ -206,8 +206,8 @@ func ArraySize(ctx context.Context) (size int, known bool) {
 
 var submitted = regexp.MustCompile(`Submitted batch job (\d+)`)
 
-// Submit hands a script to Slurm and returns its answer, "Submitted batch job 5". With the answer of another script the
-// tasks start when all of that have ended.
+// Submit hands a script to Slurm and returns its answer, "Submitted batch job 5". If after is the answer for another
+// script, the tasks start when all tasks of that one have ended.
 func Submit(ctx context.Context, path, after string) (string, error) {
 	arguments := []string{path}
 	if job := submitted.FindStringSubmatch(after); job != nil {
@@ -216,7 +216,8 @@ func Submit(ctx context.Context, path, after string) (string, error) {
 	out, err := exec.CommandContext(ctx, "sbatch", arguments...).CombinedOutput()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return "", fmt.Errorf("there is no sbatch on this machine: submit %s on one that has Slurm, or use `stochdepth sweep run` here", path)
+		return "", fmt.Errorf("there is no sbatch on this machine: submit %s on one that has Slurm, "+
+			"or use `stochdepth sweep run` here", path)
 	case err != nil:
 		return "", fmt.Errorf("sbatch refused %s: %s", path, strings.TrimSpace(string(out)))
 	}

@@ -22,7 +22,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// optionsOf are a batch script's options of sbatch.
+// optionsOf returns a batch script's options of sbatch.
 func optionsOf(script string) (options []string) {
 	for _, match := range regexp.MustCompile(`(?m)^#SBATCH (.*)$`).FindAllStringSubmatch(script, -1) {
 		options = append(options, match[1])
@@ -35,8 +35,9 @@ func TestSlurmScript(t *testing.T) {
 	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"seed": [1, 2, 3, 4, 5, 6]}}`))
 	require.NoError(t, err)
 	finish(t, root, s.Jobs[1], runs.Row{Epoch: 2, Step: 20})
-	o := SlurmOptions{Command: []string{"/my bin/stochdepth"}, Root: "/it's", Runs: root, DataRoot: "/data", Logs: "/logs/it-%A_%a.log",
-		Partition: "gpu", Time: 90*time.Minute - time.Second, CPUs: 4, Memory: "8G", GPUs: 1, AtOnce: 3, Extra: []string{"--account=mine"}}
+	o := SlurmOptions{Command: []string{"/my bin/stochdepth"}, Root: "/it's", Runs: root, DataRoot: "/data",
+		Logs: "/logs/it-%A_%a.log", Partition: "gpu", Time: 90*time.Minute - time.Second, CPUs: 4, Memory: "8G", GPUs: 1,
+		AtOnce: 3, Extra: []string{"--account=mine"}}
 	scripts, err := s.Slurm(o)
 	require.NoError(t, err)
 	require.Len(t, scripts, 1)
@@ -70,14 +71,15 @@ func TestSlurmScript(t *testing.T) {
 	require.EqualError(t, err, "all runs of the sweep are done")
 }
 
-// A sweep of more runs than an array may have is several arrays, whose indices are below the limit; a task adds what they
-// are less. Arrays of finished runs alone are left out.
+// A sweep with more runs than an array may have becomes several arrays, whose indices are below the limit; a task adds
+// the offset of its array. Arrays with finished runs only are left out.
 func TestSlurmArraysAreBelowTheLimit(t *testing.T) {
 	s, err := Read(write(t, "it", `{"recipe": "shapes", "grid": {"seed": `+list(2100)+`}}`))
 	require.NoError(t, err)
 	root := t.TempDir()
 	program := filepath.Join(root, "task")
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho task ${6:-$SLURM_ARRAY_TASK_ID}\n"), 0o755)) // after sweep task FILE --runs FOLDER
+	// The index follows sweep task FILE --runs FOLDER.
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho task ${6:-$SLURM_ARRAY_TASK_ID}\n"), 0o755))
 	for size, want := range map[int][]string{0: {"0-1000", "0-1000", "0-97"}, 2100: {"0-2099"}, 1500: {"0-1499", "0-599"}} {
 		scripts, err := s.Slurm(SlurmOptions{Command: []string{program}, Runs: root, ArraySize: size})
 		require.NoError(t, err)
@@ -156,12 +158,13 @@ func TestParseTime(t *testing.T) {
 	}
 	for _, text := range []string{"", "2 hours", "1:2:3:4", "1-", "-1", "1--2", ":30", "1-1-1", "9999999", "2:00h"} {
 		_, err := ParseTime(text)
-		require.EqualError(t, err, strconv.Quote(text)+" is no time: give one such as 90m or 2h, or as Slurm has it, 90, 2:00:00 or 1-12:00")
+		require.EqualError(t, err, strconv.Quote(text)+" is no time: give one such as 90m or 2h, or as Slurm has it, 90, "+
+			"2:00:00 or 1-12:00")
 	}
 }
 
-// A batch script passes on a signal that it alone gets, at once, and waits for its task's end. Only a task that ended by
-// itself is requeued: at its time limit, or killed, for the fourth time not.
+// A batch script that alone gets a signal passes it on at once, and waits for the end of its task. It requeues only a
+// task that ended by itself: at its time limit, or killed, but not the fourth time.
 func TestSlurmScriptSignals(t *testing.T) {
 	s, err := Read(write(t, "it", `{"grid": {"depth": [8]}}`))
 	require.NoError(t, err)
@@ -179,8 +182,8 @@ func TestSlurmScriptSignals(t *testing.T) {
 		status            int
 		requeued          string
 	}{
-		"told":              {"task", "0", 1, 75, ""},
-		"told twice":        {"task", "0", 2, 75, ""},
+		"signalled":         {"task", "0", 1, 75, ""},
+		"signalled twice":   {"task", "0", 2, 75, ""},
 		"at its time limit": {"stops", "9", 0, 75, requeued},
 		"killed":            {"killed", "2", 0, 137, requeued},
 		"killed once more":  {"killed", "3", 0, 137, ""},
@@ -223,7 +226,8 @@ func TestSlurmScriptSignals(t *testing.T) {
 // another, and waits for the end.
 func TestSlurm(t *testing.T) {
 	if os.Getenv("STOCHDEPTH_SLURM") == "" {
-		t.Skip("set STOCHDEPTH_SLURM=1 to start a Slurm on this machine (as root, with Debian's packages slurm-wlm and munge) and train with it for two minutes")
+		t.Skip("set STOCHDEPTH_SLURM=1 to start a Slurm on this machine (as root, with Debian's packages slurm-wlm and munge) and " +
+			"train with it for two minutes")
 	}
 	for _, program := range []string{"sbatch", "slurmctld", "slurmd", "munged"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -303,7 +307,7 @@ func TestSlurm(t *testing.T) {
 	require.ErrorContains(t, err, "sbatch refused")
 }
 
-// holder is the process that writes a run, by its claim.
+// holder returns the process that writes a run, as its claim says.
 func holder(t *testing.T, status Status) int {
 	t.Helper()
 	claims, err := filepath.Glob(filepath.Join(status.Run.Dir, "lock.*"))

@@ -53,7 +53,7 @@ func (s Status) Part() float64 {
 	return min(1, s.Run.EpochsDone()/float64(s.Recipe.Epochs))
 }
 
-// Status reads how far every job of the sweep is from the run folders below root.
+// Status reads from the run folders below root how far every job of the sweep is.
 func (s *Sweep) Status(root string) []Status {
 	list := make([]Status, len(s.Jobs))
 	for i, job := range s.Jobs {
@@ -84,7 +84,7 @@ func statusOf(job Job, root string) Status {
 		return status
 	}
 	switch ended := run.Status(); {
-	case run.Finished(): // also while another process looks whether it is
+	case run.Finished(): // even while another process checks this
 		status.State = Done
 	case ended == "running":
 		status.State = Running
@@ -119,8 +119,8 @@ func Summary(list []Status) string {
 	return fmt.Sprintf("%d runs: %s", len(list), strings.Join(parts, ", "))
 }
 
-// TimeRemaining estimates how long the jobs that are not done will take with so many workers, from the training time of
-// those that have begun. It is false while there are none. Failed and changed jobs are not counted.
+// TimeRemaining estimates how long this many workers will take for the jobs that are not done, from the training time of
+// those that have begun. It is false while none has begun. Failed and changed jobs are not counted.
 func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 	var seconds, done, remaining float64
 	for _, status := range list {
@@ -143,8 +143,8 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 	return time.Duration(seconds / done * remaining / float64(max(1, workers)) * float64(time.Second)), true
 }
 
-// weight is proportional to the time that a run takes, roughly: images times blocks computed, with two more for what
-// is not a block.
+// weight is roughly proportional to the time that a run takes: images times blocks computed, where what is not a block
+// counts as two.
 func weight(r recipes.Recipe) float64 {
 	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
 	open, _ := blocksComputed(r)
@@ -186,7 +186,7 @@ func readFailure(dir string) string {
 	return firstLine(f.Message)
 }
 
-// firstLine is what of an error a table has room for; the file has all of it.
+// firstLine returns the part of an error for which a table has room; the file has all of it.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	if r := []rune(line); len(r) > 300 {

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// finish makes a job a finished run with these errors in its last epochs.
+// finish makes a job a finished run with these rows.
 func finish(t *testing.T, root string, job Job, rows ...runs.Row) {
 	t.Helper()
 	w, err := runs.Create(filepath.Join(root, job.Name), job.Recipe)
@@ -20,18 +20,20 @@ func finish(t *testing.T, root string, job Job, rows ...runs.Row) {
 	for _, row := range rows {
 		require.NoError(t, w.Append(row))
 	}
-	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100, Steps: rows[len(rows)-1].Step}))
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", WallSeconds: 100,
+		Steps: rows[len(rows)-1].Step}))
 	require.NoError(t, w.Close())
 }
 
-// Of a run that is recorded without its log, its result says how it did.
+// A run that is recorded without its log is described by its result.
 func TestRecordWithoutItsLog(t *testing.T) {
 	root := t.TempDir()
 	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 2}, "grid": {"death_rate": [0], "seed": [1, 2]}}`))
 	require.NoError(t, err)
 	w, err := runs.Create(filepath.Join(root, s.Jobs[0].Name), s.Jobs[0].Recipe)
 	require.NoError(t, err)
-	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", BestEpoch: 1, ValidationError: 8, TestError: 9, Epochs: 2, Steps: 20, WallSeconds: 100}))
+	require.NoError(t, w.WriteResult(runs.Result{Completed: true, Status: "finished", BestEpoch: 1, ValidationError: 8, TestError: 9,
+		Epochs: 2, Steps: 20, WallSeconds: 100}))
 	require.NoError(t, w.Close())
 	list := s.Status(root)
 	require.Equal(t, Done, list[0].State)
@@ -65,7 +67,8 @@ func TestStatusAndTimeRemaining(t *testing.T) {
 	require.NoError(t, w.Close())
 
 	list := s.Status(root)
-	require.Equal(t, []State{Done, Running, Failed, Changed, Pending}, []State{list[0].State, list[1].State, list[2].State, list[3].State, list[4].State})
+	require.Equal(t, []State{Done, Running, Failed, Changed, Pending},
+		[]State{list[0].State, list[1].State, list[2].State, list[3].State, list[4].State})
 	require.Equal(t, "no data", list[2].Why)
 	require.Equal(t, "momentum: 0.5, 0.9", list[3].Why)
 	require.NoError(t, half.Close())

@@ -1,11 +1,11 @@
 // Package sweep makes many runs from one file: a grid of recipes, as in the paper's Fig. 8. [Read] expands the file
 // into named jobs, each an ordinary run folder; [Sweep.Status] says how far they are, and package outcome what came of
 // them; [Sweep.Run] makes them by worker processes on this machine; [Sweep.Slurm] and [Sweep.Kubernetes] write what these
-// engines need to make them on many. The run's lock lets one process write a run, so any number of these may work on the
-// same sweep, and what is interrupted goes on.
+// engines need to make them on many machines. A run's lock lets only one process write it, so any number of processes may
+// work on the same sweep, and interrupted runs go on.
 //
 // The package does not train and knows no GoMLX: a worker is a process of the command line, which calls [Work] or
-// [Sweep.Task] with what package worker trains by.
+// [Sweep.Task] with the [Trainer] of package worker.
 package sweep
 
 import (
@@ -17,8 +17,8 @@ import (
 
 // Sweep is a sweep file, expanded.
 type Sweep struct {
-	Name        string // the folder's, with dashes for its slashes
-	Folder      string // of the runs, below that of all runs: the file's name without .json, or its key "name"
+	Name        string // the name of its folder, with dashes for slashes
+	Folder      string // of its runs, below the folder of all runs: the file's name without .json, or its key "name"
 	Description string
 	Path        string // the file
 	Axes        []Axis // the grid, slowest first
@@ -40,10 +40,10 @@ type Job struct {
 	Values []string       // of the sweep's axes
 }
 
-// dir is the run's folder below root. A sweep that was begun with dashes for slashes goes on so.
+// dir is the run's folder below root. A sweep that was begun with dashes for slashes goes on with them.
 func (j Job) dir(root string) string { return filepath.Join(root, runs.Begun(root, j.Name)) }
 
-// Job returns the job of a name.
+// Job returns the job with this name.
 func (s *Sweep) Job(name string) (Job, bool) {
 	for _, job := range s.Jobs {
 		if job.Name == name {

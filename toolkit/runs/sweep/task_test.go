@@ -23,8 +23,8 @@ func TestTaskIndex(t *testing.T) {
 		refused                  string
 	}{
 		{"3", "4", "5", 3, ""}, {"", "4", "5", 4, ""}, {"", "", "5", 5, ""}, {"0", "", "", 0, ""}, {"11", "", "", 11, ""},
-		{"12", "", "", 0, `the index "12" is none of this sweep's: they are 0 to 11`},
-		{"-1", "", "", 0, `the index "-1" is none`}, {"", "x", "", 0, `the index "x" is none`}, {"", "", "", 0, "which run? Give its index"},
+		{"12", "", "", 0, `the index "12" is not one of this sweep's: they are 0 to 11`},
+		{"-1", "", "", 0, `the index "-1" is not one`}, {"", "x", "", 0, `the index "x" is not one`}, {"", "", "", 0, "which run? Give its index"},
 	} {
 		t.Setenv("SLURM_ARRAY_TASK_ID", c.slurm)
 		t.Setenv("JOB_COMPLETION_INDEX", c.kubernetes)
@@ -38,7 +38,7 @@ func TestTaskIndex(t *testing.T) {
 	}
 }
 
-// A task makes its run, says so in its log, and leaves the others; a second one changes nothing.
+// A task makes its run, says so in its log, and leaves the other runs alone.
 func TestTask(t *testing.T) {
 	s, o, folder := twelve(t)
 	var log bytes.Buffer
@@ -46,7 +46,7 @@ func TestTask(t *testing.T) {
 	require.Regexp(t, `^\S+ \S+ it/20-linear-0.6-s2: starting\n\S+ \S+ it/20-linear-0.6-s2: \n\S+ \S+ it/20-linear-0.6-s2: finished, well\n$`, log.String())
 	require.Equal(t, "12 runs: 1 done, 11 left", Summary(s.Status(o.Runs)))
 
-	// It says why it failed, to the next also, and that it no longer does.
+	// It says why it failed, also to the next task, and later that it no longer fails.
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "fail"), []byte(s.Jobs[1].Name), 0o644))
 	err := s.Task(context.Background(), o, 1, &log, pretend)
 	require.EqualError(t, err, "it/20-linear-0.8-s1: out of luck")
@@ -64,13 +64,14 @@ func TestTask(t *testing.T) {
 	require.Equal(t, 75, ExitCode(fmt.Errorf("so: %w", err)))
 	require.Equal(t, 1, ExitCode(errors.New("another")))
 
-	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7}, "grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
+	changed, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 7},
+		"grid": {"death_rate": [0.1, 0.2, 0.3, 0.4], "seed": [1, 2, 3]}}`))
 	require.NoError(t, err)
 	require.ErrorContains(t, changed.Task(context.Background(), o, 1, &log, pretend),
 		"the sweep file has changed: the run it/20-linear-0.8-s1 is there with another recipe (epochs: 6, 7;")
 }
 
-// A run that another process writes is waited for, until the context ends.
+// A task waits for a run that another process writes, until the context ends.
 func TestTaskWaits(t *testing.T) {
 	defer func(before time.Duration) { lockPatience = before }(lockPatience)
 	lockPatience = 5 * time.Millisecond

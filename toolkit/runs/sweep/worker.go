@@ -19,8 +19,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Order is what a worker is told on its standard input, as one line of JSON. The input then stays open: a worker
-// whose input ends has lost the process that started it, and stops at a checkpoint.
+// Order is what a worker reads from its standard input, one line of JSON. The input then stays open: a worker whose input
+// ends has lost the process that started it, and stops at a checkpoint.
 type Order struct {
 	Name     string         `json:"name"`
 	Dir      string         `json:"dir"` // the run folder
@@ -28,12 +28,12 @@ type Order struct {
 	DataRoot string         `json:"data_root"`
 }
 
-// Report is what a worker tells on its standard output, a line of JSON each: how far it is and, at last, how it ended.
+// Report is a line of JSON that a worker writes to its standard output: how far it is or, at last, how it ended.
 type Report struct {
 	Phase     string        `json:"phase,omitempty"` // compiling, training, evaluating
 	Step      int64         `json:"step"`            // done
 	Steps     int64         `json:"steps"`           // of the whole run
-	Text      string        `json:"text,omitempty"`  // a few words on the state
+	Text      string        `json:"text,omitempty"`  // the state in a few words
 	Remaining time.Duration `json:"left,omitempty"`  // of the run, estimated
 
 	End     Ending `json:"end,omitempty"`
@@ -52,11 +52,11 @@ const (
 )
 
 // Trainer carries out an order: it makes the run, or goes on with it, reports how far it is, and returns how it ended.
-// When the context ends it stops at a checkpoint. Package worker has the one that trains.
+// When the context ends it stops at a checkpoint. Package worker has the one that really trains.
 type Trainer func(ctx context.Context, order Order, report func(Report)) Report
 
-// Work is a worker: it reads an order from in and carries it out by train, whose reports go to out. How train ended
-// is the last report.
+// Work does the work of a worker: it reads an order from in and has train carry it out. The reports of train go to out,
+// the last of them how it ended.
 func Work(ctx context.Context, in io.Reader, out io.Writer, train Trainer) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')
@@ -90,11 +90,11 @@ type Slot struct {
 	GPU  string // CUDA's number of the device; "": whatever the environment says
 }
 
-// start runs a worker's process in the slot for one order, hands on its reports, and returns how it ended. When ctx
+// start runs a worker's process in the slot for one order, passes on its reports, and returns how it ended. When ctx
 // ends the worker is asked to stop at a checkpoint; when kill ends it is killed.
 func (slot Slot) start(ctx, kill context.Context, command []string, order Order, report func(Report)) Report {
 	failed := func(err error) Report {
-		if ctx.Err() != nil { // it came before the worker did
+		if ctx.Err() != nil { // before the worker started
 			return Report{End: Interrupt, Message: "stopped before it began"}
 		}
 		return Report{End: Error, Message: err.Error()}
@@ -127,7 +127,7 @@ func (slot Slot) start(ctx, kill context.Context, command []string, order Order,
 	for lines := bufio.NewScanner(output); lines.Scan(); {
 		var r Report
 		if json.Unmarshal(lines.Bytes(), &r) != nil {
-			continue // of a library, perhaps
+			continue // output of a library, perhaps
 		}
 		if r.End != "" {
 			end = r
@@ -166,8 +166,8 @@ func crash(state *os.ProcessState, err error, errorText string) string {
 	return why
 }
 
-// reason keeps of a process's standard error what says why it ended: the line with which a crash of Go or of C++ begins,
-// before its trace, else the last line.
+// reason keeps the line of a process's standard error that says why it ended: the first line of a crash of Go or C++,
+// which its trace follows, or else the last line.
 type reason struct{ line, crash, last string }
 
 var crashes = regexp.MustCompile(`^(panic: |fatal error: |SIG[A-Z]+: |F\d{4} |terminate called )`)
@@ -199,10 +199,10 @@ func (r *reason) String() string {
 	return cmp.Or(r.crash, r.last)
 }
 
-// Record keeps in the run folder why a run failed, or that it no longer does. [Sweep.Run] does this for its workers.
+// Record notes in the run folder why a run failed, or that it no longer does. [Sweep.Run] does this for its workers.
 func Record(dir string, end Report) error {
 	run, err := runs.Open(dir)
-	switch finished := err == nil && run.Finished(); { // also by a worker that was killed before it could say so
+	switch finished := err == nil && run.Finished(); { // even if the worker was killed before it could say so
 	case finished, end.End == Finished:
 		clearFailure(dir)
 	case end.End == Error:
