@@ -13,11 +13,11 @@ import "fmt"
 const Groups = 3
 
 // BlocksPerGroup returns N for a network of 6N+2 layers: a first convolution, three groups of N
-// blocks of two convolutions each, and a linear layer. Other depths are refused, and the error names
-// the nearest that exist.
+// blocks of two convolutions each, and a linear layer. For any other depth the error names the nearest
+// depths that exist.
 func BlocksPerGroup(layers int) (int, error) { return blocksPerGroup(layers, 2) }
 
-// blocksPerGroup returns N for a network of three groups of N blocks of so many convolutions each.
+// blocksPerGroup returns N for a network of three groups of N blocks, each block with the given number of convolutions.
 func blocksPerGroup(layers, convolutions int) (int, error) {
 	step := Groups * convolutions
 	n := (layers - 2) / step
@@ -37,7 +37,7 @@ func Layers(n int) int { return 2*Groups*n + 2 }
 func Blocks(n int) int { return Groups * n }
 
 // The kinds of blocks that come with the project, by their names in recipes. Package resnet says what they compute;
-// their names and layers stand here, where what reads recipes finds them without GoMLX.
+// their names and layers are here, so that reading a recipe needs no GoMLX.
 const (
 	Basic         = "basic" // the paper's
 	Preactivation = "preactivation"
@@ -45,34 +45,35 @@ const (
 	Transformer   = "transformer"
 )
 
-// named lists the kinds with the layers of a block: its convolutions, or 0 where a network is as deep as it has blocks.
-var named = []struct {
+// builtIn lists these kinds with the number of convolutions in a block; 0: the depth of the network is its number of
+// blocks.
+var builtIn = []struct {
 	kind         string
 	convolutions int
 }{{Basic, 2}, {Preactivation, 2}, {Bottleneck, 3}, {Transformer, 0}}
 
 // Named lists the kinds of blocks that come with the project, the paper's first.
 func Named() []string {
-	names := make([]string, len(named))
-	for i, n := range named {
-		names[i] = n.kind
+	names := make([]string, len(builtIn))
+	for i, b := range builtIn {
+		names[i] = b.kind
 	}
 	return names
 }
 
-// convolutionsOf are the layers of a block of a kind, two where it is one's own.
+// convolutionsOf returns the layers that a block of this kind counts for: two if it is your own.
 func convolutionsOf(block string) int {
-	for _, n := range named {
-		if n.kind == block {
-			return n.convolutions
+	for _, b := range builtIn {
+		if b.kind == block {
+			return b.convolutions
 		}
 	}
 	return 2
 }
 
-// BlocksOf returns L, the number of residual blocks of a network of so many layers with blocks of a kind: 3N of 6N+2
-// layers, where each block has two layers, as in the paper, or is one's own; 3N of 9N+2 layers for [Bottleneck]; and for
-// [Transformer] one each. Other depths are refused.
+// BlocksOf returns L, the number of residual blocks in a network with this kind of block and this number of layers: 3N for
+// 6N+2 layers where a block counts as two, as the paper's and your own do; 3N for 9N+2 layers of [Bottleneck]; and the
+// number of layers itself for [Transformer]. Other depths are errors.
 func BlocksOf(block string, layers int) (int, error) {
 	convolutions := convolutionsOf(block)
 	if convolutions == 0 {
@@ -85,7 +86,7 @@ func BlocksOf(block string, layers int) (int, error) {
 	return Blocks(n), err
 }
 
-// LayersOf is the other way round: the layers of a network of so many residual blocks of a kind.
+// LayersOf is the inverse of BlocksOf: the number of layers of a network with this number of residual blocks.
 func LayersOf(block string, blocks int) (int, error) {
 	convolutions := convolutionsOf(block)
 	layers := convolutions*blocks + 2
@@ -93,7 +94,8 @@ func LayersOf(block string, blocks int) (int, error) {
 		layers = blocks
 	}
 	if same, err := BlocksOf(block, layers); err != nil || same != blocks {
-		return 0, fmt.Errorf("no network has %d blocks of the kind %s: take a multiple of %d, of transformer blocks any number from 1 on", blocks, block, Groups)
+		return 0, fmt.Errorf("no network has %d blocks of the kind %s: take a multiple of %d, "+
+			"or of transformer blocks any number from 1 on", blocks, block, Groups)
 	}
 	return layers, nil
 }

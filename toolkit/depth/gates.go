@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Gates holds b_1..b_L of one minibatch: Gates[l-1] tells whether block l is open.
+// Gates holds b_1..b_L for one minibatch: Gates[l-1] says whether block l is open.
 type Gates []bool
 
 // Draw draws the gates of one minibatch: b_l ~ Bernoulli(p_l), independently (Section 3). Like the

@@ -1,25 +1,25 @@
 package depth
 
-// Schedule says how the survival probabilities change while a network trains. The paper keeps them
-// (Steady). The others come from later work:
+// Schedule says how the survival probabilities change while a network trains. In the paper they do not
+// (Steady). The other kinds come from later work:
 //
-//   - Ramp closes nothing at first and more and more blocks over the first Fraction of the steps, until
+//   - Ramp closes nothing at first, then more and more blocks over the first Fraction of the steps, until
 //     the probabilities are p_l: p_l(t) = 1 - (1 - p_l) min(1, t/(Fraction T)). This is the
 //     "drop_warmup" of MosaicML's Composer.
-//   - Early closes blocks in the first Fraction of the steps only, Late only after it ("early" and
+//   - Early closes blocks only in the first Fraction of the steps, Late only after it ("early" and
 //     "late" stochastic depth of Liu et al. 2023, "Dropout Reduces Underfitting", arXiv 2303.01500).
 //
-// At test a branch is scaled by the probabilities in force (Eq. 5): those of the last training step.
+// At test a branch is scaled by the probabilities of the last training step (Eq. 5).
 type Schedule struct {
 	Kind     ScheduleKind
-	Fraction float64 // of the training steps, in (0, 1]; Steady has none
+	Fraction float64 // of the training steps, in (0, 1]; not used by Steady
 }
 
 // ScheduleKind names a schedule.
 type ScheduleKind string
 
-// The kinds of schedules. Steady is called "constant" in recipes, as a schedule that never changes;
-// it is not a network of constant depth.
+// The kinds of schedules. Steady is called "constant" in recipes because the probabilities never change;
+// this does not mean a network of constant depth.
 const (
 	Steady ScheduleKind = "constant"
 	Ramp   ScheduleKind = "ramp"
@@ -32,7 +32,7 @@ func ScheduleKinds() []string {
 	return []string{string(Steady), string(Ramp), string(Early), string(Late)}
 }
 
-// share is how much of the death rates 1 - p_l is in force at a step, counted from 0, of so many.
+// share returns the factor, in 0..1, that multiplies the death rates 1 - p_l at a step, counted from 0, of steps in all.
 func (s Schedule) share(step, steps int64) float64 {
 	at := float64(step) / (s.Fraction * float64(steps))
 	switch s.Kind {
@@ -50,8 +50,8 @@ func (s Schedule) share(step, steps int64) float64 {
 	return 1
 }
 
-// At returns the survival probabilities in force at a step, counted from 0, of a training of so many
-// steps, for the probabilities p of the rule.
+// At returns the survival probabilities at a step, counted from 0, of a training of steps steps, where the
+// rule gives the probabilities p.
 func (s Schedule) At(p Survival, step, steps int64) Survival {
 	switch share := s.share(step, steps); share {
 	case 1:
@@ -65,8 +65,8 @@ func (s Schedule) At(p Survival, step, steps int64) Survival {
 	}
 }
 
-// ExpectedOpen returns the expected number of open blocks of a minibatch, averaged over the whole
-// training: the cost of a step.
+// ExpectedOpen returns the expected number of open blocks in a minibatch, averaged over the whole
+// training: what a step costs.
 func (s Schedule) ExpectedOpen(p Survival) float64 {
 	all, open := float64(len(p)), p.ExpectedOpen()
 	switch s.Kind {

@@ -9,7 +9,7 @@ import (
 	"stochdepth/toolkit/depth"
 )
 
-// The probabilities in force by hand: p = (0.9, 0.5), a training of 100 steps.
+// The probabilities at some steps, computed by hand: p = (0.9, 0.5), a training of 100 steps.
 func TestScheduleAt(t *testing.T) {
 	p := depth.Survival{0.9, 0.5}
 	all := depth.Survival{1, 1}
@@ -26,12 +26,13 @@ func TestScheduleAt(t *testing.T) {
 		{depth.Late, 0.2, 0, all}, {depth.Late, 0.2, 19, all}, {depth.Late, 0.2, 20, p}, {depth.Late, 0.2, 99, p},
 	} {
 		s := depth.Schedule{Kind: c.kind, Fraction: c.fraction}
-		require.InDeltaSlice(t, []float64(c.want), []float64(s.At(p, c.step, 100)), 1e-12, "%s %g at %d", c.kind, c.fraction, c.step)
+		require.InDeltaSlice(t, []float64(c.want), []float64(s.At(p, c.step, 100)), 1e-12,
+			"%s %g at %d", c.kind, c.fraction, c.step)
 	}
 }
 
-// The expected cost is that of the probabilities in force, averaged over the steps; and the gates that are drawn with
-// them are open as often, within four standard errors.
+// The expected number of open blocks is the mean of what the probabilities give at each step, and the drawn gates are
+// open as often, within four standard errors.
 func TestScheduleStatistics(t *testing.T) {
 	const steps = 20000
 	p := depth.Linear(9, 0.5)

@@ -23,5 +23,6 @@ const (
 // Augmentation and GateDraws. It depends on nothing else, so a resumed run goes on in each stream
 // without any stored state.
 func Rand(seed int64, stream Stream, position int64) *rand.Rand {
-	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^uint64(stream)<<56), splitmix.Mix(uint64(position)+uint64(stream)*0x9e3779b97f4a7c15)))
+	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^uint64(stream)<<56),
+		splitmix.Mix(uint64(position)+uint64(stream)*0x9e3779b97f4a7c15)))
 }

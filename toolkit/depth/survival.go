@@ -9,7 +9,7 @@ import (
 type Survival []float64
 
 // Linear returns the paper's linear decay rule (Eq. 4), p_l = 1 - (l/L)(1 - p_L), for L blocks and
-// the death rate 1 - p_L of the last one. The first block can close too: p_0 = 1 is the input's.
+// the death rate 1 - p_L of the last block. The first block can close too: p_0 = 1 belongs to the input.
 func Linear(blocks int, deathRate float64) Survival {
 	p := make(Survival, blocks)
 	for l := 1; l <= blocks; l++ {
@@ -31,10 +31,11 @@ func Uniform(blocks int, deathRate float64) Survival {
 func Constant(blocks int) Survival { return Uniform(blocks, 0) }
 
 // ByRule returns the survival probabilities for a rule's name: "linear", "uniform", or "list", which
-// takes one's own probabilities, one a block.
+// takes the given probabilities, one for each block.
 func ByRule(rule string, blocks int, deathRate float64, list []float64) (Survival, error) {
 	if !(deathRate >= 0 && deathRate < 1) {
-		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, so 0.5 closes the last block in every other minibatch", deathRate)
+		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, "+
+			"so 0.5 closes the last block in every other minibatch", deathRate)
 	}
 	switch rule {
 	case "linear":
@@ -44,7 +45,8 @@ func ByRule(rule string, blocks int, deathRate float64, list []float64) (Surviva
 	case "list":
 		p := Survival(list)
 		if len(p) != blocks {
-			return nil, fmt.Errorf("the list has %d survival probabilities, the network has %d blocks: give one for each", len(p), blocks)
+			return nil, fmt.Errorf("the list has %d survival probabilities, the network has %d blocks: give one for each",
+				len(p), blocks)
 		}
 		return p, p.Validate()
 	}

@@ -11,8 +11,8 @@ import (
 	"stochdepth/toolkit/internal/progress"
 )
 
-// NewBar starts a bar, one output that changes, for a job of total parts (0: how many is not known), such as "steps"; a
-// unit of "bytes" gives MB and MB/s. The label says what is done. Outside of a notebook the bar is on standard error.
+// NewBar starts a bar, one output that changes, for a job of total parts (0: not known). The unit names a part, such as
+// "steps"; "bytes" gives MB and MB/s. The label says what the job is. Outside of a notebook the bar is on standard error.
 func NewBar(total int64, label, unit string) *progress.Bar {
 	if !gonbui.IsNotebook {
 		return progress.New(total, label, unit)
@@ -28,7 +28,7 @@ func (cellScreen) Due(_ progress.State, sinceDrawn time.Duration) bool {
 }
 
 func (c cellScreen) Draw(s progress.State) {
-	value := "" // moves to and fro
+	value := "" // without a value the bar moves to and fro
 	if fraction, ok := s.Fraction(); ok {
 		value = fmt.Sprintf(` value="%.4f"`, fraction)
 	}
@@ -41,7 +41,7 @@ func (cellScreen) Note(string) {}
 
 func (c cellScreen) End(s progress.State) {
 	if !HasReader() {
-		s.Elapsed = 0 // a notebook that is kept does not change for it
+		s.Elapsed = 0 // so that the time does not change a notebook that is committed
 	}
 	gonbui.UpdateHTML(c.id, "<div>"+html.EscapeString(s.Result())+"</div>")
 	flush()

@@ -9,8 +9,8 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// CommandLine builds the command line, stochdepth, as the project now is, and returns the path of the program: for
-// cells that start trainings in processes of their own.
+// CommandLine builds the command line, stochdepth, from the project's present source, and returns the path of the program.
+// It is for cells that train in other processes.
 func CommandLine() (string, error) {
 	root, err := project.Root()
 	if err != nil {
@@ -20,13 +20,13 @@ func CommandLine() (string, error) {
 	build := exec.Command("go", "build", "-o", path, "./toolkit/cmd/stochdepth")
 	build.Dir = root
 	build.Env = append(build.Environ(), "GOWORK=off")
-	if said, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the command line cannot be built: %s", strings.TrimSpace(string(said)))
+	if output, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the command line cannot be built: %s", strings.TrimSpace(string(output)))
 	}
 	return path, nil
 }
 
-// Command is the command line with these arguments, to be started in a process of its own that outlives the cell.
+// Command is the command line with these arguments, ready to start as a process of its own, which outlives the cell.
 func Command(arguments ...string) (*exec.Cmd, error) {
 	path, err := CommandLine()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// The containers have the Go of go.mod, and that of VS Code is a stage of the one of the notebooks.
+// The containers have the Go version of go.mod, and VS Code's container is a stage of the notebooks' container.
 func TestContainers(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)

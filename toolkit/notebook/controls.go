@@ -21,12 +21,12 @@ type Control struct {
 	value           string
 }
 
-// Slider is a control for a number in [low, high], in steps, that starts at value.
+// Slider is a control for a number from low to high, in steps of the given size, that starts at value.
 func Slider(label string, low, high, step, value float64) *Control {
 	return &Control{label: label, low: low, high: high, step: step, value: trimmed(value)}
 }
 
-// DropDown is a control for one of the choices, the first to begin with.
+// DropDown is a control for one of the choices, and starts at the first.
 func DropDown(label string, choices ...string) *Control {
 	return &Control{label: label, choices: choices, value: choices[0]}
 }
@@ -38,13 +38,13 @@ func (c *Control) Text() string {
 	return c.value
 }
 
-// Number is the chosen value as a number, 0 if it is none.
+// Number is the chosen value as a number, or 0 if it is not a number.
 func (c *Control) Number() float64 {
 	v, _ := strconv.ParseFloat(c.Text(), 64)
 	return v
 }
 
-// set takes a value if it is one that the control has.
+// set takes a value if the control offers it.
 func (c *Control) set(value string) {
 	v, err := strconv.ParseFloat(value, 64)
 	if c.choices == nil && (err != nil || v < c.low || v > c.high) || c.choices != nil && !slices.Contains(c.choices, value) {
@@ -55,7 +55,7 @@ func (c *Control) set(value string) {
 	c.value = value
 }
 
-// html is the control as a form's element; name is what it is called in messages.
+// html is the control as an element of a form; name is its name in messages.
 func (c *Control) html(name string) string {
 	label := html.EscapeString(c.label)
 	if c.choices != nil {
@@ -65,33 +65,34 @@ func (c *Control) html(name string) string {
 		}
 		return fmt.Sprintf(`<label>%s <select data-control="%s">%s</select></label>`, label, name, options)
 	}
-	return fmt.Sprintf(`<label>%s <input type="range" data-control="%s" min="%s" max="%s" step="%s" value="%s" style="vertical-align: middle"> <output>%s</output></label>`,
+	return fmt.Sprintf(`<label>%s <input type="range" data-control="%s" min="%s" max="%s" step="%s" value="%s" `+
+		`style="vertical-align: middle"> <output>%s</output></label>`,
 		label, name, trimmed(c.low), trimmed(c.high), trimmed(c.step), c.value, c.value)
 }
 
-// button is a button as a form's element.
+// button is a button as an element of a form.
 func button(name, label string) string {
 	return fmt.Sprintf(`<button data-control="%s">%s</button>`, name, html.EscapeString(label))
 }
 
 func trimmed(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
-// How long [Interact] waits for a first and for a further movement: Run All must get to the next cell.
+// How long [Interact] waits for the first movement and for each later one: Run All must get to the next cell.
 const (
 	firstPatience   = time.Minute
 	furtherPatience = 5 * time.Minute
 )
 
-// Interact shows the figure that draw makes of the controls, and draws it anew whenever one of them is moved. It ends
-// with the button Done, with an interrupted cell, when the page was closed or loaded anew, or when nothing was moved
-// for a while; the last figure stays. Where nobody can move anything (a notebook that is executed headless, a terminal)
-// it shows the figure once.
+// Interact shows the figure that draw makes from the values of the controls, and redraws it whenever one of them is moved.
+// It ends with the button Done, when the cell is interrupted, when the page is closed or reloaded, or when nothing was
+// moved for a while; the last figure stays. Where nobody can move anything (a notebook that is executed headless, a
+// terminal) it shows the figure once.
 func Interact(draw func() (*figures.Figure, error), controls ...*Control) error {
 	picture := NewLive()
 	if !HasReader() {
 		return picture.Done(draw)
 	}
-	ctx := Context() // before there is a control: none may be left when the cell is interrupted
+	ctx := Context() // before the controls are shown, so that an interrupted cell always removes them
 	var elements []string
 	for i, c := range controls {
 		elements = append(elements, c.html(strconv.Itoa(i)))
@@ -135,8 +136,8 @@ func Interact(draw func() (*figures.Figure, error), controls ...*Control) error 
 	}
 }
 
-// StopButton shows a button that ends the returned context, as interrupting the cell does. The button goes with the
-// context; remove ends it. A page that is closed or loaded anew loses the button and ends nothing.
+// StopButton shows a button that ends the returned context, as interrupting the cell does. The button disappears when the
+// context ends; remove ends the context. A page that is closed or reloaded loses the button, and the context goes on.
 func StopButton(ctx context.Context, label string) (_ context.Context, remove func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	if !HasReader() {
@@ -153,7 +154,7 @@ func StopButton(ctx context.Context, label string) (_ context.Context, remove fu
 					cancel()
 				}
 			case <-ctx.Done():
-				panel.close("<div>stopping ...</div>") // at once: the cell may be killed before it can remove it
+				panel.close("<div>stopping ...</div>") // at once: the cell may be killed before it can remove the button
 				return
 			case <-panel.gone:
 				panel.close("")

@@ -25,10 +25,11 @@ func TestControls(t *testing.T) {
 		require.Equal(t, c.want, c.control.Text(), "after %q", c.value)
 	}
 	require.Contains(t, slider.html("0"), `data-control="0" min="0.1" max="1" step="0.05" value="1"`)
-	require.Contains(t, DropDown("<b>", "a<c").html("1"), `<label>&lt;b&gt; <select data-control="1"><option>a&lt;c</option></select>`)
+	require.Contains(t, DropDown("<b>", "a<c").html("1"),
+		`<label>&lt;b&gt; <select data-control="1"><option>a&lt;c</option></select>`)
 }
 
-// Where nobody can move anything the figure is drawn, once at most, and the cell goes on.
+// Where nobody can move anything the figure is drawn at most once, and the cell goes on.
 func TestInteractWithoutReader(t *testing.T) {
 	drawn := 0
 	require.NoError(t, Interact(func() (*figures.Figure, error) {

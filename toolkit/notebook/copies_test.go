@@ -11,8 +11,8 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// `make lab` opens copies: new and unchanged ones are those of the newest notebooks, and no change of the reader's is
-// lost.
+// `make lab` opens copies of the notebooks. A copy that the reader has not changed is kept equal to the newest notebook;
+// a changed one is never overwritten.
 func TestCopiesOfTheNotebooks(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)
@@ -23,11 +23,11 @@ func TestCopiesOfTheNotebooks(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
 	}
 	copied := func() string {
-		said, err := exec.Command(filepath.Join(root, "notebooks", "jupyter", "copy.sh"), from, to).CombinedOutput()
-		require.NoError(t, err, "%s", said)
-		return string(said)
+		output, err := exec.Command(filepath.Join(root, "notebooks", "jupyter", "copy.sh"), from, to).CombinedOutput()
+		require.NoError(t, err, "%s", output)
+		return string(output)
 	}
-	is := func(name, want string) {
+	requireText := func(name, want string) {
 		text, err := os.ReadFile(filepath.Join(to, name))
 		require.NoError(t, err)
 		require.Equal(t, want, string(text), name)
@@ -39,20 +39,20 @@ func TestCopiesOfTheNotebooks(t *testing.T) {
 	write(to, "1.ipynb", "mine")
 	require.NoError(t, os.Remove(filepath.Join(to, "2.ipynb")))
 	require.Empty(t, copied())
-	is("1.ipynb", "mine")
-	is("2.ipynb", "old")
+	requireText("1.ipynb", "mine")
+	requireText("2.ipynb", "old")
 
 	for _, name := range []string{"0.ipynb", "1.ipynb", "2.ipynb", "3.ipynb"} {
 		write(from, name, "new")
 	}
 	require.Contains(t, copied(), "1.ipynb has your changes and stays")
-	is("0.ipynb", "new")
-	is("1.ipynb", "mine")
-	is("2.ipynb", "new")
-	is("3.ipynb", "new")
+	requireText("0.ipynb", "new")
+	requireText("1.ipynb", "mine")
+	requireText("2.ipynb", "new")
+	requireText("3.ipynb", "new")
 	write(to, "1.ipynb", "new") // taken over by hand
 	require.Empty(t, copied())
 	write(from, "1.ipynb", "newer")
 	require.Empty(t, copied())
-	is("1.ipynb", "newer")
+	requireText("1.ipynb", "newer")
 }

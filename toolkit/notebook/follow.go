@@ -10,9 +10,9 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Follow shows how a run goes that another process trains, from its folder: a bar, and a curve that grows. The curves
-// of other runs, named by their folders, are drawn for comparison. It waits up to patience for the folder to appear,
-// and returns when the run has ended, when no process trains it, or when ctx ends.
+// Follow shows the progress of a run that another process trains, read from its folder: a bar, and a growing curve. The
+// curves of other runs, named by their folders, are drawn for comparison. It waits up to patience for the folder to
+// appear, and returns when the run has ended, when no process trains it, or when ctx ends.
 func Follow(ctx context.Context, dir string, patience time.Duration, others ...string) (*runs.Run, error) {
 	compared, err := runs.OpenAll(others...)
 	if err != nil {

@@ -8,19 +8,19 @@ import (
 	"stochdepth/toolkit/figures"
 )
 
-// Live is a figure in the cell's output that is drawn anew while the cell runs.
+// Live is a figure in the cell's output that is redrawn while the cell runs.
 // Outside of a notebook it does nothing.
 type Live struct {
 	id    string
 	drawn time.Time
 }
 
-// NewLive makes a place for a figure, at the first [Live.Update].
+// NewLive returns a figure that appears at the first [Live.Update].
 func NewLive() *Live { return &Live{id: "live-" + gonbui.UniqueId()} }
 
-// Update draws the figure anew, unless that was done within the last 2 seconds.
-// An error of draw leaves the figure as it was: while a run is young there may
-// be nothing to draw yet.
+// Update redraws the figure, unless that was done within the last 2 seconds.
+// An error of draw leaves the figure as it was: at the beginning of a run there
+// may be nothing to draw yet.
 func (l *Live) Update(draw func() (*figures.Figure, error)) {
 	if time.Since(l.drawn) >= 2*time.Second {
 		_ = l.Done(draw)

@@ -15,12 +15,12 @@ type LiveTable struct {
 	shown time.Time
 }
 
-// NewLiveTable makes a place for a table, at the first update.
+// NewLiveTable returns a table that appears at the first update.
 func NewLiveTable(head ...string) *LiveTable {
 	return &LiveTable{id: "table-" + gonbui.UniqueId(), head: head}
 }
 
-// Update shows other rows, unless that was done within the last second.
+// Update shows new rows, unless that was done within the last second.
 func (t *LiveTable) Update(rows func() [][]any) {
 	if gonbui.IsNotebook && time.Since(t.shown) >= time.Second {
 		gonbui.UpdateMarkdown(t.id, markdownTable(tableText(t.head, rows())))

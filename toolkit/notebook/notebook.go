@@ -1,12 +1,12 @@
-// Package notebook is what a cell calls: it shows figures, tables, text and
-// progress in the cell's output. The same calls work outside of a notebook, where
-// progress goes to the terminal or to a log, and figures are left in their files.
+// Package notebook is for the cells of notebooks: it shows figures, tables, text
+// and progress in the cell's output. The same calls work outside of a notebook,
+// where progress goes to the terminal or to a log, and figures are only saved.
 //
-// Every function waits until the notebook has what it was given (GoNB may
-// otherwise lose the end of it when the cell's process ends), so that a cell
-// needs nothing at its end. A function without an error among its results ends
-// the cell with a sentence when it fails; around the others stand [Must] and
-// [Check]. Relative paths start at the project's folder.
+// Every function waits until the notebook has received its output (otherwise GoNB
+// may lose the last of it when the cell's process ends), so a cell needs no call at
+// its end. A function that returns no error ends the cell with a sentence when it
+// fails; for functions that do return one there are [Must] and [Check]. Relative
+// paths start at the project's folder.
 package notebook
 
 import (
@@ -39,15 +39,15 @@ func Check(err error) {
 	}
 }
 
-// Must is [Check] for a function that returns a value too.
+// Must is [Check] for a function that returns a value and an error.
 func Must[T any](value T, err error) T {
 	Check(err)
 	return value
 }
 
-// Context ends when the cell is interrupted, and when its kernel is gone. Pass it
-// to training, which then saves what it has: GoNB gives a cell five seconds before
-// it ends it.
+// Context returns a context that ends when the cell is interrupted, and when its
+// kernel is gone. Pass it to training, which then saves what it has: GoNB kills an
+// interrupted cell after five seconds.
 func Context() context.Context {
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx = stopping.Unread(stopping.Hangup(ctx))
@@ -57,8 +57,8 @@ func Context() context.Context {
 	return ctx
 }
 
-// Show shows a figure, or ends the cell if it could not be drawn: notebook.Show(figures.Block(survival, 5)), or
-// notebook.Show(figure) for one that is there already. Outside of a notebook it shows nothing.
+// Show shows a figure, or ends the cell if there is an error: notebook.Show(figures.Block(survival, 5)), or
+// notebook.Show(figure) for a figure that is drawn already. Outside of a notebook it shows nothing.
 func Show(figure *figures.Figure, err ...error) {
 	Check(errors.Join(err...))
 	if gonbui.IsNotebook {
@@ -86,12 +86,12 @@ func Figure(names ...string) {
 // Save writes a figure into the file [FigurePath](name), or ends the cell.
 func Save(figure *figures.Figure, name string) { Check(figures.Save(FigurePath(name), figure)) }
 
-// resolution is that of figures in notebooks, in dots per inch: sharp on most screens, and small enough to be kept in
-// the notebook's file.
+// resolution is the resolution of figures in notebooks, in dots per inch: sharp on most screens, and the notebook's file
+// stays small enough.
 const resolution = 144
 
-// displayPNG shows a picture of so many dots per inch in the size that it is printed in, in a new output or in the one
-// of that id.
+// displayPNG shows a picture of dpi dots per inch at its printed size, in the output with this id, or in a new one if id is
+// empty.
 func displayPNG(data []byte, id string, dpi int) {
 	display := protocol.DisplayData{Data: map[protocol.MIMEType]any{protocol.MIMEImagePNG: data}, DisplayID: id}
 	if picture, err := png.DecodeConfig(bytes.NewReader(data)); err == nil {
@@ -102,8 +102,8 @@ func displayPNG(data []byte, id string, dpi int) {
 	flush()
 }
 
-// Markdown shows text with Markdown's markup and LaTeX's formulas. Outside of a
-// notebook it is printed as it stands.
+// Markdown shows a text in Markdown, with formulas in LaTeX. Outside of a
+// notebook the text is printed as it is.
 func Markdown(format string, values ...any) {
 	text := fmt.Sprintf(format, values...)
 	if !gonbui.IsNotebook {
@@ -114,7 +114,7 @@ func Markdown(format string, values ...any) {
 	flush()
 }
 
-// inProject makes a path absolute, a relative one from the project's folder.
+// inProject makes a path absolute; a relative one starts at the project's folder.
 func inProject(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
@@ -123,8 +123,8 @@ func inProject(path string) (string, error) {
 	return filepath.Join(root, path), err
 }
 
-// flush waits until the notebook has what it was given. Should the kernel go away
-// meanwhile, its answer never comes: a cell must end all the same.
+// flush waits until the notebook has received its output, but not forever: if the
+// kernel is gone, no answer comes, and the cell must still end.
 func flush() {
 	if !gonbui.IsNotebook {
 		return

@@ -41,7 +41,7 @@ func TestTinyKeepsItsResultsApart(t *testing.T) {
 	require.Equal(t, filepath.Join(root, "data", "models", "a.safetensors"), ModelPath("a"), "nothing is written there")
 }
 
-// An error ends the cell, a process of its own, in one sentence: there is no trace of Go's calls below it.
+// An error ends the cell, which is a process of its own, with one sentence and without Go's stack trace.
 func TestAnErrorEndsTheCellWithASentence(t *testing.T) {
 	cells := map[string]struct {
 		cell func()
@@ -63,13 +63,13 @@ func TestAnErrorEndsTheCellWithASentence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			process := exec.Command(os.Args[0], "-test.run=^TestAnErrorEndsTheCellWithASentence$")
 			process.Env = append(os.Environ(), variable+"="+name)
-			var said bytes.Buffer
-			process.Stderr = &said
+			var output bytes.Buffer
+			process.Stderr = &output
 			err := process.Run()
 			require.Error(t, err)
 			require.Equal(t, 1, process.ProcessState.ExitCode())
-			require.Contains(t, said.String(), c.says)
-			require.Equal(t, 1, strings.Count(said.String(), "\n"), said.String())
+			require.Contains(t, output.String(), c.says)
+			require.Equal(t, 1, strings.Count(output.String(), "\n"), output.String())
 		})
 	}
 }
@@ -92,7 +92,7 @@ func TestExamples(t *testing.T) {
 	require.NotEqual(t, pictures[0].Pixels, pictures[1].Pixels)
 }
 
-// The notebooks as they are committed: made to be read, and to run as they are.
+// The notebooks as they are committed: fit to be read, and to run as they are.
 func TestNotebooksAreFitToPublish(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)
@@ -115,10 +115,12 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 					line = strings.TrimSuffix(line, "\n")
 					require.False(t, strings.HasPrefix(line, "!"), "cell %d: %s", i, line)
 					require.LessOrEqual(t, utf8.RuneCountInString(line), 100, "cell %d has a long line: %s", i, line)
-					require.NotContains(t, line, "Show(notebook.Must(", "cell %d: Show ends the cell by itself if a figure fails", i)
+					require.NotContains(t, line, "Show(notebook.Must(",
+						"cell %d: Show ends the cell by itself if a figure fails", i)
 				}
 				for _, name := range run.FindAllStringSubmatch(string(cell.Source), -1) {
-					require.True(t, strings.HasPrefix(name[1], "notebook-"), "cell %d has the run %s, which git does not ignore: name it notebook-%s", i, name[1], name[1])
+					require.True(t, strings.HasPrefix(name[1], "notebook-"),
+						"cell %d has the run %s, which git does not ignore: name it notebook-%s", i, name[1], name[1])
 				}
 				for _, output := range cell.Outputs {
 					require.NotEqual(t, "error", output.Type, "cell %d", i)
@@ -129,8 +131,8 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 	}
 }
 
-// Readers discover: there are questions before the results, the answers and hints are folded away, and each exercise has
-// a solution.
+// Readers find things out by themselves: there are questions before the results, answers and hints are folded away, and
+// each exercise has a solution.
 func TestNotebooksAsk(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)
@@ -173,7 +175,7 @@ func TestNotebooksAsk(t *testing.T) {
 			}
 			answered = slices.DeleteFunc(answered, func(number string) bool { return number == "" })
 			slices.Sort(answered)
-			require.Equal(t, asked, answered, "the exercises, and those that %s solves", name)
+			require.Equal(t, asked, answered, "the exercises, and the solutions in %s", name)
 			require.True(t, executed, "%s has no outputs", name)
 		})
 	}

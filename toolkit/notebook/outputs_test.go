@@ -15,11 +15,11 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// most is how large a notebook's file may be, outputs included.
+// most is the largest size of a notebook's file in bytes, with outputs.
 const most = 1_500_000
 
-// The notebooks that `make test` has just executed, small, have outputs of the same kinds as the committed ones: the
-// same figures and tables in the same cells, and no text that was not there.
+// The notebooks that `make test` has just executed at a small size have outputs of the same kinds as the committed ones:
+// the same figures and tables in the same cells, and no additional text.
 func TestTinyOutputsHaveTheShapeOfTheCommitted(t *testing.T) {
 	root, err := project.Root()
 	require.NoError(t, err)
@@ -38,13 +38,14 @@ func TestTinyOutputsHaveTheShapeOfTheCommitted(t *testing.T) {
 				if cell.Type == "code" && cell.Source != other.Source {
 					t.Skipf("cell %d has changed since: make test executes it again", i)
 				}
-				require.Equal(t, cell.kinds(), other.kinds(), "outputs of cell %d, committed and executed small: %s", i, cell.Source)
+				require.Equal(t, cell.kinds(), other.kinds(),
+					"outputs of cell %d, committed and executed small: %s", i, cell.Source)
 			}
 		})
 	}
 }
 
-// The test above tells outputs apart that differ.
+// The test above distinguishes different kinds of outputs.
 func TestKindsOfOutputs(t *testing.T) {
 	var c cell
 	require.NoError(t, json.Unmarshal([]byte(`{"cell_type": "code", "outputs": [
@@ -56,7 +57,7 @@ func TestKindsOfOutputs(t *testing.T) {
 	require.Equal(t, []string{"stdout", "image/png", "text/html", "error"}, c.kinds())
 }
 
-// notebookFile is a notebook as far as the tests look at it.
+// notebookFile is the part of a notebook that the tests look at.
 type notebookFile struct {
 	Metadata struct {
 		Kernelspec struct{ Name string }
@@ -74,10 +75,10 @@ type cell struct {
 	}
 }
 
-// solutions is the folder of the notebooks with the exercises' solutions.
+// solutions is the folder of the notebooks with solutions to the exercises.
 const solutions = "notebooks/solutions"
 
-// books are the notebooks of a folder, from the project's folder.
+// books lists the notebooks of a folder, relative to the project's folder.
 func books(t *testing.T, folder string) []string {
 	t.Helper()
 	root, err := project.Root()
@@ -101,8 +102,8 @@ func parse(t *testing.T, data []byte) (book notebookFile) {
 	return book
 }
 
-// kinds are what the outputs of a cell are, in their order: pieces of one stream are one, and an output that was
-// emptied again (a button's, for example) is none.
+// kinds lists the kinds of a cell's outputs in order: pieces of one stream count as one output, and an output that was
+// emptied again (of a button, for example) does not count.
 func (c cell) kinds() []string {
 	var kinds []string
 	for _, output := range c.Outputs {
@@ -131,7 +132,7 @@ func (c cell) kinds() []string {
 	return kinds
 }
 
-// figures are all pictures of a notebook.
+// figures lists all pictures of a notebook.
 func (n notebookFile) figures() (pictures []string) {
 	for _, c := range n.Cells {
 		for _, kind := range c.kinds() {

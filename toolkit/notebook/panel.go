@@ -13,20 +13,20 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/dom"
 )
 
-// EnvHeadless names the environment variable that says that no reader is there: the notebook is executed to be read
-// later. Sliders and buttons are left out then.
+// EnvHeadless names the environment variable that says that there is no reader: the notebook is executed to be read
+// later. Then sliders and buttons are left out.
 const EnvHeadless = "STOCHDEPTH_HEADLESS"
 
-// HasReader reports whether there may be somebody to move a slider and to press a button: in a notebook that is not
-// executed headless, nor as a trial.
+// HasReader reports whether there may be somebody who can move a slider or press a button: in a notebook that is executed
+// neither headless nor as a trial.
 func HasReader() bool { return gonbui.IsNotebook && os.Getenv(EnvHeadless) == "" && !Tiny() }
 
-// panel is a row of controls in the cell's output, which the program in the page and the cell's process keep alive
-// together: the page sends a beat every two seconds, and the process answers it. Without beats the page is gone, and
-// without answers the process is: neither leaves a control that does nothing. (Jupyter tells a kernel nothing of a
-// page that is closed.) The controls are hidden until the first answer, so that a saved notebook shows none.
+// panel is a row of controls in the cell's output. The program in the page sends a beat every two seconds, and the cell's
+// process answers it. Without beats the page is gone, and without answers the process is; in both cases the controls are
+// removed, so that there is never one that does nothing. (Jupyter does not tell a kernel that a page was closed.) The
+// controls are hidden until the first answer, so that a saved notebook shows none.
 //
-// A message is "number control value". Those of a control are numbered, as GoNB may deliver them in another order.
+// A message is "number control value". The messages of a control are numbered, because GoNB may change their order.
 type panel struct {
 	id       string
 	messages chan message
@@ -36,27 +36,27 @@ type panel struct {
 	answer   func() // tells the page that the process is there
 	mu       sync.Mutex
 	last     map[string]int // number of the newest message of a control
-	heard    time.Time      // when the page last sent anything or was asked to
-	joined   bool           // it has sent something
+	heard    time.Time      // when the page last sent something, or was last asked to join
+	joined   bool           // the page has sent something
 }
 
 type message struct{ control, value string }
 
-// Colours of the reader's theme, light or dark. Where there is no JupyterLab the page's own are taken.
+// Colours of the reader's theme, light or dark. Without JupyterLab they are the page's own colours.
 const (
-	controlStyle = "font: inherit; padding: 0.1em 0.6em; border: 1px solid var(--jp-border-color1, currentColor); border-radius: 2px; " +
-		"color: inherit; background: var(--jp-layout-color2, transparent)"
+	controlStyle = "font: inherit; padding: 0.1em 0.6em; border: 1px solid var(--jp-border-color1, currentColor); " +
+		"border-radius: 2px; color: inherit; background: var(--jp-layout-color2, transparent)"
 	accentStyle = "accent-color: var(--jp-brand-color1, auto)"
 )
 
 const (
 	beatEvery = 2 * time.Second
-	// pagePatience is how long a page may be silent: longer than a busy machine takes to deliver a beat. A hidden page
-	// may be slowed down to a beat a minute, but only after five minutes, when [Interact] has ended anyhow.
+	// pagePatience is how long a page may be silent: longer than a busy machine takes to deliver a beat. A browser may slow
+	// a hidden page down to one beat a minute, but only after five minutes, when [Interact] has already ended.
 	pagePatience = 10 * time.Second
 )
 
-// newPanel shows the elements. Those with the attribute data-control report their value, or that they were pressed.
+// newPanel shows the elements. An element with the attribute data-control reports its value, or that it was pressed.
 func newPanel(elements ...string) *panel {
 	id := "panel-" + gonbui.UniqueId()
 	address := "/stochdepth/" + id
@@ -79,7 +79,7 @@ func newPanel(elements ...string) *panel {
 	return p
 }
 
-// pageProgram is a panel's program in the page, in JavaScript.
+// pageProgram is the program of a panel in the page, in JavaScript.
 const pageProgram = `(() => {
 	const panel = document.getElementById(%q), address = %q;
 	if (!panel || panel.dataset.joined) return;
@@ -116,8 +116,8 @@ const pageProgram = `(() => {
 	beat();
 })();`
 
-// watch closes gone when the page has been silent for too long. A page that was never heard of is asked to join once
-// more: on a busy machine GoNB may have given up on it too early.
+// watch closes gone when the page has been silent for too long. A page that has never sent anything is asked once more to
+// join: on a busy machine GoNB may have given up on it too early.
 func (p *panel) watch(every, patience time.Duration) {
 	asked := false
 	for {
@@ -143,7 +143,7 @@ func (p *panel) watch(every, patience time.Duration) {
 	}
 }
 
-// receive takes a message, unless a newer one of the same control was there already.
+// receive takes a message, unless a newer one of the same control has arrived already.
 func (p *panel) receive(text string) {
 	fields := strings.SplitN(text, " ", 3)
 	if len(fields) < 3 {
@@ -155,7 +155,7 @@ func (p *panel) receive(text string) {
 	}
 	control := fields[1]
 	select {
-	case <-p.closed: // the page learns it from the silence
+	case <-p.closed: // without an answer the page removes the controls
 		return
 	default:
 	}
@@ -177,13 +177,13 @@ func (p *panel) receive(text string) {
 	}
 }
 
-// close takes the controls away, and leaves a text in their place or nothing.
+// close removes the controls, and shows a text, or nothing, in their place.
 func (p *panel) close(text string) {
 	close(p.closed)
 	p.replace(text)
 }
 
-// replace shows another text in the place of the controls.
+// replace shows a text in the place of the controls.
 func (p *panel) replace(text string) {
 	gonbui.UpdateHTML(p.id, text)
 	flush()

@@ -10,14 +10,16 @@ import (
 
 func testPanel() (p *panel, asked, answered *atomic.Int32) {
 	asked, answered = new(atomic.Int32), new(atomic.Int32)
-	return &panel{messages: make(chan message, 8), gone: make(chan struct{}), closed: make(chan struct{}),
-		again: func() { asked.Add(1) }, answer: func() { answered.Add(1) }, last: map[string]int{}, heard: time.Now()}, asked, answered
+	p = &panel{messages: make(chan message, 8), gone: make(chan struct{}), closed: make(chan struct{}),
+		again: func() { asked.Add(1) }, answer: func() { answered.Add(1) }, last: map[string]int{}, heard: time.Now()}
+	return p, asked, answered
 }
 
-// GoNB may deliver messages in another order: an old one does not undo a newer one of its control, nor that of another.
+// GoNB may change the order of messages: an old message never undoes a newer one of its control or of another.
 func TestPanelDropsOldMessages(t *testing.T) {
 	p, _, answered := testPanel()
-	for _, text := range []string{"0 beat 0", "1 0 0.3", "3 0 0.5", "2 0 0.4", "1 1 uniform", "0 beat 0", "nonsense", "x 0 0.7", "1 done Done it"} {
+	for _, text := range []string{"0 beat 0", "1 0 0.3", "3 0 0.5", "2 0 0.4", "1 1 uniform", "0 beat 0", "nonsense", "x 0 0.7",
+		"1 done Done it"} {
 		p.receive(text)
 	}
 	close(p.messages)
@@ -29,7 +31,7 @@ func TestPanelDropsOldMessages(t *testing.T) {
 	require.EqualValues(t, 2, answered.Load(), "every beat")
 }
 
-// A page that sends beats is there; one that no longer does is gone, and one that never did is asked once more.
+// A page that sends beats is there; a page that stops sending them is gone, and one that never sent any is asked once more.
 func TestPanelSeesThatThePageIsGone(t *testing.T) {
 	const every, patience = 5 * time.Millisecond, 400 * time.Millisecond
 	ended := func(p *panel) bool {

@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Table shows a line per run: what it is, how far it got, its errors in percent.
+// Table shows one line for each run: what it is, how far it got, its errors in percent.
 func Table(list ...*runs.Run) {
 	if !gonbui.IsNotebook {
 		Check(runs.Table(os.Stdout, list, "table"))
@@ -27,17 +27,20 @@ func Table(list ...*runs.Run) {
 			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, run.Recipe.LastSurvival())
 		}
 		if best, ok := run.Selected(); ok {
-			selected, percents = trimmed(best.Epoch), [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
+			selected = trimmed(best.Epoch)
+			percents = [2]string{fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError)}
 		}
 		if s := run.Seconds(); !math.IsNaN(s) {
 			seconds = fmt.Sprintf("%.0f s", s)
 		}
-		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, fmt.Sprintf("%d of %d", int64(run.EpochsDone()), run.Recipe.Epochs), selected, percents[0], percents[1], seconds}
+		epochs := fmt.Sprintf("%d of %d", int64(run.EpochsDone()), run.Recipe.Epochs)
+		rows[i] = []any{run.Name, run.Recipe.Dataset, run.Recipe.Depth, rule, epochs, selected, percents[0], percents[1], seconds}
 	}
-	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)", "training"}, rows...)
+	ShowTable([]string{"run", "data", "layers", "survival", "epochs", "selected", "validation error (%)", "test error (%)",
+		"training"}, rows...)
 }
 
-// ShowTable shows a table with a head. Cells are shown as fmt.Print does, but floats with at most
+// ShowTable shows a table with a head. Cells are shown as by fmt.Print, but floats with at most
 // six digits.
 func ShowTable(head []string, rows ...[]any) {
 	lines := tableText(head, rows)

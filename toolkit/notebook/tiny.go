@@ -14,11 +14,11 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// EnvTiny names the environment variable that makes the notebooks small: so `make
-// test` executes them all, and keeps its results apart.
+// EnvTiny names the environment variable that makes the notebooks small, so that `make
+// test` can execute them all, with results in a folder of their own.
 const EnvTiny = "STOCHDEPTH_TINY"
 
-// Tiny reports whether this is such a trial, whose numbers mean nothing.
+// Tiny reports whether this is a trial at the small size, whose numbers mean nothing.
 func Tiny() bool { return os.Getenv(EnvTiny) != "" }
 
 // Preset is [recipes.Preset] with some keys changed, such as "depth=14", and made small in a trial.
@@ -39,18 +39,18 @@ func Preset(name string, settings ...string) (recipes.Recipe, error) {
 	return recipe, err
 }
 
-// Recipe is [Preset] for a cell, which an error ends.
+// Recipe is [Preset] for a cell: an error ends the cell.
 func Recipe(name string, settings ...string) recipes.Recipe { return Must(Preset(name, settings...)) }
 
-// RunDir is the folder of a run, data/runs/<name>. Notebooks name theirs notebook-..., which git ignores. A name that
-// [runs.CheckName] refuses ends the cell.
+// RunDir is the folder of a run, data/runs/<name>. The names of notebooks' runs begin with notebook-, and git ignores them.
+// A name that [runs.CheckName] refuses ends the cell.
 func RunDir(name string) string {
 	dir, err := runs.Folder(output("data/runs", ""), name)
 	Check(err)
 	return dir
 }
 
-// Run opens the run in [RunDir](name). One that is not there ends the cell.
+// Run opens the run in [RunDir](name). If there is none, the cell ends.
 func Run(name string) *runs.Run {
 	run, err := runs.Find(output("data/runs", ""), RunDir(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,8 +66,8 @@ func ModelPath(name string) string {
 	return path
 }
 
-// FigurePath is the file of a figure that a notebook draws, .out/figures/<name>: git ignores it, and the folder figures
-// holds what is drawn of recorded runs.
+// FigurePath is the file of a figure that a notebook draws, .out/figures/<name>, which git ignores. (The folder figures is
+// for figures of recorded runs.)
 func FigurePath(name string) string {
 	if Tiny() {
 		return output("figures", name)
@@ -75,7 +75,7 @@ func FigurePath(name string) string {
 	return output(".out/figures", name)
 }
 
-// output is a path below the project's folder, or below a folder for trials.
+// output is a path below the project's folder, or in a trial below a folder for trials.
 func output(folder, name string) string {
 	root, err := project.Root()
 	Check(err)

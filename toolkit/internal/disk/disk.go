@@ -1,6 +1,6 @@
-// Package disk makes the changes to the files of a run, one at a time. It is as thin as it looks: it is there so that
-// a test can look at a run's folder as a crash after any of the changes would leave it, and can refuse a change as a
-// full disk or a file system without hard links does.
+// Package disk makes the changes to the files of a run, one at a time. It is thin: its purpose is that a test can see a
+// run's folder as a crash after any change would leave it, and can make a change fail as on a full disk or on a file system
+// without hard links.
 package disk
 
 import (
@@ -15,21 +15,21 @@ import (
 	"sync/atomic"
 )
 
-// Observer is told of every change. Operations are named as the functions of this package, in lower case.
+// Observer is called for every change. Operations have the names of this package's functions, in lower case.
 type Observer struct {
-	Before func(operation, path string) error // its error takes the place of the change
-	After  func(operation, path string)       // of a change that was made
+	Before func(operation, path string) error // if it returns an error, the change fails with it
+	After  func(operation, path string)       // called after a change that succeeded
 }
 
 var observer atomic.Pointer[Observer]
 
-// Observe makes o the observer of all changes until end is called. It is for tests.
+// Observe makes o the observer of all changes, until end is called. It is for tests.
 func Observe(o Observer) (end func()) {
 	observer.Store(&o)
 	return func() { observer.Store(nil) }
 }
 
-// Change makes a change and tells the observer: for what other packages write.
+// Change makes a change and calls the observer. Other packages use it for what they write without this one.
 func Change(operation, path string, change func() error) error {
 	o := observer.Load()
 	if o != nil && o.Before != nil {
@@ -46,7 +46,7 @@ func Change(operation, path string, change func() error) error {
 	return nil
 }
 
-// Files and folders have the permissions that the umask leaves of these: users of one group can share them.
+// Files and folders get these permissions, less those that the umask removes: users of one group can share them.
 const filePermissions, folderPermissions = 0o666, 0o777
 
 // MkdirAll is os.MkdirAll.
@@ -54,7 +54,7 @@ func MkdirAll(path string) error {
 	return Change("mkdirall", path, func() error { return os.MkdirAll(path, folderPermissions) })
 }
 
-// CreateTemp is os.CreateTemp for a file that is not only its user's, and for a pattern with a star.
+// CreateTemp is os.CreateTemp for a pattern with a star, but others may read the file as the umask allows.
 func CreateTemp(dir, pattern string) (file *os.File, err error) {
 	star := strings.LastIndexByte(pattern, '*')
 	err = Change("createtemp", filepath.Join(dir, pattern), func() error {
@@ -70,7 +70,7 @@ func CreateTemp(dir, pattern string) (file *os.File, err error) {
 	return file, err
 }
 
-// CreateNew creates a file that is not there yet, else its error is fs.ErrExist.
+// CreateNew creates a file. If there is one already, the error is fs.ErrExist.
 func CreateNew(path string) (file *os.File, err error) {
 	err = Change("createnew", path, func() error {
 		file, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, filePermissions)
@@ -79,7 +79,7 @@ func CreateNew(path string) (file *os.File, err error) {
 	return file, err
 }
 
-// Write writes data where the file stands.
+// Write writes data at the file's current position.
 func Write(file *os.File, data []byte) error {
 	return Change("write", file.Name(), func() error {
 		_, err := file.Write(data)
@@ -99,7 +99,7 @@ func (w writer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Truncate is that of a file.
+// Truncate is file.Truncate.
 func Truncate(file *os.File, size int64) error {
 	return Change("truncate", file.Name(), func() error { return file.Truncate(size) })
 }
@@ -114,7 +114,7 @@ func Link(from, to string) error {
 	return Change("link", to, func() error { return os.Link(from, to) })
 }
 
-// LinkOrCopy gives a file a second name, and on a file system without hard links a copy.
+// LinkOrCopy gives a file a second name, or copies it on a file system without hard links.
 func LinkOrCopy(from, to string) error {
 	if Link(from, to) == nil {
 		return nil
@@ -137,7 +137,7 @@ func Remove(path string) error {
 	return Change("remove", path, func() error { return os.Remove(path) })
 }
 
-// RemoveAll removes path and all below it, one at a time; that nothing is there is no error.
+// RemoveAll removes path and everything below it, one at a time. It is no error if there is nothing.
 func RemoveAll(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,8 +160,8 @@ func RemoveAll(path string) error {
 	return nil
 }
 
-// Sync makes what happened in a folder, such as a rename, last through a power cut. Some file systems cannot, and the
-// change is made all the same, so there is no error to return.
+// Sync makes changes in a folder, such as a rename, survive a power cut. Some file systems cannot do this; the change is
+// made all the same, so no error is returned.
 func Sync(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		d.Sync()

@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/internal/files"
 )
 
-// A file system of 64 KiB: what is there stays, whole, and no temporary file is left.
+// On a file system of 64 KiB the old file stays whole, and no temporary file is left.
 func TestWriteOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -24,7 +24,8 @@ func TestWriteOnAFullDisk(t *testing.T) {
 	path := filepath.Join(dir, "file")
 	require.NoError(t, files.Write(path, []byte("old")))
 	err := files.Write(path, make([]byte, 1<<20))
-	require.EqualError(t, err, "no space left on device while writing "+path+": free some space and start the same command again")
+	require.EqualError(t, err,
+		"no space left on device while writing "+path+": free some space and start the same command again")
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "old", string(data))
@@ -43,12 +44,14 @@ func TestWriteReplacesWholeOrNotAtAll(t *testing.T) {
 	require.Equal(t, "new", string(data))
 
 	err = files.Write(filepath.Join(dir, "no", "file"), nil)
-	require.EqualError(t, err, "cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
+	require.EqualError(t, err,
+		"cannot write "+filepath.Join(dir, "no", "file")+", its folder is missing: no such file or directory")
 	require.NoError(t, files.WriteError(path, nil))
-	require.True(t, errors.Is(files.WriteError(path, &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}), syscall.ENOSPC))
+	full := &fs.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC}
+	require.True(t, errors.Is(files.WriteError(path, full), syscall.ENOSPC))
 }
 
-// Files and folders are as open as the umask lets them be, and in the group of a folder that hands its own on.
+// Files and folders have all the permissions that the umask allows, and a folder with the setgid bit hands its group on.
 func TestPermissions(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	for umask, want := range map[int][2]fs.FileMode{0o022: {0o644, 0o755}, 0o002: {0o664, 0o775}, 0o077: {0o600, 0o700}} {
@@ -82,17 +85,17 @@ func TestPermissions(t *testing.T) {
 
 func TestOutputsThatAreNoFiles(t *testing.T) {
 	dir := t.TempDir()
-	in := func(name string) string { return filepath.Join(dir, name) }
-	require.NoError(t, os.Symlink("/dev/null", in("device")))
-	require.NoError(t, os.Symlink("nothing", in("dangling")))
-	require.NoError(t, os.Mkdir(in("folder"), 0o755))
-	require.NoError(t, syscall.Mkfifo(in("pipe"), 0o644))
+	inside := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.Symlink("/dev/null", inside("device")))
+	require.NoError(t, os.Symlink("nothing", inside("dangling")))
+	require.NoError(t, os.Mkdir(inside("folder"), 0o755))
+	require.NoError(t, syscall.Mkfifo(inside("pipe"), 0o644))
 	for path, want := range map[string]string{
-		"/dev/full":    "/dev/full is no regular file and is left as it is: write to another one",
-		in("device"):   in("device") + " is no regular file and is left as it is: write to another one",
-		in("pipe"):     in("pipe") + " is no regular file and is left as it is: write to another one",
-		in("folder"):   in("folder") + " is a folder: name a file in it",
-		in("dangling"): in("dangling") + " is a link to what is not there: remove it, or write to another file",
+		"/dev/full":        "/dev/full is no regular file and is left as it is: write to another one",
+		inside("device"):   inside("device") + " is no regular file and is left as it is: write to another one",
+		inside("pipe"):     inside("pipe") + " is no regular file and is left as it is: write to another one",
+		inside("folder"):   inside("folder") + " is a folder: name a file in it",
+		inside("dangling"): inside("dangling") + " is a link to what is not there: remove it, or write to another file",
 	} {
 		before, err := os.Lstat(path)
 		require.NoError(t, err)
@@ -104,22 +107,23 @@ func TestOutputsThatAreNoFiles(t *testing.T) {
 	}
 
 	// A link to a file stays one.
-	require.NoError(t, os.WriteFile(in("file"), []byte("old"), 0o644))
-	require.NoError(t, os.Symlink("file", in("link")))
-	require.NoError(t, files.Write(in("link"), []byte("new")))
-	data, err := os.ReadFile(in("file"))
+	require.NoError(t, os.WriteFile(inside("file"), []byte("old"), 0o644))
+	require.NoError(t, os.Symlink("file", inside("link")))
+	require.NoError(t, files.Write(inside("link"), []byte("new")))
+	data, err := os.ReadFile(inside("file"))
 	require.NoError(t, err)
 	require.Equal(t, "new", string(data))
-	info, err := os.Lstat(in("link"))
+	info, err := os.Lstat(inside("link"))
 	require.NoError(t, err)
 	require.Equal(t, os.ModeSymlink, info.Mode().Type())
 }
 
-// A full disk is said once, whoever hands the error on.
+// The sentence about a full disk appears once, however often the error is handed on.
 func TestWriteErrorIsSaidOnce(t *testing.T) {
 	inner := files.WriteError("work/position.json", &os.PathError{Op: "write", Path: "x.tmp", Err: syscall.ENOSPC})
 	outer := files.WriteError("checkpoint/last", inner)
-	require.EqualError(t, outer, "no space left on device while writing checkpoint/last: free some space and start the same command again")
+	require.EqualError(t, outer,
+		"no space left on device while writing checkpoint/last: free some space and start the same command again")
 	require.ErrorIs(t, outer, syscall.ENOSPC)
 }
 

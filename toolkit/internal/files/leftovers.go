@@ -9,15 +9,15 @@ import (
 	"stochdepth/toolkit/internal/disk"
 )
 
-// A process that is killed leaves the temporary file that it was writing. Whoever next writes in the folder removes it.
+// A process that is killed leaves the temporary file that it was writing. The next Write of the same file removes it.
 
-// leftLong is how long what another process may be writing is left alone, by the time of its last change.
+// leftLong is the age, since its last change, from which no process can be writing a temporary file any more.
 const leftLong = time.Hour
 
-// Temporary is the pattern of the temporary files that Write makes for a file of that name, as os.CreateTemp takes it.
+// Temporary is the pattern, as in os.CreateTemp, of the temporary files that Write makes for a file named base.
 func Temporary(base string) string { return "." + base + ".*.tmp" }
 
-// RemoveLeft removes the temporary files of a pattern with one star that were last changed so long before now.
+// RemoveLeft removes the temporary files that match a pattern with one star and were last changed at least age before now.
 func RemoveLeft(dir, pattern string, age time.Duration, now time.Time) {
 	before, after, _ := strings.Cut(pattern, "*")
 	entries, _ := os.ReadDir(dir)

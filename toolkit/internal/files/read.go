@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// LargestText is the size of the largest text that is read as a whole, in bytes, but for the logs of runs; what is longer
+// LargestText is the size in bytes of the largest text that is read as a whole, except for the logs of runs; a longer one
 // is not a file of this project.
 const LargestText = 16 << 20
 
-// Read reads a file of at most so many bytes. Folders, devices and pipes are refused, and nothing waits for them.
+// Read reads a file of up to most bytes. Folders, devices and pipes are errors, and nothing waits for them.
 func Read(path string, most int64) ([]byte, error) {
 	file, err := OpenRegular(path)
 	if err != nil {
@@ -34,15 +34,15 @@ func Read(path string, most int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// ReadText is Read for a text, without the byte-order mark that editors on Windows put before it.
+// ReadText is Read for a text; it removes the byte-order mark that editors on Windows put before a text.
 func ReadText(path string, most int64) ([]byte, error) {
 	data, err := Read(path, most)
 	return bytes.TrimPrefix(data, []byte("\ufeff")), err
 }
 
-// OpenRegular opens a file for reading if it is a regular one, or a link to one.
+// OpenRegular opens a file for reading if it is a regular file, or a link to one.
 func OpenRegular(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // else a pipe waits for its writer
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // otherwise opening a pipe waits for its writer
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +57,11 @@ func OpenRegular(path string) (*os.File, error) {
 	return file, nil
 }
 
-// Check says in one sentence why path cannot be written as a file: it is there and is a folder, a device or a pipe,
-// or a link to one or to nothing. A regular file may be replaced.
+// Check says in one sentence why path cannot be written as a file: it is a folder, a device or a pipe, or a link to one of
+// these or to nothing. A regular file may be replaced.
 func Check(path string) error {
 	if _, err := os.Lstat(path); err != nil {
-		return nil // writing it will tell
+		return nil // it may be missing, and writing it shows anything worse
 	}
 	info, err := os.Stat(path)
 	switch {

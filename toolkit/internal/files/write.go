@@ -1,5 +1,5 @@
-// Package files writes files so that they are there whole or not at all, reads those that are what they should be, and
-// says in one sentence what to do where that fails.
+// Package files writes files whole or not at all, reads only regular files of a sensible size, and says in one sentence
+// what to do when that fails.
 package files
 
 import (
@@ -15,8 +15,8 @@ import (
 	"stochdepth/toolkit/internal/disk"
 )
 
-// Write writes data to path so that the file is there whole or, after a failure or a crash, as it was
-// before. The folder must exist. A full disk gives a sentence that says so.
+// Write writes data to path, whole or not at all: after a failure or a crash the file is as it was before. The folder must
+// exist. A full disk gives a sentence that says so.
 func Write(path string, data []byte) error {
 	return WriteFrom(path, func(w io.Writer) error {
 		_, err := io.Copy(w, bytes.NewReader(data))
@@ -24,9 +24,9 @@ func Write(path string, data []byte) error {
 	})
 }
 
-// WriteFrom is Write for what is better written piece by piece: write gets the temporary file, which
-// takes its final name only after write and the flush to disk have succeeded. What is there and no regular file is
-// refused, see Check; a link to a file stays one, and the file is replaced.
+// WriteFrom is Write for data that is better written piece by piece: write gets the temporary file, which takes its final
+// name only after write and the flush to disk have succeeded. If path is anything but a regular file, that is an error, see
+// Check; if it is a link to a file, the link stays and the file is replaced.
 func WriteFrom(path string, write func(io.Writer) error) (err error) {
 	if err := Check(path); err != nil {
 		return err
@@ -68,22 +68,22 @@ func WriteFrom(path string, write func(io.Writer) error) (err error) {
 }
 
 // WriteError turns the error of writing path into a sentence that says what to do about a full disk, a missing
-// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil. The error of a WriteError before
-// is not said twice: the last path counts.
+// folder or a lack of permission. It keeps the cause for errors.Is, and nil stays nil. If err comes from WriteError, its
+// sentence is replaced, not repeated: the last path counts.
 func WriteError(path string, err error) error {
-	var before writeError
+	var earlier writeError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &before) && before.cause == nil: // of Check, which says it all
+	case errors.As(err, &earlier) && earlier.cause == nil: // from Check, which says it all
 		return err
-	case errors.As(err, &before):
-		err = before.cause
+	case errors.As(err, &earlier):
+		err = earlier.cause
 	}
 	return writeError{writeSentence(path, err), err}
 }
 
-// writeError is an error of WriteError.
+// writeError is an error from WriteError or Check.
 type writeError struct{ sentence, cause error }
 
 func (e writeError) Error() string { return e.sentence.Error() }

@@ -1,5 +1,5 @@
-// Package page writes the generated parts of the project's pages. A part stands between two comments, of which the first
-// says what it is:
+// Package page writes the generated parts of the project's pages. A part stands between two comments; the first says
+// what the part is:
 //
 //	<!-- begin speed peers-*, written by `stochdepth pages` -->
 //
@@ -20,18 +20,18 @@ const (
 	end     = "<!-- end -->"
 )
 
-// Names are the project's pages, from its folder root, but for those that are wholly generated.
+// Names lists the project's pages, relative to its folder root, except those that are generated as a whole.
 func Names(root string) (names []string) {
-	for _, pattern := range []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md", "notebooks/README.md",
-		"toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"} {
+	for _, pattern := range []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md",
+		"notebooks/README.md", "toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"} {
 		found, _ := fs.Glob(os.DirFS(root), pattern) // the patterns are right
 		names = append(names, found...)
 	}
 	return names
 }
 
-// Fill returns the text of a page with its parts written anew: write gets the words that say what a part is, such as
-// "speed" and "peers-*", and returns its Markdown. A comment without the other one is an error.
+// Fill returns the text of a page with its generated parts replaced: write gets the words that say what a part is, such as
+// "speed" and "peers-*", and returns its Markdown. A first comment without a second one, or the reverse, is an error.
 func Fill(text string, write func(words []string) (string, error)) (string, error) {
 	var filled strings.Builder
 	for {
@@ -43,9 +43,9 @@ func Fill(text string, write func(words []string) (string, error)) (string, erro
 		if !found {
 			return filled.String(), nil
 		}
-		head, rest, said := strings.Cut(part, written)
+		head, rest, complete := strings.Cut(part, written)
 		old, after, ended := strings.Cut(rest, end)
-		if !said || !ended || strings.Contains(head, "\n") || strings.Contains(old, begin) {
+		if !complete || !ended || strings.Contains(head, "\n") || strings.Contains(old, begin) {
 			line, _, _ := strings.Cut(part, "\n")
 			return "", fmt.Errorf("the part that begins with %q must end its line with %q, and have %q after it",
 				begin+line, strings.TrimSpace(written), end)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Bar tells how far a long job is, how fast it goes and how long it will take:
-// as one output that changes in a notebook, as one line that changes on a
-// terminal, and as a line now and then where standard error is neither. Its
-// methods may be called as often as one likes, from several goroutines.
+// Bar shows how far a long job is, how fast it goes and how long it will take:
+// in a notebook as one output that changes, on a terminal as one line that
+// changes, and in a log as a new line now and then. Its methods may be called
+// at any rate, from several goroutines.
 //
-// Libraries of progress bars know terminals only, and GoMLX's leaves hundreds of
-// outputs in a notebook that is executed without a browser.
+// Other libraries of progress bars know terminals only, and GoMLX's leaves hundreds
+// of outputs in a notebook that is executed without a browser.
 type Bar struct {
 	mu     sync.Mutex
 	state  State
@@ -21,12 +21,12 @@ type Bar struct {
 	shown  time.Time // when the screen was last drawn; zero: never
 	ended  bool
 
-	took time.Duration // of a job that began before the bar, as it says; 0: as long as the bar
+	took time.Duration // as set by Took, for a job that began before the bar; 0: the job began with the bar
 
-	estimated bool // the job itself says how fast it goes
+	estimated bool // the job itself reports its speed
 
-	// Else the speed is measured over the last half minute or so, from the first
-	// report on: a run that is resumed has a part of the way behind it.
+	// Otherwise the speed is measured over about the last half minute, and not before
+	// the first report: a resumed run has a part of the way behind it.
 	started time.Time
 	marks   []mark
 }
@@ -40,8 +40,8 @@ type mark struct {
 // speedWindow is how far back the speed looks, in marks at least a second apart.
 const speedWindow = 30
 
-// New starts a bar on standard error for a job of total parts (0: how many is not known), such
-// as "steps"; a unit of "bytes" gives MB and MB/s. The label says what is done.
+// New starts a bar on standard error for a job of total parts (0: not known). The unit names a part,
+// such as "steps"; "bytes" gives MB and MB/s. The label says what the job is.
 func New(total int64, label, unit string) *Bar { return NewOn(standardError(), total, label, unit) }
 
 // NewOn is [New] on another screen.
@@ -53,7 +53,7 @@ func newBar(total int64, label, unit string, s Screen, now func() time.Time) *Ba
 	return &Bar{state: State{Label: label, unit: unit, total: total}, screen: s, now: now, started: now()}
 }
 
-// Set reports that so many of the parts are done, with a few words about the
+// Set reports how many of the parts are done, with a few words about the
 // state, such as "epoch 3, loss 0.41".
 func (b *Bar) Set(done int64, text string) {
 	b.mu.Lock()
@@ -71,7 +71,7 @@ func (b *Bar) Set(done int64, text string) {
 }
 
 // Note writes a line that stays, such as the result of an epoch: above the bar on a terminal, among the
-// other lines of a log. A notebook does not show it: there a curve does this better.
+// other lines in a log. A notebook does not show it: a curve is better there.
 func (b *Bar) Note(line string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,31 +86,31 @@ func (b *Bar) SetTotal(total int64) {
 	b.state.total = total
 }
 
-// Estimate takes the speed (parts a second) and the time remaining from the job, if it
-// knows better than the bar can measure: that evaluations come, for example.
-// Zeros are shown as not known. It is shown with the next [Bar.Set].
+// Estimate sets the speed (parts a second) and the time remaining, for a job that knows
+// them better than the bar can measure them, because evaluations are still to come, for
+// example. Zero means not known. They are shown with the next [Bar.Set].
 func (b *Bar) Estimate(speed float64, remaining time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.estimated, b.state.speed, b.state.remaining = true, speed, remaining
 }
 
-// Jobs says what a job consists of that is at work, and which share of the whole is done, in 0..1, by more than the count
-// of its parts. It is shown with the next [Bar.Set].
+// Jobs sets the smaller jobs that are at work, and the share of the whole that is done, in 0..1, where this is more precise
+// than the count of finished parts. They are shown with the next [Bar.Set].
 func (b *Bar) Jobs(share float64, jobs ...Job) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.state.share, b.state.jobs = &share, jobs
 }
 
-// Took says how long the job has taken, if it is another one's and began before the bar.
+// Took sets how long the job has taken, if it began before the bar, in another process.
 func (b *Bar) Took(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.took = d
 }
 
-// Done ends the bar with what came of the job, or the state that it stopped in.
+// Done ends the bar with the outcome of the job, or the state in which it stopped.
 func (b *Bar) Done(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -51,7 +51,7 @@ func TestBarInALogOfALongJob(t *testing.T) {
 	require.Equal(t, "training: 0%, 3 of 100,000 steps, 15 s each, 17 days left", lines(&output)[1])
 }
 
-// A resumed run has most of its way behind it, but its speed is today's.
+// A resumed run has most of its way behind it; its speed is measured from the resumption on.
 func TestSpeedOfAResumedRun(t *testing.T) {
 	c := newClock()
 	bar := newBar(1000, "training", "steps", &logged{w: &bytes.Buffer{}}, c.now)
@@ -134,7 +134,7 @@ func TestAJobThatBeganBeforeTheBar(t *testing.T) {
 	require.Equal(t, "mine: 60 epochs in 1 min 30 s, finished", lines(&output)[1])
 }
 
-// Jobs have a line each below the bar of a terminal, and their percentages among the texts of a log.
+// On a terminal each job has a line below the bar; in a log its percentage stands in the bar's line.
 func TestJobs(t *testing.T) {
 	var onTerminal, inLog bytes.Buffer
 	for _, s := range []Screen{&terminal{w: &onTerminal, width: func() int { return 60 }}, &logged{w: &inLog}} {

@@ -29,7 +29,7 @@ func standardError() Screen {
 	return &logged{w: os.Stderr}
 }
 
-// terminal draws on one line, and below it one for each job at work.
+// terminal draws one line, and below it a line for each job at work.
 type terminal struct {
 	w     io.Writer
 	width func() int // in columns; 0: unknown
@@ -64,7 +64,7 @@ func (t *terminal) Note(line string) { t.write(line + "\n") }
 
 func (t *terminal) End(s State) { t.write(s.Result() + "\n") }
 
-// write writes over what is drawn.
+// write replaces what is drawn.
 func (t *terminal) write(text string) {
 	erase := "\r\x1b[K"
 	if t.below > 0 {

@@ -9,7 +9,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// State is that of a job, as a [Bar] hands it to its [Screen].
+// State is the state of a job, as a [Bar] hands it to its [Screen].
 type State struct {
 	Label   string
 	Elapsed time.Duration
@@ -19,10 +19,10 @@ type State struct {
 	speed       float64
 	remaining   time.Duration // 0: unknown
 	jobs        []Job
-	share       *float64 // done, in 0..1, where the job itself says it
+	share       *float64 // done, in 0..1, if set by Bar.Jobs
 }
 
-// Job is one of those that a larger job consists of, at work.
+// Job is a part of a larger job, while it is at work.
 type Job struct {
 	Name, Text string
 	Part       float64 // done, in 0..1
@@ -39,7 +39,7 @@ func (s State) Fraction() (float64, bool) {
 	return min(1, float64(s.done)/float64(s.total)), true
 }
 
-// Parts are the numbers and texts, in the order they are shown in.
+// Parts lists the numbers and texts in the order in which they are shown.
 func (s State) Parts() []string {
 	parts := s.parts()
 	for _, job := range s.jobs {
@@ -48,7 +48,7 @@ func (s State) Parts() []string {
 	return parts
 }
 
-// parts are the Parts without the jobs.
+// parts is Parts without the jobs.
 func (s State) parts() []string {
 	var parts []string
 	if fraction, ok := s.Fraction(); ok {

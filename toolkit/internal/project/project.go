@@ -19,9 +19,9 @@ const EnvRoot = "STOCHDEPTH_ROOT"
 
 // Root returns the absolute path of the project's folder: the one whose go.mod declares [Module].
 //
-// It looks at $STOCHDEPTH_ROOT first, which must be that folder if it is set; then at the working
-// directory and the folders above it; then at $GONB_DIR, the folder a GoNB notebook was started in,
-// and above, as GoNB compiles and may run a cell in a temporary folder.
+// It looks first at $STOCHDEPTH_ROOT, which must be that folder if it is set; then at the working
+// directory and the folders above it; then at $GONB_DIR, the folder in which a GoNB notebook was started,
+// and above, because GoNB compiles a cell in a temporary folder and may run it there.
 //
 // The error is one sentence for the user.
 func Root() (string, error) {

@@ -12,7 +12,7 @@ func TestRoot(t *testing.T) {
 	outside := t.TempDir()
 	root := filepath.Join(t.TempDir(), "clone")
 	deep := filepath.Join(root, "notebooks", "more")
-	nested := filepath.Join(deep, "nested") // another module within, as of a notebook's cell
+	nested := filepath.Join(deep, "nested") // another module inside it, such as that of a notebook's cell
 	require.NoError(t, os.MkdirAll(nested, 0o777))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("// a comment\n\nmodule "+Module+"\n"), 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(nested, "go.mod"), []byte("module gonb_1234\n"), 0o666))

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// JSONError says in words of the user what is wrong with a JSON file.
+// JSONError says in the user's words what is wrong with a JSON file.
 func JSONError(err error) error {
 	var typeError *json.UnmarshalTypeError
 	var syntaxError *json.SyntaxError
@@ -28,7 +28,7 @@ func JSONError(err error) error {
 	return err
 }
 
-// KindName is what the user calls a type of values.
+// KindName is the user's name for a type of values.
 func KindName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int, reflect.Int64:
@@ -49,7 +49,7 @@ func IsWhole(text string) bool {
 	return digits != "" && len(text)-len(digits) <= 1 && strings.Trim(digits, "0123456789") == ""
 }
 
-// TooLarge is the error of a whole number that does not fit.
+// TooLarge is the error for a whole number that does not fit into 64 bits.
 func TooLarge(key, value string) error {
 	if len(value) > 40 {
 		value = value[:40] + "..."

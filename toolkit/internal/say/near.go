@@ -8,7 +8,7 @@ import (
 
 // DidYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
 func DidYouMean(word string, known []string) string {
-	best := len(word)/3 + 2 // more edits than this make another word
+	best := len(word)/3 + 2 // with this many edits or more it is another word
 	var near []string
 	for _, candidate := range known {
 		d := editDistance(strings.ToLower(word), candidate)
@@ -32,7 +32,7 @@ func DidYouMean(word string, known []string) string {
 	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
 }
 
-// editDistance is Levenshtein's: insertions, deletions and replacements that turn a into b.
+// editDistance is Levenshtein's: the fewest insertions, deletions and replacements that turn a into b.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

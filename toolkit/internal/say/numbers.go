@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// CheckRange says in one sentence that a number is not in [least, most], or returns nil. what names the number, as
+// CheckRange says in one sentence that a number is not in [least, most], or returns nil. what is the number's name, such as
 // "epochs" or "--workers".
 func CheckRange(what string, n, least, most int) error {
 	if n < least || n > most {
@@ -27,7 +27,7 @@ func Grouped[T int | int64](n T) string {
 // Exact writes x in the fewest digits that read back exactly.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-// Known is x for JSON, which has no NaN: nil, written as null, stands for it.
+// Known is x for JSON, which has no NaN: nil, which is written as null, stands for it.
 func Known(x float64) *float64 {
 	if math.IsNaN(x) {
 		return nil

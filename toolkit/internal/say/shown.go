@@ -1,5 +1,5 @@
-// Package say has the words in which the toolkit speaks: numbers, spans of time and names fit to be shown, near words,
-// what is wrong with JSON, and tables for people and programs.
+// Package say makes the words of the toolkit's messages: numbers, spans of time, names that are safe to show, suggestions
+// for misspelt words, errors in JSON files, and tables for people and programs.
 package say
 
 import (
@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Shown is a name as it may be shown: as it is, or quoted if it has a character that would act on a terminal or could
-// not be seen. Names of folders are anybody's.
+// Shown is a name that is safe to show: the name itself, or quoted if it has a character that is invisible or would act on
+// a terminal. Anybody can name a folder.
 func Shown(name string) string {
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)

@@ -19,5 +19,5 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24+0.5))
 }
 
-// SpanOf is [Span] of so many seconds.
+// SpanOf is [Span] for a number of seconds.
 func SpanOf(seconds float64) string { return Span(time.Duration(seconds * float64(time.Second))) }

@@ -12,7 +12,7 @@ import (
 // TableFormats are the formats of tables: "table" is for people, the others are for programs.
 var TableFormats = []string{"table", "tsv", "csv", "json"}
 
-// CheckFormat refuses a format that is none of [TableFormats].
+// CheckFormat returns an error for a format that is not in [TableFormats].
 func CheckFormat(format string) error {
 	if !slices.Contains(TableFormats, format) {
 		return fmt.Errorf("unknown format %q: use %s", format, strings.Join(TableFormats, ", "))
@@ -20,13 +20,13 @@ func CheckFormat(format string) error {
 	return nil
 }
 
-// WriteSeparated writes a head and lines of cells in the format "tsv", tabs between cells, or "csv", as RFC 4180 has it
-// but for the ends of lines. Cells that are not fit to be shown are quoted as [Shown] does, so that a line stays one.
+// WriteSeparated writes a head and lines of cells in the format "tsv", with tabs between cells, or "csv", which is RFC 4180
+// except for the ends of lines. Each cell is made safe by [Shown], so that a line stays one line.
 func WriteSeparated(w io.Writer, format string, head []string, lines [][]string) error {
 	out := csv.NewWriter(w)
 	for _, line := range append([][]string{head}, lines...) {
 		if line = shownAll(line); format == "csv" {
-			_ = out.Write(line) // an error stays, and is that of the end
+			_ = out.Write(line) // out.Error returns its error at the end
 		} else if _, err := io.WriteString(w, strings.Join(line, "\t")+"\n"); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func WriteJSON(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// shownAll makes texts fit to be shown; a run folder may be anybody's.
+// shownAll applies Shown to all cells.
 func shownAll(cells []string) []string {
 	shown := make([]string, len(cells))
 	for i, cell := range cells {

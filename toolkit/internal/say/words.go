@@ -23,7 +23,7 @@ func Enumerate[T any](items []T) string {
 	return strings.Join(words, "")
 }
 
-// Plural is the s of a noun of which there are n, or nothing.
+// Plural is the "s" at the end of a noun for n things, "" for one.
 func Plural(n int) string {
 	if n == 1 {
 		return ""
@@ -31,8 +31,8 @@ func Plural(n int) string {
 	return "s"
 }
 
-// ShortCommit is a commit's first seven digits, with the plus sign of a changed source; of a list of commits, as the files
-// of networks have them, it shortens each.
+// ShortCommit is a commit's first seven digits, with the plus sign that marks a changed source. In a list of commits, as in
+// the files of networks, it shortens each.
 func ShortCommit(commit string) string {
 	list := strings.Split(commit, ", ")
 	for i, one := range list {
@@ -45,5 +45,5 @@ func ShortCommit(commit string) string {
 	return strings.Join(list, ", ")
 }
 
-// Markdown is a text as pages in Markdown show it: p_L has its index below.
+// Markdown is a text for a page in Markdown, where p_L gets its index below the line.
 func Markdown(text string) string { return strings.ReplaceAll(text, "p_L", "*p<sub>L</sub>*") }

@@ -14,7 +14,8 @@ func TestShortCommit(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	require.Equal(t, []string{"", "1", "1 and 2", "1, 2 and 3"}, []string{Enumerate([]int{}), Enumerate([]int{1}), Enumerate([]int{1, 2}), Enumerate([]int{1, 2, 3})})
+	require.Equal(t, []string{"", "1", "1 and 2", "1, 2 and 3"},
+		[]string{Enumerate([]int{}), Enumerate([]int{1}), Enumerate([]int{1, 2}), Enumerate([]int{1, 2, 3})})
 	require.Equal(t, []string{"0.1", "−0.5", "1.23457"}, []string{Decimal(1 - 0.9), Decimal(-0.5), Decimal(1.234567)})
 	require.Equal(t, "s, , s", Plural(0)+", "+Plural(1)+", "+Plural(2))
 	require.Equal(t, "*p<sub>L</sub>* = 0.5", Markdown("p_L = 0.5"))

@@ -1,4 +1,4 @@
-// Package splitmix makes seeds of generators: nearby seeds, streams and positions must not give related numbers.
+// Package splitmix makes the seeds of random generators: nearby seeds, streams and positions must not give related numbers.
 package splitmix
 
 // Mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014), a bijection of the 64-bit numbers.

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ways are what TestMain's process does before it says what became of it, with a status of its own.
+// ways are the programs that TestMain runs in a process of its own; the exit status says how each ended.
 var ways = map[string]func(){
 	"hangup": func() {
 		if signal.Ignored(syscall.SIGHUP) {
@@ -32,7 +32,7 @@ var ways = map[string]func(){
 		ctx := Unread(context.Background())
 		in, out, _ := os.Pipe()
 		in.Close()
-		_, err := out.Write([]byte("x")) // not what the process says
+		_, err := out.Write([]byte("x")) // to another pipe than standard output
 		if !errors.Is(err, syscall.EPIPE) {
 			os.Exit(4)
 		}
@@ -70,7 +70,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start starts one of the ways, and waits until it is ready.
+// start starts a process with one of the ways, and waits until it is ready.
 func start(t *testing.T, way string) (cmd *exec.Cmd, input io.WriteCloser, output *bufio.Reader, closeOutput func() error) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0])
@@ -94,7 +94,7 @@ func TestHangup(t *testing.T) {
 	require.EqualError(t, nohup.Run(), "exit status 7")
 
 	if signal.Ignored(syscall.SIGHUP) {
-		t.Skip("it is ignored here, as under nohup, and so by every process that starts here")
+		t.Skip("SIGHUP is ignored here, as under nohup, and every process that starts here inherits that")
 	}
 	cmd, _, _, _ := start(t, "hangup")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What Read takes can be written, and is then the same; nothing makes it panic.
+// What Read accepts can be written and read again, unchanged; nothing makes it panic.
 func FuzzRead(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "model.safetensors")
 	require.NoError(f, Write(path, sample(), map[string]string{"depth": "20"}))
@@ -34,7 +34,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		if slices.ContainsFunc(tensors, func(t Tensor) bool { return t.Name == "" }) {
-			return // other programs may, we do not
+			return // allowed in others' files, but we write no such name
 		}
 		require.NoError(t, Write(path, tensors, metadata))
 		back, again, err := Read(path)

@@ -1,6 +1,6 @@
-// Package tensorfile reads and writes tensors in the safetensors format, which Python, Rust and others read too:
-// trained weights leave the project through it. The format itself is github.com/nlpodyssey/safetensors'; this package
-// adds files, written whole or not at all, and errors for people.
+// Package tensorfile reads and writes tensors in the safetensors format, in which trained weights can be used from Python,
+// Rust and other languages. Package github.com/nlpodyssey/safetensors implements the format; this one adds files, written
+// whole or not at all, and errors for people.
 package tensorfile
 
 import (
@@ -20,7 +20,7 @@ import (
 	"stochdepth/toolkit/internal/files"
 )
 
-// largestFile is how large a file may be that is read: a hundred times the weights of 1202 layers.
+// largestFile is the largest size of a file to read, in bytes: a hundred times the weights of 1202 layers.
 const largestFile = 8 << 30
 
 // Tensor is one named array.
@@ -68,7 +68,8 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 	damaged := func(err error) error {
 		if isPickle(data) {
-			return fmt.Errorf("%s is a pickle of PyTorch, no safetensors file: convert it in Python, where it was written, with `%s`", path, fromPickle(path))
+			return fmt.Errorf("%s is a PyTorch pickle, not a safetensors file: "+
+				"convert it in Python, where it was written, with `%s`", path, fromPickle(path))
 		}
 		return fmt.Errorf("%s is damaged, cut short or no safetensors file (%w): export or copy it again", path, err)
 	}
@@ -97,21 +98,21 @@ func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 	return tensors, header.Metadata(), nil
 }
 
-// isPickle reports whether a file that is no safetensors file is what torch.save writes: a zip archive, or, in older
+// isPickle reports whether a file that is not in the safetensors format comes from torch.save: a zip archive or, in older
 // versions, a bare pickle of protocol 2 to 5.
 func isPickle(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("PK\x03\x04")) ||
 		len(data) > 8 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 && data[8] != '{'
 }
 
-// fromPickle is Python that converts a file of torch.save, a state dict or a checkpoint that holds one.
+// fromPickle is Python code that converts a file from torch.save: a state dict, or a checkpoint that holds one.
 func fromPickle(path string) string {
 	converted := strings.TrimSuffix(path, filepath.Ext(path)) + ".safetensors"
 	return fmt.Sprintf(`import torch, safetensors.torch; w = torch.load(%q, map_location="cpu"); `+
 		`safetensors.torch.save_file({k: v.contiguous().clone() for k, v in w.get("state_dict", w).items()}, %q)`, path, converted)
 }
 
-// uniqueKeys returns an error for a header that has a key twice, of which JSON's readers take one or the other.
+// uniqueKeys returns an error for a header that has a key twice: some JSON readers take the first, others the last.
 func uniqueKeys(header []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(header))
 	type object struct {
@@ -152,7 +153,7 @@ func uniqueKeys(header []byte) error {
 	}
 }
 
-// view shows a Tensor to the library. Its own TensorView takes no scalars.
+// view gives the library access to a Tensor. Its own TensorView takes no scalars.
 type view struct {
 	dtype safetensors.DType
 	shape []uint64

@@ -21,7 +21,8 @@ func sample() []Tensor {
 	}
 	return []Tensor{
 		{"step", "I64", []int{}, binary.LittleEndian.AppendUint64(nil, 1<<40)},
-		{"mean", "F64", []int{2}, binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1)), math.Float64bits(math.Pi))},
+		{"mean", "F64", []int{2}, binary.LittleEndian.AppendUint64(
+			binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1)), math.Float64bits(math.Pi))},
 		{"group1/kernels <&>", "F32", []int{2, 3}, floats},
 		{"none", "F32", []int{0, 4}, []byte{}},
 		{"half", "BF16", []int{1, 1}, []byte{0x80, 0x3f}}, // 1
@@ -108,7 +109,8 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 			require.ErrorContains(t, err, path+" is damaged, cut short or no safetensors file (")
 		})
 	}
-	require.NoError(t, os.WriteFile(path, []byte(file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, "")), 0o644))
+	twice := file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, "")
+	require.NoError(t, os.WriteFile(path, []byte(twice), 0o644))
 	_, _, err = Read(path)
 	require.EqualError(t, err, path+` is damaged, cut short or no safetensors file (it has "a" twice): export or copy it again`)
 	_, _, err = Read(path + ".no")
@@ -116,17 +118,18 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 	require.EqualError(t, err, "no tensor file "+path+".no: file does not exist")
 }
 
-// What torch.save writes is known by its first bytes, and the answer converts it.
+// A file from torch.save is recognised by its first bytes, and the error says how to convert it.
 func TestReadKnowsPickles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "net.pth")
 	for _, content := range []string{"PK\x03\x04\x00\x00\x08\x08\x00\x00", "\x80\x02\x8a\nl\xfc\x9cF\xf9 j"} {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 		_, _, err := Read(path)
-		require.ErrorContains(t, err, path+" is a pickle of PyTorch, no safetensors file: convert it in Python, where it was written, with `import torch, safetensors.torch; w = torch.load(")
+		require.ErrorContains(t, err, path+" is a PyTorch pickle, not a safetensors file: convert it in Python, "+
+			"where it was written, with `import torch, safetensors.torch; w = torch.load(")
 		require.ErrorContains(t, err, strings.TrimSuffix(path, ".pth")+`.safetensors")`)
 		require.NotContains(t, err.Error(), "\n")
 	}
-	header := `{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}` // of 0x280 bytes, as a pickle begins
+	header := `{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}` // padded to 0x280 bytes: the file begins like a pickle
 	require.NoError(t, os.WriteFile(path, []byte(file(header+strings.Repeat(" ", 0x280-len(header)), "")), 0o644))
 	_, _, err := Read(path)
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Package torture is for tests that can attack for longer than anyone waits for `make test`: `make torture` asks them to,
-// and makes a table of what they tell.
+// Package torture is for tests that can run for longer than anyone waits for `make test`: `make torture` asks them to,
+// and makes a table of their reports.
 package torture
 
 import (
@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// Environment is the variable that asks for the long attacks. It names the file of the table.
+// Environment is the variable that asks for the long tests. Its value is the file of the table.
 const Environment = "STOCHDEPTH_TORTURE"
 
-// Asked reports whether the attacks are to be long.
+// Asked reports whether the long tests are asked for.
 func Asked() bool { return os.Getenv(Environment) != "" }
 
-// Report says how many trials there were of what and how many of them failed, in the test's log and, where the attacks
-// are long, as a line of the table.
+// Report writes how many trials of one kind there were and how many of them failed: to the test's log and, in a long
+// test, as a line of the table.
 func Report(t testing.TB, what string, trials, failed int) {
 	t.Helper()
 	t.Logf("%s: %d trials, %d survived, %d failed", what, trials, trials-failed, failed)

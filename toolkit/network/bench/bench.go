@@ -1,6 +1,6 @@
 // Package bench holds measurements of speed: what was timed, on which machine, at which commit. The files
-// in data/bench are Records. A Plan says what to measure, and a Peer does it in another framework; our own network
-// is timed in package bench/measure. This one has no GoMLX, so that figures can read what was measured.
+// in data/bench are Records. A Plan says what to measure. A Peer takes the same steps in another framework; package
+// bench/measure times our own network. This package does not need GoMLX, so figures can read measurements without it.
 package bench
 
 import (
@@ -19,7 +19,7 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// Record is one session of measuring: all its measurements come from one machine and commit, and so may be
+// Record is one session of measuring: all its measurements come from one machine and commit, so they may be
 // compared with each other.
 type Record struct {
 	Description string            `json:"description"` // what was measured and by which command
@@ -28,7 +28,7 @@ type Record struct {
 	Machine     string            `json:"machine"` // processor and cores
 	Device      string            `json:"device"`  // what computed: "cpu" or the GPU's name
 	Versions    map[string]string `json:"versions"`
-	PeakGFLOPS  float64           `json:"peak_gflops"` // of a float32 matrix product of 4096, by XLA, on this machine; 0: not measured
+	PeakGFLOPS  float64           `json:"peak_gflops"` // see measure.Peak; 0: not measured
 	Results     []Measurement     `json:"results"`
 }
 
@@ -40,43 +40,43 @@ func NewRecord(device string) *Record {
 // Measurement times training steps of one network: forward, backward and the optimizer's update of one minibatch.
 type Measurement struct {
 	System string `json:"system"` // stochdepth, pytorch or jax
-	Mode   string `json:"mode"`   // stochdepth: survivors or resnet (the two forms); the peers' own modes, as "eager channels_last" or "scan"
+	Mode   string `json:"mode"`   // of stochdepth the form, survivors or resnet; of a peer its mode, as "scan"
 	DType  string `json:"dtype"`
 	Block  string `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
-	Layers int    `json:"layers"`          // 6N+2, or as the blocks' networks have
+	Layers int    `json:"layers"`          // 6N+2 with the paper's blocks, see depth.BlocksOf
 	Batch  int    `json:"batch"`           // images
 
-	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule, or what was asked for where Fixed
-	Fixed     bool    `json:"fixed"`      // Open blocks were set by hand, not drawn
+	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule, or if Fixed as in the Spec
+	Fixed     bool    `json:"fixed"`      // the open blocks were set, not drawn
 	Blocks    int     `json:"blocks"`     // L
 	Open      float64 `json:"open"`       // open blocks, mean over the steps
 
 	Steps    int     `json:"steps"`              // timed steps, n
-	StepMS   float64 `json:"step_ms"`            // median of the steps' times
-	BlockMS  float64 `json:"block_ms,omitempty"` // median of the steps' times, each divided by its open blocks; 0: none open, or an older record
+	StepMS   float64 `json:"step_ms"`            // median time of a step
+	BlockMS  float64 `json:"block_ms,omitempty"` // median of a step's time over its open blocks; 0: none open, or an older record
 	LowMS    float64 `json:"low_ms"`             // fastest step
 	HighMS   float64 `json:"high_ms"`            // slowest step
-	CompileS float64 `json:"compile_s"`          // first step less a second with no block open, and again with all
-	CachedS  float64 `json:"cached_s,omitempty"` // the same with no block open, where the executable was kept from an earlier start; 0: none is kept
+	CompileS float64 `json:"compile_s"`          // first step minus second: with no block open, plus the same with all open
+	CachedS  float64 `json:"cached_s,omitempty"` // with no block open and the executable kept from an earlier start; 0: not kept
 	PeakMB   float64 `json:"peak_mb"`            // most memory held by the process
 
-	Loss       float64 `json:"loss,omitempty"`                // of the minibatch with all blocks open, at the initial weights; 0: an older record
-	Evaluation float64 `json:"evaluation_images_s,omitempty"` // images classified in a second, test mode; 0: not timed
+	Loss       float64 `json:"loss,omitempty"`                // at the initial weights with all blocks open; 0: an older record
+	Evaluation float64 `json:"evaluation_images_s,omitempty"` // images classified per second in test mode; 0: not timed
 }
 
-// Network is the network that was timed, without how its blocks were open and what came out.
+// Network keeps only the fields that say which network was timed, without its open blocks and the results.
 func (m Measurement) Network() Measurement {
-	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Block: m.Block, Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
+	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Block: m.Block, Layers: m.Layers, Batch: m.Batch,
+		Fixed: m.Fixed, Blocks: m.Blocks}
 }
 
-// sameNetwork reports whether two measurements are of the same network and minibatch in the same type of numbers, by
-// whatever program.
+// sameNetwork reports whether two measurements, of any programs, have the same network, minibatch and type of numbers.
 func (m Measurement) sameNetwork(other Measurement) bool {
 	return m.Block == other.Block && m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
 }
 
-// PerOpenBlock is the time of a step over its open blocks, in ms, with all that a step does beside them: BlockMS, or for an
-// older record the median step over the mean of the open blocks.
+// PerOpenBlock is the time of a whole step divided by its number of open blocks, in ms: BlockMS, or in an older record the
+// median step divided by the mean number of open blocks.
 func (m Measurement) PerOpenBlock() float64 {
 	if m.BlockMS > 0 {
 		return m.BlockMS
@@ -84,7 +84,7 @@ func (m Measurement) PerOpenBlock() float64 {
 	return m.StepMS / m.Open
 }
 
-// ImagesPerSecond is the throughput of training.
+// ImagesPerSecond is the throughput in training.
 func (m Measurement) ImagesPerSecond() float64 { return float64(m.Batch) / m.StepMS * 1e3 }
 
 // Write writes the record to path, whole or not at all.
@@ -110,7 +110,8 @@ func Read(path string) (*Record, error) {
 	}
 	r := &Record{}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("the measurements %s are damaged (%w): restore the file, or measure again with stochdepth bench", path, err)
+		return nil, fmt.Errorf("the measurements %s are damaged (%w): restore the file, or measure again with stochdepth bench",
+			path, err)
 	}
 	return r, nil
 }
@@ -134,7 +135,7 @@ func List(folder string) (map[string]*Record, []string, error) {
 	return records, names, nil
 }
 
-// Median is the middle of the values, or the mean of the two in the middle; they are left as they are.
+// Median is the middle value, or the mean of the two in the middle. It does not change the slice.
 func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)

@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Speed is [Markdown] of the records in folder whose names match a pattern.
+// Speed is the table by [Markdown] of the records in folder whose names match a pattern.
 func Speed(folder, pattern string) (string, error) {
 	records, names, err := List(folder)
 	if err != nil {
@@ -36,12 +36,12 @@ func Speed(folder, pattern string) (string, error) {
 	return Markdown(chosen), nil
 }
 
-// systems are the names of what is compared, in the table's order.
+// systems lists the systems that are compared, with their names in the table, in its order.
 var systems = []struct{ key, name string }{{"stochdepth", "**stochdepth**"}, {"pytorch", "PyTorch"}, {"jax", "JAX"}}
 
-// Markdown is a table of the records' programs beside each other: a line for each network, death rate and system, of its
-// modes the one with the fastest median step. Measurements with blocks set open by hand are left out, and so is the
-// memory on a GPU: what a process holds is the host's.
+// Markdown is a table that compares the programs in the records. It has a line for each network, death rate and system, in
+// the system's mode with the fastest median step. Measurements with a fixed number of open blocks are left out, and so is
+// the memory where a GPU computes, because only the host's memory is measured.
 func Markdown(records []*Record) string {
 	var b strings.Builder
 	evaluated := slices.ContainsFunc(records, func(r *Record) bool {
@@ -57,7 +57,8 @@ func Markdown(records []*Record) string {
 		}
 		fmt.Fprintf(&b, "| %s |\n", cells)
 	}
-	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n*", "Memory", "Test images per second")
+	line("Layers | Minibatch | Death rate | Program | Step (fastest) | Blocks open | Per open block | *n*",
+		"Memory", "Test images per second")
 	line("--- | --- | --- | --- | --- | --- | --- | ---", "---", "---")
 	var conditions []string
 	for _, r := range records {
@@ -71,8 +72,9 @@ func Markdown(records []*Record) string {
 				}
 			}
 			written = m
-			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d", layers, batch, rate, m.title(), significant(m.StepMS),
-				significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps), fmt.Sprintf("%.1f GB", m.PeakMB/1e3), orDash(m.Evaluation, 0))
+			line(fmt.Sprintf("%s | %s | %s | %s | %s (%s) ms | %.4g of %d | %s ms | %d", layers, batch, rate, m.title(),
+				significant(m.StepMS), significant(m.LowMS), m.Open, m.Blocks, significant(m.PerOpenBlock()), m.Steps),
+				fmt.Sprintf("%.1f GB", m.PeakMB/1e3), orDash(m.Evaluation, 0))
 		}
 		if c := r.conditions(); !slices.Contains(conditions, c) {
 			conditions = append(conditions, c)
@@ -82,7 +84,7 @@ func Markdown(records []*Record) string {
 	return b.String()
 }
 
-// fastest are the measurements of the table, in its order.
+// fastest lists the measurements of the table, in its order.
 func (r *Record) fastest() (list []Measurement) {
 	order := func(m Measurement) int {
 		return slices.IndexFunc(systems, func(s struct{ key, name string }) bool { return s.key == m.System })
@@ -109,7 +111,7 @@ func (r *Record) fastest() (list []Measurement) {
 	return list
 }
 
-// title is the program's name in the table, with its mode if it has several.
+// title is the program's name in the table, with its mode if the system has several.
 func (m Measurement) title() string {
 	i := slices.IndexFunc(systems, func(s struct{ key, name string }) bool { return s.key == m.System })
 	title := systems[i].name
@@ -125,7 +127,7 @@ func (m Measurement) title() string {
 // onGPU reports whether a CUDA device computed.
 func (r *Record) onGPU() bool { return strings.Contains(r.Device, "cuda") }
 
-// conditions are machine, versions, commit and day.
+// conditions lists machine, versions, commit and day.
 func (r *Record) conditions() string {
 	text := r.Machine
 	if r.onGPU() {
@@ -139,7 +141,7 @@ func (r *Record) conditions() string {
 	return fmt.Sprintf("%s, commit %s, %s", text, say.ShortCommit(r.Commit), r.Date[:min(10, len(r.Date))])
 }
 
-// significant writes x with three digits or more.
+// significant writes x with at least three significant digits.
 func significant(x float64) string {
 	switch {
 	case x >= 100:

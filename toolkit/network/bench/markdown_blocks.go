@@ -7,8 +7,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// MarkdownOfBlocks is a table of kinds of blocks: the step with no block open and with all, of the record by open blocks,
-// and compile times with the fewest blocks and with the most, of the other record.
+// MarkdownOfBlocks is a table of the kinds of blocks. The record open has the time of a step with no block open and with
+// all blocks open, and the record compile the compile times with the fewest and with the most blocks.
 func MarkdownOfBlocks(open, compile *Record) string {
 	var b strings.Builder
 	b.WriteString("| Block | Blocks | None open | All open | Compile, shallow | Compile, deep |\n")
@@ -26,17 +26,18 @@ func MarkdownOfBlocks(open, compile *Record) string {
 		if kind == "" {
 			kind = recipes.Default().Block
 		}
-		fmt.Fprintf(&b, "| `%s` | %d | %s (%s) ms | %s (%s) ms |", kind, m.Blocks, significant(none.StepMS), significant(none.LowMS),
-			significant(m.StepMS), significant(m.LowMS))
+		fmt.Fprintf(&b, "| `%s` | %d | %s (%s) ms | %s (%s) ms |", kind, m.Blocks,
+			significant(none.StepMS), significant(none.LowMS), significant(m.StepMS), significant(m.LowMS))
 		shallow, deep := compile.depthsOf(m.Block)
-		fmt.Fprintf(&b, " %.1f s (%d blocks) | %.1f s (%d blocks) |\n", shallow.CompileS, shallow.Blocks, deep.CompileS, deep.Blocks)
+		fmt.Fprintf(&b, " %.1f s (%d blocks) | %.1f s (%d blocks) |\n",
+			shallow.CompileS, shallow.Blocks, deep.CompileS, deep.Blocks)
 	}
 	fmt.Fprintf(&b, "\nMedians of %d steps (fastest), minibatches of %d; %s. Compiling for minibatches of %d; %s.\n",
 		last.Steps, last.Batch, open.conditions(), compile.Results[0].Batch, compile.conditions())
 	return b.String()
 }
 
-// depthsOf are the measurements with the fewest and with the most blocks of a kind.
+// depthsOf returns the measurements with the fewest and with the most blocks of one kind.
 func (r *Record) depthsOf(block string) (shallow, deep Measurement) {
 	for _, m := range r.Results {
 		if m.Block != block {

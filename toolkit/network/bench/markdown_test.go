@@ -9,13 +9,14 @@ import (
 
 func TestMarkdown(t *testing.T) {
 	m := func(system, mode string, rate, open, ms float64, evaluation float64) Measurement {
-		return Measurement{System: system, Mode: mode, DType: "float32", Layers: 20, Batch: 32, DeathRate: rate, Blocks: 9, Open: open,
-			Steps: 24, StepMS: ms, LowMS: ms / 2, BlockMS: ms / 10, PeakMB: 1500, Evaluation: evaluation}
+		return Measurement{System: system, Mode: mode, DType: "float32", Layers: 20, Batch: 32, DeathRate: rate, Blocks: 9,
+			Open: open, Steps: 24, StepMS: ms, LowMS: ms / 2, BlockMS: ms / 10, PeakMB: 1500, Evaluation: evaluation}
 	}
 	fixed := m("stochdepth", "survivors", 0, 5, 1, 0)
 	fixed.Fixed = true
 	folder := t.TempDir()
-	record := &Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z", Versions: map[string]string{"pytorch": "2.15.0", "jax": "0.10.2"},
+	record := &Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z",
+		Versions: map[string]string{"pytorch": "2.15.0", "jax": "0.10.2"},
 		Results: []Measurement{
 			m("stochdepth", "survivors", 0, 9, 40, 9000), m("stochdepth", "survivors", 0.5, 6.25, 28, 0), fixed,
 			m("pytorch", "eager", 0, 9, 60, 5000), m("pytorch", "eager channels_last", 0, 9, 50, 6000), m("jax", "scan", 0, 9, 100, 4000),
@@ -49,8 +50,8 @@ Medians of *n* steps, in turn; a machine, PyTorch 2.15.0, JAX 0.10.2, commit 012
 `, speed)
 
 	b := func(kind string, layers, blocks int, open, ms, compile float64) Measurement {
-		return Measurement{System: "stochdepth", Mode: "survivors", Block: kind, Layers: layers, Batch: 8, Fixed: true, Blocks: blocks, Open: open,
-			Steps: 24, StepMS: ms, LowMS: ms / 2, CompileS: compile}
+		return Measurement{System: "stochdepth", Mode: "survivors", Block: kind, Layers: layers, Batch: 8, Fixed: true,
+			Blocks: blocks, Open: open, Steps: 24, StepMS: ms, LowMS: ms / 2, CompileS: compile}
 	}
 	require.Equal(t, `| Block | Blocks | None open | All open | Compile, shallow | Compile, deep |
 | --- | --- | --- | --- | --- | --- |
@@ -59,8 +60,9 @@ Medians of *n* steps, in turn; a machine, PyTorch 2.15.0, JAX 0.10.2, commit 012
 
 Medians of 24 steps (fastest), minibatches of 8; a machine, commit 0123456, 2016-03-30. Compiling for minibatches of 8; another, commit 89abcde, 2016-03-31.
 `, MarkdownOfBlocks(
-		&Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z", Results: []Measurement{m("stochdepth", "survivors", 0.5, 6.25, 28, 0),
-			b("", 20, 9, 0, 4, 0), b("", 20, 9, 5, 30, 0), b("", 20, 9, 9, 60, 0), b("transformer", 20, 20, 0, 8, 0), b("transformer", 20, 20, 20, 400, 0)}},
+		&Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z", Results: []Measurement{
+			m("stochdepth", "survivors", 0.5, 6.25, 28, 0), b("", 20, 9, 0, 4, 0), b("", 20, 9, 5, 30, 0), b("", 20, 9, 9, 60, 0),
+			b("transformer", 20, 20, 0, 8, 0), b("transformer", 20, 20, 20, 400, 0)}},
 		&Record{Machine: "another", Commit: "89abcdef0123", Date: "2016-03-31T00:00:00Z", Results: []Measurement{
 			b("", 44, 21, 7, 1, 2), b("transformer", 201, 201, 7, 1, 3.5), b("", 404, 201, 7, 1, 2.5), b("transformer", 21, 21, 7, 1, 1.5)}}))
 

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// programs are the peers: the same network and step in other frameworks, a file each.
+// programs are the peers' programs: the same network and step in other frameworks, one file for each.
 //
 //go:embed peers/*.py
 var programs embed.FS
@@ -20,16 +20,17 @@ var programs embed.FS
 // Peer is another framework's program for the same training step, in one of its modes.
 type Peer struct {
 	System string // pytorch or jax
-	Mode   string // as the program takes it
+	Mode   string // one of the program's modes
 }
 
-// PeerModes are what [ParsePeer] takes.
-var PeerModes = []string{"torch eager", "torch eager channels_last", "torch compile", "torch compile channels_last", "jax cond", "jax scan"}
+// PeerModes lists the texts that [ParsePeer] takes.
+var PeerModes = []string{"torch eager", "torch eager channels_last", "torch compile", "torch compile channels_last",
+	"jax cond", "jax scan"}
 
-// PeersByDefault are the fastest of them by experience; which layout is, depends on the network and the machine.
+// PeersByDefault are usually the fastest; which layout of PyTorch is faster depends on the network and the machine.
 var PeersByDefault = []string{"torch eager", "torch eager channels_last", "jax cond", "jax scan"}
 
-// ParsePeer returns the peer that a text names, one of [PeerModes].
+// ParsePeer returns the peer that a text, one of [PeerModes], names.
 func ParsePeer(text string) (*Peer, error) {
 	if !slices.Contains(PeerModes, text) {
 		return nil, fmt.Errorf("--peer %q is unknown: say one of %s", text, strings.Join(PeerModes, ", "))
@@ -41,7 +42,8 @@ func ParsePeer(text string) (*Peer, error) {
 	return &Peer{System: system, Mode: mode}, nil
 }
 
-// dtypes are the types of numbers in which the peer is timed beside ours: float32, and tf32, which is not set for JAX.
+// dtypes lists the types of numbers in which the peer is timed, given those of our own network: float32, and tf32 if ours
+// has it, except in JAX's program.
 func (p *Peer) dtypes(ours []string) (types []string) {
 	tf32 := slices.Contains(ours, "tf32") && p.System == "pytorch"
 	if !tf32 || slices.Contains(ours, "float32") {
@@ -53,9 +55,9 @@ func (p *Peer) dtypes(ours []string) (types []string) {
 	return types
 }
 
-// question is what a peer's program is told.
+// question is the input of a peer's program.
 type question struct {
-	Start        string  `json:"start"` // the file of weights, minibatch and gates, see measure.WriteStart
+	Start        string  `json:"start"` // the file with weights, minibatch and gates, see measure.WriteStart
 	Untimed      int     `json:"untimed"`
 	Losses       int     `json:"losses"`
 	Mode         string  `json:"mode"`
@@ -69,12 +71,12 @@ type question struct {
 
 // Runner starts the peers' programs.
 type Runner struct {
-	Python string // that has the frameworks
-	Folder string // for the programs
+	Python string // an interpreter that has the frameworks
+	Folder string // for the programs' files
 	Device string // cpu or cuda
 }
 
-// Take has a peer take the steps of a case, in a process of its own, from the file start of measure.WriteStart.
+// Take makes a peer take the steps of a case, in a process of its own. start is the file that measure.WriteStart wrote.
 func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, err error) {
 	name := c.Peer.System + "_steps.py"
 	source, err := programs.ReadFile("peers/" + name)
@@ -86,13 +88,14 @@ func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, er
 		return taken, err
 	}
 	recipe := c.Recipe()
-	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device, LearningRate: recipe.LearningRate,
-		Momentum: recipe.Momentum, WeightDecay: recipe.WeightDecay}
+	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device,
+		LearningRate: recipe.LearningRate, Momentum: recipe.Momentum, WeightDecay: recipe.WeightDecay}
 	if c.Evaluate {
 		ask.Images, ask.Evaluations = EvaluationImages, Evaluations
 	}
 	if _, err = sweep.Ask(ctx, append(peerEnvironment(c.DType), r.Python, program), ask, &taken); err != nil {
-		return taken, fmt.Errorf("%s did not take the steps (make bench-peers installs what it needs; --python names another Python): %w", r.Python, err)
+		return taken, fmt.Errorf("%s did not take the steps (make bench-peers installs what it needs; "+
+			"--python names another Python): %w", r.Python, err)
 	}
 	return taken, nil
 }

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Peers are timed in the same precision as ours.
+// Peers are timed in the same precision as our own network.
 func TestPeersHaveOurPrecision(t *testing.T) {
 	types := func(peer string, ours ...string) []string {
 		p, err := ParsePeer(peer)
@@ -27,13 +26,14 @@ func TestPeersHaveOurPrecision(t *testing.T) {
 	require.NotContains(t, peerEnvironment("tf32"), "NVIDIA_TF32_OVERRIDE=0")
 }
 
-// A peer is asked by its own program, in its environment, and answers in JSON; what it complains of comes back.
+// A peer's program gets the question in JSON and answers in JSON, in the environment of a peer; what it writes to standard
+// error is in the error.
 func TestPeerIsAsked(t *testing.T) {
 	folder := t.TempDir()
 	python := filepath.Join(folder, "python")
 	script := `#!/bin/sh
 cat > "$(dirname "$1")/asked"
-echo "$1 $NVIDIA_TF32_OVERRIDE ${GLIBC_TUNABLES:+tuned}" > "$(dirname "$1")/told"
+echo "$1 $NVIDIA_TF32_OVERRIDE ${GLIBC_TUNABLES:+tuned}" > "$(dirname "$1")/environment"
 grep -q "torch" "$1" || { echo "No module named jax" >&2; exit 1; }
 echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 `
@@ -45,13 +45,14 @@ echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 	taken, err := r.Take(t.Context(), c, "start.safetensors")
 	require.NoError(t, err)
 	require.Equal(t, Taken{StepsMS: []float64{1, 2}, Losses: []float64{3}, Version: "9"}, taken)
-	told, err := os.ReadFile(filepath.Join(folder, "told"))
+	environment, err := os.ReadFile(filepath.Join(folder, "environment"))
 	require.NoError(t, err)
-	require.Equal(t, filepath.Join(folder, "pytorch_steps.py")+" 0 tuned\n", string(told))
+	require.Equal(t, filepath.Join(folder, "pytorch_steps.py")+" 0 tuned\n", string(environment))
 	asked, err := os.ReadFile(filepath.Join(folder, "asked"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"start": "start.safetensors", "untimed": 4, "losses": 6, "mode": "eager channels_last", "device": "cpu",
-		"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`, string(asked))
+		"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`,
+		string(asked))
 
 	c.Peer = &Peer{System: "jax", Mode: "scan"}
 	_, err = r.Take(t.Context(), c, "start.safetensors")
@@ -59,7 +60,8 @@ echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 	require.ErrorContains(t, err, "make bench-peers")
 }
 
-// What the programs read of the question and write as the answer is what package bench writes and reads.
+// The peers' programs read all keys of the question that package bench writes, and write all keys of the answer that it
+// reads.
 func TestProgramsSpeakTheProtocol(t *testing.T) {
 	keys := func(v any) (keys []string) {
 		data, err := json.Marshal(v)
@@ -78,7 +80,7 @@ func TestProgramsSpeakTheProtocol(t *testing.T) {
 			require.Contains(t, string(source), `ask["`+key+`"]`, system)
 		}
 		for _, key := range keys(Taken{Version: "1"}) {
-			require.True(t, strings.Contains(string(source), `"`+key+`"`) || strings.Contains(string(source), key+"="), "%s: %s", system, key)
+			require.Regexp(t, `"`+key+`"|`+key+"=", string(source), system)
 		}
 	}
 }

@@ -9,20 +9,20 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Plan says what a session measures: every combination of what it lists.
+// Plan says what a session measures: every combination of the values in its lists.
 type Plan struct {
 	Blocks     []string // kinds of blocks; none: basic, the paper's
-	Layers     []int    // 6N+2, or as the blocks' networks have
-	Residual   []int    // numbers of residual blocks, in place of Layers: the same for all kinds
+	Layers     []int    // 6N+2 with the paper's blocks, see depth.BlocksOf
+	Residual   []int    // numbers of residual blocks, instead of Layers: the same for all kinds
 	Batches    []int    // images in a minibatch
 	DTypes     []string
 	Forms      []string
 	DeathRates []float64
 	Open       bool     // also with 0, 1/4, 1/2, 3/4 and all blocks open in every step
 	Recompute  bool     // also with the blocks' convolutions computed again for the gradient
-	Evaluate   bool     // evaluations too, at the first death rate
+	Evaluate   bool     // also evaluations, at the first death rate
 	Peers      []string // other frameworks' programs that take the same steps, see ParsePeer
-	Steps      int      // of each measurement
+	Steps      int      // timed steps in each measurement
 }
 
 // Case is one measurement of a plan: of our own network, or of a peer's.
@@ -31,7 +31,7 @@ type Case struct {
 	Peer *Peer
 }
 
-// Name says in a line what is measured.
+// Name says what is measured, in one line.
 func (c Case) Name() string {
 	system, mode := c.program()
 	open := fmt.Sprintf("death rate %g", c.DeathRate)
@@ -44,7 +44,7 @@ func (c Case) Name() string {
 	return fmt.Sprintf("%s %s, %d layers, minibatch of %d, %s, %s", system, mode, c.Layers, c.Batch, c.DType, open)
 }
 
-// program is System and Mode of the measurement.
+// program returns System and Mode of the measurement.
 func (c Case) program() (system, mode string) {
 	switch {
 	case c.Peer != nil:
@@ -55,7 +55,7 @@ func (c Case) program() (system, mode string) {
 	return "stochdepth", c.Form
 }
 
-// Cases are the measurements of the plan, or an error in one sentence if one of them cannot be.
+// Cases lists the measurements of the plan. If one of them is not possible, it returns an error in one sentence.
 func (p Plan) Cases() ([]Case, error) {
 	peers := make([]*Peer, len(p.Peers))
 	for i, text := range p.Peers {
@@ -86,9 +86,10 @@ func (p Plan) Cases() ([]Case, error) {
 							return nil, err
 						}
 						if block == recipes.Default().Block {
-							block = "" // as in records from before there were others
+							block = "" // as in records from the time when there were no others
 						}
-						cases = append(cases, p.ours(Spec{Block: block, Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps})...)
+						spec := Spec{Block: block, Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps}
+						cases = append(cases, p.ours(spec)...)
 					}
 				}
 			}
@@ -99,8 +100,8 @@ func (p Plan) Cases() ([]Case, error) {
 				}
 				for _, dtype := range peer.dtypes(p.DTypes) {
 					for i, rate := range p.DeathRates {
-						cases = append(cases, Case{Peer: peer, Spec: Spec{Layers: layers, Batch: batch, DType: dtype, Form: "survivors",
-							Steps: p.Steps, DeathRate: rate, Evaluate: p.Evaluate && i == 0}})
+						cases = append(cases, Case{Peer: peer, Spec: Spec{Layers: layers, Batch: batch, DType: dtype,
+							Form: "survivors", Steps: p.Steps, DeathRate: rate, Evaluate: p.Evaluate && i == 0}})
 					}
 				}
 			}
@@ -114,7 +115,7 @@ func (p Plan) Cases() ([]Case, error) {
 	return cases, nil
 }
 
-// ours are the measurements of our own network.
+// ours lists the measurements of our own network.
 func (p Plan) ours(spec Spec) (cases []Case) {
 	for i, rate := range p.DeathRates {
 		spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0

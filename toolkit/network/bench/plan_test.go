@@ -10,8 +10,8 @@ import (
 )
 
 func TestCases(t *testing.T) {
-	plan := Plan{Layers: []int{20}, Batches: []int{32, 128}, DTypes: []string{"float32"}, Forms: []string{"survivors"}, DeathRates: []float64{0, 0.5},
-		Peers: []string{"torch eager channels_last", "jax scan"}, Evaluate: true, Steps: 8}
+	plan := Plan{Layers: []int{20}, Batches: []int{32, 128}, DTypes: []string{"float32"}, Forms: []string{"survivors"},
+		DeathRates: []float64{0, 0.5}, Peers: []string{"torch eager channels_last", "jax scan"}, Evaluate: true, Steps: 8}
 	cases, err := plan.Cases()
 	require.NoError(t, err)
 	var names []string
@@ -22,14 +22,15 @@ func TestCases(t *testing.T) {
 	for i, batch := range []int{32, 128} {
 		for k, program := range []string{"stochdepth survivors", "pytorch eager channels_last", "jax scan"} {
 			for l, rate := range []string{"0", "0.5"} {
-				require.Equal(t, fmt.Sprintf("%s, 20 layers, minibatch of %d, float32, death rate %s", program, batch, rate), names[6*i+2*k+l])
+				name := fmt.Sprintf("%s, 20 layers, minibatch of %d, float32, death rate %s", program, batch, rate)
+				require.Equal(t, name, names[6*i+2*k+l])
 			}
 		}
 	}
 	require.Len(t, names, 12)
 
-	plan = Plan{Layers: []int{20}, Batches: []int{128}, DTypes: []string{"float32"}, Forms: []string{"survivors", "resnet"}, DeathRates: []float64{0.5},
-		Open: true, Recompute: true, Steps: 8}
+	plan = Plan{Layers: []int{20}, Batches: []int{128}, DTypes: []string{"float32"}, Forms: []string{"survivors", "resnet"},
+		DeathRates: []float64{0.5}, Open: true, Recompute: true, Steps: 8}
 	cases, err = plan.Cases()
 	require.NoError(t, err)
 	var modes []string
@@ -44,8 +45,8 @@ func TestCases(t *testing.T) {
 	require.Equal(t, []string{"survivors", "survivors, recomputed", "resnet"}, modes)
 	require.Equal(t, []int{0, 2, 5, 7, 9}, open)
 
-	plan = Plan{Blocks: []string{"basic", "bottleneck", "transformer"}, Residual: []int{201}, Batches: []int{8}, DTypes: []string{"float32"},
-		Forms: []string{"survivors"}, DeathRates: []float64{0.5}, Steps: 1}
+	plan = Plan{Blocks: []string{"basic", "bottleneck", "transformer"}, Residual: []int{201}, Batches: []int{8},
+		DTypes: []string{"float32"}, Forms: []string{"survivors"}, DeathRates: []float64{0.5}, Steps: 1}
 	cases, err = plan.Cases()
 	require.NoError(t, err)
 	var layers []int
@@ -67,7 +68,7 @@ func TestCases(t *testing.T) {
 	require.ErrorContains(t, err, "the number of steps is 0")
 }
 
-// All programs get the same gates, and those of a longer run begin with those of a shorter one and repeat.
+// All programs get the same gates. The gates of a longer run begin with those of a shorter one, and repeat.
 func TestGates(t *testing.T) {
 	spec := Spec{Layers: 20, Batch: 1, DType: "float32", Form: "survivors", DeathRate: 0.5, Steps: 24}
 	gates, err := spec.Gates()
@@ -82,7 +83,7 @@ func TestGates(t *testing.T) {
 	for _, g := range gates[Untimed : Untimed+Draws] {
 		total += g.Open()
 	}
-	require.Equal(t, 50, total, "6.25 of 9 on average: what the records say")
+	require.Equal(t, 50, total, "6.25 of 9 on average, as in the records")
 	spec.Steps = 8
 	shorter, err := spec.Gates()
 	require.NoError(t, err)
@@ -96,12 +97,13 @@ func TestGates(t *testing.T) {
 
 func TestMeasurement(t *testing.T) {
 	c := Case{Spec: Spec{Layers: 8, Batch: 50, DType: "float32", Form: "survivors", Steps: 3, Fixed: true, Open: 2, Evaluate: true}}
-	taken := Taken{StepsMS: []float64{1010, 10, 130, 30, 24, 20, 40}, Losses: []float64{7, 7, 2.5, 2.5, 3, 4}, PeakMB: 100, CachedS: 0.1,
-		EvaluationsMS: []float64{900, 100, 300, 200}}
+	taken := Taken{StepsMS: []float64{1010, 10, 130, 30, 24, 20, 40}, Losses: []float64{7, 7, 2.5, 2.5, 3, 4},
+		PeakMB: 100, CachedS: 0.1, EvaluationsMS: []float64{900, 100, 300, 200}}
 	m, err := c.Measurement(taken)
 	require.NoError(t, err)
-	require.Equal(t, Measurement{System: "stochdepth", Mode: "survivors", DType: "float32", Layers: 8, Batch: 50, Fixed: true, Blocks: 3, Open: 2,
-		Steps: 3, StepMS: 24, BlockMS: 12, LowMS: 20, HighMS: 40, CompileS: 1.1, CachedS: 0.1, PeakMB: 100, Loss: 2.5, Evaluation: 2500}, m)
+	require.Equal(t, Measurement{System: "stochdepth", Mode: "survivors", DType: "float32", Layers: 8, Batch: 50, Fixed: true,
+		Blocks: 3, Open: 2, Steps: 3, StepMS: 24, BlockMS: 12, LowMS: 20, HighMS: 40, CompileS: 1.1, CachedS: 0.1, PeakMB: 100,
+		Loss: 2.5, Evaluation: 2500}, m)
 
 	c.Fixed, c.DeathRate = false, 0.9
 	m, err = c.Measurement(taken)
@@ -114,26 +116,28 @@ func TestMeasurement(t *testing.T) {
 			perBlock = append(perBlock, taken.StepsMS[Untimed+i]/float64(g.Open()))
 		}
 	}
-	require.Less(t, len(perBlock), 3, "a step without open blocks has no time for each")
+	require.Less(t, len(perBlock), 3, "a step without open blocks has no time per open block")
 	require.Equal(t, Median(perBlock), m.BlockMS)
 
 	taken.EvaluationsMS = nil
 	_, err = c.Measurement(taken)
-	require.ErrorContains(t, err, "the times of 0 evaluations, not of 4")
+	require.ErrorContains(t, err, "reported the times of 0 evaluations instead of 4")
 	taken.StepsMS = taken.StepsMS[1:]
 	_, err = c.Measurement(taken)
-	require.ErrorContains(t, err, "tells 6 times and 6 losses of 7 steps")
+	require.ErrorContains(t, err, "reported 6 times and 6 losses for 7 steps")
 }
 
 func TestTakeTurns(t *testing.T) {
-	cases := []Case{{Spec: Spec{Layers: 8, Batch: 4, DType: "float32", Form: "survivors"}}, {Peer: &Peer{"jax", "scan"}, Spec: Spec{Layers: 8, Batch: 4, DType: "float32"}}}
+	cases := []Case{{Spec: Spec{Layers: 8, Batch: 4, DType: "float32", Form: "survivors"}},
+		{Peer: &Peer{"jax", "scan"}, Spec: Spec{Layers: 8, Batch: 4, DType: "float32"}}}
 	var order []string
 	loss := map[string]float64{"stochdepth": 2.5, "jax": 2.5002}
 	take := func(_ context.Context, c Case) (Measurement, error) {
 		system, mode := c.program()
 		order = append(order, system)
-		return Measurement{System: system, Mode: mode, DType: c.DType, Layers: c.Layers, Batch: c.Batch, Steps: 2, StepMS: float64(len(order)),
-			BlockMS: float64(len(order)), LowMS: float64(len(order)), Loss: loss[system]}, nil
+		ms := float64(len(order))
+		return Measurement{System: system, Mode: mode, DType: c.DType, Layers: c.Layers, Batch: c.Batch, Steps: 2,
+			StepMS: ms, BlockMS: ms, LowMS: ms, Loss: loss[system]}, nil
 	}
 	var reported []string
 	report := func(done, total int, c Case, m Measurement) {
@@ -142,16 +146,18 @@ func TestTakeTurns(t *testing.T) {
 	joined, err := TakeTurns(t.Context(), cases, 3, take, report)
 	require.NoError(t, err)
 	require.Equal(t, []string{"stochdepth", "jax", "stochdepth", "jax", "stochdepth", "jax"}, order)
-	require.Equal(t, []string{"1/6 stochdepth 1", "2/6 jax 2", "3/6 stochdepth 3", "4/6 jax 4", "5/6 stochdepth 5", "6/6 jax 6"}, reported)
+	require.Equal(t, []string{"1/6 stochdepth 1", "2/6 jax 2", "3/6 stochdepth 3", "4/6 jax 4", "5/6 stochdepth 5", "6/6 jax 6"},
+		reported)
 	require.Equal(t, []float64{3, 4}, []float64{joined[0].StepMS, joined[1].StepMS})
 	require.Equal(t, []float64{3, 4}, []float64{joined[0].BlockMS, joined[1].BlockMS})
 	require.Equal(t, 6, joined[0].Steps)
 
-	// Another loss is another network.
+	// A different loss means a different network.
 	loss["jax"] = 2.51
 	_, err = TakeTurns(t.Context(), cases, 1, take, report)
-	require.ErrorContains(t, err, "jax scan, 8 layers, minibatch of 4, float32, death rate 0: the loss of the first minibatch is 2.51, but 2.5 by stochdepth survivors")
-	cases[1].DType = "tf32" // of which less is asked, but not compared with float32
+	require.ErrorContains(t, err, "jax scan, 8 layers, minibatch of 4, float32, death rate 0: "+
+		"the loss of the first minibatch is 2.51, but 2.5 by stochdepth survivors")
+	cases[1].DType = "tf32" // not compared with float32
 	_, err = TakeTurns(t.Context(), cases, 1, take, report)
 	require.NoError(t, err)
 

@@ -8,40 +8,41 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Spec is what to time: training steps of one network on images that stay the same.
+// Spec says what to time: training steps of one network on images that stay the same.
 type Spec struct {
 	Block     string  `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
-	Layers    int     `json:"layers"`          // 6N+2, or as the blocks' networks have
+	Layers    int     `json:"layers"`          // 6N+2 with the paper's blocks, see depth.BlocksOf
 	Batch     int     `json:"batch"`           // images
 	DType     string  `json:"dtype"`
 	Form      string  `json:"form"`       // survivors or resnet
 	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule; the gates are drawn as in training
-	Fixed     bool    `json:"fixed"`      // instead, Open blocks are open in each step, spread over the network
+	Fixed     bool    `json:"fixed"`      // instead of drawn gates, Open blocks are open in each step, spread over the network
 	Open      int     `json:"open"`
-	Recompute bool    `json:"recompute"` // the blocks' activations are computed again for the gradient
-	Steps     int     `json:"steps"`     // to time
-	Evaluate  bool    `json:"evaluate"`  // time the evaluation of EvaluationImages too
+	Recompute bool    `json:"recompute"` // compute the blocks' activations again for the gradient
+	Steps     int     `json:"steps"`     // timed steps
+	Evaluate  bool    `json:"evaluate"`  // also time the evaluation of EvaluationImages
 }
 
 const (
-	// Draws is over how many steps the gates are drawn anew; then they repeat, so that runs of different length
+	// Draws is the number of steps for which gates are drawn; then the gates repeat, so that runs of different length
 	// have the same open blocks.
 	Draws = 8
-	// Untimed is how many steps come before the timed ones: two with no block open, two with all. The first of each
-	// pair compiles, and touches memory, for the first time. Their learning rate is zero, so that all four, and the
-	// first timed step, start from the initial weights.
+	// Untimed is the number of steps before the timed ones: two with no block open, two with all. The first step of each
+	// pair compiles, and touches memory for the first time. The learning rate is zero, so that all four, and the first
+	// timed step, start from the initial weights.
 	Untimed = 4
-	// Losses is of how many steps a program tells the loss: the last, of the second timed step, is the first after an
-	// update. Later on rounding sets the programs apart, and random images may let the weights grow without end.
+	// Losses is the number of steps whose losses a program reports. The last of them, the second timed step, is the first
+	// after an update. Later the programs drift apart by rounding, and on random images the weights may grow without
+	// bound.
 	Losses = Untimed + 2
-	// EvaluationImages is how many images an evaluation classifies, in one batch, and Evaluations how often it is done;
-	// the first time, which compiles, does not count.
+	// EvaluationImages is the number of images that an evaluation classifies, in one batch, and Evaluations the number of
+	// evaluations; the first one, which compiles, does not count.
 	EvaluationImages, Evaluations = 500, 4
 
-	maxSteps = 100_000 // to time
+	maxSteps = 100_000 // largest number of timed steps
 )
 
-// Recipe is the recipe of the network, and of its optimizer: what is timed is built from this alone.
+// Recipe is the recipe of the network and its optimizer: everything that is timed is built from it alone.
 func (s Spec) Recipe() recipes.Recipe {
 	recipe := recipes.Default()
 	recipe.Dataset, recipe.Epochs = "shapes", 1
@@ -53,7 +54,7 @@ func (s Spec) Recipe() recipes.Recipe {
 	return recipe
 }
 
-// Check says in one sentence what of the specification no machine can time, or returns nil.
+// Check says in one sentence why the specification cannot be timed on any machine, or returns nil.
 func (s Spec) Check() error {
 	if err := say.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
 		return err
@@ -73,8 +74,8 @@ func (s Spec) blocks() int {
 	return blocks
 }
 
-// Gates are those of all steps, the Untimed ones first. They depend on the specification and the recipe's seed alone, so
-// that all programs that are timed get the same.
+// Gates returns the gates of all steps, the Untimed ones first. They depend only on the specification and the recipe's
+// seed, so that all programs get the same gates.
 func (s Spec) Gates() ([]depth.Gates, error) {
 	recipe := s.Recipe()
 	survival, err := recipe.Survival()
@@ -94,7 +95,7 @@ func (s Spec) Gates() ([]depth.Gates, error) {
 	return gates, nil
 }
 
-// spread opens so many blocks, at equal distances.
+// spread opens the given number of blocks, at equal distances.
 func spread(open, blocks int) depth.Gates {
 	gates := make(depth.Gates, blocks)
 	for i := range open {

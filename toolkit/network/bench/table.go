@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// Join makes one measurement of several of the same: the median of their medians, the extremes of all.
+// Join makes one measurement from several of the same case: the median of their medians, and the extremes of all.
 func Join(all []Measurement) Measurement {
 	joined := all[0]
 	var medians, perBlock, evaluation, compile, cached []float64
@@ -18,31 +18,34 @@ func Join(all []Measurement) Measurement {
 		cached = append(cached, m.CachedS)
 		perBlock, evaluation = append(perBlock, m.BlockMS), append(evaluation, m.Evaluation)
 		joined.Steps += m.Steps
-		joined.LowMS, joined.HighMS, joined.PeakMB = min(joined.LowMS, m.LowMS), max(joined.HighMS, m.HighMS), max(joined.PeakMB, m.PeakMB)
+		joined.LowMS, joined.HighMS = min(joined.LowMS, m.LowMS), max(joined.HighMS, m.HighMS)
+		joined.PeakMB = max(joined.PeakMB, m.PeakMB)
 	}
 	joined.BlockMS, joined.Evaluation = Median(perBlock), Median(evaluation)
 	joined.StepMS, joined.CompileS, joined.CachedS = Median(medians), Median(compile), Median(cached)
 	return joined
 }
 
-// GFLOP is the work of the step, with the paper's blocks, in 10^9 multiplications and additions of direct convolutions: three times
-// that of the open blocks' and the stem's forward pass. Winograd's method does it with fewer, so that
-// its rate may exceed the machine's.
+// GFLOP is the work of a step with the paper's blocks, in 10^9 multiplications and additions of direct convolutions: three
+// times the forward pass of the stem and the open blocks. Winograd's method needs fewer, so its rate may exceed the
+// machine's.
 func (m Measurement) GFLOP() float64 {
 	const pixels = 32 * 32
 	n := float64(m.Blocks) / 3
 	conv := func(pixels, in, out float64) float64 { return 2 * 9 * pixels * in * out }
-	all := n*2*conv(pixels, 16, 16) + conv(pixels/4, 16, 32) + (2*n-1)*conv(pixels/4, 32, 32) + conv(pixels/16, 32, 64) + (2*n-1)*conv(pixels/16, 64, 64)
+	all := n*2*conv(pixels, 16, 16) + conv(pixels/4, 16, 32) + (2*n-1)*conv(pixels/4, 32, 32) +
+		conv(pixels/16, 32, 64) + (2*n-1)*conv(pixels/16, 64, 64)
 	forward := conv(pixels, 3, 16) + all*m.Open/float64(m.Blocks)
 	return 3 * forward * float64(m.Batch) / 1e9
 }
 
-// Table writes the measurements as text. The last column is the rate of work as a fraction of the machine's
-// matrix product.
+// Table writes the measurements as text. The last column is the rate of work as a fraction of the rate of the
+// machine's matrix product.
 func (r *Record) Table(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %s; commit %s, %s; matrix product %.0f GFLOP/s\n\n", r.Machine, r.Device, r.Commit, r.Date, r.PeakGFLOPS)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "system\tmode\ttype\tlayers\tbatch\tdeath rate\topen\tn\tstep ms\t(low\thigh)\tper open block\timages/s\ttest images/s\tcompile s\tcached s\tpeak GB\tof peak\t")
+	fmt.Fprintln(t, "system\tmode\ttype\tlayers\tbatch\tdeath rate\topen\tn\tstep ms\t(low\thigh)\tper open block\t"+
+		"images/s\ttest images/s\tcompile s\tcached s\tpeak GB\tof peak\t")
 	for _, m := range r.Results {
 		rate := fmt.Sprintf("%g", m.DeathRate)
 		if m.Fixed {
@@ -55,13 +58,15 @@ func (r *Record) Table(w io.Writer) error {
 		if r.PeakGFLOPS > 0 && m.Block == "" {
 			fraction = fmt.Sprintf("%.2f", m.GFLOP()/m.StepMS*1e3/r.PeakGFLOPS)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n", m.System, mode, m.DType, m.Layers, m.Batch,
-			rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS, orDash(m.PerOpenBlock(), 2), m.ImagesPerSecond(), orDash(m.Evaluation, 0), m.CompileS, m.CachedS, m.PeakMB/1e3, fraction)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n",
+			m.System, mode, m.DType, m.Layers, m.Batch, rate, m.Open, m.Blocks, m.Steps, m.StepMS, m.LowMS, m.HighMS,
+			orDash(m.PerOpenBlock(), 2), m.ImagesPerSecond(), orDash(m.Evaluation, 0), m.CompileS, m.CachedS, m.PeakMB/1e3,
+			fraction)
 	}
 	return t.Flush()
 }
 
-// orDash writes x with so many digits after the point, or a dash where it is not known.
+// orDash writes x with the given number of digits after the point, or a dash if it is not known.
 func orDash(x float64, digits int) string {
 	if !(x > 0) || math.IsInf(x, 0) {
 		return "-"

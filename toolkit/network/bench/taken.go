@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// Taken is what one program measured of a Spec, before anything is made of it: a program of ours or of another
-// framework's prints it as JSON.
+// Taken is the raw result of one program, ours or another framework's, for a Spec. The program prints it as JSON.
 type Taken struct {
 	StepsMS          []float64 `json:"steps_ms"`           // of all steps, the Untimed ones first
-	Losses           []float64 `json:"losses"`             // of the first of them, up to the second timed one
+	Losses           []float64 `json:"losses"`             // of the first steps, up to the second timed one
 	PeakMB           float64   `json:"peak_mb"`            // most memory held by the process, over the steps
 	EvaluationsMS    []float64 `json:"evaluations_ms"`     // of all Evaluations, or none
-	EvaluationErrors float64   `json:"evaluation_errors"`  // images that the last of them classified wrongly
+	EvaluationErrors float64   `json:"evaluation_errors"`  // images that the last evaluation classified wrongly
 	CachedS          float64   `json:"cached_s,omitempty"` // see [Measurement]
-	Version          string    `json:"version,omitempty"`  // of the framework; ours is in the record
+	Version          string    `json:"version,omitempty"`  // of the framework; that of our program is in the record
 }
 
-// Measurement makes a measurement of what a program took. Each program's numbers come about here, in the same way.
+// Measurement makes a measurement from a program's raw result, in the same way for all programs.
 func (c Case) Measurement(t Taken) (Measurement, error) {
 	gates, err := c.Gates()
 	if err != nil {
@@ -25,7 +24,8 @@ func (c Case) Measurement(t Taken) (Measurement, error) {
 	}
 	system, mode := c.program()
 	if len(t.StepsMS) != len(gates) || len(t.Losses) != min(len(gates), Losses) {
-		return Measurement{}, fmt.Errorf("%s %s tells %d times and %d losses of %d steps", system, mode, len(t.StepsMS), len(t.Losses), len(gates))
+		return Measurement{}, fmt.Errorf("%s %s reported %d times and %d losses for %d steps",
+			system, mode, len(t.StepsMS), len(t.Losses), len(gates))
 	}
 	m := Measurement{
 		System: system, Mode: mode, DType: c.DType, Block: c.Block, Layers: c.Layers, Batch: c.Batch,
@@ -49,7 +49,8 @@ func (c Case) Measurement(t Taken) (Measurement, error) {
 	}
 	if c.Evaluate {
 		if len(t.EvaluationsMS) != Evaluations {
-			return Measurement{}, fmt.Errorf("%s %s tells the times of %d evaluations, not of %d", system, mode, len(t.EvaluationsMS), Evaluations)
+			return Measurement{}, fmt.Errorf("%s %s reported the times of %d evaluations instead of %d",
+				system, mode, len(t.EvaluationsMS), Evaluations)
 		}
 		m.Evaluation = EvaluationImages / Median(t.EvaluationsMS[1:]) * 1e3
 	}

@@ -9,10 +9,11 @@ import (
 // Take takes one measurement.
 type Take func(context.Context, Case) (Measurement, error)
 
-// TakeTurns takes the measurements of all cases, one after the other, so many rounds long, and joins those of each case.
-// In this way a machine whose speed drifts is as fast for one as for the other. report is told of each measurement, done
-// is counted from 1. It is an error if programs that should compute the same network compute another loss.
-func TakeTurns(ctx context.Context, cases []Case, rounds int, take Take, report func(done, total int, c Case, m Measurement)) ([]Measurement, error) {
+// TakeTurns takes the measurements of all cases, one after the other, several rounds of them, and joins those of each case.
+// In this way a machine whose speed drifts treats all cases alike. report is called after each measurement; done counts
+// from 1. It is an error if programs that should compute the same network compute different losses.
+func TakeTurns(ctx context.Context, cases []Case, rounds int, take Take,
+	report func(done, total int, c Case, m Measurement)) ([]Measurement, error) {
 	taken := make([][]Measurement, len(cases))
 	var all []Measurement
 	for round := range rounds {
@@ -38,7 +39,7 @@ func TakeTurns(ctx context.Context, cases []Case, rounds int, take Take, report 
 	return joined, nil
 }
 
-// sameLoss returns an error if a measurement has another loss than one before of the same network.
+// sameLoss returns an error if the loss of a measurement differs from that of an earlier one of the same network.
 func sameLoss(before []Measurement, m Measurement) error {
 	tolerance := 1e-4
 	if m.DType != "float32" && m.DType != "float64" {

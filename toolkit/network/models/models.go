@@ -24,12 +24,12 @@ import (
 // Extension ends the name of every network's file.
 const Extension = ".safetensors"
 
-// MaxBytes is how large a file of data/models may be: a network of 20 layers has 1.1 MB, one of 110 about 7.
+// MaxBytes is the size that a file of data/models must not reach: a network of 20 layers has 1.1 MB, one of 110 about 7.
 const MaxBytes = 8_000_000
 
-// Info is what a network's file says of the network. What it does not say is NaN, zero or "".
+// Info describes a network, as its file does. What the file does not say is NaN, zero or "".
 type Info struct {
-	Path   string // of the file; "" for a network that is not in one yet
+	Path   string // of the file; "" for a network that is not in a file yet
 	Bytes  int64  // of the file
 	Recipe recipes.Recipe
 
@@ -39,13 +39,13 @@ type Info struct {
 	Epoch           float64 // epochs done
 	ValidationError float64 // percent, at that epoch
 	TestError       float64 // percent, at that epoch
-	TrainingImages  int     // that it was trained on
-	Commit          string  // of this project's source; several, if the run went on by another: "d3bc219…, f3238c5…"
+	TrainingImages  int     // number of images that it was trained on
+	Commit          string  // of this project's source; several if the run was continued at another: "d3bc219…, f3238c5…"
 	Machine         string  // that trained it; several with a semicolon between them
 }
 
-// OfRun describes the network of a run's checkpoint, made at so many steps. The errors are those of the row at that
-// step, which the best checkpoint always has, and are NaN for a checkpoint between two rows.
+// OfRun describes the network of a run's checkpoint, made at the given step. The errors are those of the row at that step;
+// the best checkpoint always has one, and for a checkpoint between two rows they are NaN.
 func OfRun(run *runs.Run, step int64, trainingImages int) Info {
 	info := Info{
 		Recipe: run.Recipe, Run: run.Name, Checkpoint: "last", Step: step, TrainingImages: trainingImages,
@@ -65,7 +65,7 @@ func OfRun(run *runs.Run, step int64, trainingImages int) Info {
 	return info
 }
 
-// Keys of the metadata, besides "recipe". All values are texts, as the format has it.
+// Keys of the metadata, besides "recipe". All values are texts, as the format demands.
 const (
 	keyRun             = "run"
 	keyCheckpoint      = "checkpoint"
@@ -73,7 +73,7 @@ const (
 	keyEpoch           = "epoch"
 	keyValidationError = "validation_error" // percent
 	keyTestError       = "test_error"       // percent
-	keySeed            = "seed"             // the recipe's, for readers that do not look into it
+	keySeed            = "seed"             // the recipe's, for programs that do not read the recipe
 	keyTrainingImages  = "training_images"
 	keyCommit          = "commit"
 	keyMachine         = "machine"
@@ -86,7 +86,8 @@ func (i Info) Metadata() map[string]string {
 		keyRun: i.Run, keyCheckpoint: i.Checkpoint, keyCommit: i.Commit, keyMachine: i.Machine,
 		keyStep: strconv.FormatInt(i.Step, 10), keySeed: strconv.FormatInt(i.Recipe.Seed, 10),
 	}
-	for key, value := range map[string]float64{keyEpoch: i.Epoch, keyValidationError: i.ValidationError, keyTestError: i.TestError} {
+	numbers := map[string]float64{keyEpoch: i.Epoch, keyValidationError: i.ValidationError, keyTestError: i.TestError}
+	for key, value := range numbers {
 		if !math.IsNaN(value) {
 			meta[key] = say.Exact(value)
 		}
@@ -102,11 +103,11 @@ func (i Info) Metadata() map[string]string {
 	return meta
 }
 
-// ErrNoRecipe is why a file from elsewhere cannot be opened as it is.
+// ErrNoRecipe is the error of a file from elsewhere, which cannot be opened as it is.
 var ErrNoRecipe = errors.New("has no recipe in its metadata")
 
-// Read reads what the file says of its network. A missing or damaged file, one without a recipe ([ErrNoRecipe]) and
-// one whose metadata do not parse are errors, of one sentence that says what to do.
+// Read reads a file's description of its network. A missing or damaged file, one without a recipe ([ErrNoRecipe]) and one
+// whose metadata do not parse are errors, each a sentence that says what to do.
 func Read(path string) (Info, error) {
 	_, meta, err := tensorfile.Read(path)
 	if err != nil {
@@ -156,7 +157,8 @@ func Read(path string) (Info, error) {
 		return nil
 	})
 	if len(wrong) > 0 {
-		return Info{}, fmt.Errorf("the metadata of %s do not parse (%s): export the network again", path, strings.Join(wrong, ", "))
+		return Info{}, fmt.Errorf("the metadata of %s do not parse (%s): export the network again",
+			path, strings.Join(wrong, ", "))
 	}
 	return info, nil
 }
@@ -164,7 +166,7 @@ func Read(path string) (Info, error) {
 // Name is the file's name without its extension.
 func (i Info) Name() string { return strings.TrimSuffix(filepath.Base(i.Path), Extension) }
 
-// Complete says in one sentence what a file of data/models must have and this one has not, or returns nil.
+// Complete says in one sentence what this file lacks and a file of data/models must have, or returns nil.
 func (i Info) Complete() error {
 	var missing []string
 	for _, m := range []struct {
@@ -183,13 +185,14 @@ func (i Info) Complete() error {
 	case len(missing) > 0:
 		return fmt.Errorf("%s does not say its %s: export it again from a run that is done", i.Path, strings.Join(missing, ", "))
 	case i.Bytes >= MaxBytes:
-		return fmt.Errorf("%s has %.1f MB: a network that is kept with the project has less than %d MB", i.Path, float64(i.Bytes)/1e6, MaxBytes/1_000_000)
+		return fmt.Errorf("%s has %.1f MB: a network that is kept with the project has less than %d MB",
+			i.Path, float64(i.Bytes)/1e6, MaxBytes/1_000_000)
 	}
 	return nil
 }
 
-// Record is the run as far as the file tells: recipe, result, and the row of the network's epoch. Figures take their
-// captions from it.
+// Record is the run as far as the file describes it: recipe, result, and the row of the network's epoch. Figures take
+// their captions from it.
 func (i Info) Record() *runs.Run {
 	run := &runs.Run{Name: i.Run, Recipe: i.Recipe, Result: &runs.Result{
 		BestEpoch: i.Epoch, ValidationError: i.ValidationError, TestError: i.TestError, Epochs: i.Epoch, Steps: i.Step,
@@ -201,14 +204,15 @@ func (i Info) Record() *runs.Run {
 	if !math.IsNaN(i.Epoch) {
 		run.Rows = []runs.Row{{
 			Epoch: i.Epoch, Step: i.Step, ValidationError: i.ValidationError, TestError: i.TestError, LearningRate: math.NaN(),
-			TrainLoss: math.NaN(), TrainError: math.NaN(), OpenBlocksMean: math.NaN(), GradientMagnitude: math.NaN(), Seconds: math.NaN(),
+			TrainLoss: math.NaN(), TrainError: math.NaN(), OpenBlocksMean: math.NaN(), GradientMagnitude: math.NaN(),
+			Seconds: math.NaN(),
 		}}
 	}
 	return run
 }
 
-// Find returns the file that a user means by name: a file's path, with the extension or without, or the name of a
-// network in the folder. It reports false if there is none.
+// Find returns the file that a user means by name: the path of a file, with the extension or without, or the name of a
+// network in the folder. found is false if there is none.
 func Find(folder, name string) (path string, found bool) {
 	for _, path := range []string{name, name + Extension, filepath.Join(folder, name), filepath.Join(folder, name) + Extension} {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
@@ -218,13 +222,14 @@ func Find(folder, name string) (path string, found bool) {
 	return "", false
 }
 
-// List reads what the files of a folder say, sorted by name. A file that cannot be read is left out of the list and
-// reported in the error, with others of the kind, so that a caller may print both.
+// List reads the descriptions of a folder's networks, sorted by name. The error joins those of all files that cannot be
+// read; they are not in the list, so that a caller may print both.
 func List(folder string) ([]Info, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("no folder %s of networks: export one with `stochdepth export RUN`, or name the folder that holds them: %w", folder, fs.ErrNotExist)
+			return nil, fmt.Errorf("no folder %s of networks: export one with `stochdepth export RUN`, "+
+				"or name the folder that holds them: %w", folder, fs.ErrNotExist)
 		}
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func TestTheCommittedNetworks(t *testing.T) {
 	}
 }
 
-// finished is a run of two rows, the first of them the best.
+// finished is a run with two rows; the first is the best.
 func finished(t *testing.T, change func(*recipes.Recipe)) *runs.Run {
 	t.Helper()
 	recipe, err := recipes.Preset("shapes")
@@ -41,7 +41,8 @@ func finished(t *testing.T, change func(*recipes.Recipe)) *runs.Run {
 		change(&recipe)
 	}
 	return &runs.Run{Name: "mine", Recipe: recipe,
-		Rows:   []runs.Row{{Epoch: 1, Step: 10, ValidationError: 20.1, TestError: 21.25}, {Epoch: 2, Step: 20, ValidationError: 30, TestError: 31}},
+		Rows: []runs.Row{{Epoch: 1, Step: 10, ValidationError: 20.1, TestError: 21.25},
+			{Epoch: 2, Step: 20, ValidationError: 30, TestError: 31}},
 		Result: &runs.Result{Commit: "0123456789ab+", Machine: "a machine, 2 cores"}}
 }
 
@@ -72,7 +73,8 @@ func TestMetadata(t *testing.T) {
 	run.Result.Earlier = []runs.Session{{Machine: "another", Commit: "fedcba987654"}}
 	went := models.OfRun(run, 10, 4000)
 	require.Equal(t, []string{"fedcba987654, 0123456789ab+", "another; a machine, 2 cores"}, []string{went.Commit, went.Machine})
-	require.Contains(t, figures.OfRuns([]*runs.Run{went.Record()}).Caption, "; another; a machine, 2 cores; commits fedcba9 and 0123456+.")
+	require.Contains(t, figures.OfRuns([]*runs.Run{went.Record()}).Caption,
+		"; another; a machine, 2 cores; commits fedcba9 and 0123456+.")
 	var table strings.Builder
 	require.NoError(t, models.Table(&table, []models.Info{went}, "table"))
 	require.Contains(t, table.String(), "fedcba9, 0123456+")
@@ -97,7 +99,8 @@ func TestMetadata(t *testing.T) {
 	back.Bytes, back.TestError = models.MaxBytes, 1
 	require.ErrorContains(t, back.Complete(), "has 8.0 MB: a network that is kept with the project has less than 8 MB")
 	back.TestError, back.Commit = math.NaN(), ""
-	require.ErrorContains(t, back.Complete(), "net.safetensors does not say its test error, commit: export it again from a run that is done")
+	require.ErrorContains(t, back.Complete(),
+		"net.safetensors does not say its test error, commit: export it again from a run that is done")
 }
 
 func TestReadSaysWhatIsWrong(t *testing.T) {
@@ -120,7 +123,8 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 func TestListTables(t *testing.T) {
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "b.safetensors"), models.OfRun(finished(t, nil), 10, 400), nil)
-	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(finished(t, func(r *recipes.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" }), 10, 400), nil)
+	ramp := finished(t, func(r *recipes.Recipe) { r.DeathRate, r.SurvivalSchedule = 0.2, "ramp" })
+	write(t, filepath.Join(folder, "a.safetensors"), models.OfRun(ramp, 10, 400), nil)
 	table, err := models.Markdown(folder)
 	require.NoError(t, err)
 	require.Contains(t, table, "\n| [a](a.safetensors) | shapes | 400 | 8 | linear, *p<sub>L</sub>* = 0.8, ramp schedule | 1 of ")

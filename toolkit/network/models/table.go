@@ -12,33 +12,37 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// Table writes one line a network: its file's name, what it is, its errors in percent, and where it comes from. Format
-// "table" is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN, and
-// null in JSON).
+// Table writes one line for each network: its file's name, what it is, its errors in percent, and where it comes from.
+// Format "table" is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN,
+// and null in JSON).
 func Table(w io.Writer, list []Info, format string) error {
 	switch format {
 	case "table":
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "name\tdata set\timages\tlayers\tdepth\tepoch\tseed\tvalidation %\ttest %\tcommit\tMB")
 		for _, i := range list {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n", i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth,
-				i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2),
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n",
+				i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth, i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2),
 				cmp.Or(say.ShortCommit(i.Commit), "-"), float64(i.Bytes)/1e6)
 		}
 		return table.Flush()
 	case "tsv", "csv":
 		lines := make([][]string, len(list))
 		for n, i := range list {
-			lines[n] = []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth), i.Recipe.Rule,
-				say.Exact(i.Recipe.DeathRate), say.Exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs), strconv.FormatInt(i.Recipe.Seed, 10),
-				say.Exact(i.ValidationError), say.Exact(i.TestError), i.Commit, i.Machine, i.Run, strconv.FormatInt(i.Bytes, 10)}
+			lines[n] = []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth),
+				i.Recipe.Rule, say.Exact(i.Recipe.DeathRate), say.Exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs),
+				strconv.FormatInt(i.Recipe.Seed, 10), say.Exact(i.ValidationError), say.Exact(i.TestError), i.Commit, i.Machine,
+				i.Run, strconv.FormatInt(i.Bytes, 10)}
 		}
-		return say.WriteSeparated(w, format, strings.Split("name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit machine run bytes", " "), lines)
+		const head = "name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit " +
+			"machine run bytes"
+		return say.WriteSeparated(w, format, strings.Fields(head), lines)
 	case "json":
 		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
 		for n, i := range list {
 			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
-				say.Known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, say.Known(i.ValidationError), say.Known(i.TestError), i.Commit, i.Machine, i.Run, i.Bytes}
+				say.Known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, say.Known(i.ValidationError), say.Known(i.TestError),
+				i.Commit, i.Machine, i.Run, i.Bytes}
 		}
 		return say.WriteJSON(w, lines)
 	}
@@ -64,7 +68,7 @@ type line struct {
 	Bytes           int64    `json:"bytes"`
 }
 
-// rounded gives so many digits after the point, or as few as it takes for -1; a dash for NaN.
+// rounded writes x with the given number of digits after the point, or for -1 with as few as it takes; NaN is a dash.
 func rounded(x float64, digits int) string {
 	if math.IsNaN(x) {
 		return "-"
@@ -103,8 +107,8 @@ func Markdown(folder string) (string, error) {
 	}
 	for _, i := range list {
 		fmt.Fprintf(&table, "| [%s](%s%s) | %s | %s | %d | %s | %s of %d | %d | %s | %s | %s |\n", i.Name(), i.Name(), Extension,
-			i.Recipe.Dataset, i.images(), i.Recipe.Depth, say.Markdown(i.Recipe.Closing()), rounded(i.Epoch, -1), i.Recipe.Epochs, i.Recipe.Seed,
-			rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"))
+			i.Recipe.Dataset, i.images(), i.Recipe.Depth, say.Markdown(i.Recipe.Closing()), rounded(i.Epoch, -1), i.Recipe.Epochs,
+			i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"))
 	}
 	return table.String(), nil
 }

@@ -6,7 +6,7 @@ import "math"
 // given epochs (Section 4).
 type Schedule struct {
 	Rate  float64 // after the warm-up: 0.1 in the paper
-	Drops []int   // the first epoch, from 0, of each further division: 250 and 375 of 500 for CIFAR
+	Drops []int   // the epochs, from 0, at which the rate is divided once more: 250 and 375 of 500 for CIFAR
 
 	WarmupEpochs int     // 10 for 1202 layers, else 0
 	WarmupRate   float64 // 0.01 for 1202 layers

@@ -25,11 +25,10 @@ type SGD struct {
 	Momentum    float64 // 0.9 in the paper
 	WeightDecay float64 // 1e-4 in the paper
 
-	// Mask, if set, returns for a variable what its update is multiplied by, 1 or 0, in a shape that
-	// broadcasts to the variable's, or nil for all ones. It leaves a closed block's weights and
-	// velocity as they are.
+	// Mask, if set, returns the factor of a variable's update, 1 or 0, in a shape that broadcasts to the
+	// variable's, or nil for all ones. With it a closed block's weights and velocity stay as they are.
 	Mask func(v *model.Variable, g *Graph) *Node
-	// Observe, if set, is shown every variable's gradient, before weight decay.
+	// Observe, if set, is called with every variable's gradient, before weight decay.
 	Observe func(v *model.Variable, gradient *Node)
 }
 
@@ -85,7 +84,8 @@ func (o *SGD) mask(v *model.Variable, g *Graph) *Node {
 // velocity returns v's velocity, zero before the first step.
 func (o *SGD) velocity(scope *model.Scope, v *model.Variable) *model.Variable {
 	path := model.JoinPath(model.ScopeSeparator+Scope, "velocity", v.Path())
-	return scope.Store().VariableWithShape(path, shapes.Make(v.DType(), v.Shape().Dimensions...), initializer.Zero).SetTrainable(false)
+	shape := shapes.Make(v.DType(), v.Shape().Dimensions...)
+	return scope.Store().VariableWithShape(path, shape, initializer.Zero).SetTrainable(false)
 }
 
 // Clear deletes the velocities and the learning rate.

@@ -3,10 +3,10 @@
 //	H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1}))
 //
 // with a branch f, a shortcut id, and a gate b that stochastic depth opens or closes (Eq. 2 of Huang et al. 2016). A
-// [Block] says f in GoMLX's operations, and what it needs: parameters, and running averages of what it measures. A
-// [Stack] is a number of blocks of equal shape, and a [Form] computes it: [Textbook], here, one block after the other,
-// each times its gate, with GoMLX's own gradients; package survivors computes the open ones only. Both take the same
-// branch function and share the same variables, so they are the same network.
+// [Block] defines f in GoMLX's operations, and lists what it needs: parameters, and running averages of what it measures.
+// A [Stack] is a number of blocks of equal shape, and a [Form] computes it: [Textbook], in this package, computes one
+// block after the other, multiplies each by its gate, and has GoMLX's own gradients; package survivors computes only the
+// open blocks. Both use the same branch function and the same variables, so they compute the same network.
 //
 //	type mine struct {
 //		residual.Identity     // H = f(H) + H
@@ -31,16 +31,16 @@ import (
 // Block is a kind of residual block, of a given shape. All its methods but Parameters build graphs, and may panic as
 // GoMLX does.
 type Block interface {
-	// Parameters lists what each block has of its own: what is trained, and running averages.
+	// Parameters lists the values that each block has of its own: trained ones and running averages.
 	Parameters() []Parameter
-	// Branch is f(x). What it needs it asks of b, and it must use nothing else of the graph than b's values and x, and
-	// draw no random numbers: an engine builds it inside a loop, and once more there for its gradient. x is in the type
-	// of activations, parameters are in their own, float32 under bfloat16; the result has x's type.
+	// Branch is f(x). It gets its parameters from b. It must use no node of the graph except b's values and x, and draw no
+	// random numbers: an engine builds it inside a loop, and there a second time for its gradient. x has the type of
+	// activations, parameters have their own type, float32 under bfloat16; the result has x's type.
 	Branch(b *Branch, x *graph.Node) *graph.Node
 	// Shortcut is id(x), without parameters: x itself, or, in a stack of one block, x brought to another shape.
 	Shortcut(x *graph.Node) *graph.Node
-	// Join makes the block's output of its branch, already times gate and scale, and its shortcut. A closed block must
-	// be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for all that blocks give.
+	// Join makes the block's output from its branch, already multiplied by gate and scale, and its shortcut. A closed block
+	// must be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for every output of a block.
 	Join(branch, shortcut *graph.Node) *graph.Node
 }
 
@@ -56,21 +56,21 @@ type Identity struct{ Sum }
 // Shortcut returns x.
 func (Identity) Shortcut(x *graph.Node) *graph.Node { return x }
 
-// Branch gives a block's branch function what it needs of its block.
+// Branch gives a block's branch function the block's values.
 type Branch struct {
 	// Training says whether batch statistics are to be used and measured, or running averages to be used.
 	Training bool
 	// InLoop says that the branch is built inside a loop, where some operations are better written in another way.
 	InLoop bool
-	// Weights say how much each image counts in statistics over the minibatch: 0 if its gate is closed, the same for the
-	// others, with mean 1, or 0 for all if none is open; [batch], in the parameters' type (Stack.DType). nil says that all count the
-	// same: gates are per minibatch.
+	// Weights says how much each image counts in statistics over the minibatch: 0 if its gate is closed, and the same for
+	// all others, so that the mean is 1; 0 for all if no gate is open. It is [batch], in the parameters' type (Stack.DType).
+	// nil: all count the same, as gates are per minibatch.
 	Weights *graph.Node
 
 	values, measured map[string]*graph.Node
 }
 
-// NewBranch returns the Branch of a block with the given values, by the names of its parameters. It is for forms.
+// NewBranch returns the Branch of a block with the given values, keyed by the names of its parameters. It is for forms.
 func NewBranch(training, inLoop bool, values map[string]*graph.Node) *Branch {
 	return &Branch{Training: training, InLoop: inLoop, values: values, measured: make(map[string]*graph.Node)}
 }
@@ -84,13 +84,13 @@ func (b *Branch) Value(name string) *graph.Node {
 	return v
 }
 
-// Measure says in training what the running average of this name moves towards; the shape is the average's. No gradient
-// flows through it.
+// Measure sets, in training, the value towards which the running average of this name moves; it has the average's shape.
+// No gradient flows through it.
 func (b *Branch) Measure(name string, value *graph.Node) {
 	b.measured[name] = graph.StopGradient(value)
 }
 
-// Measured returns what Branch has measured under a name, or panics if it has measured nothing. It is for forms.
+// Measured returns the value measured under a name, or panics if there is none. It is for forms.
 func (b *Branch) Measured(name string) *graph.Node {
 	v := b.measured[name]
 	if v == nil {

@@ -8,18 +8,18 @@ import (
 
 // Form is a way to compute a stack.
 type Form interface {
-	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]; gates is 1 for
-	// open and 0 for closed, [Count], one gate a block for the whole minibatch as in the paper, or [batch, Count], one
-	// for each image: then a block is that of the images whose gates are open, batch statistics included, and the others
-	// pass by their shortcut. Branches are multiplied by scales [Count], or not if that is nil.
+	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]. gates is 1 for open
+	// and 0 for closed: [Count], one gate for each block and the whole minibatch, as in the paper, or [batch, Count], also
+	// one for each image; then a block, with its batch statistics, is computed for the images whose gates are open, and the
+	// others pass by on the shortcut. Branches are multiplied by scales [Count], unless that is nil.
 	Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node
 	// Test computes the stack with all blocks open, each branch multiplied by its scale: by p_l [Count] in the paper
 	// (Eq. 5).
 	Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.Node
 }
 
-// Textbook is the form to be read, and the truth that others are tested against: the blocks one after the other, closed
-// ones computed too and multiplied by zero, gradients by GoMLX.
+// Textbook is the form to be read, against which others are tested: it computes the blocks one after the other, also the
+// closed ones, which it multiplies by zero, and leaves the gradients to GoMLX.
 type Textbook struct{}
 
 var _ Form = Textbook{}
@@ -70,7 +70,7 @@ func (s Stack) branch(scope *model.Scope, g *graph.Graph, i int, training bool) 
 	return NewBranch(training, false, values)
 }
 
-// OpenBlocks is 1 for the blocks that are open for any image, [Count], of gates [Count] or [batch, Count].
+// OpenBlocks is 1 for each block that is open for any image, [Count]; gates are [Count] or [batch, Count].
 func OpenBlocks(gates *graph.Node) *graph.Node {
 	if gates.Rank() == 1 {
 		return gates
@@ -78,7 +78,8 @@ func OpenBlocks(gates *graph.Node) *graph.Node {
 	return graph.ReduceMax(gates, 0)
 }
 
-// ImageWeights are the Weights of all blocks' branches, [Count, batch], of gates [batch, Count], or nil for gates [Count].
+// ImageWeights returns the Weights of all blocks' branches, [Count, batch], for gates [batch, Count], or nil for gates
+// [Count].
 func ImageWeights(gates *graph.Node, dtype dtypes.DType) *graph.Node {
 	if gates.Rank() == 1 {
 		return nil
@@ -89,7 +90,7 @@ func ImageWeights(gates *graph.Node, dtype dtypes.DType) *graph.Node {
 	return graph.Transpose(graph.Div(graph.MulScalar(gates, batch), number), 0, 1)
 }
 
-// gateOf is what the branch f of block i is multiplied by: a scalar, or [batch, 1, ...] for gates per sample.
+// gateOf is the factor of the branch f of block i: a scalar, or [batch, 1, ...] for gates per sample.
 func gateOf(gates *graph.Node, i int, f *graph.Node) *graph.Node {
 	if gates.Rank() == 1 {
 		return graph.ConvertDType(at(gates, i), f.DType())

@@ -69,7 +69,7 @@ func (s Stack) which(average bool) (list []Parameter) {
 	return list
 }
 
-// Value returns the node of a parameter or average of the stack, [Count, ...].
+// Value returns the node of a parameter or running average of the stack, [Count, ...].
 func (s Stack) Value(scope *model.Scope, g *graph.Graph, p Parameter) *graph.Node {
 	return Variable(scope, s.Name+"/"+p.Name).NodeValue(g)
 }
@@ -82,16 +82,16 @@ func (s Stack) DType(scope *model.Scope, h *graph.Node) dtypes.DType {
 	return h.DType()
 }
 
-// MoveAverages moves the stack's running averages a step towards what its blocks have measured: by name, [Count, ...].
-// open [Count] is 1 for the blocks that were computed, whose averages alone move; nil stands for all.
+// MoveAverages moves the stack's running averages a step towards the values that its blocks have measured, [Count, ...] by
+// name. open [Count] is 1 for the blocks that were computed; only their averages move. nil stands for all blocks.
 func (s Stack) MoveAverages(scope *model.Scope, measured map[string]*graph.Node, open *graph.Node) {
 	for _, p := range s.Averages() {
 		MoveAverage(scope, s.Name+"/"+p.Name, measured[p.Name], open)
 	}
 }
 
-// MoveAverage moves the running average of a name within Scope a step towards what was measured, of its shape. open is
-// 1 for those along its first axis that were measured, or nil if all were.
+// MoveAverage moves the running average with a name within Scope a step towards the measured value, of the same shape. open
+// is 1 for those entries along its first axis that were measured; nil stands for all.
 func MoveAverage(scope *model.Scope, name string, measured, open *graph.Node) {
 	v := Variable(scope, name)
 	old := v.NodeValue(measured.Graph())
@@ -152,7 +152,7 @@ func (c *Creator) Create(scope string, p Parameter) {
 // Err returns the first error.
 func (c *Creator) Err() error { return c.err }
 
-// Tensor makes a tensor of type Float64 or Float32, as variables have it, of a copy of the values; without dims a
+// Tensor makes a tensor of type Float64 or Float32, as variables are, from a copy of the values; without dims it is a
 // scalar.
 func Tensor(dtype dtypes.DType, values []float64, dims ...int) *tensors.Tensor {
 	if dtype == dtypes.Float64 {

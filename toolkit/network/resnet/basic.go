@@ -15,7 +15,7 @@ import (
 // on x [batch, Side*Stride, Side*Stride, In]. f and H are [batch, Side, Side, Out].
 type Basic struct{ Shape }
 
-// NewBasic is the paper's block of a shape.
+// NewBasic returns the paper's block for a shape.
 func NewBasic(s Shape) residual.Block { return Basic{s} }
 
 // Parameters lists kernel1 [3, 3, In, Out], kernel2 [3, 3, Out, Out], and those of two batch normalisations.

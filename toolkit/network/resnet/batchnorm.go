@@ -9,12 +9,13 @@ import (
 // Epsilon is added to the variance in batch normalisation (torch/nn's default) and in layer normalisation.
 const Epsilon = 1e-5
 
-// BatchNormParameters lists what [BatchNorm] needs: scale, offset and the running averages mean and variance, each [channels].
+// BatchNormParameters lists what [BatchNorm] needs: scale, offset and the running averages mean and variance, each
+// [channels].
 func (s Shape) BatchNormParameters(suffix string, channels int) []residual.Parameter {
 	return BatchNormParameters(suffix, channels, s.Scale)
 }
 
-// BatchNormParameters is Shape.BatchNormParameters for scales that start in a given way.
+// BatchNormParameters is [Shape.BatchNormParameters] with scales that start as scale says.
 func BatchNormParameters(suffix string, channels int, scale residual.Start) []residual.Parameter {
 	dims := []int{channels}
 	return []residual.Parameter{
@@ -26,8 +27,8 @@ func BatchNormParameters(suffix string, channels int, scale residual.Start) []re
 }
 
 // BatchNorm is batch normalisation of x [batch, height, width, channels]: in training by the minibatch's mean and
-// variance, which it measures, at test by their running averages. With gates per sample the minibatch is those of its
-// images whose gates are open. As in Torch the minibatch is divided by the deviation with the count in it, while the
+// variance, which it measures, at test by their running averages. With gates per sample only the images whose gates are
+// open count as the minibatch. As in Torch, the variance that normalises is divided by the number of values, and the
 // running variance is the unbiased one.
 func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
@@ -44,8 +45,8 @@ func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
 	return y
 }
 
-// normalizeBatch is [Normalize] by the mean and the variance, divided by the count, of x over all but the channels.
-// weights [batch], unless nil, say how much each image counts.
+// normalizeBatch is [Normalize] by the mean and the variance of x over all axes but the channels; the variance is divided
+// by the number of values. weights [batch], unless nil, say how much each image counts.
 func normalizeBatch(x, scale, offset, weights *Node, inLoop bool) (y, mean, variance *Node) {
 	if inLoop {
 		return normalizeRows(x, scale, offset, weights)
@@ -62,8 +63,8 @@ func normalizeBatch(x, scale, offset, weights *Node, inLoop bool) (y, mean, vari
 	return Normalize(x, scale, offset, mean, variance), mean, variance
 }
 
-// normalizeRows does the same with a row of pixels and its channels as one long axis. In a loop XLA's CPU code adds up
-// such rows many times faster than pixels of a few channels, also for the gradient.
+// normalizeRows does the same, but treats a row of pixels with its channels as one long axis. In a loop XLA's CPU code adds
+// up such rows many times faster than pixels with few channels, also for the gradient.
 func normalizeRows(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 	d := x.Shape().Dimensions
 	width, channels := d[2], d[3]
@@ -79,18 +80,18 @@ func normalizeRows(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 	}
 	cast := ConvertDType(rows, scale.DType())
 	mean = average(cast)
-	// The derivative of the variance by the mean is zero.
+	// The derivative of the variance with respect to the mean is zero.
 	variance = average(Square(Sub(cast, StopGradient(PerChannel(alongRow(mean))))))
 	y = Normalize(rows, alongRow(scale), alongRow(offset), alongRow(mean), alongRow(variance))
 	return Reshape(y, d...), mean, variance
 }
 
-// Unbiased is the variance [..., channels] of so many values with that number less one in its denominator.
+// Unbiased turns the variance [..., channels], divided by the number of values, into the one divided by that number less 1.
 func Unbiased(variance *Node, values int) *Node {
 	return MulScalar(variance, float64(values)/float64(values-1))
 }
 
-// UnbiasedOver is Unbiased for a variance over so many images with so many pixels each. It is zero over none.
+// UnbiasedOver is Unbiased for images images with pixels pixels each. It is zero for no images.
 func UnbiasedOver(variance, images *Node, pixels int) *Node {
 	values := MulScalar(images, float64(pixels))
 	return Mul(variance, Div(values, MaxScalar(AddScalar(values, -1), 1)))
@@ -113,5 +114,5 @@ func Deviation(variance *Node) *Node {
 	return Sqrt(Add(variance, ConstAsDType(variance.Graph(), variance.DType(), Epsilon)))
 }
 
-// PerChannel makes [1, 1, 1, channels] of [channels].
+// PerChannel reshapes [channels] to [1, 1, 1, channels].
 func PerChannel(v *Node) *Node { return Reshape(v, 1, 1, 1, v.Shape().Size()) }

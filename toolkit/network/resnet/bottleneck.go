@@ -13,17 +13,17 @@ import (
 //
 //	f(x) = conv1x1(ReLU(BN(conv3x3(ReLU(BN(conv1x1(ReLU(BN(x)))))))))
 //
-// Shapes are those of [Basic]. Where the authors bring the shortcut to another shape by a convolution, this one pools
-// and pads, as the other blocks here do: it has no parameters.
+// Shapes are those of [Basic]. Where the shape changes, the authors have a convolution in the shortcut; this block pools
+// and pads instead, as the other blocks here do, so the shortcut has no parameters.
 type Bottleneck struct {
 	Shape
 	residual.Sum
 }
 
-// NewBottleneck is that block of a shape.
+// NewBottleneck returns the block for a shape.
 func NewBottleneck(s Shape) residual.Block { return Bottleneck{Shape: s} }
 
-// expansion is how many times as many channels a bottleneck's output has as its middle.
+// expansion is the number of a bottleneck's output channels over that of its middle channels.
 const expansion = 4
 
 // Parameters lists those of three batch normalisations, kernel1 [1, 1, In, Out/4], kernel2 [3, 3, Out/4, Out/4] and

@@ -6,10 +6,10 @@ import (
 )
 
 // The two gradients of a convolution are convolutions again. In a loop they must be written in XLA's standard dimension
-// order (image NHWC, kernel HWIO), by transposing operands: on the CPU XLA brings other orders into it in the main
-// function only, and in a loop they run some fifty times slower. GoMLX writes them in other orders, so a convolution in
-// a loop gets the gradients below. GoMLX looks up gradients by the node's type: the function registered for
-// convolutions asks the graph which they are.
+// order (image NHWC, kernel HWIO), by transposing operands: on the CPU XLA converts other orders to this one only in the
+// main function, and in a loop they run some fifty times slower. GoMLX uses other orders, so a convolution in a loop gets
+// the gradients below. GoMLX looks up gradients by the node's type: the function registered for convolutions asks the
+// graph which of them are in a loop.
 
 type convolutionsKey struct{}
 
@@ -26,7 +26,7 @@ func init() {
 	}
 }
 
-// differentiateInStandardOrder has y = Convolution(x, kernel, stride) differentiated by the functions below.
+// differentiateInStandardOrder makes GoMLX differentiate y = Convolution(x, kernel, stride) by the functions below.
 func differentiateInStandardOrder(y *Node, stride int) {
 	strides, _ := y.Graph().State(convolutionsKey{}).(map[*Node]int)
 	if strides == nil {

@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// kind is what networks with one kind of blocks have in common.
+// kind is what all networks with one kind of blocks have in common.
 type kind interface {
 	groups() int
 	stages(n *Network) []Stage
@@ -20,7 +20,7 @@ type kind interface {
 }
 
 var (
-	// kinds are those of depth.Named, and those that are registered.
+	// kinds has those of depth.Named, and those that are registered.
 	kinds = map[string]kind{
 		depth.Basic:         convolutional{block: NewBasic, widening: 1},
 		depth.Preactivation: convolutional{block: NewPreactivation, widening: 1, preactivated: true},
@@ -43,9 +43,9 @@ func Blocks() []string {
 	return names
 }
 
-// Register adds a kind of blocks for the paper's groups, between its stem and its head: block makes one of a shape. It
-// may be registered again under the same name, as in a notebook's cell that was edited; the names of this package's own
-// kinds are taken.
+// Register adds a kind of blocks for networks with the paper's stem, groups and head: block makes a block for a shape. A
+// kind may be registered again under the same name, as in a notebook's cell that was edited, but not under the name of
+// one of this package's own kinds.
 func Register(name string, block func(Shape) residual.Block) error {
 	kindsLock.Lock()
 	defer kindsLock.Unlock()
@@ -69,8 +69,8 @@ func kindOf(name string) (kind, error) {
 // convolutional networks have the paper's three groups, or wider ones.
 type convolutional struct {
 	block        func(Shape) residual.Block
-	widening     int  // of the groups' channels over Filters
-	preactivated bool // blocks begin with batch normalisation and ReLU, so the stem does without, and the head begins with them
+	widening     int  // the groups' channels over Filters
+	preactivated bool // blocks and head begin with batch normalisation and ReLU, and the stem does not have them
 }
 
 func (convolutional) groups() int { return depth.Groups }

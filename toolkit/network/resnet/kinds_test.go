@@ -10,8 +10,8 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// Every kind that package depth names is there, and its stages have as many blocks as depth counts; then come one's own,
-// which may be registered again but not under a name that is taken.
+// Every kind that package depth names exists, and its stages have as many blocks as depth counts. Your own kinds come
+// after these; they may be registered again, but not under a name that is taken.
 func TestKinds(t *testing.T) {
 	require.Equal(t, depth.Named(), resnet.Blocks())
 	for kind, size := range map[string]struct{ layers, blocks int }{

@@ -8,11 +8,13 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// The layers that blocks are made of, and the lists of what these need of a block's parameters.
+// The layers that blocks are made of, each with the list of its parameters.
 
-// ConvolutionParameters lists the kernel of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation sqrt(2/(size^2 in)).
+// ConvolutionParameters lists the kernel of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation
+// sqrt(2/(size^2 in)).
 func ConvolutionParameters(name string, size, in, out int) []residual.Parameter {
-	return []residual.Parameter{{Name: name, Dims: []int{size, size, in, out}, Start: residual.Normal(math.Sqrt(2 / float64(size*size*in)))}}
+	deviation := math.Sqrt(2 / float64(size*size*in))
+	return []residual.Parameter{{Name: name, Dims: []int{size, size, in, out}, Start: residual.Normal(deviation)}}
 }
 
 // Convolution convolves x [batch, height, width, in] with a kernel [size, size, in, out] of odd size, with zeros around
@@ -22,7 +24,7 @@ func Convolution(p *residual.Branch, x, kernel *Node, stride int) *Node {
 	kernel = ConvertDType(kernel, x.DType())
 	size := kernel.Shape().Dimensions[0]
 	inLoop := p != nil && p.InLoop
-	if size == 1 && inLoop { // a product is faster there
+	if size == 1 && inLoop { // in a loop a product is faster
 		return pointwise(x, kernel, stride)
 	}
 	around := size / 2
@@ -46,7 +48,8 @@ func pointwise(x, kernel *Node, stride int) *Node {
 // Relu is max(x, 0) of any shape.
 func Relu(x *Node) *Node { return Max(x, ScalarZero(x.Graph(), x.DType())) }
 
-// LinearParameters lists what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases of zero.
+// LinearParameters lists what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases
+// of zero.
 func LinearParameters(name string, in, out int) []residual.Parameter {
 	return []residual.Parameter{
 		{Name: name + "_weights", Dims: []int{in, out}, Start: residual.Normal(0.02)},

@@ -3,8 +3,8 @@
 // [Transformer], each in a file that reads as its equation, and those that [Register] adds. Package residual says what
 // a block is.
 //
-// [Network.Forward] is the textbook form, there to be read, and the truth that package survivors, the engine that
-// computes open blocks only, is tested against.
+// [Network.Forward] is the textbook form, there to be read. Package survivors, the engine that computes open blocks only,
+// is tested against it.
 package resnet
 
 import (
@@ -20,8 +20,8 @@ import (
 // Filters are the channels of the paper's three groups; each group after the first halves the side.
 var Filters = [depth.Groups]int{16, 32, 64}
 
-// Network says which network to build. Its zero values are the paper's choices, except for the fields
-// without which there is no network, which [New] sets.
+// Network says which network to build. Zero values are the paper's choices, except in the fields that
+// every network needs, which [New] sets.
 type Network struct {
 	Block    string         // kind of its blocks, one of [Blocks]
 	N        int            // blocks in each group
@@ -35,9 +35,9 @@ type Network struct {
 	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales
 	// at test only (Eq. 5).
 	Inverted bool
-	// DType is what activations are computed in: Float32 (the default), BFloat16 or Float64.
+	// DType is the type of activations: Float32 (the default), BFloat16 or Float64.
 	DType dtypes.DType
-	// Scale is how scales of batch normalisation start.
+	// Scale says how the scales of batch normalisation start.
 	Scale ScaleInit
 
 	kind kind
@@ -66,7 +66,7 @@ func New(block string, layers int, image dataset.Format, classes int, survival d
 }
 
 // ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64
-// network, else Float32, also under BFloat16.
+// network, otherwise Float32, also for BFloat16.
 func (n *Network) ParameterDType() dtypes.DType {
 	if n.DType == dtypes.Float64 {
 		return dtypes.Float64
@@ -91,5 +91,5 @@ func (s Stage) Weights() string {
 	panic(fmt.Errorf("the block of %s has no weights", s.Name))
 }
 
-// Stages lists the stages from input to output. With N = 1 groups that begin with another shape have one block only.
+// Stages lists the stages from input to output. With N = 1 a group that changes the shape has only its transition.
 func (n *Network) Stages() []Stage { return n.kind.stages(n) }

@@ -19,7 +19,7 @@ type Preactivation struct {
 	residual.Sum
 }
 
-// NewPreactivation is that block of a shape.
+// NewPreactivation returns the block for a shape.
 func NewPreactivation(s Shape) residual.Block { return Preactivation{Shape: s} }
 
 // Parameters lists those of two batch normalisations, kernel1 [3, 3, In, Out] and kernel2 [3, 3, Out, Out].

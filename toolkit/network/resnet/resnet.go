@@ -10,11 +10,11 @@ import (
 // Form is a way to compute a network's stem and its stacks of blocks.
 type Form interface {
 	residual.Form
-	// Stem computes what [Network.Stem] does.
+	// Stem computes the same as [Network.Stem].
 	Stem(n *Network, scope *model.Scope, images *Node) *Node
 }
 
-// Textbook is the form that is there to be read.
+// Textbook is the form to be read.
 type Textbook struct{ residual.Textbook }
 
 // Stem implements Form.
@@ -22,7 +22,7 @@ func (Textbook) Stem(n *Network, scope *model.Scope, images *Node) *Node {
 	return n.Stem(scope, images)
 }
 
-// Forward is ForwardIn the textbook form.
+// Forward is [Network.ForwardIn] with the textbook form.
 func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 	return n.ForwardIn(Textbook{}, scope, images, gates)
 }
@@ -65,15 +65,15 @@ func (n *Network) gatesOf(gates *Node, s Stage) *Node {
 	return Slice(gates, AxisRange(), blocks)
 }
 
-// trainScales is what the open branches of a stage are multiplied by in training when Inverted:
-// 1/p_l [Count], in the parameters' type.
+// trainScales is the factor of the open branches of a stage in training when Inverted: 1/p_l [Count], in
+// the parameters' type.
 func (n *Network) trainScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	p := survivalOf(scope, g, s)
 	return Div(OnesLike(p), p)
 }
 
-// testScales is what the branches of a stage are multiplied by at test: p_l (Eq. 5), or 1 when
-// Inverted; [Count], in the parameters' type. A block with p_l = 0 has been taken out, either way.
+// testScales is the factor of the branches of a stage at test: p_l (Eq. 5), or 1 when Inverted; [Count],
+// in the parameters' type. In both cases a block with p_l = 0 is removed.
 func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	p := survivalOf(scope, g, s)
 	if n.Inverted {
@@ -82,7 +82,7 @@ func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	return p
 }
 
-// survivalOf returns the survival probabilities in force of a stage's blocks, [Count].
+// survivalOf returns the current survival probabilities of a stage's blocks, [Count].
 func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
 	return Slice(Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
 }

@@ -29,14 +29,14 @@ func network(t testing.TB, layers int, deathRate float64) *resnet.Network {
 	return n
 }
 
-// initialize creates the network's variables with scales of batch normalisation that start as asked.
+// initialize creates the network's variables; scale says how the scales of batch normalisation start.
 func initialize(n *resnet.Network, store *model.Store, seed int64, scale resnet.ScaleInit) error {
 	n.Scale = scale
 	return n.Initialize(store, seed)
 }
 
-// 1.73 million parameters at 110 layers, of which 1.7 million are the authors' (felixgwu's README);
-// the others are small enough to count by hand.
+// 1.73 million parameters at 110 layers, where the authors have 1.7 million (felixgwu's README); the other
+// networks are small enough to count by hand.
 func TestStagesAndParameters(t *testing.T) {
 	for layers, want := range map[int]int{8: 75290, 20: 269722, 110: 1727962} {
 		n := network(t, layers, 0.5)
@@ -58,9 +58,9 @@ func TestStagesAndParameters(t *testing.T) {
 	}
 }
 
-// Twenty layers by hand. The stem's convolution makes 16 channels of 3, at 32x32 pixels; each later one of group 1 16 of
-// 16. In the other groups half the side is made up for by twice the channels, but for the first convolution, which takes
-// half as many.
+// Twenty layers by hand. The stem's convolution makes 16 channels from 3, at 32x32 pixels; each convolution of group 1
+// makes 16 from 16. In the other groups a convolution costs the same, as half the side makes up for twice the channels,
+// except that the first convolution has half as many input channels.
 func TestSizeOfTwentyLayers(t *testing.T) {
 	const stem, full = 9 * 3 * 16 * 32 * 32, 9 * 16 * 16 * 32 * 32
 	size := network(t, 20, 0.5).Size()
@@ -71,7 +71,8 @@ func TestSizeOfTwentyLayers(t *testing.T) {
 	for _, l := range size.Layers {
 		names, outputs = append(names, fmt.Sprint(l.Blocks, " ", l.Name)), append(outputs, fmt.Sprint(l.Output))
 	}
-	require.Equal(t, []string{"0 stem", "3 group1", "1 group2/transition", "2 group2", "1 group3/transition", "2 group3", "0 head"}, names)
+	require.Equal(t, []string{"0 stem", "3 group1", "1 group2/transition", "2 group2", "1 group3/transition", "2 group3",
+		"0 head"}, names)
 	require.Equal(t, []string{"[32 32 16]", "[32 32 16]", "[16 16 32]", "[16 16 32]", "[8 8 64]", "[8 8 64]", "[10]"}, outputs)
 
 	// ResNet-110 is 253 million multiply-adds.
@@ -137,7 +138,8 @@ func TestShortcut(t *testing.T) {
 }
 
 // forward runs the textbook form and returns its logits and the variables' new values.
-func forward(t *testing.T, n *resnet.Network, store *model.Store, training bool, images *tensors.Tensor, gates []float64, dims ...int) []float64 {
+func forward(t *testing.T, n *resnet.Network, store *model.Store, training bool, images *tensors.Tensor,
+	gates []float64, dims ...int) []float64 {
 	exec := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, images, gates *Node) *Node {
 		scope.Store().SetTraining(images.Graph(), training)
 		return n.Forward(scope, images, gates)
@@ -175,8 +177,8 @@ func TestGatesAndScales(t *testing.T) {
 	require.Equal(t, logits(true, 1, 0, 0, 0), logits(true, 2, 0, 0, 0))
 	require.NotEqual(t, logits(true, 1, 1, 0, 0), logits(true, 2, 1, 0, 0))
 
-	// Inverted scaling by 1/p in training is what dividing the last block's branch does at p = 1/2: the
-	// branch's batch norm has scale 1 and offset 0, so doubling both gives the same.
+	// Inverted scaling multiplies the last block's branch by 1/p = 2 in training. The branch's batch norm
+	// has scale 1 and offset 0, so doubling both gives the same.
 	store := model.NewStore()
 	require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 	n.Inverted = true
@@ -210,9 +212,8 @@ func TestGatesPerSample(t *testing.T) {
 	require.NotEqual(t, same[10:], mixed[10:])
 }
 
-// A stack with gates per sample is, for images that open the same blocks, what it is for a minibatch of these images
-// alone, running averages included; images that open none come out as they went in, and a block that no image opens
-// keeps its averages.
+// With gates per sample, images that open the same blocks get the same result as in a minibatch of these images alone,
+// running averages included. Images that open no block are unchanged, and a block that no image opens keeps its averages.
 func TestGatesPerSampleAreMinibatches(t *testing.T) {
 	n := network(t, 20, 0.5)
 	s := n.Stages()[0].Stack // of three blocks
@@ -233,7 +234,8 @@ func TestGatesPerSampleAreMinibatches(t *testing.T) {
 				all = append(all, s.Value(scope, g, p))
 			}
 			return all
-		}).MustCall(tensors.FromFlatDataAndDimensions(inputs, len(inputs)/size, 32, 32, 16), tensors.FromFlatDataAndDimensions(gates, dims...))
+		}).MustCall(tensors.FromFlatDataAndDimensions(inputs, len(inputs)/size, 32, 32, 16),
+			tensors.FromFlatDataAndDimensions(gates, dims...))
 		for _, r := range results[1:] {
 			averages = append(averages, tensors.MustCopyFlatData[float64](r)...)
 		}
@@ -271,7 +273,8 @@ func TestNormalize(t *testing.T) {
 	vector := func(v ...float64) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(v, len(v)) }
 	out, err := CallOnceN(backendtest.Open(t), func(inputs []*Node) []*Node {
 		return []*Node{resnet.Normalize(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4])}
-	}, tensors.FromFlatDataAndDimensions([]float64{3, 5}, 1, 1, 1, 2), vector(2, 4), vector(0.5, -1), vector(1, 7), vector(4, 0.25))
+	}, tensors.FromFlatDataAndDimensions([]float64{3, 5}, 1, 1, 1, 2),
+		vector(2, 4), vector(0.5, -1), vector(1, 7), vector(4, 0.25))
 	require.NoError(t, err)
 	require.InDeltaSlice(t, []float64{
 		(3-1)/math.Sqrt(4+1e-5)*2 + 0.5,
@@ -285,7 +288,8 @@ func TestGradientByDifferences(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
 	require.NoError(t, initialize(n, store, 7, resnet.ScaleUniform))
-	names := []string{"stem/kernel", "group1/kernel1", "group1/scale2", "group2/transition/kernel2", "group3/transition/offset1", "linear/bias"}
+	names := []string{"stem/kernel", "group1/kernel1", "group1/scale2", "group2/transition/kernel2",
+		"group3/transition/offset1", "linear/bias"}
 	loss := func(scope *model.Scope, images *Node) *Node {
 		g := images.Graph()
 		scope.Store().SetTraining(g, true)

@@ -6,13 +6,13 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// Shape is what a convolutional block is made for.
+// Shape says for which shapes of input and output a convolutional block is made.
 type Shape struct {
 	In, Out int // channels
 	Stride  int // 2 where it halves the side, else 1
 	Side    int // height and width of its output
 
-	Subsample bool           // of the shortcut where the side is halved: every other pixel, not the average of 2x2
+	Subsample bool           // where the side is halved, the shortcut takes every other pixel, not the average of 2x2
 	Scale     residual.Start // initial scales of batch normalisation
 }
 
@@ -38,5 +38,5 @@ func (s Shape) Shortcut(x *Node) *Node {
 	return x
 }
 
-// pixels of the output.
+// pixels is the number of pixels of the output.
 func (s Shape) pixels() int64 { return int64(s.Side * s.Side) }

@@ -8,21 +8,21 @@ type Layer struct {
 	First        int   // index of its first block among all blocks, from 0
 	Blocks       int   // in it; 0 for stem and head, which are always computed
 	Output       []int // shape for one image: height, width and channels, or tokens and their width, or classes
-	Parameters   int64 // that are trained, of all its blocks
-	MultiplyAdds int64 // forward, for one image: of its convolutions and products, as is usual; 0 of a block that does not say
+	Parameters   int64 // trained ones, of all its blocks
+	MultiplyAdds int64 // forward, for one image, of its convolutions and products, as is usual; 0: not known
 }
 
-// Size is what a network's layers come to.
+// Size has the sizes of a network's layers, and their sums.
 type Size struct {
 	Layers       []Layer
-	Parameters   int64 // that are trained
+	Parameters   int64 // trained ones
 	MultiplyAdds int64 // forward, for one image, with all blocks open
 }
 
 // Counted is a block that knows its multiply-adds, forward, for one image.
 type Counted interface{ MultiplyAdds() int64 }
 
-// Size counts the network's parameters and multiply-adds, without making it.
+// Size counts the network's parameters and multiply-adds without creating its variables.
 func (n *Network) Size() Size {
 	var s Size
 	stem, head := n.kind.stem(n), n.kind.head(n)
@@ -37,7 +37,8 @@ func (n *Network) Size() Size {
 			MultiplyAdds: int64(stage.Count) * multiplyAdds})
 	}
 	weights := int64(head.output[0] * n.Classes)
-	s.add(Layer{Name: "head", Output: []int{n.Classes}, Parameters: trained(head.parameters) + weights + int64(n.Classes), MultiplyAdds: weights})
+	s.add(Layer{Name: "head", Output: []int{n.Classes},
+		Parameters: trained(head.parameters) + weights + int64(n.Classes), MultiplyAdds: weights})
 	return s
 }
 

@@ -24,12 +24,14 @@ type Transformer struct {
 	Hidden int // width inside the MLP
 }
 
-// Parameters lists the weights, in x out, and biases of the attention's queries, keys and values together (qkv), of its
-// output (projection) and of the MLP's two layers, and scales and offsets of two layer normalisations.
+// Parameters lists the weights [in, out] and biases of the attention's queries, keys and values together (qkv), of its
+// output (projection) and of the MLP's two layers, and the scales and offsets of two layer normalisations.
 func (t Transformer) Parameters() []residual.Parameter {
 	return slices.Concat(
-		LayerNormParameters("1", t.Width), LinearParameters("qkv", t.Width, 3*t.Width), LinearParameters("projection", t.Width, t.Width),
-		LayerNormParameters("2", t.Width), LinearParameters("mlp1", t.Width, t.Hidden), LinearParameters("mlp2", t.Hidden, t.Width))
+		LayerNormParameters("1", t.Width),
+		LinearParameters("qkv", t.Width, 3*t.Width), LinearParameters("projection", t.Width, t.Width),
+		LayerNormParameters("2", t.Width),
+		LinearParameters("mlp1", t.Width, t.Hidden), LinearParameters("mlp2", t.Hidden, t.Width))
 }
 
 // Branch implements residual.Block.

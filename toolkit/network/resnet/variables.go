@@ -11,11 +11,11 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// SurvivalVariable names the variable of the survival probabilities in force, [L]: what branches are
-// scaled by. Training changes it where the recipe has a schedule; it is saved with the weights.
+// SurvivalVariable names the variable with the current survival probabilities, [L], by which branches are
+// scaled. Training changes it if the recipe has a schedule; it is saved with the weights.
 const SurvivalVariable = "survival"
 
-// ScaleInit says how batch normalisation's scales start.
+// ScaleInit says how the scales of batch normalisation start.
 type ScaleInit string
 
 // The ways to start the scales: at one; as Torch7's nn did, uniformly in (0, 1), which the published
@@ -26,7 +26,7 @@ const (
 	ScaleNormal  ScaleInit = "normal"
 )
 
-// start draws the scales: at one if the way is not known, which Initialize refuses.
+// start returns how the scales start: at one if s is not known, but then Initialize returns an error.
 func (s ScaleInit) start() residual.Start {
 	switch s {
 	case ScaleUniform:
@@ -42,17 +42,17 @@ func (s ScaleInit) start() residual.Start {
 // n.Scale says, offsets zero; the linear layer uniform within 1/sqrt(64). The same seed gives the same
 // weights on every device.
 //
-// The authors' convolutions also have biases. Each is followed by a batch normalisation, which
-// subtracts it again: it starts at zero, its gradient is zero, it stays zero. It is left out here.
+// The authors' convolutions also have biases, which are left out here: the batch normalisation after the
+// convolution subtracts a bias again, so it starts at zero, its gradient is zero, and it stays zero.
 //
-// Variables, with a leading axis of Count for each stage (batch-norm averages are not trainable), here of the paper's
-// network:
+// The variables of the paper's network are the following; each stage's have a leading axis of Count, and batch-norm
+// averages are not trainable:
 //
 //	stem/kernel [3, 3, 3, 16]; stem/{scale, offset, mean, variance} [16]
 //	<stage>/kernel1 [Count, 3, 3, In, Out]; <stage>/kernel2 [Count, 3, 3, Out, Out]
 //	<stage>/{scale, offset, mean, variance}{1, 2} [Count, Out]
 //	linear/weights [64, classes]; linear/bias [classes]
-//	survival [L]: the probabilities in force, n.Survival unless a schedule changes them; not trainable
+//	survival [L]: the current probabilities, n.Survival unless a schedule changes them; not trainable
 func (n *Network) Initialize(store *model.Store, seed int64) error {
 	switch n.Scale {
 	case "", ScaleOne, ScaleUniform, ScaleNormal:
@@ -84,8 +84,8 @@ func (n *Network) Initialize(store *model.Store, seed int64) error {
 // Variable returns a variable of the network by its name. It panics if it is missing.
 func Variable(scope *model.Scope, name string) *model.Variable { return residual.Variable(scope, name) }
 
-// Names lists a network's variables from input to output, but for the survival probabilities. A stage's are stacked over
-// its blocks.
+// Names lists a network's variables from input to output, except for the survival probabilities. Those of a stage are
+// stacked over its blocks.
 type Names struct {
 	Stem, Head []string
 	Stages     [][]string // as Network.Stages

@@ -17,9 +17,9 @@ import (
 	"stochdepth/toolkit/network/survivors/byhand"
 )
 
-// Agreement compares the textbook form and the engine in one training step of a network with blocks of a kind, such as
-// one's own, random weights and two random images, in float64: the largest difference of the logits, and that of the
-// gradients of all weights.
+// Agreement compares the textbook form and the engine in one training step of a network with a kind of blocks, such as your
+// own, random weights and two random images, in float64. It returns the largest difference between the logits, and the
+// largest difference between the gradients of all weights.
 func Agreement(block string, layers int, gates depth.Gates) (logits, gradients float64, err error) {
 	b, err := shared()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package explore opens trained networks for a notebook's cell, and draws what package analysis finds in them: what they
-// take for what, what they get most wrong, and how they bear the loss of blocks. It is apart from package notebook so
-// that cells which only look at results need not link GoMLX.
+// Package explore opens trained networks for a notebook's cell, and draws what package analysis finds in them: which
+// classes they confuse, their worst mistakes, and how they bear the loss of blocks. It is separate from package notebook
+// so that cells which only look at results need not link GoMLX.
 package explore
 
 import (
@@ -17,7 +17,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// shared opens the backend that the networks of a cell share.
+// shared opens the backend, once, for all networks of a cell.
 var shared = sync.OnceValues(backend.Open)
 
 // Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
@@ -103,11 +103,11 @@ func Mistakes(ctx context.Context, net *network.Opened, n int) (*figures.Figure,
 	return figures.ImageGrid(provenance(net), "The worst mistakes", 8, pictures...)
 }
 
-// Study says how a lesion study is made. The zero value of each field stands for what is said of it.
+// Study says how a lesion study is made. Fields that are zero have the defaults given here.
 type Study struct {
-	Removed []int // numbers of blocks removed; none: 0 to 6, fewer in a network of fewer blocks
+	Removed []int // numbers of blocks to remove; none: 0 to 6, fewer in a network of fewer blocks
 	Choices int   // random choices of blocks for each number; 0: 8
-	Images  int   // of the test part, the first so many; 0: 500
+	Images  int   // number of test images, from the first on; 0: 500
 	Seed    int64 // of the choices, which are the same for networks of equal depth
 }
 
@@ -125,7 +125,8 @@ func Lesions(ctx context.Context, study Study, networks ...*network.Opened) (*fi
 			Name: net.Info.Name(), Constant: net.Recipe.IsConstant(), Removed: study.Removed, Errors: percent,
 		})
 	}
-	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.", study.Choices, study.Images)
+	note := fmt.Sprintf("Points: mean over up to %d random choices; bars: their range; the first %d test images.",
+		study.Choices, study.Images)
 	return figures.Lesions(provenance(networks...).With(note), lesions...)
 }
 

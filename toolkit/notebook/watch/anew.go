@@ -7,8 +7,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// TrainAnew is Train that does not go on with an earlier run in the folder but deletes it first: for what a recipe does
-// not tell, such as a block of one's own that may have been edited since.
+// TrainAnew is Train, but it first deletes an earlier run in the folder instead of continuing it. Use it where a recipe
+// does not show a change, such as an edited block of your own.
 func TrainAnew(ctx context.Context, dir string, recipe recipes.Recipe, others ...string) (*runs.Run, error) {
 	if err := runs.Remove(dir); err != nil {
 		return nil, err

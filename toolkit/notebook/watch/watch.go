@@ -1,6 +1,6 @@
-// Package watch trains while one watches: in a notebook's cell with a progress bar
-// and a curve that grows, elsewhere with the bar alone. It is apart from package
-// notebook so that cells which only look at results need not link GoMLX.
+// Package watch trains and shows it: in a notebook's cell with a progress bar and a
+// growing curve, elsewhere with the bar alone. It is separate from package notebook
+// so that cells which only look at results need not link GoMLX.
 package watch
 
 import (
@@ -22,17 +22,17 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Train makes the run in the folder dir, or goes on with it if it is there
-// already, and shows how it goes, with a button that stops it. The curves of other
-// runs, named by their folders, are drawn for comparison. When ctx ends or the button
-// is pressed the run is saved and the error is [Stopped]; in a notebook with a reader
-// the cell ends there, with a sentence. The next call goes on.
+// Train makes the run in the folder dir, or continues it if it is there already, and
+// shows its progress, with a button that stops it. The curves of other runs, named by
+// their folders, are drawn for comparison. When ctx ends or the button is pressed, the
+// run is saved and the error is [Stopped]; in a notebook with a reader the cell ends
+// there, with a sentence. The next call continues the run.
 func Train(ctx context.Context, dir string, recipe recipes.Recipe, others ...string) (*runs.Run, error) {
 	return TrainPart(ctx, dir, recipe, 1, others...)
 }
 
-// TrainPart is Train that stops by itself when a part of the run's steps is done, in
-// (0, 1]. The error is [Stopped] then too, and the cell goes on.
+// TrainPart is Train, but it stops by itself when a part, in (0, 1], of the run's steps
+// is done. The error is then [Stopped] too, but the cell goes on.
 func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part float64, others ...string) (*runs.Run, error) {
 	compared, err := runs.OpenAll(others...)
 	if err != nil {
@@ -46,19 +46,19 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 		}
 		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
 	}
-	s.bar.Set(0, "compiling ...") // at once: the plugin, the data and XLA take their time
+	s.bar.Set(0, "compiling ...") // at once: loading the plugin, the data and compiling take a while
 	run, err := s.train(ctx, training.Options{Dir: dir, Recipe: recipe})
 	if err != nil {
 		return nil, err
 	}
-	said := run.Outcome()
+	text := run.Outcome()
 	if !s.stepped.Load() {
 		s.bar.Set(run.Result.Steps, "")
 		if os.Getenv(notebook.EnvHeadless) == "" {
-			said += " (trained before: delete its folder to train it again)"
+			text += " (trained before: delete its folder to train it again)"
 		}
 	}
-	s.bar.Done(said)
+	s.bar.Done(text)
 	return run, s.curve.Done(s.draw)
 }
 
@@ -68,10 +68,10 @@ type session struct {
 	bar     *progress.Bar
 	curve   *notebook.Live
 	draw    func() (*figures.Figure, error) // the curve
-	stepped atomic.Bool                     // a step was made
+	stepped atomic.Bool                     // at least one step was made
 }
 
-// train trains until the end, the part, or until the reader stops it, which ends the cell.
+// train trains until the end, or until the part is done, or until the reader stops it, which ends the cell.
 func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, error) {
 	b, err := backend.Open()
 	if err != nil {
@@ -79,9 +79,9 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 		return nil, err
 	}
 	defer b.Finalize()
-	asked, removeButton := notebook.StopButton(ctx, "Stop and save")
+	withButton, removeButton := notebook.StopButton(ctx, "Stop and save")
 	defer removeButton()
-	stopping, stop := context.WithCancel(asked)
+	stopping, stop := context.WithCancel(withButton)
 	defer stop()
 	o.OnProgress = func(p training.Progress) {
 		if p.Phase != "compiling" {
@@ -101,23 +101,23 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 		defer close(done)
 		run, err = training.Train(stopping, b, o)
 	}()
-	endCell := func(said string) { // for the reader who stopped it: this is no failure
+	endCell := func(state string) { // the reader stopped it, so this is no failure
 		removeButton()
-		s.bar.Done(said + ": run this cell again to go on, or delete its folder to begin anew")
+		s.bar.Done(state + ": run this cell again to go on, or delete its folder to begin anew")
 		notebook.EndCell()
 	}
 	select {
 	case <-done:
-	case <-s.late(ctx, asked):
-		said := "stopped while compiling"
+	case <-s.giveUp(ctx, withButton):
+		state := "stopped while compiling"
 		if s.stepped.Load() {
-			said = "interrupted before it could be saved, the last checkpoint is kept"
+			state = "interrupted before it could be saved, the last checkpoint is kept"
 		}
-		endCell(said)
+		endCell(state)
 	}
 	switch {
 	case errors.Is(err, training.ErrStopped) && run != nil && run.Result != nil:
-		if asked.Err() != nil && notebook.HasReader() {
+		if withButton.Err() != nil && notebook.HasReader() {
 			endCell("stopped and saved")
 		}
 		s.bar.Done("stopped and saved")
@@ -132,19 +132,19 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 // killGrace is a little less than the time that GoNB gives an interrupted cell.
 const killGrace = 4 * time.Second
 
-// late ends when a reader has stopped the training and should wait no longer for it to save itself: at once where no
-// step was made, as XLA cannot be interrupted, and before GoNB kills an interrupted cell. ctx is the cell's, asked ends
-// with the button too. Without a reader it never ends.
-func (s *session) late(ctx, asked context.Context) <-chan struct{} {
+// giveUp returns a channel that is closed when a reader has stopped the training and should not wait any longer until it is
+// saved: at once if no step was made, because XLA cannot be interrupted, otherwise just before GoNB kills an interrupted
+// cell. ctx is the cell's context; withButton ends with the button too. Without a reader the channel is never closed.
+func (s *session) giveUp(ctx, withButton context.Context) <-chan struct{} {
 	late := make(chan struct{})
 	if notebook.HasReader() {
-		context.AfterFunc(asked, func() {
+		context.AfterFunc(withButton, func() {
 			if !s.stepped.Load() {
 				close(late)
 				return
 			}
 			<-ctx.Done()
-			if !errors.Is(context.Cause(ctx), stopping.ErrOrphaned) { // then nobody kills it
+			if !errors.Is(context.Cause(ctx), stopping.ErrOrphaned) { // an orphaned cell is not killed
 				time.Sleep(killGrace)
 				close(late)
 			}
@@ -153,14 +153,15 @@ func (s *session) late(ctx, asked context.Context) <-chan struct{} {
 	return late
 }
 
-// Stopped is the error of a training that was stopped and is saved.
+// Stopped is the error of a training that was stopped and saved.
 type Stopped struct {
 	Dir  string // the run folder
 	Step int64  // of the checkpoint
 }
 
 func (s *Stopped) Error() string {
-	return fmt.Sprintf("%s is stopped and saved at step %d: run this cell again to go on, or delete its folder to begin anew", filepath.Base(s.Dir), s.Step)
+	return fmt.Sprintf("%s is stopped and saved at step %d: run this cell again to go on, or delete its folder to begin anew",
+		filepath.Base(s.Dir), s.Step)
 }
 
 // Unwrap makes it a [training.ErrStopped].

@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// A small run from its beginning to its end, which the second call finds made.
+// A small run from beginning to end; a second call finds it finished.
 func TestTrain(t *testing.T) {
 	if _, err := backend.Find(); err != nil {
 		t.Skip(err)
@@ -33,7 +33,7 @@ func TestTrain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, run.Result.Ended.Round(time.Second), again.Result.Ended.Round(time.Second))
 
-	// A part of it, and the rest; without a reader a stop is an error, and the test's process goes on.
+	// A part of a run, then the rest; without a reader a stop is an error, and the test's process goes on.
 	recipe.Epochs = 2
 	_, err = TrainPart(t.Context(), dir+"-parts", recipe, 0.5)
 	var stopped *Stopped

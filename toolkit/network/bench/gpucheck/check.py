@@ -1,8 +1,8 @@
 """Compiles the project's programs for an NVIDIA H100 on a machine without a GPU (XLA's deviceless compilation), and
-compares what comes out with the recorded table, data/bench/gpu-check.json. Run by: make gpu-check
+compares the result with the recorded table, data/bench/gpu-check.json. Run it with: make gpu-check
 
-Fails where a program does not compile, where a turn of a loop copies a stack, or where memory grew by a tenth. What it
-cannot show is time: nothing is run."""
+It fails if a program does not compile, if a turn of a loop copies a stack, or if memory grew by a tenth. It cannot
+measure time, as nothing is run."""
 
 import argparse
 import glob
@@ -34,7 +34,7 @@ CASES = {
 
 
 def compile_program(program, out, devices):
-    """Compiles StableHLO for an H100, writes the optimised HLO, and prints what is known of it as JSON."""
+    """Compiles StableHLO for an H100, writes the optimised HLO, and prints its compile time and memory as JSON."""
     os.environ.setdefault("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1")
     import numpy
     from jax._src.interpreters import mlir
@@ -99,8 +99,8 @@ def measure(stochdepth, name, folder):
 
 
 def outside_of_graphs(thunks):
-    """How many loops are outside of command buffers (CUDA graphs): each of their turns waits for the host."""
-    loops, graph = 0, None  # the indentation of the command buffer that we are in
+    """Counts the loops outside of command buffers (CUDA graphs): each turn of such a loop waits for the host."""
+    loops, graph = 0, None  # graph: the indentation of the command buffer around the line
     for line in thunks.splitlines():
         if not (m := re.match(r"^( *)\d+: (k\w+)", line)):
             continue

@@ -1,4 +1,4 @@
-"""Reads what XLA made of a program for a GPU: the loops of an optimised HLO module, what a turn launches, and how many
+"""Reads what XLA made of a program for a GPU: the loops of an optimised HLO module, what each turn launches, and how many
 bytes it moves."""
 
 import math
@@ -24,11 +24,11 @@ class Instruction:
 
 @dataclass
 class Loop:
-    """The body of a while loop. What a turn launches, in order, as (name, bytes, thread blocks or None)."""
+    """The body of a while loop. A launch, in the order of a turn, is (name, bytes, thread blocks or None)."""
 
     name: str
     launches: list = field(default_factory=list)
-    stacks: set = field(default_factory=set)  # what it carries from turn to turn, as in arrays, but for stacks of one
+    stacks: set = field(default_factory=set)  # the stacks that it carries from turn to turn, except stacks of one; see stacks()
     copies: list = field(default_factory=list)  # launches that write a whole stack, where each turn should touch one row
 
     @property
@@ -37,24 +37,24 @@ class Loop:
 
 
 def arrays(shape):
-    """The arrays of a shape, or of a tuple's, as (type, lengths of the axes in order of size, without those of one): XLA
-    moves axes about."""
+    """The arrays of a shape or of a tuple of shapes, as (type, sorted lengths of the axes that are longer than one). Sorted,
+    because XLA moves axes about."""
     return [(dtype, tuple(sorted(int(d) for d in dims.split(",") if d not in ("", "1")))) for dtype, dims in ARRAY.findall(shape)]
 
 
 def size(shape):
-    """Bytes of a shape, or of all arrays of a tuple's."""
+    """Bytes of a shape or of a tuple of shapes."""
     return sum(SIZES[dtype] * math.prod(axes) for dtype, axes in arrays(shape))
 
 
 def stacks(shape):
-    """The stacks of images and of kernels, which have four axes each, that a loop carries."""
+    """The stacks of images and of kernels, which have four axes each, in the shape that a loop carries."""
     whole = " ".join(f"{dtype}[{dims}]" for dtype, dims in ARRAY.findall(shape) if dims.count(",") == 4 and not dims.startswith("1,"))
     return set(arrays(whole))
 
 
 def closing(text):
-    """Where the parenthesis closes that text begins with."""
+    """The index at which the parenthesis closes with which the text begins."""
     depth = 0
     for i, c in enumerate(text):
         depth += (c == "(") - (c == ")")
@@ -75,7 +75,7 @@ class Module:
                 current = None
             elif current is not None and (m := INSTRUCTION.match(line)):
                 current.append(self.parse(m))
-        # Thunks stand in the order of the instructions, loops' between them.
+        # Thunks are in the order of the instructions, with the thunks of loops between them.
         self.grids = []
         for line in thunks.splitlines():
             if re.match(r"^\s*\d+: k\w+\s*\[", line):
@@ -83,7 +83,7 @@ class Module:
                 self.grids.append(int(m[1]) * int(m[2]) if m else None)
         self.at, self.loops = 0, []
         self.walk(self.entry, None)
-        if self.at != len(self.grids):  # then they are not what we take them for
+        if self.at != len(self.grids):  # then the thunks do not match the instructions
             for loop in self.loops:
                 loop.launches = [(name, b, None) for name, b, _ in loop.launches]
 
@@ -97,7 +97,7 @@ class Module:
         return Instruction(m[2], shape, op, re.findall(r"%([\w.\-]+)", arguments[:closing(arguments)]), rest, bool(m[1]))
 
     def walk(self, computation, loop):
-        """Visits instructions as they are run; what a loop's body launches goes to loop."""
+        """Visits instructions in the order of their execution; loop collects what its body launches."""
         shapes = {}
         for i in self.computations[computation]:
             shapes[i.name] = i.shape
@@ -122,8 +122,8 @@ class Module:
                 loop.copies.append(i.name)
 
     def fusion(self, computation):
-        """The bytes that a fusion moves, and the arrays that it writes. Of what it only cuts a row out, or replaces a row
-        in, that row counts."""
+        """The bytes that a fusion moves, and the arrays that it writes. If it only takes one row from an array, or replaces
+        one row in it, only that row counts."""
         if computation in self.moved:
             return self.moved[computation]
         instructions = self.computations[computation]

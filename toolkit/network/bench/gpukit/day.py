@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""The first day on an NVIDIA GPU, out of this folder alone: no Go, no network, no project.
+"""The first day on an NVIDIA GPU, with nothing but this folder: no Go, no network, no project.
 
-    python3 day.py             the next steps, for nine minutes at most; again, until it says that all is done
-    python3 day.py --list      the steps, and what became of them
-    python3 day.py STEP ...    these steps, done before or not
+    python3 day.py             runs the next steps, for nine minutes at most; repeat it until it says that all are over
+    python3 day.py --list      lists the steps and their states
+    python3 day.py STEP ...    runs these steps, even if they are done
 
-It is to be started by the Python whose packages have XLA's CUDA plugin (JAX for CUDA 12 or later). What comes out
-is in results/: a log and a line of JSON a step, measurements, the runs with their checkpoints in files below
-16 MB. Where work/ is lost, the runs go on from results/.
+Start it with the Python whose packages have XLA's CUDA plugin (JAX for CUDA 12 or later). The results are in results/:
+a log and a line of JSON for each step, measurements, and the runs with their checkpoints in files below 16 MB. If work/
+is lost, the runs continue from results/.
 
-GOMLX_BACKEND=xla:/path/plugin.so names another plugin, KIT_MINUTES another time, KIT_WORK another folder for what
-is unpacked; KIT_TINY=1 takes sizes that a CPU computes in seconds.
+GOMLX_BACKEND=xla:/path/plugin.so names another plugin, KIT_MINUTES another time, and KIT_WORK another folder for the
+unpacked files; KIT_TINY=1 takes sizes that a CPU computes in seconds.
 """
 import glob
 import gzip
@@ -32,14 +32,14 @@ WORK = os.path.abspath(os.environ.get("KIT_WORK", os.path.join(KIT, "work")))
 RESULTS = os.path.join(KIT, "results")
 TINY = bool(os.environ.get("KIT_TINY"))
 BUDGET = 60 * float(os.environ.get("KIT_MINUTES", "9"))
-FILE_BYTES = 15 << 20  # of a file in results
-KEPT_BYTES = 64 << 20  # of a run's checkpoints, to be packed into results
-GRACE = 5 if TINY else 25  # seconds to stop in
+FILE_BYTES = 15 << 20  # largest size of a file in results
+KEPT_BYTES = 64 << 20  # a larger run is packed into results without its checkpoints
+GRACE = 5 if TINY else 25  # seconds that a step has to stop
 
 
 class Step:
-    """A command with a limit in seconds; it begins only where most of that is left. needs: Python packages without which
-    it is left out. run: the run that it trains, in pieces of whatever time is left."""
+    """A command with a time limit in seconds; it starts only if most of that time is left. needs: Python packages without
+    which it is left out. run: the run that it trains, in pieces as long as the time that is left."""
 
     def __init__(self, name, command, limit=500, env=None, needs=(), run=None):
         self.name, self.command, self.limit, self.env, self.needs, self.run = name, command, min(limit, BUDGET), env or {}, needs, run
@@ -57,7 +57,7 @@ class Step:
 
 
 def steps():
-    """The order of the day."""
+    """All steps, in their order."""
     program, contract = os.path.join(WORK, "stochdepth"), os.path.join(WORK, "survivors.test")
     cpu = "cpu" in os.environ["GOMLX_BACKEND"]
     graph = {"STOCHDEPTH_CUDA_GRAPH": "on"}
@@ -70,11 +70,11 @@ def steps():
         out = os.path.join(RESULTS, name + ".bench.json")
         return Step(name, [program, "bench", *size, "--dtype", dtype, "--death-rate", rates, "--out", out, *more], env=env, needs=needs)
 
-    def holds(name, of, env=None):
+    def contract_tests(name, dtype, env=None):
         tests = "^TestContract$/^%s,_8_layers.*_(3|17)_images" if TINY else "^TestContract(AtTest)?$/^%s"
         if cpu:
-            env = dict(env or {}, STOCHDEPTH_KERNELS="off")  # whose use the test counts, of all its cases
-        return Step(name, [contract, "-test.v", "-test.run", tests % of], env=env)
+            env = dict(env or {}, STOCHDEPTH_KERNELS="off")  # the test counts their use over all its cases
+        return Step(name, [contract, "-test.v", "-test.run", tests % dtype], env=env)
 
     def train(run, recipe, *more):
         sizes = ["--recipe", "shapes", "--depth", "8", "--batch-size", "8", "--epochs", "2", "--set", "train_images=40",
@@ -90,15 +90,15 @@ def steps():
         Step("machine", ["nvidia-smi"], limit=30),
         Step("doctor", [program, "doctor"], limit=200),
         bench("step", 20, "float32", rates="0"),
-        holds("contract-float64", "Float64"),
-        holds("contract-float32", "Float32"),
+        contract_tests("contract-float64", "Float64"),
+        contract_tests("contract-float32", "Float32"),
         bench("bench-20-float32", 20, "float32", "--open"),
         bench("bench-20-others", 20, "tf32,bfloat16"),
         bench("bench-20-graph", 20, "float32,bfloat16", env=graph),
         bench("bench-110-float32", 110, "float32", "--open"),
         bench("bench-110-others", 110, "tf32,bfloat16"),
         bench("bench-110-graph", 110, "float32,bfloat16", env=graph),
-        holds("contract-float32-graph", "Float32", env=graph),
+        contract_tests("contract-float32-graph", "Float32", env=graph),
         peer("torch eager channels_last", "float32,tf32"),
         peer("jax scan"),
         peer("torch compile channels_last"),
@@ -133,7 +133,7 @@ def unpack():
         if found.hexdigest() != digest:
             sys.exit("%s is damaged: bring it again" % name)
     os.makedirs(os.path.join(WORK, "data", "cache"), exist_ok=True)
-    shutil.copy(os.path.join(KIT, "go.mod"), WORK)  # marks the folder, for the program
+    shutil.copy(os.path.join(KIT, "go.mod"), WORK)  # by which the program finds the folder
     for _, name in listed:
         if name.endswith(".gz"):
             target = os.path.join(WORK, name[:-len(".gz")])
@@ -167,7 +167,7 @@ def extract(paths, folder):
 
 
 def keep(run):
-    """Packs a run into files of results, which replace the ones before when they are whole."""
+    """Packs a run into files in results, which replace the earlier files when they are complete."""
     folder = os.path.join(WORK, "data", "runs", run)
     if not os.path.isdir(folder):
         return
@@ -196,7 +196,7 @@ def kept(run):
 
 
 def restore(run):
-    """Brings a run back from results, if WORK has it not."""
+    """Unpacks a run from results, if it is not in WORK."""
     if kept(run) and not os.path.isdir(os.path.join(WORK, "data", "runs", run)):
         extract(kept(run), os.path.join(WORK, "data", "runs"))
 
@@ -210,7 +210,7 @@ def completed(run):
 
 
 def backend():
-    """GOMLX_BACKEND of XLA's CUDA plugin in Python's packages; the newest CUDA first."""
+    """Sets GOMLX_BACKEND to XLA's CUDA plugin in Python's packages; the newest CUDA first."""
     if os.environ.get("GOMLX_BACKEND"):
         return
     folders = [p for p in sys.path if p] + site.getsitepackages() + [site.getusersitepackages()]
@@ -231,7 +231,7 @@ def backend():
 
 
 def note(step, **what):
-    """Writes what became of a step, whole or not at all."""
+    """Writes the outcome of a step, whole or not at all."""
     with open(step.path(".json.new"), "w") as f:
         json.dump(what, f)
     os.replace(step.path(".json.new"), step.path(".json"))
@@ -239,7 +239,7 @@ def note(step, **what):
 
 
 def execute(step, seconds):
-    """Runs a step for so many seconds at most, notes what became of it and returns that in a word."""
+    """Runs a step for at most the given seconds, notes the outcome and returns it as a word."""
     missing = [package for package in step.needs if importlib.util.find_spec(package) is None]
     if missing:
         note(step, status="left out", reason="no " + ", ".join(missing))
@@ -260,11 +260,11 @@ def execute(step, seconds):
             code = process.wait(max(1, seconds - (GRACE if step.run else 0)))
         except subprocess.TimeoutExpired:
             code = None
-        finally:  # also where we are told to end
+        finally:  # also after SIGTERM
             end(process)
     status = "done" if code == 0 else "failed"
     if code is None:
-        status = "failed" if step.state()["status"] == "cut short" else "cut short"  # it was the first of this start
+        status = "failed" if step.state()["status"] == "cut short" else "cut short"  # the second time it began first, with all its time
     if step.run:
         keep(step.run)
         if not completed(step.run) and code != 0 and "start the same command again" in tail(step.path(".log")):
@@ -274,7 +274,7 @@ def execute(step, seconds):
 
 
 def end(process):
-    """Stops what is left of a step's processes: first so that a training makes its checkpoint."""
+    """Stops what is left of a step's processes, first with SIGINT, so that a training makes its checkpoint."""
     for send in (signal.SIGINT, signal.SIGKILL):
         try:
             os.killpg(process.pid, send)
@@ -303,7 +303,7 @@ def main():
         return
     unpack()
     with open(os.path.join(KIT, "commit")) as f:
-        os.environ["STOCHDEPTH_COMMIT"] = f.read().strip()  # for what is recorded
+        os.environ["STOCHDEPTH_COMMIT"] = f.read().strip()  # for the records
     chosen = [s for s in plan if s.name in sys.argv] or [s for s in plan if s.state()["status"] not in ("done", "failed", "left out")]
     for step in chosen:
         left = BUDGET - (time.time() - started)

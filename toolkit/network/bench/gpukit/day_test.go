@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program stands in for the toolkit's: it trains in three pieces, a bench fails, the contract of float32 hangs at
-// first, and all else succeeds.
+// program stands in for the toolkit's programs: it trains in three pieces, one bench fails, the contract in float32 hangs
+// the first time, and everything else succeeds.
 const program = `#!/bin/sh
 run=data/runs/cifar10-stochastic
 case "$*" in
@@ -32,7 +32,7 @@ esac
 echo "graph $STOCHDEPTH_CUDA_GRAPH, commit $STOCHDEPTH_COMMIT"
 `
 
-// pack makes a kit of the program.
+// pack makes a kit that contains the program.
 func pack(t *testing.T) (folder string) {
 	folder = filepath.Join(t.TempDir(), "a kit")
 	require.NoError(t, os.Mkdir(folder, 0o755))
@@ -70,7 +70,8 @@ func day(t *testing.T, folder string, arguments ...string) (output string, err e
 		t.Skip("needs python3")
 	}
 	cmd := exec.Command(python, append([]string{"-S", filepath.Join(folder, "day.py")}, arguments...)...) // -S: no packages
-	cmd.Env = append(os.Environ(), "KIT_TINY=1", "KIT_MINUTES=0.08", "GOMLX_BACKEND=xla:/cuda_plugin.so", "KIT_WORK="+filepath.Join(folder, "work"))
+	cmd.Env = append(os.Environ(), "KIT_TINY=1", "KIT_MINUTES=0.08", "GOMLX_BACKEND=xla:/cuda_plugin.so",
+		"KIT_WORK="+filepath.Join(folder, "work"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -80,22 +81,22 @@ func TestDay(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	folder := pack(t)
-	var said string
+	var output string
 	for range 15 {
 		out, err := day(t, folder)
 		require.NoError(t, err, out)
-		said += out
+		output += out
 		if strings.Contains(out, "All steps are over") {
 			break
 		}
 	}
-	require.Regexp(t, `contract-float32 +status cut short`, said)
-	require.Regexp(t, `contract-float32 +status done, code 0`, said)
-	require.Regexp(t, `peer-110-torch-eager-channels_last +status left out, reason no torch, numpy`, said)
-	require.Contains(t, said, "Failed: ")
-	require.Regexp(t, `Failed: .*bench-20-others\n`, said)
-	require.Equal(t, 2, strings.Count(said, "status goes on"), said)
-	require.Equal(t, 1, strings.Count(said, "contract-float64 "), "what is done is not done again")
+	require.Regexp(t, `contract-float32 +status cut short`, output)
+	require.Regexp(t, `contract-float32 +status done, code 0`, output)
+	require.Regexp(t, `peer-110-torch-eager-channels_last +status left out, reason no torch, numpy`, output)
+	require.Contains(t, output, "Failed: ")
+	require.Regexp(t, `Failed: .*bench-20-others\n`, output)
+	require.Equal(t, 2, strings.Count(output, "status goes on"), output)
+	require.Equal(t, 1, strings.Count(output, "contract-float64 "), "a step that is done is not repeated")
 	images, err := os.ReadFile(filepath.Join(folder, "work/data/cache/cifar/images"))
 	require.NoError(t, err)
 	require.Len(t, images, 7000)
@@ -104,7 +105,7 @@ func TestDay(t *testing.T) {
 	require.Contains(t, string(log), "graph on,")
 	require.Contains(t, string(log), "commit 0123456789ab\n")
 
-	// On another machine, with the results alone, a run is what it was.
+	// A run can be continued on another machine from the results alone.
 	require.NoError(t, os.RemoveAll(filepath.Join(folder, "work")))
 	out, err := day(t, folder, "train-cifar10-stochastic")
 	require.NoError(t, err, out)

@@ -1,4 +1,4 @@
-// Package measure times training steps: package bench says what, and what a measurement holds.
+// Package measure times training steps of our network. Package bench says what to time, and defines the measurements.
 package measure
 
 import (
@@ -27,7 +27,7 @@ import (
 var input = network.Input{Format: dataset.Format{Height: 32, Width: 32, Channels: 3}, Classes: 10,
 	Normalization: dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}}}
 
-// Step takes all steps of the specification, forward, backward and the optimizer's update, and waits for the outcome of
+// Step takes all steps of the specification (forward, backward and the optimizer's update), and waits for the outcome of
 // each. Then it evaluates, if the specification says so.
 func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, error) {
 	if err := s.Check(); err != nil {
@@ -147,8 +147,8 @@ func evaluationImages(batch *network.Batch) dataset.View {
 	return dataset.NewView(images)
 }
 
-// peakMemory is the most memory that this process has held, in MB, or 0 where the system does not tell. (That of
-// getrusage begins with what the process held that started it.)
+// peakMemory is the most memory that this process has held, in MB, or 0 where the system does not report it. (The number
+// from getrusage includes what the parent process held when it started this one.)
 func peakMemory() float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -163,7 +163,7 @@ func peakMemory() float64 {
 	return 0
 }
 
-// Peak is what the device reaches at a product of two float32 matrices of 4096, the best of ten, in GFLOP/s.
+// Peak is the speed in GFLOP/s at which XLA multiplies two float32 matrices of 4096 x 4096 on the device, the best of ten.
 func Peak(b compute.Backend) (float64, error) {
 	const size = 4096
 	exec, err := graph.NewExec(b, func(x *graph.Node) *graph.Node {
@@ -191,7 +191,7 @@ func Peak(b compute.Backend) (float64, error) {
 	return best, nil
 }
 
-// Time is [Step], made into a measurement.
+// Time takes the steps ([Step]) and returns the measurement.
 func Time(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Measurement, error) {
 	taken, err := Step(ctx, b, s)
 	if err != nil {

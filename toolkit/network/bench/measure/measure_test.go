@@ -65,7 +65,7 @@ func TestWriteStart(t *testing.T) {
 }
 
 // PyTorch and JAX compute the same losses as we do from the same weights, minibatch and gates, before and after an
-// update, and classify alike. It needs a Python with both in BENCH_PYTHON, such as that of make bench-peers.
+// update, and classify alike. The test needs a Python with both in BENCH_PYTHON, such as that of make bench-peers.
 func TestPeersAgree(t *testing.T) {
 	python := os.Getenv("BENCH_PYTHON")
 	if python == "" {
@@ -74,8 +74,8 @@ func TestPeersAgree(t *testing.T) {
 	b := backendtest.Open(t)
 	folder := t.TempDir()
 	runner := bench.Runner{Python: python, Folder: folder, Device: backend.CPU}
-	plan := bench.Plan{Layers: []int{14}, Batches: []int{8}, DTypes: []string{"float32"}, Forms: []string{"survivors"}, DeathRates: []float64{0.5},
-		Peers: bench.PeerModes, Evaluate: true, Steps: 2}
+	plan := bench.Plan{Layers: []int{14}, Batches: []int{8}, DTypes: []string{"float32"}, Forms: []string{"survivors"},
+		DeathRates: []float64{0.5}, Peers: bench.PeerModes, Evaluate: true, Steps: 2}
 	cases, err := plan.Cases()
 	require.NoError(t, err)
 	start := filepath.Join(folder, "start.safetensors")

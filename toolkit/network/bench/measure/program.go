@@ -49,7 +49,8 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		_, _, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))
 	}
 	if err == nil && longest == "" {
-		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels (GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
+		err = errors.New("the program cannot be had: it takes XLA's CPU plugin and the kernels " +
+			"(GOMLX_BACKEND=xla:cpu, and STOCHDEPTH_KERNELS not off)")
 	}
 	if target == backend.CUDA {
 		longest = proxy.RewriteForGPU(longest)

@@ -16,12 +16,12 @@ import (
 	"stochdepth/toolkit/runs/sweep"
 )
 
-// Session is how the measurements of a plan are taken.
+// Session says how the measurements of a plan are taken.
 type Session struct {
-	Step     []string  // the command of a process that reads a bench.Spec, calls Step and writes what it took
+	Step     []string  // the command of a process that reads a bench.Spec, calls Step and writes the bench.Taken
 	Python   string    // for the peers
 	Rounds   int       // how often each measurement is taken
-	Peak     bool      // a product of large matrices too, to compare the rates of work with
+	Peak     bool      // also time a product of large matrices (Peak), for comparison
 	Progress io.Writer // a line for each measurement
 }
 
@@ -34,7 +34,8 @@ func (s Session) Record(ctx context.Context, plan bench.Plan) (*bench.Record, er
 	}
 	if len(plan.Peers) > 0 {
 		if _, err := exec.LookPath(s.Python); err != nil {
-			return nil, fmt.Errorf("there is no Python for the peers at %s: make bench-peers installs one, --python names another", s.Python)
+			return nil, fmt.Errorf("there is no Python for the peers at %s: "+
+				"make bench-peers installs one, --python names another", s.Python)
 		}
 	}
 	plugin, err := backend.Find()
@@ -72,8 +73,8 @@ func (s Session) Record(ctx context.Context, plan bench.Plan) (*bench.Record, er
 	return record, err
 }
 
-// prepare writes what the peers start from into the folder and returns a record without results. The device is free
-// again afterwards.
+// prepare writes the peers' start files into the folder and returns a record without results. Afterwards the device is
+// free again.
 func (s Session) prepare(cases []bench.Case, folder string) (*bench.Record, error) {
 	b, err := backend.Open()
 	if err != nil {
@@ -103,7 +104,7 @@ func (s Session) record(b compute.Backend) (*bench.Record, error) {
 	return record, nil
 }
 
-// startFile is where the peers find what they start from.
+// startFile is the file that WriteStart writes for the peers.
 func startFile(folder string, s bench.Spec) string {
 	return filepath.Join(folder, fmt.Sprintf("%d-%d-%g.safetensors", s.Layers, s.Batch, s.DeathRate))
 }

@@ -1,14 +1,15 @@
-"""Takes training steps of a network with stochastic depth in JAX and tells how long each took.
+"""Takes training steps of a network with stochastic depth in JAX and reports how long each took.
 
-Started by `stochdepth bench --peers`, which asks on standard input, in JSON, and reads the answer from standard output:
-see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a file.
+`stochdepth bench --peers` starts it, writes a question to its standard input, in JSON, and reads the answer from its
+standard output: see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a
+file.
 
 Modes: "cond" has a lax.cond for each block; "scan" has one in the body of a lax.scan over blocks of equal shape, so that
-the program does not grow with the depth. Of a closed block only the shortcut is computed.
+the program does not grow with the depth. For a closed block only the shortcut is computed.
 
-What makes it as fast as it gets on a CPU: the arrays of a step are given to the next one (donated); the convolutions'
-gradients are written as convolutions in the order of axes that XLA is fast at, as inside a cond or scan others run many
-times slower; and only the convolutions' outputs are kept for the gradient.
+Three things make it as fast as possible on a CPU: each step reuses the arrays of the step before it (they are donated);
+the gradients of convolutions are written as convolutions in the order of axes for which XLA is fast, because inside a
+cond or scan other orders run many times slower; and only the outputs of convolutions are kept for the gradient.
 """
 import json
 import sys
@@ -49,7 +50,7 @@ convolve3x3.defvjp(convolve3x3_forward, convolve3x3_backward)
 
 
 def normalize_train(x, p, averages):
-    """Batch normalisation by the minibatch's statistics; returns the moved running averages too."""
+    """Batch normalisation by the minibatch's statistics; also returns the new running averages."""
     count = x.shape[0] * x.shape[1] * x.shape[2]
     mean = x.mean((0, 1, 2))
     variance = jnp.maximum((x * x).mean((0, 1, 2)) - mean * mean, 0)
@@ -63,7 +64,7 @@ def normalize_test(x, p, averages):
 
 
 def shortcut(x, outputs):
-    """x, or at half the side with channels of zeros."""
+    """x; or where the shape changes, x pooled to half the side, with added channels of zeros."""
     batch, side, _, inputs = x.shape
     if inputs == outputs:
         return x
@@ -72,7 +73,7 @@ def shortcut(x, outputs):
 
 
 def block_train(x, block):
-    """A block, of its parameters, running averages and gate; returns the running averages too."""
+    """A block, given its parameters, running averages and gate; also returns the new running averages."""
     p, averages, gate = block
     inputs, outputs = p["conv1"]["weight"].shape[2:]
 
@@ -84,7 +85,7 @@ def block_train(x, block):
         f, second = normalize_train(f, p["bn2"], averages["bn2"])
         return jax.nn.relu(f + shortcut(x, outputs)), {"bn1": first, "bn2": second}
 
-    def closed(p, averages, x):  # x comes out of a ReLU
+    def closed(p, averages, x):  # without a ReLU, as x comes out of one
         return shortcut(x, outputs), averages
 
     return lax.cond(gate, opened, closed, p, averages, x)
@@ -99,7 +100,8 @@ def block_test(x, block):
 
 
 def through(stages, block, x, parameters, averages, numbers):
-    """x through all blocks. A stage of several blocks has them stacked, and is a scan; numbers are of all blocks."""
+    """Passes x through all blocks. The blocks of a stage are stacked if there are several, and are a scan. numbers has one
+    number for each block: its gate or its survival probability."""
     moved = []
     for (first, count), p, a in zip(stages, parameters, averages):
         if count == 1:
@@ -149,7 +151,7 @@ def make_evaluation(stages):
 
 
 def read(path):
-    """The tensors of a safetensors file. (Written out, as not every machine with JAX has that package.)"""
+    """The tensors of a safetensors file. (Not every machine with JAX has the package for it.)"""
     with open(path, "rb") as f:
         header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
         data = f.read()
@@ -159,7 +161,8 @@ def read(path):
 
 
 def load(tensors, scan):
-    """The stages [(first block, count)], parameters and running averages, from the names of `stochdepth export`."""
+    """The stages [(first block, count)], parameters and running averages, from tensors with the names of `stochdepth
+    export`."""
     def part(name, *keys):
         return {key: tensors[f"{name}.{key}"] for key in keys}
 
@@ -227,7 +230,7 @@ def answer(ask):
 
 
 def main():
-    out, sys.stdout = sys.stdout, sys.stderr  # the answer alone goes there
+    out, sys.stdout = sys.stdout, sys.stderr  # standard output is for the answer alone
     json.dump(answer(json.load(sys.stdin)), out)
 
 

@@ -1,7 +1,8 @@
-"""Takes training steps of a network with stochastic depth in PyTorch and tells how long each took.
+"""Takes training steps of a network with stochastic depth in PyTorch and reports how long each took.
 
-Started by `stochdepth bench --peers`, which asks on standard input, in JSON, and reads the answer from standard output:
-see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a file.
+`stochdepth bench --peers` starts it, writes a question to its standard input, in JSON, and reads the answer from its
+standard output: see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a
+file.
 
 Modes: "eager" and "compile" (torch.compile of each block by itself, so that gates stay in Python), each also with
 "channels_last". A closed block is not computed: a Python `if` leaves it out.
@@ -39,7 +40,8 @@ class Block(nn.Module):
         self.register_buffer("survival", survival, persistent=False)
 
     def shortcut(self, x):
-        """All there is of a closed block: x, or at half the side with channels of zeros. (x comes out of a ReLU.)"""
+        """What a closed block computes: x; or where the shape changes, x pooled to half the side, with added channels of
+        zeros. (It needs no ReLU, as x comes out of one.)"""
         if self.stride == 1:
             return x
         return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, x.shape[1]))
@@ -54,7 +56,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """The names of its parts are those of `stochdepth export`."""
+    """The network, with the names that `stochdepth export` gives its parts."""
 
     def __init__(self, tensors):
         super().__init__()
@@ -64,7 +66,7 @@ class Network(nn.Module):
         self.fc = nn.Linear(*reversed(tensors["fc.weight"].shape))
 
     def forward(self, x, gates=None):
-        """gates: one for each block; None: all open, as at test."""
+        """gates has one gate for each block; None: all are open, as at test."""
         x = self.stem(x)
         for k, block in enumerate(self.blocks):
             x = block(x) if gates is None or gates[k] else block.shortcut(x)
@@ -72,7 +74,7 @@ class Network(nn.Module):
 
 
 def read(path):
-    """The tensors of a safetensors file. (Written out, as not every machine with PyTorch has that package.)"""
+    """The tensors of a safetensors file. (Not every machine with PyTorch has the package for it.)"""
     with open(path, "rb") as f:
         header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
         data = f.read()
@@ -107,7 +109,8 @@ def answer(ask):
         for block in network.blocks:
             block.compile(dynamic=False)
 
-    # Weight decay and momentum move the weights of closed blocks too, as in the authors' program: their gradients are zero.
+    # Gradients start at zero, not None, so that weight decay and momentum move the weights of closed blocks too, as in the
+    # authors' program.
     for p in network.parameters():
         p.grad = torch.zeros_like(p)
     optimizer = torch.optim.SGD(network.parameters(), lr=ask["learning_rate"], momentum=ask["momentum"],
@@ -140,8 +143,8 @@ def answer(ask):
 
 
 def main():
-    out, sys.stdout = sys.stdout, sys.stderr  # the answer alone goes there
-    with tempfile.TemporaryDirectory() as cache:  # nothing is compiled from an earlier start
+    out, sys.stdout = sys.stdout, sys.stderr  # standard output is for the answer alone
+    with tempfile.TemporaryDirectory() as cache:  # empty: nothing compiled in an earlier start is used
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         json.dump(answer(json.load(sys.stdin)), out)
 
