@@ -102,8 +102,8 @@ func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, er
 
 // peerEnvironment is the beginning of a command that sets a peer's environment.
 //
-// The C library keeps what is freed instead of giving it back to the system, page by page, with each step. Without this
-// both frameworks are slower. Ours has backend/internal/allocator for the same.
+// GLIBC_TUNABLES makes the C library keep freed memory instead of giving it back to the system, page by page, in each step.
+// Without this both frameworks are slower. In our program backend/internal/allocator does the same.
 //
 // By default PyTorch's convolutions are in TF32 on NVIDIA GPUs, which NVIDIA's libraries leave where a variable says so.
 func peerEnvironment(dtype string) []string {

@@ -1,7 +1,7 @@
-// Package models looks after trained networks that are kept as files, one safetensors file each, so that nobody needs to
-// train before evaluating, dissecting or teaching. What is to be known of a network is in its file's metadata: the
-// recipe that made it, the run, the epoch and its errors, the seed, the commit, the machine. The small networks that
-// belong to the project are in its folder data/models. Package network opens them; here is no GoMLX.
+// Package models manages trained networks that are kept as files, one safetensors file each, so that nobody needs to train
+// before evaluating, dissecting or teaching. The metadata of the file describe the network: the recipe that made it, the
+// run, the epoch and its errors, the seed, the commit, the machine. The small networks that belong to the project are in
+// its folder data/models. Package network opens them; this package does not need GoMLX.
 package models
 
 import (

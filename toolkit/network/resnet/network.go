@@ -43,8 +43,9 @@ type Network struct {
 	kind kind
 }
 
-// New returns a network of so many layers with blocks of a kind, for images of a format: the paper's is [depth.Basic], of
-// 6N+2 layers. Images must be square, with a side that is a multiple of 4, and the survival probabilities one for each block.
+// New returns a network with the given number of layers, kind of blocks and format of images; the paper's is [depth.Basic],
+// with 6N+2 layers. Images must be square, with a side that is a multiple of 4, and there must be one survival probability
+// for each block.
 func New(block string, layers int, image dataset.Format, classes int, survival depth.Survival) (*Network, error) {
 	kind, err := kindOf(block)
 	if err != nil {

@@ -31,8 +31,8 @@ func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 // logits [batch, classes] in the parameters' type.
 //
 // images is [batch, height, width, channels], normalised. gates, used in training only, is 1 for open and 0 for
-// closed: [L], one gate a block for the whole minibatch as in the paper, or [batch, L], one for each
-// sample.
+// closed: [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], also one
+// for each sample.
 //
 // In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
 // b_l is replaced by p_l (Eq. 5).

@@ -45,7 +45,7 @@ func Agreement(block string, layers int, gates depth.Gates) (logits, gradients f
 	return logits, gradients, nil
 }
 
-// outcome is the logits, and the gradients of their mean square by all weights, of one form.
+// outcome returns, for one form, the logits, then the gradients of their mean square with respect to each weight.
 func outcome(b compute.Backend, block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
 	const images, classes = 2, 10
 	rgb := dataset.Format{Height: 32, Width: 32, Channels: 3}

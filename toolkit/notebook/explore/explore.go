@@ -20,7 +20,7 @@ import (
 // shared opens the backend, once, for all networks of a cell.
 var shared = sync.OnceValues(backend.Open)
 
-// Open opens a network of data/models by its name, with the data of its recipe. In a trial the test images are few.
+// Open opens a network of data/models by its name, with the data of its recipe. In a trial it takes only 100 test images.
 func Open(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
@@ -39,7 +39,7 @@ func Open(name string) (*network.Opened, error) {
 	return net, nil
 }
 
-// OpenRun opens the network that a notebook's run, by its name, had at the epoch of its lowest validation error.
+// OpenRun opens the network of a notebook's run, by the run's name, as it was at the epoch of its lowest validation error.
 func OpenRun(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
@@ -58,7 +58,8 @@ func Confusion(ctx context.Context, net *network.Opened) (*figures.Figure, error
 	return figures.Confusion(provenance(net), classes, analysis.Confusion(predictions, len(classes)))
 }
 
-// CommonMistake says which class of test images a network takes most often for which other: "cat for dog, 216 times".
+// CommonMistake names the two classes that a network confuses most often on the test images, the true one first:
+// "cat for dog, 216 times".
 func CommonMistake(ctx context.Context, net *network.Opened) (string, error) {
 	predictions, err := analysis.Classify(ctx, net.Model, net.Data.Test)
 	if err != nil {
@@ -80,11 +81,12 @@ func CommonMistake(ctx context.Context, net *network.Opened) (string, error) {
 }
 
 func noMistakes(net *network.Opened, predictions []analysis.Prediction) error {
-	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show", net.Info.Name(), len(predictions))
+	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show",
+		net.Info.Name(), len(predictions))
 }
 
-// Mistakes shows the test images of the highest cross-entropy, n at most, with what the network takes each for and, in
-// brackets, what it is. A network that makes no mistake is an error.
+// Mistakes draws up to n test images that the network got wrong, those with the highest cross-entropy, each with the
+// predicted class and, in brackets, the true one. A network that makes no mistake is an error.
 func Mistakes(ctx context.Context, net *network.Opened, n int) (*figures.Figure, error) {
 	predictions, err := analysis.Classify(ctx, net.Model, net.Data.Test)
 	if err != nil {
@@ -111,13 +113,14 @@ type Study struct {
 	Seed    int64 // of the choices, which are the same for networks of equal depth
 }
 
-// Lesions removes blocks from networks, chosen at random, and draws their test errors by the number of removed blocks
-// (see [analysis.Lesions]).
+// Lesions removes randomly chosen blocks from networks, and draws their test errors by the number of removed blocks (see
+// [analysis.Lesions]).
 func Lesions(ctx context.Context, study Study, networks ...*network.Opened) (*figures.Figure, error) {
 	study = study.filled(networks)
 	var lesions []figures.Lesion
 	for _, net := range networks {
-		percent, err := analysis.Lesions(ctx, net.Model, net.Data.Test.First(study.Images), study.Removed, study.Choices, study.Seed)
+		images := net.Data.Test.First(study.Images)
+		percent, err := analysis.Lesions(ctx, net.Model, images, study.Removed, study.Choices, study.Seed)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +154,7 @@ func (s Study) filled(networks []*network.Opened) Study {
 	return s
 }
 
-// provenance is the caption that says what the networks are.
+// provenance is the caption that describes the networks.
 func provenance(networks ...*network.Opened) figures.Provenance {
 	list := make([]*runs.Run, len(networks))
 	for i, net := range networks {

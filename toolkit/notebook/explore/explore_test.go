@@ -18,7 +18,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// untrained is a network of 8 layers, through a file.
+// untrained returns a network of 8 layers that was written to a file and opened again.
 func untrained(t *testing.T, deathRate float64) *network.Opened {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
@@ -79,5 +79,6 @@ func TestFigures(t *testing.T) {
 func TestStudy(t *testing.T) {
 	opened := untrained(t, 0)
 	require.Equal(t, Study{Removed: []int{0, 1, 2, 3}, Choices: 8, Images: 30}, Study{}.filled([]*network.Opened{opened}))
-	require.Equal(t, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}, Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}.filled([]*network.Opened{opened}))
+	study := Study{Removed: []int{2}, Choices: 1, Images: 10, Seed: 3}
+	require.Equal(t, study, study.filled([]*network.Opened{opened}))
 }

@@ -46,7 +46,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 		return bench.Taken{}, err
 	}
 	defer os.RemoveAll(folder)
-	defer proxy.KeepIn(proxy.KeepIn(folder)) // nothing is there from an earlier start
+	defer proxy.KeepIn(proxy.KeepIn(folder)) // an empty folder: no executables from an earlier start
 
 	model, err := newModel(b, recipe)
 	if err != nil {
@@ -136,7 +136,7 @@ func randomBatch(size int) *network.Batch {
 	return batch
 }
 
-// evaluationImages are the images of the minibatch over and over.
+// evaluationImages repeats the images of the minibatch.
 func evaluationImages(batch *network.Batch) dataset.View {
 	images, size := &dataset.Images{Format: batch.Format}, batch.Format.Bytes()
 	for i := range bench.EvaluationImages {

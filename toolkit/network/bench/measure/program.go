@@ -14,10 +14,10 @@ import (
 	"stochdepth/toolkit/network/survivors/byhand"
 )
 
-// Program is the program of a network's training step, or of its evaluation, in StableHLO's text: for a GPU as XLA's
-// plugin gets it, for the CPU as it is before package proxy puts calls of the kernels in. target is the kind of device that
-// it is written for, backend.CPU or backend.CUDA, whatever b runs on; several devices share the minibatch. b must be the
-// CPU's: the program is made, and compiled for the CPU, to get at its text.
+// Program is the program of a network's training step, or of its evaluation, as text in StableHLO: for a GPU as XLA's
+// plugin gets it, for the CPU as it is before package proxy inserts calls of the kernels. target is the kind of device for
+// which it is written, backend.CPU or backend.CUDA; several devices share the minibatch. b must be the CPU's backend: to
+// get the text, the program is compiled for the CPU.
 func Program(b compute.Backend, s bench.Spec, target string, devices int, evaluation bool) (string, error) {
 	if err := s.Check(); err != nil {
 		return "", err
@@ -33,7 +33,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 	if err := model.UseDevices(devices); err != nil {
 		return "", err
 	}
-	var longest string // the others prepare its inputs
+	var longest string // the shorter programs prepare its inputs
 	proxy.Watch(func(program string) bool {
 		if len(program) > len(longest) {
 			longest = program

@@ -9,8 +9,8 @@ import (
 	"stochdepth/toolkit/network/bench"
 )
 
-// WriteStart writes what all programs that take the steps of a specification start from, as a safetensors file: the
-// network as [network.Model.Export] writes it, with its initial weights, and beside it
+// WriteStart writes the safetensors file from which all programs that take the steps of a specification start. It has the
+// network with its initial weights, as [network.Model.Export] writes it, and also
 //
 //	batch.pixels [batch, 32, 32, 3]     bytes
 //	batch.labels [batch]                I32
