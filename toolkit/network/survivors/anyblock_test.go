@@ -2,10 +2,12 @@ package survivors_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,13 +67,13 @@ func TestContractOfAnyBlock(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d layers, %s", c.block, c.layers, dtype), func(t *testing.T) {
 				n := networkOf(t, c.block, c.layers, dtype)
 				n.Inverted = c.inverted
-				exact, textbook := textbook(t, b, n)
 				images, labels := batch(n, c.batch)
-				exactImages, _ := batch(exact, c.batch)
-				engine := step(t, b, n, general{})
-				for name, gates := range gatePatterns(n.Survival) {
+				patterns, engine := gatePatterns(n.Survival), step(t, b, n, general{})
+				want := textbookOutcomes(t, b, n, c.batch, 1, patterns, gatesOf)
+				for _, name := range slices.Sorted(maps.Keys(patterns)) {
+					gates := patterns[name]
 					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted, name), gates, tolerance,
-						textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
+						want[name], engine(images, gatesOf(n, gates), labels))
 				}
 			})
 		}
@@ -128,13 +130,14 @@ func TestClosedBlocksAreNotComputed(t *testing.T) {
 
 // TestContractOfAnyBlockAtTest compares logits in test mode, with running averages that have moved.
 func TestContractOfAnyBlockAtTest(t *testing.T) {
+	b := backendtest.Open(t)
 	for _, block := range []string{"basic", "preactivation", "bottleneck", "transformer"} {
 		layers := map[string]int{"bottleneck": 20, "transformer": 3}[block]
 		if layers == 0 {
 			layers = 14
 		}
 		n := networkOf(t, block, layers, dtypes.Float64)
-		want, got := logitsAtTest(t, n, resnet.Textbook{}), logitsAtTest(t, n, general{})
+		want, got := logitsAtTest(t, b, n, resnet.Textbook{}), logitsAtTest(t, b, n, general{})
 		require.NotEqual(t, want[0], want[1])
 		require.LessOrEqual(t, difference(want, got), 1e-9, block)
 		t.Logf("test mode, %s: largest difference of the logits %.1e", block, difference(want, got))

@@ -85,10 +85,10 @@ func BenchmarkGates(b *testing.B) {
 			form  resnet.Form
 			gates *tensors.Tensor
 		}{
-			{"engine, per sample", form, drawn.tensor(n)},
+			{"engine, per sample", form, imageGatesOf(n, drawn)},
 			{"engine, per minibatch, 7 open", form, gatesOf(n, few)},
 			{"engine, per minibatch, all open", form, gatesOf(n, depth.AllOpen(len(few)))},
-			{"textbook, per sample", resnet.Textbook{}, drawn.tensor(n)},
+			{"textbook, per sample", resnet.Textbook{}, imageGatesOf(n, drawn)},
 		} {
 			run := step(b, engine, n, c.form)
 			run(images, c.gates, labels)

@@ -2,10 +2,12 @@ package survivors_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -99,6 +101,27 @@ func textbook(t testing.TB, b compute.Backend, n *resnet.Network) (*resnet.Netwo
 		require.NoError(t, c.store.GetVariable(v.Path()).SetValue(v.MustValue()))
 	}
 	return &exact, c.step
+}
+
+// computed are the textbook form's outcomes so far.
+var computed = make(map[string]map[string]outcome)
+
+// textbookOutcomes are the textbook form's outcomes in float64 for each pattern of gates, one after the other in the order
+// of their names, since averages move on. They are computed once for all tests.
+func textbookOutcomes[G any](t testing.TB, b compute.Backend, n *resnet.Network, size int, seed uint64, patterns map[string]G,
+	tensorOf func(*resnet.Network, G) *tensors.Tensor) map[string]outcome {
+	names := slices.Sorted(maps.Keys(patterns))
+	key := fmt.Sprintf("%s %d %t %t %d %d %T %q", n.Block, n.N, n.Inverted, n.Subsample, size, seed, patterns, names)
+	if computed[key] == nil {
+		exact, step := textbook(t, b, n)
+		images, labels := batchOf(exact, size, seed)
+		outcomes := make(map[string]outcome)
+		for _, name := range names {
+			outcomes[name] = step(images, tensorOf(exact, patterns[name]), labels)
+		}
+		computed[key] = outcomes
+	}
+	return computed[key]
 }
 
 func trainable(all []*model.Variable) (some []*model.Variable) {
@@ -254,13 +277,16 @@ func TestContract(t *testing.T) {
 			if c.batch > 5 { // what matters there are the sums
 				patterns = map[string]depth.Gates{"all open": patterns["all open"], "drawn": patterns["drawn 0"]}
 			}
-			images, labels := batchOf(n, c.batch, c.seed)
-			exact, textbook := textbook(t, b, n)
-			exactImages, _ := batchOf(exact, c.batch, c.seed)
-			replaced, engine := proxy.Replaced(), step(t, b, n, form)
-			for name, gates := range patterns {
-				compare(t, fmt.Sprintf("%2d layers, %s, inverted %-5t, %-14s", c.layers, c.dtype, c.inverted, name), gates, c.tolerance,
-					textbook(exactImages, gatesOf(exact, gates), labels), engine(images, gatesOf(n, gates), labels))
+			names := slices.Sorted(maps.Keys(patterns))
+			want := textbookOutcomes(t, b, n, c.batch, c.seed, patterns, gatesOf)
+			replaced := proxy.Replaced()
+			for client, device := range clients(t, b, n, form, c.batch) {
+				images, labels := batchOf(n, c.batch, c.seed) // tensors stay with their client
+				engine := step(t, device, n, form)
+				for _, name := range names {
+					compare(t, fmt.Sprintf("%2d layers, %s%s, inverted %-5t, %-14s", c.layers, c.dtype, client, c.inverted, name),
+						patterns[name], c.tolerance, want[name], engine(images, gatesOf(n, patterns[name]), labels))
+				}
 			}
 			if c.dtype == dtypes.Float32 && !c.gpu {
 				requireReplaced(t, b, n, replaced)
@@ -277,22 +303,26 @@ func requireReplaced(t *testing.T, b compute.Backend, n *resnet.Network, before 
 	}
 }
 
-// TestContractWithOtherKernels repeats the contract in float32 with the kernels for older processors, and without any.
-func TestContractWithOtherKernels(t *testing.T) {
-	for choice, cases := range map[string]string{
-		"avx2": "^Float32",
-		"off":  "^Float32(.*_3_images)?$", // larger minibatches are for the kernels
-	} {
-		test := exec.Command(os.Args[0], "-test.run", "^TestContract(AtTest|PerSample)?$/"+cases)
-		test.Env = append(os.Environ(), kernels.Environment+"="+choice)
-		out, err := test.CombinedOutput()
-		require.NoError(t, err, "%s: %s", choice, out)
+// clients are the backends that compute a case, by what the log calls them: the tests' own and, where kernels replace loops
+// of the paper's block, one that leaves all to XLA. Larger minibatches are for the kernels alone.
+func clients(t *testing.T, b compute.Backend, n *resnet.Network, form resnet.Form, batch int) map[string]compute.Backend {
+	clients := map[string]compute.Backend{"": b}
+	if f, ok := form.(byhand.Form); ok && !f.GPU && n.DType == dtypes.Float32 && batch <= 4 && os.Getenv(kernels.Environment) == "" {
+		clients[" by XLA alone"] = withoutKernels(t, b)
 	}
+	return clients
+}
+
+// TestContractWithOlderKernels repeats the contract in float32 with the kernels for older processors.
+func TestContractWithOlderKernels(t *testing.T) {
+	test := exec.Command(os.Args[0], "-test.run", "^TestContract(AtTest|PerSample)?$/^Float32")
+	test.Env = append(os.Environ(), kernels.Environment+"=avx2")
+	out, err := test.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 // logitsAtTest are a form's logits in test mode, with running averages that have moved.
-func logitsAtTest(t *testing.T, n *resnet.Network, form resnet.Form) []float64 {
-	b := backendtest.Open(t)
+func logitsAtTest(t *testing.T, b compute.Backend, n *resnet.Network, form resnet.Form) []float64 {
 	images, _ := batch(n, 3)
 	store := model.NewStore()
 	require.NoError(t, n.Initialize(store, 7))
@@ -309,13 +339,17 @@ func logitsAtTest(t *testing.T, n *resnet.Network, form resnet.Form) []float64 {
 // TestContractAtTest compares the engine's logits in test mode to the textbook form's in float64: every block scaled by
 // its survival probability (Eq. 5).
 func TestContractAtTest(t *testing.T) {
-	want := logitsAtTest(t, network(t, 14, dtypes.Float64), resnet.Textbook{})
+	b := backendtest.Open(t)
+	want := logitsAtTest(t, b, network(t, 14, dtypes.Float64), resnet.Textbook{})
 	require.NotEqual(t, want[0], want[1])
 	for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
 		t.Run(dtype.String(), func(t *testing.T) {
-			got := logitsAtTest(t, network(t, 14, dtype), byhand.Form{GPU: onGPU(backendtest.Open(t))})
-			require.LessOrEqual(t, difference(want, got), tolerance)
-			t.Logf("test mode: largest difference of the logits %.1e", difference(want, got))
+			n, form := network(t, 14, dtype), byhand.Form{GPU: onGPU(b)}
+			for client, device := range clients(t, b, n, form, 3) {
+				got := logitsAtTest(t, device, n, form)
+				require.LessOrEqual(t, difference(want, got), tolerance)
+				t.Logf("test mode%s: largest difference of the logits %.1e", client, difference(want, got))
+			}
 		})
 	}
 }

@@ -2,6 +2,8 @@ package survivors_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +50,7 @@ func imageGatePatterns(survival depth.Survival, size int) map[string]imageGates 
 	return patterns
 }
 
-func (g imageGates) tensor(n *resnet.Network) *tensors.Tensor {
+func imageGatesOf(n *resnet.Network, g imageGates) *tensors.Tensor {
 	var values []float64
 	for _, image := range g {
 		for _, open := range image {
@@ -89,17 +91,20 @@ func TestContractPerSample(t *testing.T) {
 		t.Run(strings.ReplaceAll(fmt.Sprintf("%s, %s, %d layers, inverted %t, %d images, %T%+v", c.dtype, c.block, c.layers, c.inverted, c.batch, c.form, c.form), "/", "."), func(t *testing.T) {
 			n := networkOf(t, c.block, c.layers, c.dtype)
 			n.Inverted = c.inverted
-			exact, textbook := textbook(t, b, n)
-			images, labels := batch(n, c.batch)
-			exactImages, _ := batch(exact, c.batch)
-			replaced, engine := proxy.Replaced(), step(t, b, n, c.form)
 			patterns := imageGatePatterns(n.Survival, c.batch)
 			if c.batch > 4 { // what matters there are the sums
 				patterns = map[string]imageGates{"drawn": patterns["drawn 0"], "each block by one image": patterns["each block by one image"]}
 			}
-			for name, gates := range patterns {
-				compare(t, name, gates[len(gates)-1], c.tolerance,
-					textbook(exactImages, gates.tensor(exact), labels), engine(images, gates.tensor(n), labels))
+			names := slices.Sorted(maps.Keys(patterns))
+			want := textbookOutcomes(t, b, n, c.batch, 1, patterns, imageGatesOf)
+			replaced := proxy.Replaced()
+			for client, device := range clients(t, b, n, c.form, c.batch) {
+				images, labels := batch(n, c.batch) // tensors stay with their client
+				engine := step(t, device, n, c.form)
+				for _, name := range names {
+					gates := patterns[name]
+					compare(t, name+client, gates[len(gates)-1], c.tolerance, want[name], engine(images, imageGatesOf(n, gates), labels))
+				}
 			}
 			if _, ok := c.form.(byhand.Form); ok && c.dtype == dtypes.Float32 {
 				requireReplaced(t, b, n, replaced)

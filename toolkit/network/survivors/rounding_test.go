@@ -66,7 +66,7 @@ func TestContractRounding(t *testing.T) {
 				}
 			}
 			return step(residual.Tensor(n.ParameterDType(), pixels, rgb.Batch(size)...),
-				gates.tensor(n), tensors.FromFlatDataAndDimensions(classes, size))
+				imageGatesOf(n, gates), tensors.FromFlatDataAndDimensions(classes, size))
 		}
 	}
 	want, xlas, ours := run(b, &exact), run(plain, rounded), run(b, rounded)
@@ -101,12 +101,20 @@ func TestContractRounding(t *testing.T) {
 	}
 }
 
-// withoutKernels is another client of the backend's plugin, without kernels before it.
+var plain compute.Backend
+
+// withoutKernels is another client of the backend's plugin, without kernels before it. All tests share it.
 func withoutKernels(t *testing.T, b compute.Backend) compute.Backend {
+	if plain != nil {
+		return plain
+	}
 	plugin := b.(*xla.Backend).PluginName()
-	link := filepath.Join(t.TempDir(), filepath.Base(plugin))
+	folder, err := os.MkdirTemp("", "") // without the comma that a test's name may have
+	require.NoError(t, err)
+	defer os.RemoveAll(folder)
+	link := filepath.Join(folder, filepath.Base(plugin))
 	require.NoError(t, os.Symlink(plugin, link))
-	plain, err := xla.New(link + ",shared_buffers")
+	plain, err = xla.New(link + ",shared_buffers")
 	require.NoError(t, err)
 	require.Empty(t, proxy.Processor(link))
 	return plain
