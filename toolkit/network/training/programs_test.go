@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/network/training"
 )
 
-// A run that goes on has the same programs at every start, so that they are found compiled.
+// A continued run has the same programs at every start, so that they are found compiled.
 func TestResumedProgramsAreTheSame(t *testing.T) {
 	stopAfter := func(step int64, dir string) {
 		ctx, cancel := context.WithCancel(context.Background())

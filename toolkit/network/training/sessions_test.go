@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// A run is of all sessions that made a part of it, be they on other machines or by other commits, and says so; one that
-// goes on where it was has one.
+// A run lists all sessions that made a part of it on different machines or with different commits; one that always goes on
+// with the same machine and commit lists one.
 func TestSessionsOfARun(t *testing.T) {
 	tr := newTrainer(t, nil) // three epochs of two steps
 	trainUntil := func(dir, commit string, step int64) *runs.Run {
@@ -49,7 +49,7 @@ func TestSessionsOfARun(t *testing.T) {
 	trainUntil(dir, "a", 0)
 	require.NotContains(t, string(contentOf(t, filepath.Join(dir, "result.json"))), "earlier")
 
-	// Older checkpoints name no sessions: those of the result count.
+	// Older checkpoints name no sessions: then those of the result count.
 	dir = filepath.Join(root, "older")
 	trainUntil(dir, "a", 1)
 	setPosition(t, dir, Last, "sessions", nil)
