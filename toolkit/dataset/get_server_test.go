@@ -55,14 +55,14 @@ func newServer(t *testing.T, files map[string][]byte) *server {
 	return s
 }
 
-// requests is the log so far. A client that gives up may be ahead of the server's handlers.
+// requests returns the log so far. The lock is needed because handlers may still run after their client has given up.
 func (s *server) requests() []string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return slices.Clone(s.log)
 }
 
-// breakAfter sends the first n bytes of data as if all would follow, and drops the connection.
+// breakAfter announces all data, sends the first n bytes, and drops the connection.
 func breakAfter(w http.ResponseWriter, data []byte, n int) {
 	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 	w.Write(data[:n])
@@ -70,7 +70,7 @@ func breakAfter(w http.ResponseWriter, data []byte, n int) {
 	panic(http.ErrAbortHandler)
 }
 
-// source is where the server's files are a set's.
+// source returns a set's source whose files are on this server.
 func (s *server) source(src source) source {
 	src.remotes = slices.Clone(src.remotes)
 	for i := range src.remotes {
