@@ -46,7 +46,7 @@ func (g *getter) download(ctx context.Context, from remote, part string) error {
 			return fmt.Errorf("cannot download %s after %d tries (%w): check the connection and try again to go on where it stopped, "+
 				"or put the file there yourself, as %s", from.url, failures, err, place(part))
 		}
-		g.progress(0, 0, fmt.Sprintf("%s: the connection failed, trying again", from.name))
+		g.progress(0, 0, fmt.Sprintf("%s: the connection failed, trying again", from.name()))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -133,7 +133,7 @@ func (g *getter) attempt(ctx context.Context, from remote, part string) (size in
 				return have, unwritable(err)
 			}
 			have += int64(n)
-			g.progress(have, total, from.name)
+			g.progress(have, total, from.name())
 		}
 		if have > g.largest {
 			if err := restart(file); err != nil {

@@ -44,10 +44,9 @@ func (f folder) remedy() string {
 
 // mistaken says what root has instead of the set.
 func (f folder) mistaken(root string) string {
-	if _, err := os.Stat(root); err != nil {
+	if info, err := os.Stat(root); err != nil {
 		return "there is no folder " + root
-	}
-	if !isDir(root) {
+	} else if !info.IsDir() {
 		return root + " is a file, not a folder"
 	}
 	// Each form of a set has a file that tells it, in the folder or in its usual sub-folder.

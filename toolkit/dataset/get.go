@@ -11,20 +11,26 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
 )
 
 // remote is a file on an official server.
 type remote struct {
-	name string // under which it is kept
-	url  string
-	md5  string // as published
+	url string
+	md5 string // as published
 }
+
+// name is the file's name, here as on the server.
+func (r remote) name() string { return path.Base(r.url) }
 
 // source says where a set comes from: an archive that unpacks to the set's folder, or single files.
 type source struct {
@@ -36,23 +42,21 @@ type source struct {
 func sources() map[string]source {
 	return map[string]source{
 		cifar10.name: {
-			folder: cifar10.folder,
-			remotes: []remote{{"cifar-10-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-				"c32a1d4ab5d03f1284b67883e8d87530"}},
-			sizes: cifar10.sizes("batches.meta.txt", "readme.html"),
+			folder:  cifar10.folder,
+			remotes: []remote{{"https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"}},
+			sizes:   cifar10.sizes("batches.meta.txt", "readme.html"),
 		},
 		cifar100.name: {
-			folder: cifar100.folder,
-			remotes: []remote{{"cifar-100-binary.tar.gz", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-				"03b5dce01913d631647c71ecec9e9cb8"}},
-			sizes: cifar100.sizes("coarse_label_names.txt", "fine_label_names.txt"),
+			folder:  cifar100.folder,
+			remotes: []remote{{"https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"}},
+			sizes:   cifar100.sizes("coarse_label_names.txt", "fine_label_names.txt"),
 		},
 		svhn.name: {
 			folder: svhn.folder,
 			remotes: []remote{
-				{svhnTrain, "http://ufldl.stanford.edu/housenumbers/train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"},
-				{svhnExtra, "http://ufldl.stanford.edu/housenumbers/extra_32x32.mat", "a93ce644f1a588dc4d68dda5feec44a7"},
-				{svhnTest, "http://ufldl.stanford.edu/housenumbers/test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3"},
+				{"http://ufldl.stanford.edu/housenumbers/" + svhnTrain, "e26dedcc434d2e4c54c9b2d4a06d8373"},
+				{"http://ufldl.stanford.edu/housenumbers/" + svhnExtra, "a93ce644f1a588dc4d68dda5feec44a7"},
+				{"http://ufldl.stanford.edu/housenumbers/" + svhnTest, "eb5a983be6a315427106f1b164d9cef3"},
 			},
 		},
 	}
@@ -173,7 +177,7 @@ func (g *getter) getArchive(ctx context.Context, src source, root string) error 
 		return fmt.Errorf("%s is there already but not complete: remove it and run `stochdepth data get %s` again", final, src.name)
 	}
 	from := src.remotes[0]
-	archive := filepath.Join(root, from.name)
+	archive := filepath.Join(root, from.name())
 	brought := isFile(archive) // by the user, who keeps it
 	var err error
 	if brought {
@@ -187,14 +191,14 @@ func (g *getter) getArchive(ctx context.Context, src source, root string) error 
 	}
 	staging := filepath.Join(root, "."+src.dir+".tmp")
 	defer os.RemoveAll(staging) // a no-op once it has been moved
-	g.progress(0, 0, "unpacking "+from.name)
+	g.progress(0, 0, "unpacking "+from.name())
 	if err := unpack(ctx, archive, staging, src); err != nil {
 		return err
 	}
 	if err := os.Rename(staging, final); err != nil {
 		return fmt.Errorf("cannot move the unpacked set to its place: %w", err)
 	}
-	syncDir(root)
+	disk.Sync(root)
 	if brought {
 		return nil
 	}
@@ -203,7 +207,7 @@ func (g *getter) getArchive(ctx context.Context, src source, root string) error 
 
 // check returns the SHA-256 of a file that is there already, or an error if it is not the official file.
 func (g *getter) check(ctx context.Context, src source, from remote, path string) (sha [32]byte, err error) {
-	g.progress(0, 0, "checking "+from.name)
+	g.progress(0, 0, "checking "+from.name())
 	md5, sha, err := hashFile(ctx, path)
 	if err == nil && md5 != from.md5 {
 		err = fmt.Errorf("%s is there already but is not the official file (its MD5 is %s, not %s): "+
@@ -223,13 +227,13 @@ func (g *getter) getFiles(ctx context.Context, src source, root string) error {
 	}
 	sums := checksums{}
 	for _, from := range src.remotes {
-		path := filepath.Join(dir, from.name)
+		path := filepath.Join(dir, from.name())
 		if isFile(path) {
 			sha, err := g.check(ctx, src, from, path)
 			if err != nil {
 				return err
 			}
-			sums[from.name] = sha
+			sums[from.name()] = sha
 			continue
 		}
 		sha, err := g.fetch(ctx, from, path+".part")
@@ -239,9 +243,9 @@ func (g *getter) getFiles(ctx context.Context, src source, root string) error {
 		if err := os.Rename(path+".part", path); err != nil {
 			return fmt.Errorf("cannot give the download its name: %w", err)
 		}
-		sums[from.name] = sha
+		sums[from.name()] = sha
 	}
-	return writeWhole(filepath.Join(dir, sumsFile), []byte(sums.String()))
+	return files.Write(filepath.Join(dir, sumsFile), []byte(sums.String()))
 }
 
 // fetch downloads a file to part, or the rest of it, checks its MD5 and returns its SHA-256.
@@ -252,7 +256,7 @@ func (g *getter) fetch(ctx context.Context, from remote, part string) (sha [32]b
 		if err := g.download(ctx, from, part); err != nil {
 			return sha, err
 		}
-		g.progress(0, 0, "checking "+from.name)
+		g.progress(0, 0, "checking "+from.name())
 		md5, sha, err := hashFile(ctx, part)
 		if err != nil || md5 == from.md5 {
 			return sha, err
@@ -295,27 +299,4 @@ func (r interruptible) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.in.Read(p)
-}
-
-// writeWhole writes a file so that it is never seen half written.
-func writeWhole(path string, data []byte) error {
-	part := path + ".part"
-	err := os.WriteFile(part, data, 0o666)
-	if err == nil {
-		err = os.Rename(part, path)
-	}
-	if err != nil {
-		os.Remove(part)
-		return fmt.Errorf("cannot write %s: %w", path, err)
-	}
-	syncDir(filepath.Dir(path))
-	return nil
-}
-
-// syncDir makes a rename in dir outlast a power cut, where the system can.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync() // best effort: some file systems refuse
-		d.Close()
-	}
 }

@@ -240,16 +240,7 @@ func TestGetFromAnArchiveBeside(t *testing.T) {
 func TestGetStalledServer(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
-	s.before = func(w http.ResponseWriter, r *http.Request, request int) bool {
-		if request > 1 {
-			return false
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-		w.Write(data[:1000])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done() // until the client gives up
-		return true
-	}
+	s.before = stallFirst(data[:1000], len(data))
 	g := quickGetter()
 	g.stall = 100 * time.Millisecond
 	require.NoError(t, g.get(t.Context(), s.source(getSrc), root))
@@ -260,16 +251,7 @@ func TestGetInterrupted(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
-	s.before = func(w http.ResponseWriter, r *http.Request, request int) bool {
-		if request > 1 {
-			return false
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-		w.Write(data[:1000])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-		return true
-	}
+	s.before = stallFirst(data[:1000], len(data))
 	g := quickGetter()
 	g.progress = func(done, total int64, what string) {
 		if done == 1000 {

@@ -17,11 +17,6 @@ func DefaultRoot() string {
 	return filepath.Join(root, "data", "cache")
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()

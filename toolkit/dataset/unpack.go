@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 )
 
@@ -81,7 +82,7 @@ func unpack(ctx context.Context, archive, dir string, src source) error {
 	if missing := src.missing(dir); len(missing) > 0 {
 		return fmt.Errorf("%s does not contain %s", archive, missing[0])
 	}
-	return writeWhole(filepath.Join(dir, sumsFile), []byte(sums.String()))
+	return files.Write(filepath.Join(dir, sumsFile), []byte(sums.String()))
 }
 
 func writeEntry(path string, data io.Reader) (sha [32]byte, err error) {

@@ -96,13 +96,13 @@ func (s svhnSet) verify(root string) (report []string, err error) {
 		return report, err
 	}
 	for _, from := range sources()[s.name].remotes {
-		images, err := s.readFile(filepath.Join(dir, from.name), nil)
+		images, err := s.readFile(filepath.Join(dir, from.name()), nil)
 		if err != nil {
 			return report, err
 		}
 		line := fmt.Sprintf("%s: %s images; digits 0 to 9: %s",
-			from.name, say.Grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
-		md5, _, err := hashFile(context.Background(), filepath.Join(dir, from.name))
+			from.name(), say.Grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
+		md5, _, err := hashFile(context.Background(), filepath.Join(dir, from.name()))
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", s.name, err)
 		}
