@@ -194,7 +194,7 @@ func (c *checkpoints) tidy() error {
 // oldSuffix marks a checkpoint that is being replaced.
 const oldSuffix = ".old"
 
-// isCheckpoint reports whether a folder holds a checkpoint. That it cannot be read is an error.
+// isCheckpoint reports whether a folder has a checkpoint. If this cannot be read, that is an error.
 func isCheckpoint(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, positionFile))
 	switch {
@@ -206,7 +206,7 @@ func isCheckpoint(dir string) (bool, error) {
 	return false, unreadable(dir, err)
 }
 
-// unreadable says that a checkpoint may be whole, but cannot be read.
+// unreadable is the error for a checkpoint that may be intact, but cannot be read.
 func unreadable(dir string, err error) error {
 	var reason *fs.PathError
 	if errors.As(err, &reason) {

@@ -55,16 +55,12 @@ func TestChosenStates(t *testing.T) {
 	root := scratch(t)
 	half, older := filepath.Join(root, "half"), filepath.Join(root, "older")
 	whole, _ := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, half, func(p Progress) {
+	tr.stop(t, half, func(p Progress) bool {
 		if p.Row != nil && p.Step == 2 {
 			copyRun(t, half, older)
 		}
-		if p.Step == 7 {
-			cancel()
-		}
+		return p.Step == 7
 	})
-	require.ErrorIs(t, err, ErrStopped)
 	want := outcome(t, whole)
 
 	logOf := func(dir string) string { return filepath.Join(dir, "epochs.tsv") }
@@ -162,18 +158,13 @@ func TestRestoreBestIsThatOfTheBestRow(t *testing.T) {
 	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 })
 	root := scratch(t)
 	whole, run := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
-	crashed, first := filepath.Join(root, "crashed"), filepath.Join(root, "first")
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, filepath.Join(root, "run"), func(p Progress) {
-		if p.Row != nil && p.Step == 2 {
-			copyRun(t, filepath.Join(root, "run"), first)
+	dir, crashed, first := filepath.Join(root, "run"), filepath.Join(root, "crashed"), filepath.Join(root, "first")
+	tr.stop(t, dir, func(p Progress) bool {
+		if p.Row != nil {
+			copyRun(t, dir, map[int64]string{2: first, 4: crashed}[p.Step])
 		}
-		if p.Row != nil && p.Step == 4 {
-			copyRun(t, filepath.Join(root, "run"), crashed)
-			cancel()
-		}
+		return p.Row != nil && p.Step == 4
 	})
-	require.ErrorIs(t, err, ErrStopped)
 	require.NoError(t, os.RemoveAll(filepath.Join(crashed, "checkpoint", Best)))
 	copyRun(t, filepath.Join(first, "checkpoint", Best), filepath.Join(crashed, "checkpoint", Best)) // of step 2
 
@@ -273,13 +264,7 @@ func TestResultGoesBeforeItsRows(t *testing.T) {
 func TestACheckpointIsAlwaysThere(t *testing.T) {
 	tr := newTrainer(t, nil)
 	dir := filepath.Join(scratch(t), "run")
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, dir, func(p Progress) {
-		if p.Row != nil {
-			cancel()
-		}
-	})
-	require.ErrorIs(t, err, ErrStopped)
+	tr.stop(t, dir, func(p Progress) bool { return p.Row != nil })
 	c := &checkpoints{dir: filepath.Join(dir, "checkpoint")}
 	for _, name := range []string{Last, Best} {
 		info, err := os.Stat(c.path(name))
@@ -294,16 +279,10 @@ func TestACheckpointIsAlwaysThere(t *testing.T) {
 			require.NotEmpty(t, found)
 		}
 	}})()
-	require.NoError(t, c.keepBestFrom(Last+oldSuffix))
-	_, err = tr.train(t, context.Background(), dir, nil)
+	require.NoError(t, c.share(c.path(Last+oldSuffix)))
+	require.NoError(t, c.replace(Best, c.path(workBest)))
+	_, err := tr.train(t, context.Background(), dir, nil)
 	require.NoError(t, err)
-}
-
-func (c *checkpoints) keepBestFrom(name string) error {
-	if err := c.share(c.path(name)); err != nil {
-		return err
-	}
-	return c.replace(Best, c.path(workBest))
 }
 
 // Without hard links a run ends the same.

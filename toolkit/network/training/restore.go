@@ -65,12 +65,8 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 	case name == Best && found && last != "" && newest.Step < best.Step && err == nil:
 		return "", p, fmt.Errorf("the checkpoint of the best epoch (step %d) of the run %s is not written: "+
 			"start its training again to make it, or use `--checkpoint last`", best.Step, run.Name)
-	case name == Best && found && bestErr == nil && bestDir != "":
-		return "", p, c.explain(Best, bestDir, run.Rows, fmt.Errorf("of step %d", bestAt.Step))
-	case name == Best && found && bestErr == nil:
-		return "", p, c.explain(Best, c.path(Best), run.Rows, errors.New("missing"))
 	case name == Best && found:
-		return "", p, c.explain(Best, c.path(Best), run.Rows, bestErr)
+		return "", p, c.explainBest(bestDir, bestAt, bestErr, run.Rows)
 	case name == Best && bestDir != "" && bestErr == nil:
 		return "", p, fmt.Errorf("the run %s has a checkpoint of its best epoch (step %d) but no log: "+
 			"restore epochs.tsv from a copy, or use `--checkpoint last`", run.Name, bestAt.Step)

@@ -100,17 +100,23 @@ func (c *checkpoints) examine(dir string, rows []runs.Row, e evaluations) (s sta
 	}
 	folder, p, err := c.read(Best)
 	switch isNewest := best.Step == s.at.Step && s.at.Row.Steps == 0; {
-	case err != nil && !(isNewest && errors.Is(err, errDamaged)):
-		return s, c.explain(Best, folder, kept, err)
 	case err == nil && folder != "" && p.Step == best.Step && p.Row.Steps == 0:
-	case isNewest:
+	case isNewest && (err == nil || errors.Is(err, errDamaged)):
 		s.keepBest = true
-	case folder == "":
-		return s, c.explain(Best, c.path(Best), kept, errors.New("missing"))
 	default:
-		return s, c.explain(Best, folder, kept, fmt.Errorf("of step %d", p.Step))
+		return s, c.explainBest(folder, p, err, kept)
 	}
 	return s, nil
+}
+
+// explainBest says why the best checkpoint, as read gave it, is not the one of the best row, and what to do.
+func (c *checkpoints) explainBest(dir string, p position, err error, rows []runs.Row) error {
+	if err == nil && dir == "" {
+		dir, err = c.path(Best), errors.New("missing")
+	} else if err == nil {
+		err = fmt.Errorf("of step %d", p.Step)
+	}
+	return c.explain(Best, dir, rows, err)
 }
 
 // explain says what is wrong with a checkpoint, and what to do.

@@ -26,13 +26,7 @@ func TestSchedules(t *testing.T) {
 			require.NoError(t, err)
 
 			dir := filepath.Join(t.TempDir(), "stopped")
-			ctx, cancel := context.WithCancel(context.Background())
-			_, err = train(t, ctx, dir, r, func(p training.Progress) {
-				if p.Step == 5 { // in the middle of an epoch, while a ramp rises
-					cancel()
-				}
-			})
-			require.ErrorIs(t, err, training.ErrStopped)
+			stop(t, dir, r, atStep(5)) // in the middle of an epoch, while a ramp rises
 			resumed, err := train(t, context.Background(), dir, r, nil)
 			require.NoError(t, err)
 			require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
@@ -69,9 +63,9 @@ func TestSchedules(t *testing.T) {
 				other = depth.Constant(len(rule))
 			}
 			require.NoError(t, m.SetSurvival(other))
-			otherwise, err := m.Evaluate(context.Background(), m.Data.Test)
+			different, err := m.Evaluate(context.Background(), m.Data.Test)
 			require.NoError(t, err)
-			require.NotEqual(t, asSaved.Loss, otherwise.Loss, "the scale matters")
+			require.NotEqual(t, asSaved.Loss, different.Loss, "the scale matters")
 
 			// A file carries the current probabilities; a run made from it is evaluated with them.
 			require.NoError(t, m.SetSurvival(current))

@@ -47,7 +47,9 @@ func TestSessionsOfARun(t *testing.T) {
 	dir = filepath.Join(root, "one")
 	trainUntil(dir, "a", 1)
 	trainUntil(dir, "a", 0)
-	require.NotContains(t, string(contentOf(t, filepath.Join(dir, "result.json"))), "earlier")
+	result, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(result), "earlier")
 
 	// Older checkpoints name no sessions: then those of the result count.
 	dir = filepath.Join(root, "older")
@@ -57,11 +59,4 @@ func TestSessionsOfARun(t *testing.T) {
 		return regexp.MustCompile(`"machine": ".*"`).ReplaceAllString(text, `"machine": "another"`)
 	})
 	require.Equal(t, []string{"another", project.Machine()}, trainUntil(dir, "a", 0).Result.Machines())
-}
-
-func contentOf(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
 }

@@ -102,6 +102,19 @@ func (tr *trainer) train(t *testing.T, ctx context.Context, dir string, on func(
 	return trainNetwork(ctx, tr.b, Options{Dir: dir, Recipe: tr.recipe, Devices: 1, OnProgress: on}, tr.net, time.Now())
 }
 
+// stop trains a run until a report of which at is true, and stops it there.
+func (tr *trainer) stop(t *testing.T, dir string, at func(Progress) bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := tr.train(t, ctx, dir, func(p Progress) {
+		if at(p) {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, ErrStopped)
+}
+
 // outcome is everything in which two runs must agree, as text: rows without seconds, the numbers of the result, the position
 // and every bit of the variables in both checkpoints, and the names of the files.
 func outcome(t *testing.T, dir string) string {

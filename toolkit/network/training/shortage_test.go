@@ -57,23 +57,16 @@ func TestMemoryIsShort(t *testing.T) {
 	whole := filepath.Join(folder, "whole")
 	alone, err := train(t, context.Background(), whole, tiny(t), nil)
 	require.NoError(t, err)
-	stopped := func(dir string, when func(training.Progress) bool) string {
-		ctx, cancel := context.WithCancel(context.Background())
-		_, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if when(p) {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+	stopped := func(name string, at func(training.Progress) bool) string {
+		dir := filepath.Join(folder, name)
+		stop(t, dir, tiny(t), at)
 		return dir
 	}
 	trials, failed := 0, 0
 	for name, from := range map[string]string{
 		"first epoch":  "",
-		"second epoch": stopped(filepath.Join(folder, "second"), func(p training.Progress) bool { return p.Step == 5 }),
-		"evaluation": stopped(filepath.Join(folder, "evaluation"), func(p training.Progress) bool {
-			return p.Step == 9 && p.Phase == "evaluating"
-		}),
+		"second epoch": stopped("second", atStep(5)),
+		"evaluation":   stopped("evaluation", inLastEvaluation),
 	} {
 		every, most := 8, 9
 		if torture.Asked() {

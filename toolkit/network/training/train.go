@@ -78,7 +78,7 @@ func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *networ
 	defer writer.Close()
 	if o.MaxTime > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
+		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after the time limit of %s", o.MaxTime))
 		defer cancel()
 	}
 	s := &session{Options: o, net: net, writer: writer, backend: b, started: started, commit: project.Commit(),

@@ -57,11 +57,25 @@ func parameters(t *testing.T, dir, name string) map[string]string {
 	return sums
 }
 
-func read(t *testing.T, path string) []byte {
+// stop trains a run until a report of which at is true, and stops it there.
+func stop(t *testing.T, dir string, r recipes.Recipe, at func(training.Progress) bool) (stopped *runs.Run, err error) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped, err = train(t, ctx, dir, r, func(p training.Progress) {
+		if at(p) {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, training.ErrStopped)
+	return stopped, err
+}
+
+func inLastEvaluation(p training.Progress) bool { return p.Step == 9 && p.Phase == "evaluating" }
+
+// atStep is true at the reports of a step.
+func atStep(step int64) func(training.Progress) bool {
+	return func(p training.Progress) bool { return p.Step == step }
 }
 
 // withoutSeconds returns the columns in which two runs must agree: all but the time.
@@ -162,13 +176,7 @@ func TestResume(t *testing.T) {
 	})
 	t.Run("stopped", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "stopped")
-		ctx, cancel := context.WithCancel(context.Background())
-		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if p.Step == 5 {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+		run, err := stop(t, dir, tiny(t), atStep(5))
 		require.ErrorContains(t, err, "stopped at step 5 of 9: start the same command again to go on")
 		require.Equal(t, "stopped", run.Result.Status)
 		require.EqualValues(t, 5, run.Result.Steps)
@@ -177,13 +185,7 @@ func TestResume(t *testing.T) {
 	})
 	t.Run("stopped in the last evaluation", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "evaluating")
-		ctx, cancel := context.WithCancel(context.Background())
-		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if p.Step == 9 && p.Phase == "evaluating" {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+		run, _ := stop(t, dir, tiny(t), inLastEvaluation)
 		require.Len(t, run.Rows, 2)
 
 		endsAlike(t, dir)
@@ -191,11 +193,12 @@ func TestResume(t *testing.T) {
 	t.Run("checkpoint cut in half", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(whole, "checkpoint", "last", "*.bin"))
 		require.NoError(t, err)
-		info, err := os.Stat(files[0])
+
+		before := parameters(t, whole, "last")
+		content, err := os.ReadFile(files[0])
 		require.NoError(t, err)
-		before, content := parameters(t, whole, "last"), read(t, files[0])
 		cut := files[0] + ".cut" // the best checkpoint may share the file
-		require.NoError(t, os.WriteFile(cut, content[:info.Size()/2], 0o644))
+		require.NoError(t, os.WriteFile(cut, content[:len(content)/2], 0o644))
 		require.NoError(t, os.Rename(cut, files[0]))
 
 		r := tiny(t)
@@ -233,7 +236,7 @@ func TestTimeLimit(t *testing.T) {
 	o := training.Options{Dir: dir, Recipe: r, MaxTime: 3 * time.Second}
 	run, err := training.Train(context.Background(), backendtest.Open(t), o)
 	require.ErrorIs(t, err, training.ErrStopped)
-	require.ErrorContains(t, err, "stopped after 3s, as asked at step")
+	require.ErrorContains(t, err, "stopped after the time limit of 3s at step")
 	require.Equal(t, "stopped", run.Result.Status)
 	require.FileExists(t, filepath.Join(dir, "checkpoint", "last", "position.json"))
 }
