@@ -64,10 +64,8 @@ func TestTheCommittedNetworks(t *testing.T) {
 func TestOpenFile(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
-		r, err := recipes.Preset("shapes")
-		require.NoError(t, err)
-		r.Depth, r.DeathRate, r.Seed, r.Normalization, r.SurvivalSchedule = 8, 0.5, 3, normalization, "ramp"
-		r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30
+		r := eight(t, 0.5)
+		r.Seed, r.Normalization, r.SurvivalSchedule, r.TestImages = 3, normalization, "ramp", 30
 		m, err := Open(b, r, "")
 		require.NoError(t, err)
 		data, ofRecipe := m.Data, m.Normalization

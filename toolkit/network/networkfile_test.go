@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,13 +196,7 @@ func TestImportedScales(t *testing.T) {
 		deathRate         float64
 		scaleAt, schedule string
 	}
-	older := func(list []tensorfile.Tensor, survival []float64) {
-		for i, tensor := range list {
-			if tensor.Name == "survival" {
-				list[i] = encode("survival", tensor.Shape, survival, dtypes.Float32)
-			}
-		}
-	}
+
 	for _, c := range []struct {
 		made, run setting
 		older     bool // the file has p_l for scale_at=train, as older files had
@@ -235,17 +230,14 @@ func TestImportedScales(t *testing.T) {
 			require.NoError(t, modelOf(c.made).Export(path, nil))
 			list, meta, err := tensorfile.Read(path)
 			require.NoError(t, err)
+			at := slices.IndexFunc(list, func(tensor tensorfile.Tensor) bool { return tensor.Name == "survival" })
 			if c.older {
-				older(list, c.file)
+				list[at] = encode("survival", list[at].Shape, c.file, dtypes.Float32)
 				require.NoError(t, tensorfile.Write(path, list, meta))
 			}
-			for _, tensor := range list {
-				if tensor.Name == "survival" {
-					values, err := decode(tensor)
-					require.NoError(t, err)
-					require.InDeltaSlice(t, c.file, values, 1e-6)
-				}
-			}
+			values, err := decode(list[at])
+			require.NoError(t, err)
+			require.InDeltaSlice(t, c.file, values, 1e-6)
 			m := modelOf(c.run)
 			err = m.Import(path)
 			if c.err != "" {
