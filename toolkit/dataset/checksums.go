@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// sumsFile lists the SHA-256 of a folder's files as sha256sum does. [Get] writes it; where it is
-// present, [Load] and [Verify] hold the files against it.
+// sumsFile lists the SHA-256 of a folder's files in the format of sha256sum. [Get] writes it; if it is there, [Load] and
+// [Verify] check the files against it.
 const sumsFile = "SHA256SUMS"
 
-// checksums maps the name of a file to its SHA-256.
+// checksums maps file names to SHA-256.
 type checksums map[string][32]byte
 
-// readSums reads the checksums of a folder; without a list it returns none.
+// readSums reads the checksums of a folder; without a list it returns nil.
 func readSums(dir string) (checksums, error) {
 	path := filepath.Join(dir, sumsFile)
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
@@ -54,13 +54,13 @@ func readSums(dir string) (checksums, error) {
 	return sums, nil
 }
 
-// allow tells whether the SHA-256 of a file is the listed one, or none is listed.
+// allow reports whether the SHA-256 of a file is the listed one, or none is listed.
 func (s checksums) allow(path string, sum [32]byte) bool {
 	want, listed := s[filepath.Base(path)]
 	return !listed || want == sum
 }
 
-// altered is the error of a file that differs from the list.
+// altered is the error for a file that differs from the list.
 func (f folder) altered(path string) error {
 	return f.broken(path, "was altered, as its SHA-256 is not the one in "+sumsFile)
 }

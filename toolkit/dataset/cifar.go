@@ -11,15 +11,14 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// cifar is one of the CIFAR sets in the official binary version. A record is the label bytes, one or
-// (CIFAR-100) coarse and fine, then the red, green and blue planes of the image, each row by row.
+// cifar is one of the CIFAR sets in the official binary version. Its last file has the test images, the others have the
+// training images. A record is the label bytes, one or (CIFAR-100) coarse and fine, then the red, green and blue planes of the
+// image, each row by row.
 type cifar struct {
 	folder
 	classes    []string
-	coarse     int      // number of superclasses; 0: the record has no coarse label
-	train      []string // files of the training images
-	test       string
-	records    map[string]int // images of each file
+	coarse     int            // number of superclasses; 0: the record has no coarse label
+	records    map[string]int // number of images in each file
 	validation int
 	content    [2]uint64 // checksum of the official training and test images, in any order; 0: not known
 }
@@ -27,11 +26,10 @@ type cifar struct {
 var cifar10 = cifar{
 	folder: folder{
 		name: "cifar10", title: "CIFAR-10", dir: "cifar-10-batches-bin", archive: true,
-		files: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
+		files: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
+			"test_batch.bin"},
 	},
 	classes: []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
-	train:   []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
-	test:    "test_batch.bin",
 	records: map[string]int{"data_batch_1.bin": 10_000, "data_batch_2.bin": 10_000, "data_batch_3.bin": 10_000,
 		"data_batch_4.bin": 10_000, "data_batch_5.bin": 10_000, "test_batch.bin": 10_000},
 	validation: 5_000,
@@ -45,8 +43,6 @@ var cifar100 = cifar{
 	},
 	classes:    cifar100Classes,
 	coarse:     20,
-	train:      []string{"train.bin"},
-	test:       "test.bin",
 	records:    map[string]int{"train.bin": 50_000, "test.bin": 10_000},
 	validation: 5_000,
 	content:    [2]uint64{0xbca1567bdf0449ed, 0xddb5be0150e3a56a},
@@ -72,22 +68,29 @@ func (c cifar) read(dir string) (training, test *Images, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	total := 0
-	for _, file := range c.train {
-		total += c.records[file]
-	}
-	training, test = c.newImages(total), c.newImages(c.records[c.test])
+	inTraining, inTest := c.images()
+	training, test = c.newImages(inTraining), c.newImages(inTest)
 	from := 0
-	for _, file := range c.train {
-		if err := c.readFile(filepath.Join(dir, file), sums, training.from(from)); err != nil {
+	for _, file := range c.files {
+		to := test
+		if from < inTraining {
+			to = training.from(from)
+		}
+		if err := c.readFile(filepath.Join(dir, file), sums, to); err != nil {
 			return nil, nil, err
 		}
 		from += c.records[file]
 	}
-	if err := c.readFile(filepath.Join(dir, c.test), sums, test); err != nil {
-		return nil, nil, err
-	}
 	return training, test, nil
+}
+
+// images returns the numbers of training and of test images.
+func (c cifar) images() (training, test int) {
+	last := len(c.files) - 1
+	for _, file := range c.files[:last] {
+		training += c.records[file]
+	}
+	return training, c.records[c.files[last]]
 }
 
 func (c cifar) newImages(n int) *Images {
@@ -137,7 +140,7 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 	return nil
 }
 
-// recordBytes is the size of a record: the labels and the image.
+// recordBytes returns the size of a record: the labels and the image.
 func (c cifar) recordBytes() int {
 	if c.coarse > 0 {
 		return 2 + imageBytes
@@ -145,7 +148,7 @@ func (c cifar) recordBytes() int {
 	return 1 + imageBytes
 }
 
-// readRecords reads a file after it has checked its size.
+// readRecords reads a file after checking its size.
 func (c cifar) readRecords(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {

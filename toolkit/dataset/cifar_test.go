@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// smallCIFAR is a CIFAR set whose files hold perFile images.
+// smallCIFAR returns a CIFAR set with perFile images in each file.
 func smallCIFAR(set cifar, perFile, validation int) cifar {
 	set.records = maps.Clone(set.records)
 	for file := range set.records {
@@ -23,8 +23,8 @@ func smallCIFAR(set cifar, perFile, validation int) cifar {
 	return set
 }
 
-// cifarFile is a file of n records. Image i has label (first+i) modulo the classes, coarse label
-// label/5, and pixel p of channel c is byte(i + p + 50c).
+// cifarFile returns a file of n records. Image i has label (first+i) modulo the classes, coarse label label/5, and pixel p of
+// channel c is byte(i + p + 50c).
 func cifarFile(set cifar, n, first int) []byte {
 	var data []byte
 	for i := range n {
@@ -42,7 +42,7 @@ func cifarFile(set cifar, n, first int) []byte {
 	return data
 }
 
-// writeCIFAR writes the files of a set to dir and returns the path of its folder.
+// writeCIFAR writes the files of a set below root and returns their folder.
 func writeCIFAR(t *testing.T, set cifar, root string) string {
 	t.Helper()
 	dir := filepath.Join(root, set.dir)
@@ -65,15 +65,17 @@ func TestReadCIFAR(t *testing.T) {
 			dir := writeCIFAR(t, set, t.TempDir())
 			training, test, err := set.read(dir)
 			require.NoError(t, err)
-			require.Equal(t, len(set.train)*set.records[set.test], training.Len())
-			require.Equal(t, set.records[set.test], test.Len())
+			n, trainFiles := set.records[set.files[0]], len(set.files)-1
+			require.Equal(t, trainFiles*n, training.Len())
+			require.Equal(t, n, test.Len())
 
-			// Image 7 of the last file: planes have become interleaved pixels.
-			n := set.records[set.test]
-			v := NewView(training)
-			i, file := (len(set.train)-1)*n+7, len(set.train)-1
+			// Image 7 of the last training file: planes have become interleaved pixels.
+			v, file := NewView(training), trainFiles-1
+			i := file*n + 7
 			require.Equal(t, (file+7)%len(set.classes), v.Label(i))
-			for _, at := range []struct{ row, column, channel int }{{0, 0, 0}, {0, 1, 0}, {1, 0, 0}, {0, 0, 1}, {31, 31, 2}, {5, 9, 1}} {
+			for _, at := range []struct{ row, column, channel int }{
+				{0, 0, 0}, {0, 1, 0}, {1, 0, 0}, {0, 0, 1}, {31, 31, 2}, {5, 9, 1},
+			} {
 				want := byte(7 + at.row*side + at.column + 50*at.channel)
 				require.Equal(t, want, v.Image(i)[(at.row*side+at.column)*channels+at.channel], "%+v", at)
 			}
@@ -98,7 +100,7 @@ func TestLoadCIFAR(t *testing.T) {
 	require.True(t, d.Augment)
 	require.Equal(t, "truck", d.Classes[9])
 
-	// The set's folder does for the root as well; limits take the first images.
+	// The set's folder can also be the root; limits take the first images.
 	same, err := set.load(Options{Root: dir, Seed: 5, Train: 50, Validation: 10, Test: 7})
 	require.NoError(t, err)
 	require.Equal(t, d.Train.index[:50], same.Train.index)
@@ -169,7 +171,8 @@ func TestLoadCIFARErrors(t *testing.T) {
 				require.NoError(t, os.Truncate(filepath.Join(dir, "data_batch_2.bin"), 1000))
 				return root
 			},
-			"cifar10: DIR/data_batch_2.bin has 1,000 bytes, no whole number of records of 3,073, so it is cut short or of another set: remove DIR and " + remedy,
+			"cifar10: DIR/data_batch_2.bin has 1,000 bytes, no whole number of records of 3,073, " +
+				"so it is cut short or of another set: remove DIR and " + remedy,
 		},
 		"too few records": {
 			func(t *testing.T, root, dir string) string {
@@ -185,7 +188,8 @@ func TestLoadCIFARErrors(t *testing.T) {
 				write(t, filepath.Join(dir, "test_batch.bin"), data)
 				return root
 			},
-			"cifar10: DIR/test_batch.bin has label 10 at image 4, beyond 0..9, so it is altered or of another set: remove DIR and " + remedy,
+			"cifar10: DIR/test_batch.bin has label 10 at image 4, beyond 0..9, " +
+				"so it is altered or of another set: remove DIR and " + remedy,
 		},
 		"pixel unlike its checksum": {
 			func(t *testing.T, root, dir string) string {
@@ -214,7 +218,7 @@ func TestLoadUnknown(t *testing.T) {
 	require.ErrorContains(t, err, "must not be negative")
 }
 
-// The real CIFAR-10, in any image order, where it has been got.
+// The real CIFAR-10, with its images in any order, if it is there.
 func TestRealCIFAR10(t *testing.T) {
 	if _, err := cifar10.find(DefaultRoot()); err != nil {
 		t.Skipf("needs CIFAR-10 (%v)", err)
@@ -226,7 +230,7 @@ func TestRealCIFAR10(t *testing.T) {
 	d, err := Load("cifar10", Options{Seed: 1})
 	require.NoError(t, err)
 	require.Equal(t, []int{45_000, 5_000, 10_000}, []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()})
-	n := FitChannels(d.Train) // known of all 50,000: 125.3, 123.0, 113.9; 63.0, 62.1, 66.7
+	n := FitChannels(d.Train) // known for all 50,000: 125.3, 123.0, 113.9; 63.0, 62.1, 66.7
 	for c, want := range []float64{125.3, 123.0, 113.9} {
 		require.InDelta(t, want, n.Mean[c], 0.4)
 	}
@@ -235,7 +239,7 @@ func TestRealCIFAR10(t *testing.T) {
 	}
 }
 
-// The official label numbers are the places of the names in alphabetical order.
+// The official labels number the names in alphabetical order.
 func TestCIFAR100Classes(t *testing.T) {
 	require.Len(t, cifar100.classes, 100)
 	require.True(t, slices.IsSorted(cifar100.classes))

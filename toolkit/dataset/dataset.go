@@ -1,13 +1,13 @@
-// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws one of
-// its own, shapes, which needs no download.
+// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws another one, shapes, which needs
+// no download.
 //
-// All images of these sets are 32x32 RGB bytes; a [Format] says so wherever they go. [Load] returns the training, validation and test parts of Section
-// 4 of the paper as views: the validation part is chosen by a seed, and nothing is copied. [Get]
-// downloads a set, [Verify] checks what is on disk, and [FitChannels] or [FitMeanImage] fit the
-// normalization on the training part alone.
+// All images of these sets are 32x32 RGB bytes, described by a [Format]. [Load] returns the training, validation and test
+// parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied. [Get] downloads a set,
+// [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the training part alone.
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
@@ -20,38 +20,38 @@ type Data struct {
 	Name    string
 	Classes []string // name of each label
 
-	Train      View // in an order shuffled by the seed, so that its first n images are a fair sample
+	Train      View // shuffled by the seed, so that its first n images are a fair sample
 	Validation View // chooses the epoch
 	Test       View // only reported
 
-	Augment bool // the paper trains on this set with flips and shifts
+	Augment bool // whether the paper trains on this set with flips and shifts
 }
 
 // Format returns the format of the images.
 func (d *Data) Format() Format { return d.Train.Format() }
 
-// Options say where a set lies and how it is split. The zero value is useful.
+// Options say where a set is and how it is split. The zero value is useful.
 type Options struct {
-	// Root is the folder that holds the set's folder (such as cifar-10-batches-bin), or that folder
-	// itself; "" means DefaultRoot(). The images in the files may come in any order.
+	// Root is the folder that has the set's folder (such as cifar-10-batches-bin), or that folder itself; "" means
+	// DefaultRoot(). The images in the files may come in any order.
 	Root string
 
 	// Seed chooses the validation part; for shapes it draws all images.
 	Seed int64
 
-	// Train, Validation and Test limit the parts to their first so many images; 0 means all. For
-	// shapes they are the numbers of images drawn; 0 means 8,000, 1,000 and 2,000.
+	// Train, Validation and Test limit the parts to their first images; 0 means all. For shapes they are the numbers of images
+	// drawn; 0 means 8,000, 1,000 and 2,000.
 	Train, Validation, Test int
 }
 
 // Load reads (or draws) a set and splits it.
 //
-// The split depends on the seed and on the order of the images in the files alone. CIFAR: 5,000 of
-// the 50,000 training images are for validation. SVHN: 400 images a class of train_32x32.mat and 200
-// a class of extra_32x32.mat, 6,000 in all, are. The test part is never touched.
+// The split depends only on the seed and on the order of the images in the files. For validation it takes 5,000 of the 50,000
+// training images of a CIFAR set; of SVHN 400 images of each class in train_32x32.mat and 200 of each class in extra_32x32.mat,
+// 6,000 in all. The test part is not split.
 //
-// Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the
-// wrong folder, a limit above the size of its part.
+// Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the wrong folder, a limit
+// above the size of its part.
 func Load(name string, o Options) (*Data, error) {
 	set, err := Find(name)
 	if err != nil {
@@ -60,13 +60,11 @@ func Load(name string, o Options) (*Data, error) {
 	if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
 		return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
 	}
-	if o.Root == "" {
-		o.Root = DefaultRoot()
-	}
+	o.Root = cmp.Or(o.Root, DefaultRoot())
 	return set.load(o)
 }
 
-// limited is d with its parts cut to the numbers of images asked for.
+// limited returns d with its parts cut to the requested numbers of images.
 func (d *Data) limited(o Options) (*Data, error) {
 	for _, part := range []struct {
 		view *View

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// folder describes the files of a downloadable set and where they lie.
+// folder describes the files of a downloadable set and where they are.
 type folder struct {
 	name  string   // of the set: cifar10
 	title string   // CIFAR-10
-	dir   string   // as the official archive names it: cifar-10-batches-bin
-	files []string // without these the set cannot be loaded
+	dir   string   // its name in the official archive: cifar-10-batches-bin
+	files []string // all of which the set needs
 
 	archive bool // comes as one archive, and is replaced as a whole
 }
 
-// find returns the folder that holds the set's files: root/dir, or root itself. The error says what
-// lies there instead, and what to do.
+// find returns the folder that has the set's files: root/dir, or root itself. The error says what is there instead, and what
+// to do.
 func (f folder) find(root string) (string, error) {
 	for _, dir := range []string{filepath.Join(root, f.dir), root} {
 		missing := f.missing(dir)
@@ -37,20 +37,19 @@ func (f folder) missing(dir string) []string {
 	return slices.DeleteFunc(slices.Clone(f.files), func(file string) bool { return isFile(filepath.Join(dir, file)) })
 }
 
-// remedy says how to come by the set.
+// remedy says how to get the set.
 func (f folder) remedy() string {
 	return fmt.Sprintf("run `stochdepth data get %s`, or give the folder that holds %s by --data-root", f.name, f.dir)
 }
 
-// mistaken says what root holds when it does not hold the set.
+// mistaken says what root has instead of the set.
 func (f folder) mistaken(root string) string {
-	if _, err := os.Stat(root); err != nil {
+	if info, err := os.Stat(root); err != nil {
 		return "there is no folder " + root
-	}
-	if !isDir(root) {
+	} else if !info.IsDir() {
 		return root + " is a file, not a folder"
 	}
-	// Files by which the forms of the sets are known, in the folder or in its usual sub-folder.
+	// Each form of a set has a file that tells it, in the folder or in its usual sub-folder.
 	for _, form := range []struct{ dir, file, what string }{
 		{"cifar-10-batches-py", "data_batch_1", "the Python version of CIFAR-10, but the binary version is needed"},
 		{"cifar-10-batches-mat", "data_batch_1.mat", "the MATLAB version of CIFAR-10, but the binary version is needed"},
@@ -74,7 +73,7 @@ func (f folder) mistaken(root string) string {
 	return root + " holds no " + f.title
 }
 
-// broken is the error of a file that cannot be used; the clause says why.
+// broken is the error for a file that cannot be used; the clause says why.
 func (f folder) broken(path, clause string) error {
 	remove := path
 	if f.archive {
@@ -83,7 +82,7 @@ func (f folder) broken(path, clause string) error {
 	return fmt.Errorf("%s: %s %s: remove %s and %s", f.name, path, clause, remove, f.remedy())
 }
 
-// brokenFolder is the error of files that cannot be used together; the clause says why.
+// brokenFolder is the error for files that cannot be used together; the clause says why.
 func (f folder) brokenFolder(dir, clause string) error {
 	return fmt.Errorf("%s: %s %s: remove it and %s", f.name, dir, clause, f.remedy())
 }

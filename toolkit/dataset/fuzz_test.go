@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever lies on the disk or comes from a server, a reader gives images that can be used, or an error.
+// Whatever is on the disk or comes from a server, a reader returns usable images or an error.
 
 func FuzzCIFAR(f *testing.F) {
 	sets := []cifar{smallCIFAR(cifar10, 2, 1), smallCIFAR(cifar100, 2, 1)}
@@ -67,8 +67,8 @@ func FuzzSVHN(f *testing.F) {
 	})
 }
 
-// An archive writes nothing outside its folder, and in it only the files that are known, whether it is a tar file that
-// is packed here or comes packed.
+// An archive writes nothing outside its folder, and in it only known files. Data that is not packed is packed here, so that it
+// also tests the reading of tar files.
 func FuzzArchive(f *testing.F) {
 	src := source{folder: folder{name: "set", title: "Set", dir: "set", files: []string{"a.bin"}, archive: true},
 		sizes: map[string]int64{"a.bin": 3, "text": 0}}
@@ -91,7 +91,8 @@ func FuzzArchive(f *testing.F) {
 	good := tar.Header{Name: "set/a.bin", Typeflag: tar.TypeReg, Mode: 0o644}
 	for _, other := range []tar.Header{
 		{Name: "set/", Typeflag: tar.TypeDir}, {Name: "set/text", Typeflag: tar.TypeReg}, {Name: "../evil", Typeflag: tar.TypeReg},
-		{Name: "/evil", Typeflag: tar.TypeReg}, {Name: "set/link", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, {Name: "set/../../evil", Typeflag: tar.TypeReg},
+		{Name: "/evil", Typeflag: tar.TypeReg}, {Name: "set/link", Typeflag: tar.TypeSymlink, Linkname: "/etc"},
+		{Name: "set/../../evil", Typeflag: tar.TypeReg},
 	} {
 		data := unpacked(other, good)
 		f.Add(false, data)
@@ -128,7 +129,9 @@ func FuzzArchive(f *testing.F) {
 
 func FuzzSums(f *testing.F) {
 	sum := checksums{"a.bin": {1, 2, 3}, "b.bin": {255}}.String()
-	for _, text := range []string{"", sum, "\n\n" + sum, sum[:40], sum[:64], sum[:65] + "*a.bin", sum[:64] + " *", sum[:64] + "  ./a", "zz  a"} {
+	for _, text := range []string{
+		"", sum, "\n\n" + sum, sum[:40], sum[:64], sum[:65] + "*a.bin", sum[:64] + " *", sum[:64] + "  ./a", "zz  a",
+	} {
 		f.Add([]byte(text))
 	}
 	dir := f.TempDir()

@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What one user's download left behind, its lock among it, does not keep another user from getting the set.
+// The files that one user's download left behind, with its lock, do not keep another user from getting the set.
 func TestGetAfterAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can be two users")
 	}
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
-	for _, folder := range []string{root, filepath.Dir(root)} { // the test's own
+	for _, folder := range []string{root, filepath.Dir(root)} { // the test's folders
 		require.NoError(t, os.Chmod(folder, 0o777))
 	}
 	s.before = func(w http.ResponseWriter, _ *http.Request, request int) bool {
@@ -34,7 +34,7 @@ func TestGetAfterAnotherUser(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o644), lock.Mode().Perm()&0o644, "all may lock it")
 	require.NoError(t, os.WriteFile(filepath.Join(root, archiveName+".part"), data[:1000], 0o644))
 
-	become := func(user uintptr) { _, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, user, 0, 0) } // this thread alone
+	become := func(user uintptr) { _, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, user, 0, 0) } // only this thread
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer become(0)

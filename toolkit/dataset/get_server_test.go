@@ -55,27 +55,43 @@ func newServer(t *testing.T, files map[string][]byte) *server {
 	return s
 }
 
-// requests is the log so far. A client that gives up may be ahead of the server's handlers.
+// requests returns the log so far. The lock is needed because handlers may still run after their client has given up.
 func (s *server) requests() []string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return slices.Clone(s.log)
 }
 
-// breakAfter sends the first n bytes of data as if all would follow, and drops the connection.
-func breakAfter(w http.ResponseWriter, data []byte, n int) {
-	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-	w.Write(data[:n])
+// announce sends the beginning of a file of the given size.
+func announce(w http.ResponseWriter, beginning []byte, size int) {
+	w.Header().Set("Content-Length", fmt.Sprint(size))
+	w.Write(beginning)
 	w.(http.Flusher).Flush()
+}
+
+// breakAfter sends the first n bytes of data and drops the connection.
+func breakAfter(w http.ResponseWriter, data []byte, n int) {
+	announce(w, data[:n], len(data))
 	panic(http.ErrAbortHandler)
 }
 
-// source is where the server's files are a set's.
+// stallFirst makes the server send only the beginning of the file at the first request, and wait until the client gives up.
+func stallFirst(beginning []byte, size int) func(w http.ResponseWriter, r *http.Request, request int) bool {
+	return func(w http.ResponseWriter, r *http.Request, request int) bool {
+		if request == 1 {
+			announce(w, beginning, size)
+			<-r.Context().Done()
+		}
+		return request == 1
+	}
+}
+
+// source returns a set's source whose files are on this server.
 func (s *server) source(src source) source {
 	src.remotes = slices.Clone(src.remotes)
 	for i := range src.remotes {
-		sum := md5.Sum(s.files[src.remotes[i].name])
-		src.remotes[i].url = s.URL + "/" + src.remotes[i].name
+		sum := md5.Sum(s.files[src.remotes[i].name()])
+		src.remotes[i].url = s.URL + "/" + src.remotes[i].name()
 		src.remotes[i].md5 = hex.EncodeToString(sum[:])
 	}
 	return src

@@ -99,9 +99,11 @@ func TestGetArchive(t *testing.T) {
 			src := s.source(getSrc)
 			require.NoError(t, quickGetter().get(t.Context(), src, root))
 			require.Equal(t, c.log, s.requests())
-			require.Equal(t, []string{"cifar-10-batches-bin", "cifar-10-batches-bin/SHA256SUMS", "cifar-10-batches-bin/batches.meta.txt",
-				"cifar-10-batches-bin/data_batch_1.bin", "cifar-10-batches-bin/data_batch_2.bin", "cifar-10-batches-bin/data_batch_3.bin",
-				"cifar-10-batches-bin/data_batch_4.bin", "cifar-10-batches-bin/data_batch_5.bin", "cifar-10-batches-bin/test_batch.bin"}, visible(t, root))
+			want := []string{getSet.dir, getSet.dir + "/SHA256SUMS", getSet.dir + "/batches.meta.txt"}
+			for _, file := range getSet.files {
+				want = append(want, getSet.dir+"/"+file)
+			}
+			require.Equal(t, want, visible(t, root))
 
 			report, err := getSet.verify(root)
 			require.NoError(t, err)
@@ -113,7 +115,7 @@ func TestGetArchive(t *testing.T) {
 	}
 }
 
-// fromEach is the log of n requests that go on from every so many bytes.
+// fromEach returns the log of n requests, each of which goes on after the given number of further bytes.
 func fromEach(bytes, n int) (log []string) {
 	for i := range n {
 		log = append(log, fmt.Sprint(archiveName, " from ", (i+1)*bytes))
@@ -121,7 +123,7 @@ func fromEach(bytes, n int) (log []string) {
 	return log
 }
 
-// A part that is longer than any file may be is not kept.
+// A part that is longer than the largest allowed file is not kept.
 func TestGetOverLongPart(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
@@ -132,7 +134,7 @@ func TestGetOverLongPart(t *testing.T) {
 	require.Equal(t, []string{archiveName}, s.requests())
 }
 
-// A download that cannot succeed leaves nothing but, where it may be continued, its part.
+// A download that cannot succeed leaves at most its part, if that can be continued.
 func TestGetErrors(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	half := len(data) / 2
@@ -142,7 +144,7 @@ func TestGetErrors(t *testing.T) {
 		requests int
 		left     []string
 		largest  int64
-		empty    bool // what is left
+		empty    bool // whether the file that is left is empty
 	}{
 		"wrong checksum": {
 			before: func(w http.ResponseWriter, r *http.Request, request int) bool {
@@ -178,7 +180,7 @@ func TestGetErrors(t *testing.T) {
 				return true
 			},
 			largest:  int64(2 * len(data)),
-			want:     "bytes, so it is not the file: what came was removed; get the file by hand",
+			want:     "bytes, so it is not the file: the download was removed; get the file by hand",
 			requests: 1,
 			left:     []string{archiveName + ".part"},
 			empty:    true,
@@ -218,7 +220,7 @@ func TestGetErrors(t *testing.T) {
 	}
 }
 
-// An archive that was had from elsewhere is taken if it is the official one, and stays.
+// An archive that the user has put there is used if it is the official one, and stays.
 func TestGetFromAnArchiveBeside(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
@@ -238,16 +240,7 @@ func TestGetFromAnArchiveBeside(t *testing.T) {
 func TestGetStalledServer(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
-	s.before = func(w http.ResponseWriter, r *http.Request, request int) bool {
-		if request > 1 {
-			return false
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-		w.Write(data[:1000])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done() // until the client gives up
-		return true
-	}
+	s.before = stallFirst(data[:1000], len(data))
 	g := quickGetter()
 	g.stall = 100 * time.Millisecond
 	require.NoError(t, g.get(t.Context(), s.source(getSrc), root))
@@ -258,16 +251,7 @@ func TestGetInterrupted(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
-	s.before = func(w http.ResponseWriter, r *http.Request, request int) bool {
-		if request > 1 {
-			return false
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-		w.Write(data[:1000])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-		return true
-	}
+	s.before = stallFirst(data[:1000], len(data))
 	g := quickGetter()
 	g.progress = func(done, total int64, what string) {
 		if done == 1000 {
@@ -277,7 +261,8 @@ func TestGetInterrupted(t *testing.T) {
 	}
 	err := g.get(ctx, s.source(getSrc), root)
 	require.ErrorIs(t, err, context.Canceled)
-	require.EqualError(t, err, "cifar10: interrupted (context canceled): run `stochdepth data get cifar10` again to go on where it stopped")
+	require.EqualError(t, err, "cifar10: interrupted (context canceled): "+
+		"run `stochdepth data get cifar10` again to go on where it stopped")
 	require.Equal(t, []string{archiveName + ".part"}, visible(t, root))
 
 	require.NoError(t, quickGetter().get(t.Context(), s.source(getSrc), root))
@@ -291,8 +276,9 @@ func TestGetFullDisk(t *testing.T) {
 	s, root := newServer(t, map[string][]byte{archiveName: archive(t, goodEntries()...)}), t.TempDir()
 	require.NoError(t, os.Symlink("/dev/full", filepath.Join(root, archiveName+".part")))
 	err := quickGetter().get(t.Context(), s.source(getSrc), root)
-	require.ErrorContains(t, err, "cifar10: the disk of "+root+" is full: free some space and run `stochdepth data get cifar10` again")
-	require.Len(t, s.requests(), 1, "no use in trying again")
+	require.ErrorContains(t, err, "cifar10: the disk of "+root+" is full: "+
+		"free some space and run `stochdepth data get cifar10` again")
+	require.Len(t, s.requests(), 1, "another try is useless")
 }
 
 func TestGetOverBrokenFolder(t *testing.T) {
@@ -300,11 +286,12 @@ func TestGetOverBrokenFolder(t *testing.T) {
 	dir := writeCIFAR(t, getSet, root)
 	require.NoError(t, os.Truncate(filepath.Join(dir, "test_batch.bin"), 10))
 	err := quickGetter().get(t.Context(), s.source(getSrc), root)
-	require.EqualError(t, err, "cifar10: "+dir+" is there already but is not whole: remove it and run `stochdepth data get cifar10` again")
+	require.EqualError(t, err, "cifar10: "+dir+" is there already but not complete: "+
+		"remove it and run `stochdepth data get cifar10` again")
 	require.Empty(t, s.requests())
 }
 
-// Two at once: the second is told, waits, and finds the work done.
+// Of two at once, the second says that it waits, and then finds the work done.
 func TestGetTwice(t *testing.T) {
 	data := archive(t, goodEntries()...)
 	s, root := newServer(t, map[string][]byte{archiveName: data}), t.TempDir()
@@ -328,7 +315,7 @@ func TestGetTwice(t *testing.T) {
 	require.Len(t, s.requests(), 1)
 }
 
-// SVHN comes file by file; those that are there are kept.
+// SVHN comes as single files; files that are there already are kept.
 func TestGetFiles(t *testing.T) {
 	set, made := smallSVHN(), t.TempDir()
 	files := map[string][]byte{}
@@ -351,13 +338,14 @@ func TestGetFiles(t *testing.T) {
 
 	require.NoError(t, quickGetter().get(t.Context(), src, root))
 	require.Equal(t, []string{"train_32x32.mat", "extra_32x32.mat", "extra_32x32.mat", "test_32x32.mat"}, s.requests())
-	require.Equal(t, []string{"svhn", "svhn/SHA256SUMS", "svhn/extra_32x32.mat", "svhn/test_32x32.mat", "svhn/train_32x32.mat"}, visible(t, root))
+	require.Equal(t, []string{"svhn", "svhn/SHA256SUMS", "svhn/extra_32x32.mat", "svhn/test_32x32.mat", "svhn/train_32x32.mat"},
+		visible(t, root))
 	require.NoError(t, quickGetter().get(t.Context(), src, root))
 	require.Len(t, s.requests(), 4)
 	_, err := set.load(Options{Root: root})
 	require.NoError(t, err)
 
-	// An altered file is refused, and after its removal comes alone.
+	// An altered file is refused; after its removal only this file is downloaded again.
 	altered := filepath.Join(root, "svhn", svhnTest)
 	data := bytes.Clone(files[svhnTest])
 	data[5]++ // in the header's text, where no reader looks

@@ -1,16 +1,14 @@
 package dataset
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Format is the shape of images, [Height, Width, Channels].
 type Format struct{ Height, Width, Channels int }
 
-// Bytes is how many bytes an image takes, one for each pixel and channel.
+// Bytes returns the size of an image, one byte for each pixel and channel.
 func (f Format) Bytes() int { return f.Height * f.Width * f.Channels }
 
-// Batch is the shape of so many images, [n, Height, Width, Channels].
+// Batch returns the shape of n images, [n, Height, Width, Channels].
 func (f Format) Batch(n int) []int { return []int{n, f.Height, f.Width, f.Channels} }
 
 // The sets here have images of one format.
@@ -22,7 +20,7 @@ const (
 
 var rgb32 = Format{side, side, channels}
 
-// Images are decoded images in memory, as they came from one file or generator.
+// Images are decoded images in memory, from one file or generator.
 type Images struct {
 	Format Format
 	Pixels []byte  // [n, height, width, channels], row-major: image, row, column, channel
@@ -37,8 +35,8 @@ func newImages(n int) *Images {
 	return &Images{Format: rgb32, Pixels: make([]byte, n*imageBytes), Labels: make([]uint8, n)}
 }
 
-// View is an ordered choice of images, of one or several [Images], without copying their pixels.
-// The zero View is empty. Views are read-only and safe for concurrent use.
+// View is an ordered selection of images from one or several [Images], without copies of their pixels. The zero View is empty.
+// Views are read-only and safe for concurrent use.
 type View struct {
 	parts []*Images
 	index []int32 // position in the concatenation of parts
@@ -63,7 +61,7 @@ func NewView(parts ...*Images) View {
 // Len returns the number of images in the view.
 func (v View) Len() int { return len(v.index) }
 
-// Format returns the format of the view's images, or that of none if it is the zero view.
+// Format returns the format of the view's images, or the zero Format for the zero view.
 func (v View) Format() Format {
 	if len(v.parts) == 0 {
 		return Format{}
@@ -71,7 +69,7 @@ func (v View) Format() Format {
 	return v.parts[0].Format
 }
 
-// locate returns where image i of the view lies.
+// locate returns the part that has image i of the view, and its position there.
 func (v View) locate(i int) (part *Images, at int) {
 	at = int(v.index[i])
 	for _, part = range v.parts {
@@ -105,8 +103,8 @@ func (v View) Image(i int) []byte {
 	return part.Pixels[at*size : (at+1)*size : (at+1)*size]
 }
 
-// Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels]
-// and labels is [len(indices)]. It panics if they are shorter or if an index is out of range.
+// Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels] and labels is
+// [len(indices)]. It panics if they are shorter or if an index is out of range.
 func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
 	size := v.Format().Bytes()
 	for k, i := range indices {
@@ -122,7 +120,7 @@ func (v View) First(n int) View {
 	return View{parts: v.parts, index: v.index[:n:n]}
 }
 
-// Counts returns how many images each of the classes has.
+// Counts returns the number of images of each class.
 func (v View) Counts(classes int) []int {
 	counts := make([]int, classes)
 	for i := range v.index {

@@ -54,12 +54,12 @@ func TestSplit(t *testing.T) {
 	other, _ := split(2, 30, images)
 	require.NotEqual(t, train.index, other.index)
 
-	// The pixels have no say, the order of the file does.
+	// The split depends on the order in the file, not on the pixels.
 	elsewhere, _ := split(1, 30, numbered(100, 50, 7))
 	require.Equal(t, train.index, elsewhere.index)
 }
 
-// The stream of the split must never change: recorded runs name only its seed.
+// The random numbers of the split must never change: recorded runs name only its seed.
 func TestSplitIsFrozen(t *testing.T) {
 	_, validation := split(1, 5, numbered(50, 0, 10))
 	require.Equal(t, []int32{47, 28, 35, 24, 48}, validation.index)

@@ -13,9 +13,8 @@ import (
 	"strings"
 )
 
-// This file reads MATLAB's MAT-file level 5 as a stream: elements are decompressed as they are read,
-// so that an array goes straight to where its caller wants it. It knows what SVHN needs: real numeric
-// arrays, compressed or not, in either byte order.
+// This file reads MATLAB's MAT-file level 5 as a stream: elements are decompressed while they are read, so that an array goes
+// directly to its destination. It supports what SVHN needs: real numeric arrays, compressed or not, in either byte order.
 
 // Types of MAT-file elements, and the class of an array, in the format's own numbering.
 const (
@@ -36,7 +35,7 @@ const (
 	matLastNumericClass  = 15
 )
 
-// matArray is a numeric array whose values are yet to be read.
+// matArray is a numeric array whose values have not been read yet.
 type matArray struct {
 	name  string
 	dims  []int
@@ -47,8 +46,7 @@ type matArray struct {
 	data  io.Reader // exactly the bytes of the values
 }
 
-// readMAT calls visit for each numeric array of a MAT file, in order. visit reads as much of the values
-// as it likes.
+// readMAT calls visit for each numeric array of a MAT file, in order. visit need not read all values.
 func readMAT(r io.Reader, visit func(matArray) error) error {
 	in := bufio.NewReaderSize(r, 1<<18)
 	var header [128]byte
@@ -81,7 +79,7 @@ func readMAT(r io.Reader, visit func(matArray) error) error {
 	}
 }
 
-// matElement reads one top-level element and leaves in behind it.
+// matElement reads one top-level element to its end.
 func matElement(in io.Reader, order binary.ByteOrder, kind, size uint32, visit func(matArray) error) error {
 	body := &io.LimitedReader{R: in, N: int64(size)}
 	switch kind {
@@ -102,13 +100,13 @@ func matElement(in io.Reader, order binary.ByteOrder, kind, size uint32, visit f
 			if err := matMatrixBody(inflated, order, visit); err != nil {
 				return err
 			}
-			// Reading on to the end checks the checksum; what nobody has read is not worth much time.
+			// Reading to the end verifies the checksum; the limit saves time on large arrays that visit did not read.
 			if _, err := io.CopyN(io.Discard, inflated, 1<<20); err != nil && err != io.EOF {
 				return err
 			}
 		}
 	}
-	// The rest, still compressed if it was: it cannot grow beyond the file.
+	// Skip the rest without decompressing it: it cannot be longer than the file.
 	_, err := io.CopyN(io.Discard, body, body.N)
 	return noEOF(err)
 }
@@ -124,7 +122,7 @@ func matMatrixBody(in io.Reader, order binary.ByteOrder, visit func(matArray) er
 	}
 	class := order.Uint32(flags) & 0xff
 	if class < matFirstNumericClass || class > matLastNumericClass {
-		return nil // text, cells, structs: not for us
+		return nil // text, cells and structs are not needed
 	}
 	sizes, err := matSmall(in, order, 4*32)
 	if err != nil {
@@ -154,7 +152,8 @@ func matMatrixBody(in io.Reader, order binary.ByteOrder, visit func(matArray) er
 		return fmt.Errorf("stores array %q in unknown type %d", array.name, kind)
 	}
 	if int64(size) != int64(width)*int64(array.count) {
-		return fmt.Errorf("has %d bytes of values in array %q, whose dimensions %v need %d", size, array.name, array.dims, int64(width)*int64(array.count))
+		return fmt.Errorf("has %d bytes of values in array %q, whose dimensions %v need %d",
+			size, array.name, array.dims, int64(width)*int64(array.count))
 	}
 	array.kind = kind
 	array.data = io.LimitReader(in, int64(size))
@@ -173,8 +172,8 @@ func matTag(in io.Reader, order binary.ByteOrder) (kind, size uint32, err error)
 	return order.Uint32(tag[:]), order.Uint32(tag[4:]), nil
 }
 
-// matSubTag reads the tag of an element inside an array. The data of a small element, up to 4 bytes,
-// lie in the tag itself and are returned inline.
+// matSubTag reads the tag of an element inside an array. The data of a small element, up to 4 bytes, are in the tag itself and
+// are returned as inline.
 func matSubTag(in io.Reader, order binary.ByteOrder) (kind, size uint32, inline []byte, err error) {
 	var tag [8]byte
 	if _, err := io.ReadFull(in, tag[:]); err != nil {
@@ -190,7 +189,7 @@ func matSubTag(in io.Reader, order binary.ByteOrder) (kind, size uint32, inline 
 	return kind, size, nil, nil
 }
 
-// matSmall reads a whole element inside an array, of at most limit bytes, with its padding to 8.
+// matSmall reads a complete element inside an array, of at most limit bytes, with its padding to multiples of 8.
 func matSmall(in io.Reader, order binary.ByteOrder, limit uint32) ([]byte, error) {
 	_, size, inline, err := matSubTag(in, order)
 	if err != nil || inline != nil {
@@ -206,7 +205,7 @@ func matSmall(in io.Reader, order binary.ByteOrder, limit uint32) ([]byte, error
 	return data[:size], nil
 }
 
-// matWidth is the size in bytes of a value, 0 for an unknown type.
+// matWidth returns the size of a value in bytes, 0 for an unknown type.
 func matWidth(kind uint32) int {
 	switch kind {
 	case matInt8, matUint8:
@@ -257,7 +256,7 @@ func (a matArray) numbers() ([]float64, error) {
 	return values, nil
 }
 
-// noEOF makes the end of the file within an element an unexpected one.
+// noEOF turns the end of the file within an element into an unexpected end.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -271,7 +270,8 @@ func matError(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("ends in the middle of an array, so it is cut short")
-	case errors.Is(err, zlib.ErrHeader), errors.Is(err, zlib.ErrChecksum), errors.Is(err, zlib.ErrDictionary), errors.As(err, &corrupt):
+	case errors.Is(err, zlib.ErrHeader), errors.Is(err, zlib.ErrChecksum), errors.Is(err, zlib.ErrDictionary),
+		errors.As(err, &corrupt):
 		return fmt.Errorf("cannot be decompressed (%w), so it is damaged", err)
 	}
 	return err

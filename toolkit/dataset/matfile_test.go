@@ -15,7 +15,7 @@ import (
 type matWriter struct {
 	order    binary.AppendByteOrder
 	compress bool
-	small    bool // data of up to 4 bytes go into their tags, as MATLAB does
+	small    bool // data of up to 4 bytes are in their tags, as MATLAB writes them
 }
 
 func (w matWriter) header() []byte {
@@ -25,7 +25,7 @@ func (w matWriter) header() []byte {
 	return w.order.AppendUint16(header, 'M'<<8|'I')
 }
 
-// element is a tag, data, and the padding of those inside an array.
+// element returns an element inside an array: tag, data and padding.
 func (w matWriter) element(kind uint32, data []byte) []byte {
 	if w.small && len(data) > 0 && len(data) <= 4 {
 		out := w.order.AppendUint32(nil, uint32(len(data))<<16|kind)
@@ -36,7 +36,7 @@ func (w matWriter) element(kind uint32, data []byte) []byte {
 	return append(append(out, data...), make([]byte, -len(data)&7)...)
 }
 
-// arrayHead is all of an array before its values.
+// arrayHead returns everything of an array before its values.
 func (w matWriter) arrayHead(name string, class uint32, dims []int) []byte {
 	flags := w.order.AppendUint32(w.order.AppendUint32(nil, class), 0)
 	var sizes []byte
@@ -48,7 +48,7 @@ func (w matWriter) arrayHead(name string, class uint32, dims []int) []byte {
 	return append(body, w.element(matInt8, []byte(name))...)
 }
 
-// array is a whole top-level element.
+// array returns a complete top-level element.
 func (w matWriter) array(name string, class uint32, dims []int, kind uint32, data []byte) []byte {
 	body := append(w.arrayHead(name, class, dims), w.element(kind, data)...)
 	element := w.order.AppendUint32(w.order.AppendUint32(nil, matMatrix), uint32(len(body)))
@@ -73,7 +73,7 @@ const (
 // svhnPixel is the test's pixel of image i.
 func svhnPixel(i, row, column, channel int) byte { return byte(7*i + 3*row + 5*column + 100*channel) }
 
-// svhnX is X, in MATLAB's order, of n images.
+// svhnX returns X, in MATLAB's order, for n images.
 func svhnX(n int) []byte {
 	data := make([]byte, 0, n*imageBytes)
 	for i := range n {
@@ -88,7 +88,7 @@ func svhnX(n int) []byte {
 	return data
 }
 
-// svhnY is the labels 1, 2, ... 10, 1, ...
+// svhnY returns the labels 1, 2, ... 10, 1, ...
 func svhnY(n int) []byte {
 	labels := make([]byte, n)
 	for i := range labels {
@@ -182,22 +182,28 @@ func TestReadSVHNErrors(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":             {nil, "is shorter than the header of a MAT file"},
-		"text":              {bytes.Repeat([]byte("text "), 100), "is no MAT file of version 5"},
-		"HDF5":              {append([]byte("MATLAB 7.3 MAT-file"), make([]byte, 200)...), "is a MAT file of version 7.3, but version 5 is needed"},
+		"empty": {nil, "is shorter than the header of a MAT file"},
+		"text":  {bytes.Repeat([]byte("text "), 100), "is no MAT file of version 5"},
+		"HDF5": {append([]byte("MATLAB 7.3 MAT-file"), make([]byte, 200)...),
+			"is a MAT file of version 7.3, but version 5 is needed"},
 		"only images":       {join(w.header(), x(w)), "does not hold both X and y, the images and labels of SVHN"},
 		"cut in images":     {whole[:128+len(x(w))/2], "ends in the middle of an array, so it is cut short"},
 		"cut in a tag":      {whole[:128+len(x(w))+5], "ends in the middle of an array, so it is cut short"},
 		"cut, uncompressed": {join(plain.header(), x(plain)[:9000]), "ends in the middle of an array, so it is cut short"},
 		"damaged":           {damaged, "so it is damaged"},
 		"damaged checksum":  {last, "so it is damaged"},
-		"too many images":   {join(w.header(), w.array("X", classUint8, []int{32, 32, 3, 11}, matUint8, svhnX(11))), "has X of dimensions [32 32 3 11] and type 2 instead of bytes [32 32 3 10]"},
-		"too few labels":    {join(w.header(), x(w), y(svhnY(9))), "has y of dimensions [9 1] instead of [10 1]"},
-		"label 0":           {join(w.header(), x(w), y(make([]byte, 10))), "has label 0 at image 0, not one of 1..10, so it is altered"},
-		"values too short":  {join(w.header(), w.array("y", classUint8, []int{10, 1}, matUint8, svhnY(9))), `has 9 bytes of values in array "y", whose dimensions [10 1] need 10`},
-		"a name that acts":  {join(w.header(), w.array("y\x1b[2J", classUint8, []int{10, 1}, matUint8, svhnY(9))), `in array "y\x1b[2J", whose`},
-		"of unknown type":   {join(w.header(), w.array("\n", classUint8, []int{10, 1}, 99, svhnY(9))), `stores array "\n" in unknown type 99`},
-		"impossible size":   {join(plain.header(), huge), "has an array of impossible size"},
+		"too many images": {join(w.header(), w.array("X", classUint8, []int{32, 32, 3, 11}, matUint8, svhnX(11))),
+			"has X of dimensions [32 32 3 11] and type 2 instead of bytes [32 32 3 10]"},
+		"too few labels": {join(w.header(), x(w), y(svhnY(9))), "has y of dimensions [9 1] instead of [10 1]"},
+		"label 0": {join(w.header(), x(w), y(make([]byte, 10))),
+			"has label 0 at image 0, not one of 1..10, so it is altered"},
+		"values too short": {join(w.header(), w.array("y", classUint8, []int{10, 1}, matUint8, svhnY(9))),
+			`has 9 bytes of values in array "y", whose dimensions [10 1] need 10`},
+		"name with a terminal's command": {join(w.header(), w.array("y\x1b[2J", classUint8, []int{10, 1}, matUint8, svhnY(9))),
+			`in array "y\x1b[2J", whose`},
+		"unknown type": {join(w.header(), w.array("\n", classUint8, []int{10, 1}, 99, svhnY(9))),
+			`stores array "\n" in unknown type 99`},
+		"impossible size": {join(plain.header(), huge), "has an array of impossible size"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readSVHN(bytes.NewReader(c.file), 10)
@@ -206,7 +212,7 @@ func TestReadSVHNErrors(t *testing.T) {
 	}
 }
 
-// No file makes the reader panic or run on for ever.
+// No file makes the reader panic or run forever.
 func FuzzReadMAT(f *testing.F) {
 	w := matWriter{order: binary.LittleEndian, compress: true, small: true}
 	f.Add(append(w.header(), w.array("y", classUint8, []int{3, 1}, matUint8, svhnY(3))...))

@@ -8,12 +8,12 @@ import (
 
 // Normalization turns pixels x, on the scale 0..255, into (x - Mean) / Deviation.
 type Normalization struct {
-	Mean      []float32 // [channels], or one a pixel and channel, [height*width*channels]
+	Mean      []float32 // [channels], or one for each pixel and channel, [height*width*channels]
 	Deviation []float32 // [channels], or [1]; never 0
 }
 
-// FitChannels fits a mean and a standard deviation of each channel to the images of v, which should
-// be the training part alone. Mean and Deviation are [channels].
+// FitChannels fits a mean and a standard deviation for each channel to the images of v, which should be only the training
+// part. Mean and Deviation are [channels].
 func FitChannels(v View) Normalization {
 	sums, f := sum(v), v.Format()
 	n := Normalization{Mean: make([]float32, f.Channels), Deviation: make([]float32, f.Channels)}
@@ -31,10 +31,10 @@ func FitChannels(v View) Normalization {
 	return n
 }
 
-// FitMeanImage fits the authors' normalization to the images of v, which should be the training part
-// alone: their mean image, Mean [height*width*channels], and one standard deviation, Deviation [1]. "Subtracting the
-// mean and dividing the standard deviation" (Section 4, SVHN) is so in their code: the deviation is
-// that of all pixels about their common mean, taken before the mean image is subtracted.
+// FitMeanImage fits the authors' normalization to the images of v, which should be only the training part: the mean image, Mean
+// [height*width*channels], and one standard deviation, Deviation [1]. This is what "subtracting the mean and dividing the
+// standard deviation" (Section 4, SVHN) does in their code: the deviation is that of all pixels from their common mean, before
+// the mean image is subtracted.
 func FitMeanImage(v View) Normalization {
 	sums, size := sum(v), v.Format().Bytes()
 	n := Normalization{Mean: make([]float32, size)}
@@ -50,7 +50,7 @@ func FitMeanImage(v View) Normalization {
 	return n
 }
 
-// deviation is the root of a variance, or 1 where the pixels are all equal, so that nobody divides by 0.
+// deviation returns the root of a variance, or 1 if all pixels are equal, so that nobody divides by 0.
 func deviation(variance float64) float32 {
 	if !(variance > 1e-9) {
 		return 1
@@ -58,7 +58,7 @@ func deviation(variance float64) float32 {
 	return float32(math.Sqrt(variance))
 }
 
-// pixelSums are exact sums over images, a value a pixel and channel. 600,000 images reach 4e10.
+// pixelSums are exact sums over images, one value for each pixel and channel. 600,000 images reach 4e10.
 type pixelSums struct {
 	values, squares []uint64
 }

@@ -25,7 +25,7 @@ func TestFitChannels(t *testing.T) {
 
 func TestFitMeanImage(t *testing.T) {
 	images := twoImages()
-	images.Pixels[0], images.Pixels[imageBytes] = 0, 3 // one pixel is unlike the others
+	images.Pixels[0], images.Pixels[imageBytes] = 0, 3 // one pixel differs from the others
 	n := FitMeanImage(NewView(images))
 	require.Len(t, n.Mean, imageBytes)
 	require.Equal(t, []float32{1.5, 15, 7, 2, 15, 7}, n.Mean[:6])
@@ -38,7 +38,7 @@ func TestFitMeanImage(t *testing.T) {
 	require.InDelta(t, math.Sqrt(squares-mean*mean), n.Deviation[0], 1e-6)
 }
 
-// Sums must not overflow or round: 3,000 images at 255 but for one.
+// Sums must not overflow or round: 3,000 images with pixels of 255, except for one.
 func TestFitIsExact(t *testing.T) {
 	images := newImages(3000)
 	for p := range images.Pixels {

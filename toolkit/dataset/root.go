@@ -7,19 +7,14 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// DefaultRoot returns the folder for data that git ignores, <project>/data/cache, or data/cache under
-// the working directory when it is outside the project.
+// DefaultRoot returns the folder for data that git ignores: <project>/data/cache, or data/cache in the working directory
+// outside of the project.
 func DefaultRoot() string {
 	root, err := project.Root()
 	if err != nil {
 		root = "."
 	}
 	return filepath.Join(root, "data", "cache")
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 func isFile(path string) bool {

@@ -5,19 +5,20 @@ import (
 	"strings"
 )
 
-// Set is what is known of a data set before it is read.
+// Set describes a data set before it is read.
 type Set struct {
-	Name    string   // as recipes and commands call it: cifar10
-	Title   string   // as the paper writes it: CIFAR-10; shapes are not in the paper and keep their name
+	Name    string   // in recipes and commands: cifar10
+	Title   string   // in the paper: CIFAR-10; shapes are not in the paper and keep their name
 	Classes []string // name of each label
 
-	Train, Validation, Test int // images of the parts that [Load] returns if not asked for less; shapes are as many as one asks for
+	Train, Validation, Test int // default numbers of images in the parts that [Load] returns; for shapes they may be larger
 
 	Format Format // of its images
 
 	Drawn bool // made by this package: there is nothing to download
 
-	load func(Options) (*Data, error)
+	load   func(Options) (*Data, error)
+	verify func(root string) (report []string, err error) // nil if Drawn
 }
 
 // Sets returns the sets that [Load] knows: shapes, cifar10, cifar100, svhn.
@@ -27,7 +28,7 @@ func Sets() []Set {
 	return []Set{shapes, cifar10.set(), cifar100.set(), svhn.set()}
 }
 
-// Find returns the set of that name; an unknown name is an error.
+// Find returns the set with a name; an unknown name is an error.
 func Find(name string) (Set, error) {
 	for _, set := range Sets() {
 		if set.Name == name {
@@ -47,16 +48,13 @@ func Names() []string {
 }
 
 func (c cifar) set() Set {
-	training := 0
-	for _, file := range c.train {
-		training += c.records[file]
-	}
-	return Set{Name: c.name, Title: c.title, Classes: c.classes, Format: rgb32, load: c.load,
-		Train: training - c.validation, Validation: c.validation, Test: c.records[c.test]}
+	training, test := c.images()
+	return Set{Name: c.name, Title: c.title, Classes: c.classes, Format: rgb32, load: c.load, verify: c.verify,
+		Train: training - c.validation, Validation: c.validation, Test: test}
 }
 
 func (s svhnSet) set() Set {
 	validation := len(digits) * (s.fromTrain + s.fromExtra)
-	return Set{Name: s.name, Title: s.title, Classes: digits, Format: rgb32, load: s.load,
+	return Set{Name: s.name, Title: s.title, Classes: digits, Format: rgb32, load: s.load, verify: s.verify,
 		Train: s.images[svhnTrain] + s.images[svhnExtra] - validation, Validation: validation, Test: s.images[svhnTest]}
 }

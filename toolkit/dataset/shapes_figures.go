@@ -2,9 +2,8 @@ package dataset
 
 import "math"
 
-// figures are the classes of shapes: outlines in a frame where unit is the radius of the figure,
-// filled by the even-odd rule, so that an outline within another is a hole. Each call draws the
-// proportions anew.
+// figures are the classes of shapes: outlines in a frame where unit is the radius of the figure, filled by the even-odd rule, so
+// that an outline within another is a hole. Each call draws new proportions.
 var figures = []struct {
 	name     string
 	outlines func(p *painter) [][]point
@@ -29,7 +28,7 @@ var figures = []struct {
 			{w, unit}, {-w, unit}, {-w, w}, {-unit, w}, {-unit, -w}, {-w, -w}}}
 	}},
 	{"crescent", func(p *painter) [][]point {
-		// The outer arc, then back along the arc of a circle about (shift, 0) through its ends.
+		// The outer arc, then back along a parabola through its ends.
 		outer := circle[3 : circleCorners-2]
 		outline := scaled(outer, unit)
 		bulge := p.between(unit/10, unit*2/5)
@@ -51,7 +50,7 @@ var figures = []struct {
 // circleCorners is the number of corners that stand for a circle.
 const circleCorners = 32
 
-// Outlines of radius unit. The values are rounded to integers, far from ties, so that they do not
+// Outlines of radius unit. The values are rounded to integers, and none is close to the middle between two, so that they do not
 // depend on the last digits of a platform's sine.
 var circle, heart = func() (circle, heart [circleCorners]point) {
 	round := func(x float64) int { return int(math.Round(x * unit)) }
@@ -67,7 +66,7 @@ var circle, heart = func() (circle, heart [circleCorners]point) {
 	return circle, heart
 }()
 
-// regular is the regular polygon of radius unit.
+// regular returns the regular polygon of radius unit.
 func regular(corners int) []point {
 	outline := make([]point, corners)
 	for i := range outline {
@@ -77,7 +76,7 @@ func regular(corners int) []point {
 	return outline
 }
 
-// scaled is a copy of an outline with another radius.
+// scaled returns a copy of an outline with another radius.
 func scaled(outline []point, radius int) []point {
 	copied := make([]point, len(outline))
 	for i, v := range outline {

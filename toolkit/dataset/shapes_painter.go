@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// unit is the fixed-point 1: of lengths, a pixel. Drawing uses integers (and single, exactly rounded
-// float operations), so that every platform draws the same bytes.
+// unit is 1 in fixed-point numbers; as a length it is a pixel. Drawing uses integers (and single, exactly rounded float
+// operations), so that every platform draws the same bytes.
 const unit = 256
 
 type point struct{ x, y int }
@@ -19,7 +19,7 @@ func (v point) rotate(d point) point {
 	return point{(v.x*d.x - v.y*d.y) / unit, (v.x*d.y + v.y*d.x) / unit}
 }
 
-// painter draws an image with random numbers of its own source.
+// painter draws an image with random numbers from source.
 type painter struct {
 	source   *rand.PCG
 	pixels   [side * side]colour
@@ -76,7 +76,7 @@ func (p *painter) noise(deviation int) {
 	}
 }
 
-// A pixel is sampled by some lines, with exact coverage along each.
+// A pixel is sampled by several lines, with exact coverage along each.
 const (
 	linesPerPixel = 4
 	fullCover     = linesPerPixel * unit
@@ -138,7 +138,7 @@ const (
 
 func flat(c colour) texture { return texture{from: c, to: c} }
 
-// texture returns a random texture about the colour c; its colours are up to spread apart in a channel.
+// texture returns a random texture around the colour c; its two colours differ by up to spread in a channel.
 func (p *painter) texture(c colour, spread int) texture {
 	t := texture{
 		kind:      p.between(0, textures-1),
@@ -184,7 +184,7 @@ func (t *texture) at(x, y int) colour {
 	return c
 }
 
-// wave is a clipped triangle wave, 0..unit, of the distance along (which may be negative).
+// wave returns a clipped triangle wave, 0..unit, of the distance along (which may be negative).
 func (t *texture) wave(along int) int {
 	at := (along+t.phase)%t.period + t.period
 	at = at % t.period * 4 * unit / t.period // 0..4*unit

@@ -29,17 +29,18 @@ func TestShapes(t *testing.T) {
 	require.NotEqual(t, few.Train.Image(0), other.Train.Image(0))
 }
 
-// The same seed must give the same bytes everywhere and always. A deliberate change of the drawing
-// changes this sum, and makes recorded runs on shapes incomparable.
+// The same seed must give the same bytes everywhere and always. A deliberate change of the drawing changes this sum, and makes
+// recorded runs on shapes incomparable.
 func TestShapesAreFrozen(t *testing.T) {
 	sum := sha256.Sum256(drawShapes(1, streamShapesTrain, 200).Pixels)
 	require.Equal(t, "374a34c7667385604ce68ad0beeb1a2a224444130183b1d845a6b2b8fe9446a1", hex.EncodeToString(sum[:]))
 }
 
-// A polygon's coverage is its area: corner pixels partly, inner ones wholly.
+// The coverage of a pixel is the area of the polygon in it: a part at the edges, all inside.
 func TestFill(t *testing.T) {
 	p := new(painter)
-	square := []point{{2*unit + unit/2, 3 * unit}, {6 * unit, 3 * unit}, {6 * unit, 5*unit + unit/4}, {2*unit + unit/2, 5*unit + unit/4}}
+	left, bottom := 2*unit+unit/2, 5*unit+unit/4
+	square := []point{{left, 3 * unit}, {6 * unit, 3 * unit}, {6 * unit, bottom}, {left, bottom}}
 	hole := []point{{4 * unit, 4 * unit}, {5 * unit, 4 * unit}, {5 * unit, 5 * unit}, {4 * unit, 5 * unit}}
 	p.fill([][]point{square, hole}, flat(colour{200, 100, 40}))
 	at := func(x, y int) colour { return p.pixels[y*side+x] }

@@ -1,13 +1,13 @@
 package dataset
 
-// splitPerClass is one of the sets of images to split, and how many of each class become validation.
+// splitPerClass is one of the sets of images to split, and the number of images of each class for validation.
 type splitPerClass struct {
 	images *Images
 	count  int
 }
 
-// split shuffles all images by the seed and takes the first n for validation, as the authors' code
-// does for CIFAR. Both views keep the shuffled order.
+// split shuffles all images by the seed and takes the first n for validation, as the authors' code does for CIFAR. Both views
+// keep the shuffled order.
 func split(seed int64, n int, images *Images) (train, validation View) {
 	all := NewView(images)
 	shuffle(seed, all.index)
@@ -16,8 +16,8 @@ func split(seed int64, n int, images *Images) (train, validation View) {
 	return train, validation
 }
 
-// splitClasses shuffles all images by the seed and takes, of each set, the first so many of each
-// class for validation, as the authors' code does for SVHN. Both views keep the shuffled order.
+// splitClasses shuffles all images by the seed and takes from each set the first images of each class for validation, as the
+// authors' code does for SVHN. Both views keep the shuffled order.
 func splitClasses(seed int64, classes int, sets ...splitPerClass) (train, validation View) {
 	parts := make([]*Images, len(sets))
 	setOf := make(map[*Images]int, len(sets))
@@ -35,7 +35,7 @@ func splitClasses(seed int64, classes int, sets ...splitPerClass) (train, valida
 	all := NewView(parts...)
 	shuffle(seed, all.index)
 	validation = View{parts: parts, index: make([]int32, 0, total)}
-	rest := all.index[:0] // filtered in place: it never overtakes the reading
+	rest := all.index[:0] // filtered in place: writing never gets ahead of reading
 	for i, position := range all.index {
 		part, at := all.locate(i)
 		if left := &wanted[setOf[part]][part.Labels[at]]; *left > 0 {

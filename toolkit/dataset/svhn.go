@@ -17,9 +17,9 @@ import (
 // where label 10 stands for digit 0.
 type svhnSet struct {
 	folder
-	images    map[string]int // images of each file
-	fromTrain int            // validation images a class of the training file
-	fromExtra int            // and of the extra file
+	images    map[string]int // number of images in each file
+	fromTrain int            // validation images of each class from the training file
+	fromExtra int            // the same from the extra file
 }
 
 const (
@@ -69,15 +69,15 @@ func (s svhnSet) load(o Options) (*Data, error) {
 		count  int
 	}{{svhnTrain, train, s.fromTrain}, {svhnExtra, extra, s.fromExtra}} {
 		if fewest := slices.Min(NewView(part.images).Counts(len(digits))); fewest < part.count {
-			return nil, s.broken(filepath.Join(dir, part.file),
-				fmt.Sprintf("has only %d images of a digit, fewer than the %d for validation, so it is not the official file", fewest, part.count))
+			return nil, s.broken(filepath.Join(dir, part.file), fmt.Sprintf("has only %d images of a digit, "+
+				"fewer than the %d for validation, so it is not the official file", fewest, part.count))
 		}
 	}
 	d.Train, d.Validation = splitClasses(o.Seed, len(digits), splitPerClass{train, s.fromTrain}, splitPerClass{extra, s.fromExtra})
 	return d.limited(o)
 }
 
-// readFile decodes one file. The pixels are decompressed straight into the one slice that keeps them.
+// readFile decodes one file. The pixels are decompressed directly into the slice that keeps them.
 func (s svhnSet) readFile(path string, sums checksums) (*Images, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s svhnSet) readFile(path string, sums checksums) (*Images, error) {
 	}
 	images, readErr := readSVHN(in, s.images[filepath.Base(path)])
 	if in != file {
-		// Also after an error: the checksum says better what is wrong.
+		// Also after an error: the checksum gives the better reason.
 		if _, err := io.Copy(hash, file); err != nil {
 			return nil, fmt.Errorf("%s: cannot read %s: %w", s.name, path, err)
 		}
@@ -141,8 +141,8 @@ func readSVHN(in io.Reader, n int) (*Images, error) {
 	return images, err
 }
 
-// readColumnMajor reads images stored in MATLAB's order, where the row index runs fastest, then column,
-// channel, image, into pixels [n, 32, 32, 3].
+// readColumnMajor reads images stored in MATLAB's order, where the row index runs fastest, then column, channel, image, into
+// pixels [n, 32, 32, 3].
 func readColumnMajor(in io.Reader, pixels []byte) error {
 	var raw [imageBytes]byte
 	for ; len(pixels) > 0; pixels = pixels[imageBytes:] {

@@ -51,7 +51,8 @@ func TestLoadSVHN(t *testing.T) {
 
 	report, err := set.verify(dir)
 	require.NoError(t, err)
-	require.Contains(t, strings.Join(report, "\n"), "extra_32x32.mat: 200 images; digits 0 to 9: 20, 20, 20, 20, 20, 20, 20, 20, 20, 20; not the official file")
+	require.Contains(t, strings.Join(report, "\n"),
+		"extra_32x32.mat: 200 images; digits 0 to 9: 20, 20, 20, 20, 20, 20, 20, 20, 20, 20; not the official file")
 
 	data, err := os.ReadFile(filepath.Join(dir, svhnExtra))
 	require.NoError(t, err)
@@ -61,8 +62,7 @@ func TestLoadSVHN(t *testing.T) {
 		filepath.Join(dir, svhnExtra)+" and run `stochdepth data get svhn`, or give the folder that holds svhn by --data-root")
 }
 
-// SVHN at its real size, 604,388 training images: they are kept as bytes, and while they are loaded
-// the process never holds 3 GB.
+// SVHN at its real size, 604,388 training images: they are kept as bytes, and the process stays below 3 GB while it loads them.
 func TestSVHNMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("loads 1.9 GB")
@@ -83,11 +83,12 @@ func TestSVHNMemory(t *testing.T) {
 	fitted := time.Since(start)
 	close(done)
 	highest := <-peak
-	t.Logf("loaded in %.1f s, normalization fitted by %.1f s, peak %.2f GB", loaded.Seconds(), fitted.Seconds(), float64(highest)/1e9)
+	t.Logf("loaded in %.1f s, normalization fitted by %.1f s, peak %.2f GB",
+		loaded.Seconds(), fitted.Seconds(), float64(highest)/1e9)
 
 	require.Equal(t, []int{598_388, 6_000, 26_032}, []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()})
 	require.Less(t, highest, uint64(3e9))
-	require.Greater(t, highest, uint64(1.8e9), "the watch has missed the load")
+	require.Greater(t, highest, uint64(1.8e9), "watchMemory has missed the load")
 	require.Len(t, n.Mean, channels)
 	part, at := d.Train.locate(123_456)
 	i := at % largeCycle
@@ -96,7 +97,7 @@ func TestSVHNMemory(t *testing.T) {
 	require.NotNil(t, part)
 }
 
-// watchMemory samples what the Go runtime holds of the system's memory, and returns the most.
+// watchMemory samples how much of the system's memory the Go runtime holds, and returns the maximum.
 func watchMemory(done <-chan bool) (peak uint64) {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for tick := time.Tick(5 * time.Millisecond); ; {
@@ -110,7 +111,7 @@ func watchMemory(done <-chan bool) (peak uint64) {
 	}
 }
 
-// largeCycle images repeat in a large file; a multiple of 10, so that the labels do as well.
+// largeCycle is the number of images that repeat in a large file; a multiple of 10, so that the labels repeat as well.
 const largeCycle = 500
 
 // writeLargeSVHN writes a file of n images quickly: one compressed block for largeCycle images, repeated.
@@ -142,7 +143,7 @@ func writeLargeSVHN(t *testing.T, path string, n int) {
 	write(t, path, append(file, w.array("y", classUint8, []int{n, 1}, matUint8, svhnY(n))...))
 }
 
-// deflated compresses data to whole blocks that end on a byte and refer to nothing before.
+// deflated compresses data to complete blocks that end on a byte and do not refer to earlier data.
 func deflated(t *testing.T, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer

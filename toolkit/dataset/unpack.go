@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 )
 
@@ -19,9 +20,9 @@ const (
 	largestArchive = 512 << 20 // unpacked
 )
 
-// unpack writes the files of a set's archive to the new folder dir, with a list of their checksums.
-// It takes the files it knows, of the size it knows, and skips other plain files; an entry that points
-// outside the folder, or is a link or a device, makes it refuse the archive.
+// unpack writes the files of a set's archive to the new folder dir, with a list of their checksums. It takes the known files,
+// which must have their known sizes, and skips other plain files. It refuses an archive with an entry that points outside the
+// folder, or is a link or a device.
 func unpack(ctx context.Context, archive, dir string, src source) error {
 	file, err := os.Open(archive)
 	if err != nil {
@@ -63,10 +64,12 @@ func unpack(ctx context.Context, archive, dir string, src source) error {
 			continue
 		}
 		if size > 0 && entry.Size != size {
-			return fmt.Errorf("%s is refused: its entry %q has %s bytes instead of %s", archive, entry.Name, say.Grouped(entry.Size), say.Grouped(size))
+			return fmt.Errorf("%s is refused: its entry %q has %s bytes instead of %s",
+				archive, entry.Name, say.Grouped(entry.Size), say.Grouped(size))
 		}
 		if size == 0 && entry.Size > largestText {
-			return fmt.Errorf("%s is refused: its entry %q has %s bytes, too many for a text", archive, entry.Name, say.Grouped(entry.Size))
+			return fmt.Errorf("%s is refused: its entry %q has %s bytes, too many for a text",
+				archive, entry.Name, say.Grouped(entry.Size))
 		}
 		if _, twice := sums[name]; twice {
 			return fmt.Errorf("%s is refused: it has %q twice", archive, entry.Name)
@@ -77,9 +80,9 @@ func unpack(ctx context.Context, archive, dir string, src source) error {
 		}
 	}
 	if missing := src.missing(dir); len(missing) > 0 {
-		return fmt.Errorf("%s does not hold %s", archive, missing[0])
+		return fmt.Errorf("%s does not contain %s", archive, missing[0])
 	}
-	return writeWhole(filepath.Join(dir, sumsFile), []byte(sums.String()))
+	return files.Write(filepath.Join(dir, sumsFile), []byte(sums.String()))
 }
 
 func writeEntry(path string, data io.Reader) (sha [32]byte, err error) {

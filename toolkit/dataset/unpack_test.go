@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An archive is refused as a whole, whoever has made its checksum right.
+// A dangerous archive is refused completely, even if its checksum is right.
 func TestGetEvilArchive(t *testing.T) {
 	dir := getSet.dir + "/"
 	for name, c := range map[string]struct {
@@ -20,8 +20,10 @@ func TestGetEvilArchive(t *testing.T) {
 		"parent folder":        {entry("../evil.txt", []byte("x")), "points outside the folder"},
 		"parent inside a path": {entry(dir+"../../evil.txt", []byte("x")), "points outside the folder"},
 		"absolute path":        {entry("/tmp/evil.txt", []byte("x")), "points outside the folder"},
-		"symbolic link":        {tar.Header{Name: dir + "link", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, "neither a file nor a folder"},
-		"hard link":            {tar.Header{Name: dir + "link", Typeflag: tar.TypeLink, Linkname: "../../x"}, "neither a file nor a folder"},
+		"symbolic link": {tar.Header{Name: dir + "link", Typeflag: tar.TypeSymlink, Linkname: "/etc"},
+			"neither a file nor a folder"},
+		"hard link": {tar.Header{Name: dir + "link", Typeflag: tar.TypeLink, Linkname: "../../x"},
+			"neither a file nor a folder"},
 		"device":               {tar.Header{Name: dir + "null", Typeflag: tar.TypeChar}, "neither a file nor a folder"},
 		"giant text":           {entry(dir+"readme.html", make([]byte, largestText+1)), "has 1,048,577 bytes, too many for a text"},
 		"file of another size": {entry(dir+"data_batch_1.bin", make([]byte, 3073)), "has 3,073 bytes instead of 92,190"},
@@ -39,7 +41,7 @@ func TestGetEvilArchive(t *testing.T) {
 	}
 	t.Run("a file is missing", func(t *testing.T) {
 		s, root := newServer(t, map[string][]byte{archiveName: archive(t, goodEntries()[:4]...)}), t.TempDir()
-		require.ErrorContains(t, quickGetter().get(t.Context(), s.source(getSrc), root), "does not hold data_batch_4.bin")
+		require.ErrorContains(t, quickGetter().get(t.Context(), s.source(getSrc), root), "does not contain data_batch_4.bin")
 		require.Equal(t, []string{archiveName + ".part"}, visible(t, root))
 	})
 }

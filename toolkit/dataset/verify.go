@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -12,26 +13,18 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// Verify reads all that is on disk of a set under root ("" means DefaultRoot()) and reports, a line a
-// finding: the folder, the numbers of images, the images of each class, and how far the content is
-// known to be the official one. The images may come in any order. The error, one sentence, tells the
-// first thing wrong; the report then has what was found before it.
+// Verify reads all files of a set under root ("" means DefaultRoot()) and reports, one line for each finding: the folder, the
+// numbers of images, the images of each class, and how well the content is known to be the official one. The images may come
+// in any order. The error is one sentence about the first problem; the report then has what was found before it.
 func Verify(name, root string) (report []string, err error) {
-	if root == "" {
-		root = DefaultRoot()
+	set, err := Find(name)
+	if err != nil {
+		return nil, err
 	}
-	switch name {
-	case "shapes":
-		return []string{"shapes are drawn when they are needed: there is nothing on disk to verify"}, nil
-	case cifar10.name:
-		return cifar10.verify(root)
-	case cifar100.name:
-		return cifar100.verify(root)
-	case svhn.name:
-		return svhn.verify(root)
+	if set.Drawn {
+		return []string{name + " are drawn when they are needed: there is nothing on disk to verify"}, nil
 	}
-	_, err = Find(name)
-	return nil, err
+	return set.verify(cmp.Or(root, DefaultRoot()))
 }
 
 func (c cifar) verify(root string) (report []string, err error) {
@@ -51,30 +44,35 @@ func (c cifar) verify(root string) (report []string, err error) {
 	report = append(report, fmt.Sprintf("images: %s for training, %s for test; sizes and labels are in order",
 		say.Grouped(training.Len()), say.Grouped(test.Len())))
 
-	inTraining, inTest := NewView(training).Counts(len(c.classes)), NewView(test).Counts(len(c.classes))
+	classes := len(c.classes)
+	inTraining, inTest := NewView(training).Counts(classes), NewView(test).Counts(classes)
+	trainingEach, testEach := training.Len()/classes, test.Len()/classes
 	for class, name := range c.classes {
-		if inTraining[class] != training.Len()/len(c.classes) || inTest[class] != test.Len()/len(c.classes) {
-			return report, c.brokenFolder(dir, fmt.Sprintf("has %d training and %d test images of class %s instead of %d and %d, so it is altered",
-				inTraining[class], inTest[class], name, training.Len()/len(c.classes), test.Len()/len(c.classes)))
+		if inTraining[class] != trainingEach || inTest[class] != testEach {
+			return report, c.brokenFolder(dir, fmt.Sprintf("has %d training and %d test images of class %s instead of %d and %d, "+
+				"so it is altered", inTraining[class], inTest[class], name, trainingEach, testEach))
 		}
 	}
 	report = append(report, fmt.Sprintf("classes: %d, each with %s and %s images",
-		len(c.classes), say.Grouped(training.Len()/len(c.classes)), say.Grouped(test.Len()/len(c.classes))))
+		classes, say.Grouped(trainingEach), say.Grouped(testEach)))
 
 	switch {
 	case listed:
-		report = append(report, "content: the SHA-256 of every file is the one in "+sumsFile)
+		report = append(report, allListed)
 	case c.content == [2]uint64{}:
-		report = append(report, "content: there is no "+sumsFile+" to hold the files against")
+		report = append(report, "content: there is no "+sumsFile+" to check the files")
 	case c.content == [2]uint64{content(training), content(test)}:
-		report = append(report, "content: each image and label is the official one; their order is not known to be")
+		report = append(report, "content: each image and label is the official one; their order may differ")
 	default:
-		return report, c.brokenFolder(dir, "has files of the right form, but an image or label in them is not "+c.title+"'s, so it is altered")
+		return report, c.brokenFolder(dir,
+			"has files of the right form, but an image or label in them is not "+c.title+"'s, so it is altered")
 	}
 	return report, nil
 }
 
-// content is a checksum of the images and labels that does not depend on their order.
+const allListed = "content: the SHA-256 of every file is the one in " + sumsFile
+
+// content returns a checksum of the images and labels that does not depend on their order.
 func content(m *Images) uint64 {
 	var total uint64
 	record := make([]byte, imageBytes+1)
@@ -98,30 +96,30 @@ func (s svhnSet) verify(root string) (report []string, err error) {
 		return report, err
 	}
 	for _, from := range sources()[s.name].remotes {
-		images, err := s.readFile(filepath.Join(dir, from.name), nil)
+		images, err := s.readFile(filepath.Join(dir, from.name()), nil)
 		if err != nil {
 			return report, err
 		}
-		line := fmt.Sprintf("%s: %s images; digits 0 to 9: %s", from.name, say.Grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
-		md5, _, err := hashFile(context.Background(), filepath.Join(dir, from.name))
+		line := fmt.Sprintf("%s: %s images; digits 0 to 9: %s",
+			from.name(), say.Grouped(images.Len()), groupedList(NewView(images).Counts(len(digits))))
+		md5, _, err := hashFile(context.Background(), filepath.Join(dir, from.name()))
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", s.name, err)
 		}
 		if md5 == from.md5 {
 			line += "; the official file"
 		} else {
-			line += "; not the official file, perhaps its images in another order"
+			line += "; not the official file, perhaps in another order"
 		}
 		report = append(report, line)
 	}
 	if listed {
-		report = append(report, "content: the SHA-256 of every file is the one in "+sumsFile)
+		report = append(report, allListed)
 	}
 	return report, nil
 }
 
-// verifySums holds all files of the list of checksums against it; complete tells whether the list
-// covers the files of the set.
+// verifySums checks all files in the list of checksums; complete says whether the list has all files of the set.
 func (f folder) verifySums(dir string) (complete bool, err error) {
 	sums, err := readSums(dir)
 	if err != nil {

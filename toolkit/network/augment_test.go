@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
-// The pictures to look at are what the compiled augmentation makes, up to rounding to bytes.
+// Augmented returns what the compiled augmentation makes, up to rounding to bytes.
 func TestAugmented(t *testing.T) {
 	r := tiny(t)
 	net, err := Open(backendtest.Open(t), r, "")

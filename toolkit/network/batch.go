@@ -11,18 +11,18 @@ import (
 // Batch is a minibatch on the host, with everything that is drawn for it.
 type Batch struct {
 	Format       dataset.Format
-	Indices      []int32   // [batch], of the images in their part; nil if they are from elsewhere
-	Pixels       []byte    // [batch, height, width, channels]; nil if they lie on the device
+	Indices      []int32   // [batch], positions of the images in their part; nil for images from elsewhere
+	Pixels       []byte    // [batch, height, width, channels]; nil if they are on the device
 	Labels       []int32   // [batch]
 	Gates        []float32 // [L], or [batch, L] for gates per sample
 	Augmentation []int32   // [batch, 3], or nil
 	Open         float64   // open blocks
 
-	perSample bool // one gate for each sample
+	perSample bool // gates for each sample
 }
 
-// Batches gives the minibatches of a run by their step. What a step sees depends on the seed and the
-// step alone, so a resumed run goes on exactly.
+// Batches gives the minibatches of a run by their step. A minibatch depends on the seed and the step alone, so a resumed run
+// goes on exactly.
 type Batches struct {
 	recipe   recipes.Recipe
 	survival depth.Survival // of the recipe's rule
@@ -31,9 +31,9 @@ type Batches struct {
 	epoch    int
 	order    []int
 
-	ahead    bool // each minibatch is prepared while the device computes the one before: go-xla waits for the end of a step
+	ahead    bool // prepare each minibatch while the device computes the previous one: go-xla waits for the end of a step
 	next     chan *Batch
-	nextStep int64 // that of next
+	nextStep int64 // the step of next
 }
 
 // NewBatches returns the minibatches of the training part of a data set.
@@ -49,8 +49,7 @@ func (b *Batches) PerEpoch() int64 {
 // Steps returns the number of minibatches of the whole run.
 func (b *Batches) Steps() int64 { return int64(b.recipe.Epochs) * b.PerEpoch() }
 
-// Survival returns the survival probabilities in force at a step, counted from 0: those of the rule,
-// as the recipe's schedule changes them over the training.
+// Survival returns the survival probabilities at a step, counted from 0: those of the rule, changed by the recipe's schedule.
 func (b *Batches) Survival(step int64) depth.Survival {
 	return b.recipe.Schedule().At(b.survival, step, b.Steps())
 }
@@ -59,7 +58,7 @@ func (b *Batches) Survival(step int64) depth.Survival {
 func (b *Batches) At(step int64) *Batch {
 	var batch *Batch
 	if b.next != nil {
-		batch = <-b.next // in any case: only one is prepared at a time
+		batch = <-b.next // even if it is not the right one: only one is prepared at a time
 		b.next = nil
 	}
 	if batch == nil || b.nextStep != step {
@@ -97,7 +96,7 @@ func (b *Batches) draw(step int64) *Batch {
 	return batch
 }
 
-// SetGates sets which blocks are open, for the whole minibatch.
+// SetGates sets the gates of the blocks, for the whole minibatch.
 func (b *Batch) SetGates(open depth.Gates) {
 	b.Gates, b.Open, b.perSample = b.Gates[:0], float64(open.Open()), false
 	for _, o := range open {
@@ -109,7 +108,7 @@ func (b *Batch) SetGates(open depth.Gates) {
 	}
 }
 
-// drawGates draws the gates of a step: one a block for the minibatch, or one for each sample.
+// drawGates draws the gates of a step: one for each block, or one for each block and sample.
 func (b *Batches) drawGates(batch *Batch, step int64) {
 	rng, survival, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), b.Survival(step), 1
 	if b.recipe.GatesPer == "sample" {
@@ -127,7 +126,7 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 	}
 }
 
-// OpenShare is the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.
+// OpenShare returns the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.
 func (b *Batch) OpenShare(l int) float64 {
 	if !b.perSample {
 		return float64(b.Gates[l])
@@ -145,7 +144,7 @@ func (b *Batch) tensors(m *Model) []any {
 	return append([]any{pixels}, b.inputs(m)...)
 }
 
-// inputs returns the inputs of the step but for the pixels.
+// inputs returns the inputs of the step without the pixels.
 func (b *Batch) inputs(m *Model) []any {
 	size, blocks := len(b.Labels), len(m.Network.Survival)
 	gates := []int{blocks}
@@ -162,9 +161,9 @@ func (b *Batch) inputs(m *Model) []any {
 	return inputs
 }
 
-// Augmented returns the pixels as the augmentation leaves them, [batch, height, width, channels] on the scale 0..255, to
-// look at: the network sees the same, normalised. What comes in from outside is zero there, that is the mean of the
-// training part here (of a channel, or a pixel).
+// Augmented returns the augmented pixels to look at, [batch, height, width, channels] on the scale 0..255. The network sees
+// the same, normalised. What comes in from outside is zero for the network, which is the mean of the training part here (of a
+// channel, or a pixel).
 func (b *Batch) Augmented(n dataset.Normalization) []byte {
 	if b.Augmentation == nil {
 		return b.Pixels

@@ -10,8 +10,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Constant and stochastic runs with the same seed start from the same weights and see the same images,
-// moved and flipped alike: their first minibatches differ in the gates alone.
+// Constant and stochastic runs with the same seed see the same images, with the same shifts and flips: their minibatches
+// differ only in the gates.
 func TestSameDataOrder(t *testing.T) {
 	r := tiny(t)
 	data, err := load(r, "")
@@ -43,8 +43,8 @@ func TestSameDataOrder(t *testing.T) {
 	require.NotEqual(t, stochastic[0].Augmentation, other[0].Augmentation)
 }
 
-// Minibatches that are prepared ahead are those of their steps: over epochs, after a step back (a run that goes on
-// from an earlier checkpoint) and with the pixels on the device.
+// Minibatches that are prepared ahead are the same: over epochs, after a step back (a run that goes on from an earlier
+// checkpoint) and with the pixels on the device.
 func TestAheadGivesTheSameMinibatches(t *testing.T) {
 	data, err := dataset.Load("shapes", dataset.Options{Seed: 1, Train: 20, Validation: 5, Test: 5})
 	require.NoError(t, err)

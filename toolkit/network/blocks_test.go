@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// A network with blocks of any kind trains, evaluates, loses blocks and gets them back, and leaves and enters the
-// project as a file with PyTorch's names and layouts.
+// A network with blocks of any kind trains, evaluates, loses blocks and gets them back, and is exported and imported as a
+// file with PyTorch's names and layouts.
 func TestBlocksOfOtherKinds(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, c := range []struct {
@@ -24,7 +24,8 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 	}{
 		{"preactivation", 8, map[string][]int{"stem.conv.weight": {16, 3, 3, 3}, "blocks.1.bn1.running_mean": {16},
 			"blocks.1.conv1.weight": {32, 16, 3, 3}, "head.bn.weight": {64}, "fc.weight": {10, 64}}},
-		{"bottleneck", 11, map[string][]int{"blocks.0.conv1.weight": {16, 16, 1, 1}, "blocks.2.conv3.weight": {256, 64, 1, 1}, "fc.weight": {10, 256}}},
+		{"bottleneck", 11, map[string][]int{"blocks.0.conv1.weight": {16, 16, 1, 1}, "blocks.2.conv3.weight": {256, 64, 1, 1},
+			"fc.weight": {10, 256}}},
 		{"transformer", 2, map[string][]int{"stem.patches.weight": {128, 48}, "stem.positions": {64, 128},
 			"blocks.1.qkv.weight": {384, 128}, "blocks.1.qkv.bias": {384}, "blocks.1.norm2.bias": {128}, "head.norm.weight": {128}}},
 	} {
@@ -40,29 +41,21 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			batch.SetGates(depth.AllOpen(len(m.Network.Survival)))
 			var losses []float64
 			for range 4 {
-				wait, err := m.Step(batch)
-				require.NoError(t, err)
-				outcome, err := wait()
-				require.NoError(t, err)
+				outcome := takeStep(t, m.Model, batch)
 				losses = append(losses, outcome.Loss)
 				require.Positive(t, outcome.Gradient)
 			}
-			require.Less(t, losses[3], losses[0], "the same images again and again are learned")
+			require.Less(t, losses[3], losses[0], "repeated images are learned")
 
-			whole, err := m.Evaluate(t.Context(), m.Data.Test)
+			whole := evaluate(t, m.Model, m.Data.Test)
+			survival, err := m.CurrentSurvival()
 			require.NoError(t, err)
-			inForce, err := m.SurvivalInForce()
-			require.NoError(t, err)
-			lesser := slices.Clone(inForce)
+			lesser := slices.Clone(survival)
 			lesser[0], lesser[len(lesser)-1] = 0, 0
 			require.NoError(t, m.SetSurvival(lesser))
-			without, err := m.Evaluate(t.Context(), m.Data.Test)
-			require.NoError(t, err)
-			require.NotEqual(t, whole.Loss, without.Loss)
-			require.NoError(t, m.SetSurvival(inForce))
-			again, err := m.Evaluate(t.Context(), m.Data.Test)
-			require.NoError(t, err)
-			require.Equal(t, whole, again)
+			require.NotEqual(t, whole.Loss, evaluate(t, m.Model, m.Data.Test).Loss)
+			require.NoError(t, m.SetSurvival(survival))
+			require.Equal(t, whole, evaluate(t, m.Model, m.Data.Test))
 
 			path := filepath.Join(t.TempDir(), "net.safetensors")
 			require.NoError(t, m.Export(path, nil))
@@ -80,9 +73,7 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			other, err := Open(b, r, "")
 			require.NoError(t, err)
 			require.NoError(t, other.Import(path))
-			got, err := other.Evaluate(t.Context(), m.Data.Test)
-			require.NoError(t, err)
-			require.Equal(t, whole, got)
+			require.Equal(t, whole, evaluate(t, other.Model, m.Data.Test))
 		})
 	}
 }

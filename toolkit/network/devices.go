@@ -7,12 +7,12 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Several devices share a training step by its images: each holds all variables and computes its part of the
-// minibatch, with the same gates, or with those of its images. The step's graph is the one for a single device, which XLA divides (GoMLX's automatic
-// sharding): what sums over the minibatch, as batch normalisation, the loss and the gradients do, sums over all
-// devices. So the outcome is that of one device but for rounding, and their number is no part of a run's recipe.
+// Several devices share the images of a training step: each holds all variables and computes its part of the minibatch,
+// with the same gates, or with the gates of its images. XLA divides the step's graph for a single device (GoMLX's automatic
+// sharding): sums over the minibatch, in batch normalisation, the loss and the gradients, are sums over all devices. So the
+// outcome is the same as on one device, up to rounding, and the number of devices is not part of a run's recipe.
 //
-// The devices exchange sums alone.
+// The devices exchange only sums.
 
 // sharing is a training step on several devices.
 type sharing struct {
@@ -20,8 +20,8 @@ type sharing struct {
 	exec    *model.Exec
 }
 
-// UseDevices spreads the steps from now on over the backend's first so many devices. A minibatch that they cannot
-// share equally, as the last of an epoch may be, stays on the first device, and so does evaluation.
+// UseDevices makes the next steps use the given number of the backend's first devices. A minibatch that they cannot share
+// equally, such as the last one of an epoch, stays on the first device, and so does evaluation.
 func (m *Model) UseDevices(devices int) error {
 	if available := m.backend.NumDevices(); devices < 1 || devices > available {
 		return fmt.Errorf("a run cannot use %d devices: there are %d here", devices, available)
@@ -58,8 +58,8 @@ func (m *Model) UseDevices(devices int) error {
 
 func (m *Model) gatesPerSample() bool { return m.Recipe.GatesPer == "sample" }
 
-// program returns what computes the step of a minibatch, on one device (that may have the images already) or on all, and
-// its inputs, those of one device after the other.
+// program returns the program for the step of a minibatch, on one device (which may already have the images) or on all, and
+// its inputs, one device after the other.
 func (m *Model) program(b *Batch) (exec *model.Exec, inputs []any) {
 	s := m.sharing
 	if s == nil && m.resident != nil && b.Indices != nil {
@@ -74,7 +74,7 @@ func (m *Model) program(b *Batch) (exec *model.Exec, inputs []any) {
 	return s.exec, inputs
 }
 
-// share returns the part of the minibatch for one of so many devices.
+// share returns the part of the minibatch for one of the devices.
 func (b *Batch) share(device, devices int) *Batch {
 	part := *b
 	part.Pixels, part.Labels = portion(b.Pixels, device, devices), portion(b.Labels, device, devices)
@@ -85,7 +85,7 @@ func (b *Batch) share(device, devices int) *Batch {
 	return &part
 }
 
-// portion is the i-th of n equal parts of values.
+// portion returns the i-th of n equal parts of values.
 func portion[T any](values []T, i, n int) []T {
 	size := len(values) / n
 	return values[i*size : (i+1)*size]

@@ -12,12 +12,46 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// steps takes steps of a recipe on some devices and returns their outcomes and the variables in float64 after them.
+// takeStep takes one step and waits for its outcome.
+func takeStep(t testing.TB, m *Model, b *Batch) Outcome {
+	t.Helper()
+	wait, err := m.Step(b)
+	require.NoError(t, err)
+	outcome, err := wait()
+	require.NoError(t, err)
+	return outcome
+}
+
+// evaluate evaluates a model on a part of the data.
+func evaluate(t *testing.T, m *Model, part dataset.View) Score {
+	t.Helper()
+	score, err := m.Evaluate(t.Context(), part)
+	require.NoError(t, err)
+	return score
+}
+
+// requireNear checks that two networks' variables agree to a relative tolerance, and returns the largest difference.
+func requireNear(t *testing.T, want, got map[string][]float64, tolerance float64) (largest float64) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for path, values := range want {
+		require.Len(t, got[path], len(values), path)
+		for i, w := range values {
+			d := math.Abs(w-got[path][i]) / max(1, math.Abs(w))
+			require.LessOrEqual(t, d, tolerance, "%s[%d]", path, i)
+			largest = max(largest, d)
+		}
+	}
+	return largest
+}
+
+// steps takes the first steps of a recipe on some devices and returns their outcomes, and then the variables in float64.
 func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]Outcome, map[string][]float64) {
 	t.Helper()
 	m, err := Open(backendtest.Open(t), r, "")
@@ -27,11 +61,7 @@ func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]Outcome,
 	batches := m.Batches()
 	var outcomes []Outcome
 	for step := range count {
-		wait, err := m.Step(batches.At(step))
-		require.NoError(t, err)
-		outcome, err := wait()
-		require.NoError(t, err)
-		outcomes = append(outcomes, outcome)
+		outcomes = append(outcomes, takeStep(t, m.Model, batches.At(step)))
 	}
 	variables := make(map[string][]float64)
 	for v := range m.Store.IterVariables() {
@@ -44,12 +74,12 @@ func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]Outcome,
 	return outcomes, variables
 }
 
-// Steps whose images lie on the device compute the same, to the last bit.
+// Steps whose images are on the device compute the same, to the last bit.
 func TestKeepOnDevice(t *testing.T) {
 	r := tiny(t)
 	r.BatchSize, r.TrainImages, r.Augment = 16, 56, true // the last minibatch of an epoch has 8
-	var losses [2][]Outcome
-	for kept := range losses {
+	var outcomes [2][]Outcome
+	for kept := range outcomes {
 		m, err := Open(backendtest.Open(t), r, "")
 		require.NoError(t, err)
 		require.NoError(t, m.SetLearningRate(r.LearningRate))
@@ -62,19 +92,15 @@ func TestKeepOnDevice(t *testing.T) {
 			if kept == 1 {
 				batch.Pixels = make([]byte, len(batch.Pixels)) // not used
 			}
-			wait, err := m.Step(batch)
-			require.NoError(t, err)
-			outcome, err := wait()
-			require.NoError(t, err)
-			losses[kept] = append(losses[kept], outcome)
+			outcomes[kept] = append(outcomes[kept], takeStep(t, m.Model, batch))
 		}
 	}
-	require.Equal(t, losses[0], losses[1])
+	require.Equal(t, outcomes[0], outcomes[1])
 }
 
-// On several devices the losses of many steps are those of one device, to 1e-9 in float64 and 1e-4 in float32. In
-// float64 so are the parameters, velocities and averages after them; in float32 training makes rounding grow, and
-// sooner at a high learning rate.
+// On several devices the losses of many steps are those of one device, to 1e-9 in float64 and 1e-4 in float32. In float64 the
+// same holds for the parameters, velocities and averages after them; in float32 rounding grows in training, and faster at a
+// high learning rate.
 func TestDevices(t *testing.T) {
 	for _, c := range []struct {
 		form, dtype, gatesPer string
@@ -100,27 +126,19 @@ func TestDevices(t *testing.T) {
 			require.Equal(t, replaced, proxy.Replaced(), "XLA cannot divide the calls of kernels")
 			for step, want := range one {
 				got := several[step]
-				t.Logf("step %2d: loss on one device %.12f, on %d %.12f (%+.1e)", step+1, want.Loss, c.devices, got.Loss, got.Loss-want.Loss)
+				t.Logf("step %2d: loss on one device %.12f, on %d %.12f (%+.1e)",
+					step+1, want.Loss, c.devices, got.Loss, got.Loss-want.Loss)
 				require.InDelta(t, want.Loss, got.Loss, c.tolerance)
 				require.InDelta(t, want.Gradient, got.Gradient, c.tolerance)
 			}
-			require.Len(t, gotVariables, len(wantVariables))
-			var most float64
-			for path, want := range wantVariables {
-				require.Len(t, gotVariables[path], len(want), path)
-				for i, w := range want {
-					d := math.Abs(w-gotVariables[path][i]) / max(1, math.Abs(w))
-					require.LessOrEqual(t, d, c.tolerance, "%s[%d]", path, i)
-					most = max(most, d)
-				}
-			}
-			t.Logf("largest difference of %d variables in float64 after %d steps: %.1e", len(wantVariables), c.steps, most)
+			largest := requireNear(t, wantVariables, gotVariables, c.tolerance)
+			t.Logf("largest difference of %d variables in float64 after %d steps: %.1e", len(wantVariables), c.steps, largest)
 		})
 	}
 }
 
-// What the devices exchange, by the program that XLA makes of a step: sums alone (all-reduce), so that each computes its
-// images alone, 16 of 32.
+// In the program that XLA makes from a step the devices exchange only sums (all-reduce), so that each computes only its
+// images, 16 of 32.
 func TestDevicesExchange(t *testing.T) {
 	if form := os.Getenv("STOCHDEPTH_TEST_FORM"); form != "" {
 		r := tiny(t)

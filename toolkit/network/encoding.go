@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/internal/tensorfile"
 )
 
-// encode makes a tensor of a file from values, as F64 or F32.
+// encode makes a file's tensor, F64 or F32, from values.
 func encode(name string, shape []int, values []float64, dtype dtypes.DType) tensorfile.Tensor {
 	t := tensorfile.Tensor{Name: name, Shape: shape, DType: "F32"}
 	if dtype == dtypes.Float64 {
@@ -27,7 +27,7 @@ func encode(name string, shape []int, values []float64, dtype dtypes.DType) tens
 	return t
 }
 
-// decode returns the values of a tensor of a file of type F64, F32, F16 or BF16.
+// decode returns the values of a file's tensor of type F64, F32, F16 or BF16.
 func decode(t tensorfile.Tensor) ([]float64, error) {
 	width := map[string]int{"F64": 8, "F32": 4, "F16": 2, "BF16": 2}[t.DType]
 	if width == 0 {

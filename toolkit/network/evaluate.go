@@ -9,14 +9,14 @@ import (
 	"stochdepth/toolkit/dataset"
 )
 
-// Score is the outcome of an evaluation.
+// Score is the result of an evaluation.
 type Score struct {
 	Error float64 // percent of the images classified wrongly
 	Loss  float64 // mean cross-entropy
 }
 
-// Evaluate classifies all images of a part in test mode, every block open and scaled by its survival
-// probability (Eq. 5). It stops early with the context's error when that is cancelled.
+// Evaluate classifies all images of a part in test mode, with every block open and scaled by its survival probability
+// (Eq. 5). It stops early with the context's error when the context is cancelled.
 func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) {
 	var score Score
 	err := m.OnImages(ctx, m.evaluateExec, part, func(_ []int32, outputs [][]float64) {
@@ -31,8 +31,8 @@ func (m *Model) Evaluate(ctx context.Context, part dataset.View) (Score, error) 
 	return score, nil
 }
 
-// evaluateGraph classifies pixels [batch, height, width, channels] in test mode and returns a vector: how many were
-// wrong, and the sum of their cross-entropy. Images with the label -1 count for nothing.
+// evaluateGraph classifies pixels [batch, height, width, channels] in test mode and returns a vector: the number of mistakes
+// and the sum of the images' cross-entropies. Images with the label -1 do not count.
 func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	logits := m.TestLogits(scope, pixels)
 	counts := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), logits.DType())
@@ -41,7 +41,7 @@ func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	return Stack([]*Node{mistakes, ReduceAllSum(Mul(CrossEntropy(logits, labels), counts))}, 0)
 }
 
-// wrong is 1 for each image whose largest logit is not its label's, [batch].
+// wrong is 1 for each image whose largest logit is not at its label, else 0, [batch].
 func wrong(logits, labels *Node) *Node {
 	return ConvertDType(NotEqual(ArgMax(logits, -1, labels.DType()), labels), logits.DType())
 }

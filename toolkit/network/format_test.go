@@ -15,7 +15,7 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// grey are images of 16x16 pixels of one channel, in three classes.
+// grey returns n random images of 16x16 pixels with one channel, in three classes.
 func grey(n int, seed uint64) dataset.View {
 	images := &dataset.Images{Format: dataset.Format{Height: 16, Width: 16, Channels: 1}}
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -28,8 +28,8 @@ func grey(n int, seed uint64) dataset.View {
 	return dataset.NewView(images)
 }
 
-// Images of another size and another number of channels are another value, from the data to the network's file: in
-// float64 the engine and the textbook form agree to 1e-9 on them, in an augmented step and in the evaluation after it.
+// The size and the number of channels of the images are a value, from the data to the network's file: in float64 the engine
+// and the textbook form agree to 1e-9 on other images too, in an augmented step and in the evaluation after it.
 func TestImagesOfAnotherFormat(t *testing.T) {
 	data := &dataset.Data{Name: "grey", Classes: []string{"a", "b", "c"},
 		Train: grey(20, 1), Validation: grey(5, 2), Test: grey(7, 3)}
@@ -45,13 +45,7 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 		require.NoError(t, net.SetLearningRate(0.1))
 		batch := net.Batches().At(0)
 		batch.SetGates(depth.Gates{true, true, false})
-		wait, err := net.Step(batch)
-		require.NoError(t, err)
-		outcomes[i], err = wait()
-		require.NoError(t, err)
-		scores[i], err = net.Evaluate(t.Context(), data.Test)
-		require.NoError(t, err)
-		nets[i] = net
+		outcomes[i], scores[i], nets[i] = takeStep(t, net.Model, batch), evaluate(t, net.Model, data.Test), net
 	}
 	textbook, engine := numbers(t, nets[0].Model), numbers(t, nets[1].Model)
 	require.InDelta(t, outcomes[0].Loss, outcomes[1].Loss, 1e-9)
@@ -74,7 +68,8 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 	require.Len(t, batch.Pixels, 8*16*16)
 	out, err := graph.CallOnce(b, func(pixels, draws *graph.Node) *graph.Node {
 		return augment(normalize(pixels, net.Normalization, net.Network.ParameterDType()), draws)
-	}, tensors.FromFlatDataAndDimensions(batch.Pixels, f.Batch(8)...), tensors.FromFlatDataAndDimensions(batch.Augmentation, 8, 3))
+	}, tensors.FromFlatDataAndDimensions(batch.Pixels, f.Batch(8)...),
+		tensors.FromFlatDataAndDimensions(batch.Augmentation, 8, 3))
 	require.NoError(t, err)
 	moved, inside := batch.Augmented(net.Normalization), 0
 	for i, v := range tensors.MustCopyFlatData[float64](out) {
@@ -93,7 +88,7 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 	}
 	require.Greater(t, inside, len(moved)/2)
 
-	// The file brings it all to a network that has not learned yet.
+	// The file brings everything to an untrained network.
 	path := filepath.Join(t.TempDir(), "grey.safetensors")
 	require.NoError(t, nets[1].Export(path, nil))
 	r.Seed++

@@ -10,11 +10,11 @@ import (
 	"stochdepth/toolkit/dataset"
 )
 
-// MaxShift is by how many pixels augmentation moves an image at most, in each direction (Section 4).
+// MaxShift is the largest shift by augmentation, in pixels and in each direction (Section 4).
 const MaxShift = 4
 
-// drawAugmentation draws for each of size images how far it is moved down and to the right, in
-// [-MaxShift, MaxShift], and whether it is flipped: [size, 3], as the compiled step takes it.
+// drawAugmentation draws for each of size images its shifts down and to the right, in [-MaxShift, MaxShift], and whether it
+// is flipped: [size, 3], an input of the compiled step.
 func drawAugmentation(rng *rand.Rand, size int) []int32 {
 	draws := make([]int32, 0, 3*size)
 	for range size {
@@ -23,7 +23,7 @@ func drawAugmentation(rng *rand.Rand, size int) []int32 {
 	return draws
 }
 
-// normalize turns pixels [batch, height, width, channels] of bytes into (x - mean)/deviation of the given type.
+// normalize turns pixels [batch, height, width, channels] of bytes into (x - mean)/deviation in the given type.
 func normalize(pixels *Node, n dataset.Normalization, dtype dtypes.DType) *Node {
 	g, image := pixels.Graph(), pixels.Shape().Dimensions[1:]
 	constant := func(values []float32) *Node {
@@ -35,10 +35,9 @@ func normalize(pixels *Node, n dataset.Normalization, dtype dtypes.DType) *Node 
 	return Div(Sub(ConvertDType(pixels, dtype), constant(n.Mean)), constant(n.Deviation))
 }
 
-// augment moves and flips normalised images [batch, height, width, channels] by draws [batch, 3] of
-// drawAugmentation; what comes in from outside is zero. Both act on rows and columns apart, so each is
-// a product with a matrix that selects: output row i is input row i - down, output column j is input
-// column j - right, or its mirror image.
+// augment moves and flips normalised images [batch, height, width, channels] by draws [batch, 3] of drawAugmentation; what
+// comes in from outside is zero. Rows and columns are independent, so there is one product with a selecting matrix for each:
+// output row i is input row i - down, output column j is input column j - right, or its mirror image.
 func augment(images, draws *Node) *Node {
 	g, d := images.Graph(), images.Shape().Dimensions
 	batch, height, width := d[0], d[1], d[2]

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -15,10 +16,10 @@ type variablePart struct {
 	variable *model.Variable
 	row      int   // of the leading axis, or -1 for the whole variable
 	shape    []int // without the leading axis
-	weights  bool  // of a convolution or a linear layer, whose axes PyTorch has in another order
+	weights  bool  // of a convolution or linear layer: PyTorch orders their axes differently
 }
 
-// visit calls f for every part with the name it has in a file, from input to output.
+// visit calls f for every part, with its name in a file, from input to output.
 func (m *Model) visit(f func(name string, part variablePart) error) error {
 	scope, variables := m.Store.RootScope(), m.Network.Variables()
 	whole := func(list []string) error {
@@ -49,17 +50,14 @@ func (m *Model) visit(f func(name string, part variablePart) error) error {
 	return whole(variables.Head)
 }
 
-// torchParts are the names in PyTorch of what a normalisation has: conv and bn, or norm where no averages are.
+// torchParts are PyTorch's names for the variables of a normalisation.
 var torchParts = map[string]string{"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var"}
 
-// torchName is the name of a variable in PyTorch's way: of kernel2 "conv2.weight", of scale2 "bn2.weight", or
-// "norm2.weight" where no mean2 is in the list with it, of linear/weights "fc.weight", of qkv_bias "qkv.bias". weights
-// says whether PyTorch has its axes in another order.
+// torchName returns PyTorch's name of a variable: for kernel2 "conv2.weight", for scale2 "bn2.weight" (or "norm2.weight", if
+// the list has no mean2), for linear/weights "fc.weight", for qkv_bias "qkv.bias". weights says whether PyTorch orders its
+// axes differently.
 func torchName(name string, list []string) (torch string, weights bool) {
-	scope, own := "", name
-	if at := strings.LastIndex(name, "/"); at >= 0 {
-		scope, own = name[:at+1], name[at+1:]
-	}
+	scope, own := path.Split(name)
 	kind := strings.TrimRight(own, "0123456789")
 	number := own[len(kind):]
 	switch part, isNorm := torchParts[kind]; {
@@ -81,8 +79,8 @@ func torchName(name string, list []string) (torch string, weights bool) {
 	return strings.ReplaceAll(scope, "/", ".") + own, weights
 }
 
-// permutation returns for each axis of PyTorch's layout the axis of ours: kernels are
-// [height, width, in, out] here and [out, in, height, width] there, matrices are transposed.
+// permutation returns, for each axis of PyTorch's layout, the axis in ours: kernels are [height, width, in, out] here and
+// [out, in, height, width] there, matrices are transposed.
 func (p variablePart) permutation() []int {
 	switch {
 	case p.weights && len(p.shape) == 4:
@@ -135,7 +133,7 @@ func (p variablePart) pairs(f func(torch, ours int)) {
 	}
 }
 
-// span returns where the part lies in the variable's values.
+// span returns the range of the part in the variable's values.
 func (p variablePart) span() (from, to int) {
 	size := 1
 	for _, n := range p.shape {
@@ -157,7 +155,7 @@ func (p variablePart) read() ([]float64, error) {
 		case []float64:
 			values = append(values, flat[from:to]...)
 		case []float32:
-			values = toFloat64s(flat[from:to])
+			values = floats[float64](flat[from:to])
 		}
 	})
 	return values, err
@@ -169,7 +167,7 @@ type partValues struct {
 	values []float64
 }
 
-// setParts sets parts of one variable, which is copied once for them all: a stacked one is as large as all its blocks.
+// setParts sets parts of one variable, and copies the variable only once: a stacked one is as large as all its blocks.
 func setParts(v *model.Variable, parts []partValues) error {
 	value, err := v.Value()
 	if err != nil {
@@ -186,7 +184,7 @@ func setParts(v *model.Variable, parts []partValues) error {
 			case []float64:
 				copy(flat[from:to], p.values)
 			case []float32:
-				copy(flat[from:to], toFloat32s(p.values))
+				copy(flat[from:to], floats[float32](p.values))
 			}
 		}
 	})
@@ -196,7 +194,8 @@ func setParts(v *model.Variable, parts []partValues) error {
 	return v.SetValue(next)
 }
 
-// survivalPart is the variable of the survival probabilities in force.
+// survivalPart is the variable of the current survival probabilities.
 func (m *Model) survivalPart() variablePart {
-	return variablePart{variable: resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable), row: -1, shape: []int{len(m.Network.Survival)}}
+	variable := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable)
+	return variablePart{variable: variable, row: -1, shape: variable.Shape().Dimensions}
 }

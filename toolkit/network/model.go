@@ -1,6 +1,6 @@
-// Package network makes a recipe a network with its data, takes training steps with it, evaluates it, and brings it
-// into files and out of them. [Open] is where to begin. It knows no run folder: package training makes runs with it,
-// package analysis looks into what comes out.
+// Package network makes a network with its data from a recipe, takes training steps with it, evaluates it, and exports it to
+// files and imports it from them. Begin with [Open]. The package knows nothing of run folders: package training makes runs
+// with it, package analysis looks at the trained networks.
 package network
 
 import (
@@ -29,30 +29,31 @@ type Model struct {
 	Form          resnet.Form // how it is computed
 	Store         *model.Store
 	Normalization dataset.Normalization
-	Notes         []string // what to know of the file that [Model.Import] read, such as a normalisation that was missing; a clause each
+	Notes         []string // about the file that [Model.Import] read, such as a missing normalisation; a clause each
 
 	backend                compute.Backend
 	stepExec, evaluateExec *model.Exec
 	programs               map[string]*model.Exec // of Program, by their names
 	sharing                *sharing               // nil on one device
-	resident               *resident              // nil where each minibatch brings its images
+	resident               *resident              // nil if each minibatch brings its images
 }
 
 // Input is what a network is made for.
 type Input struct {
 	Format        dataset.Format        // of the images
-	Classes       int                   // that it tells apart
+	Classes       int                   // number of classes
 	Normalization dataset.Normalization // of the images, fitted to the training part alone
 }
 
-// NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data, and takes the input
-// from them.
+// NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data and describes them as
+// the input.
 func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error) {
 	network, err := newNetwork(recipe, in.Format, in.Classes)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe, b), Store: model.NewStore(), Normalization: in.Normalization, backend: b}
+	m := &Model{Recipe: recipe, Network: network, Form: formOf(recipe, b), Store: model.NewStore(),
+		Normalization: in.Normalization, backend: b}
 	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
@@ -76,11 +77,12 @@ func newNetwork(recipe recipes.Recipe, image dataset.Format, classes int) (*resn
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
-	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32, "bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
+	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32,
+		"bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
 	return network, nil
 }
 
-// formOf is the recipe's form, for the device of b.
+// formOf returns the recipe's form, for the device of b.
 func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 	if recipe.Form == "resnet" {
 		return resnet.Textbook{}
@@ -88,9 +90,9 @@ func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 	return byhand.Form{Recompute: recipe.Recompute, GPU: backend.KindOf(b) == backend.CUDA}
 }
 
-// stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector:
-// the mean cross-entropy, how many images were classified wrongly, and the mean absolute gradient of
-// the first weights of block 1 (in the paper's network those of its first convolution: the quantity of Fig. 7).
+// stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector: the mean cross-entropy, the
+// number of images classified wrongly, and the mean absolute gradient of the first weights of block 1 (in the paper's network
+// those of its first convolution: the quantity of Fig. 7).
 func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	labels, gates := inputs[1], inputs[2]
 	logits := m.TrainingLogits(scope, inputs)
@@ -111,8 +113,8 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, labels)), magnitude}, 0)
 }
 
-// openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for
-// a variable outside the blocks.
+// openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for a variable outside the
+// blocks.
 func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 	for _, s := range m.Network.Stages() {
 		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
@@ -123,8 +125,8 @@ func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 	return nil
 }
 
-// Step takes one training step on a batch and returns a function that waits for it and gives its
-// outcome, so that the next step can be prepared and started meanwhile.
+// Step starts one training step on a batch and returns a function that waits for it and returns its outcome. Meanwhile the
+// next step can be prepared and started.
 func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)
@@ -133,7 +135,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	}
 	return func() (_ Outcome, err error) {
 		var v []float64
-		for _, output := range outputs { // one from each device, all the same: then none reads the inputs any more
+		for _, output := range outputs { // equal outputs from all devices: wait for each, so that none still reads the inputs
 			if v, err = vector(output); err != nil {
 				break
 			}
@@ -146,7 +148,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	}, nil
 }
 
-// Outcome is what a training step measured.
+// Outcome is what a training step measures.
 type Outcome struct {
 	Loss     float64 // mean cross-entropy of the batch
 	Wrong    float64 // images classified wrongly, in training mode
@@ -161,15 +163,15 @@ func (m *Model) SetLearningRate(rate float64) error {
 	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))
 }
 
-// SetSurvival sets the survival probabilities in force: a branch is scaled by them at test (Eq. 5), or
-// in training under inverted scaling; a probability of zero takes the block out. They are saved with the weights.
+// SetSurvival sets the current survival probabilities: a branch is scaled by them at test (Eq. 5), or in training under
+// inverted scaling; a probability of zero removes the block. They are saved with the weights.
 func (m *Model) SetSurvival(p depth.Survival) error {
-	return resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable).SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p)))
+	return m.survivalPart().variable.SetValue(residual.Tensor(m.Network.ParameterDType(), p, len(p)))
 }
 
-// SurvivalInForce returns the survival probabilities that were last set, by [Model.SetSurvival] or from a checkpoint or
-// a file.
-func (m *Model) SurvivalInForce() (depth.Survival, error) { return m.survivalPart().read() }
+// CurrentSurvival returns the survival probabilities that were last set, by [Model.SetSurvival] or from a checkpoint or a
+// file.
+func (m *Model) CurrentSurvival() (depth.Survival, error) { return m.survivalPart().read() }
 
 // Parameters returns the number of trainable parameters.
 func (m *Model) Parameters() int64 {

@@ -20,12 +20,12 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// The networks of data/models are those of their recipes, and where their data are there the test error is the recorded
-// one. Other processors round otherwise, which may decide a close case: half a percent is allowed.
+// The networks of data/models fit their recipes, and if their data are there, they have the recorded test errors. Other
+// processors round differently, which may change a close decision: half a percent is allowed.
 func TestTheCommittedNetworks(t *testing.T) {
 	list, err := models.List("../../data/models")
 	require.NoError(t, err)
-	// Shapes need no files and are soon evaluated: they come first.
+	// Shapes come first: they need no files and are evaluated quickly.
 	rank := map[string]int{"shapes": -1}
 	slices.SortStableFunc(list, func(a, b models.Info) int {
 		return rank[a.Recipe.Dataset] - rank[b.Recipe.Dataset]
@@ -38,7 +38,7 @@ func TestTheCommittedNetworks(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, m.Normalization.Mean)
 			if time.Since(started) > patience {
-				t.Skip("loaded only: the networks before it took the time there is")
+				t.Skip("loaded only: the earlier networks took all the time")
 			}
 			network, err := OpenFile(backendtest.Open(t), info.Path, "")
 			if err != nil && info.Recipe.Dataset != "shapes" {
@@ -59,22 +59,19 @@ func TestTheCommittedNetworks(t *testing.T) {
 	}
 }
 
-// A network's file alone gives the network back: weights, averages, normalisation, survival probabilities in force,
-// data, and what is to be known of it.
+// A network's file is enough to get everything back: weights, averages, normalisation, current survival probabilities, data
+// and description.
 func TestOpenFile(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
-		r, err := recipes.Preset("shapes")
-		require.NoError(t, err)
-		r.Depth, r.DeathRate, r.Seed, r.Normalization, r.SurvivalSchedule = 8, 0.5, 3, normalization, "ramp"
-		r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 30
+		r := eight(t, 0.5)
+		r.Seed, r.Normalization, r.SurvivalSchedule, r.TestImages = 3, normalization, "ramp", 30
 		m, err := Open(b, r, "")
 		require.NoError(t, err)
 		data, ofRecipe := m.Data, m.Normalization
 		m.Normalization = fit(r, data.Train.First(10))
 		require.NoError(t, m.SetSurvival(depth.Survival{0.75, 0.5, 0.25}))
-		want, err := m.Evaluate(t.Context(), data.Test)
-		require.NoError(t, err)
+		want := evaluate(t, m.Model, data.Test)
 
 		run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 2, Step: 6, ValidationError: 1, TestError: want.Error}},
 			Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
@@ -91,11 +88,9 @@ func TestOpenFile(t *testing.T) {
 		require.Equal(t, m.Normalization, opened.Normalization)
 		require.Equal(t, data.Test.Image(7), opened.Data.Test.Image(7))
 		require.Equal(t, data.Validation.Len(), opened.Data.Validation.Len())
-		got, err := opened.Evaluate(t.Context(), opened.Data.Test)
-		require.NoError(t, err)
-		require.Equal(t, want, got)
+		require.Equal(t, want, evaluate(t, opened.Model, opened.Data.Test))
 
-		// The same network gives the same bytes, from the file too.
+		// The opened network gives the same bytes again.
 		again := filepath.Join(dir, "again.safetensors")
 		require.NoError(t, opened.Export(again, opened.Info.Metadata()))
 		first, err := os.ReadFile(path)
@@ -134,7 +129,7 @@ func TestOpenFile(t *testing.T) {
 		_, err = OpenFile(b, again, t.TempDir())
 		require.ErrorContains(t, err, "data get cifar10")
 
-		// Without a normalisation of its own it takes that of its recipe's training images.
+		// A file without a normalisation gets the one of its recipe's training images.
 		rewrite(func(tensor tensorfile.Tensor) (tensorfile.Tensor, bool) {
 			return tensor, tensor.Name != "normalization.mean" && tensor.Name != "normalization.deviation"
 		}, meta["recipe"])
@@ -144,8 +139,8 @@ func TestOpenFile(t *testing.T) {
 	}
 }
 
-// Import sets each block's row of the stacked variables to its own values, in both types, and copies a variable once: its
-// memory follows the file's size, not the number of blocks times that.
+// Import sets each block's row of the stacked variables, in both types, and copies a variable only once: its memory depends on
+// the file's size, not on the number of blocks as well.
 func TestImportSetsEachBlock(t *testing.T) {
 	for _, dtype := range []string{"float32", "float64"} {
 		r, err := recipes.Preset("cifar10")
@@ -158,9 +153,10 @@ func TestImportSetsEachBlock(t *testing.T) {
 		}
 		open := func(seed int64) *Model {
 			r.Seed = seed
-			m, err := NewModel(backendtest.Open(t), r, Input{rgb, 10, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
+			normalization := dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}
+			m, err := NewModel(backendtest.Open(t), r, Input{rgb, 10, normalization})
 			require.NoError(t, err)
-			m.Recipe.Seed = 0 // it stands in the file
+			m.Recipe.Seed = 0 // it is in the file
 			return m
 		}
 		one := file(open(1))

@@ -18,24 +18,24 @@ const (
 	deviationName = "normalization.deviation"
 )
 
-// batchesTracked ends the names of PyTorch's counters of batches, on which nothing depends.
+// batchesTracked is the suffix of PyTorch's counters of batches, on which nothing depends.
 const batchesTracked = ".num_batches_tracked"
 
-// networkFile is a network's file as it was read.
+// networkFile is the content of a network's file.
 type networkFile struct {
 	path    string
 	tensors map[string]tensorfile.Tensor // by the names of [Model.Export]; each is deleted when it is taken
-	order   []string                     // their names, as the file has them
+	order   []string                     // their names, in the order of the file
 	recipe  *recipes.Recipe              // that made the network; nil for a file from elsewhere
-	notes   []string                     // what to know of it, a clause each
+	notes   []string                     // about the file, a clause each
 }
 
 func (f *networkFile) note(format string, args ...any) {
 	f.notes = append(f.notes, fmt.Sprintf(format, args...))
 }
 
-// readNetwork reads a network's file. Names that PyTorch's wrappers and the usual code of residual networks give become
-// ours.
+// readNetwork reads a network's file, and translates the names of PyTorch's wrappers and of the usual code of residual
+// networks into ours.
 func readNetwork(path string) (*networkFile, error) {
 	list, meta, err := tensorfile.Read(path)
 	if err != nil {
@@ -53,14 +53,16 @@ func readNetwork(path string) (*networkFile, error) {
 			t.Name = usual(names[i])
 		}
 		if _, twice := file.tensors[t.Name]; twice {
-			return nil, fmt.Errorf("%s has two tensors that would be %s, one of them %s: remove the one that is not meant", path, t.Name, list[i].Name)
+			return nil, fmt.Errorf("%s has two tensors that would be %s, one of them %s: remove the wrong one",
+				path, t.Name, list[i].Name)
 		}
 		file.tensors[t.Name] = t
 		file.order = append(file.order, t.Name)
 	}
 	if usual != nil {
-		file.note("its conv1, bn1, layer1.0, ... are taken as our stem.conv, stem.bn, blocks.0, ..., and its shortcuts as the recipe has them: " +
-			"those that take every other pixel are shortcut=subsample, and zero channels come after the others (toolkit/network/models/README.md)")
+		file.note("its conv1, bn1, layer1.0, ... are taken as our stem.conv, stem.bn, blocks.0, ..., and its shortcuts as the " +
+			"recipe has them: those that take every other pixel are shortcut=subsample, and zero channels come after the others " +
+			"(toolkit/network/models/README.md)")
 	}
 	if text := meta["recipe"]; text != "" {
 		if recipe, err := recipes.Parse([]byte(text)); err == nil && recipe.Validate() == nil {
@@ -70,8 +72,8 @@ func readNetwork(path string) (*networkFile, error) {
 	return file, nil
 }
 
-// withoutWrappers is a tensor's name without what PyTorch's data parallelism ("module.") and torch.compile ("_orig_mod.")
-// put before it or, for a part of the network, into it.
+// withoutWrappers returns a tensor's name without the prefix of PyTorch's data parallelism ("module.") and the words that
+// torch.compile puts before it or, for a part of the network, into it ("_orig_mod.").
 func withoutWrappers(name string) string {
 	name = strings.ReplaceAll(name, "_orig_mod.", "")
 	for strings.HasPrefix(name, "module.") {
@@ -80,11 +82,11 @@ func withoutWrappers(name string) string {
 	return name
 }
 
-// usualBlock is the name of a block's tensor in the usual code: of group 1 to 3, counted within the group.
+// usualBlock is the name of a block's tensor in the usual code: group 1 to 3, then the block's number in the group.
 var usualBlock = regexp.MustCompile(`^layer([1-3])\.(\d+)\.(.+)$`)
 
-// usualNames returns what turns the names of the usual PyTorch code of these networks (conv1, bn1, layer1.0.conv1, linear
-// or fc) into ours, or nil if the names are others.
+// usualNames returns a function that turns the names of the usual PyTorch code of these networks (conv1, bn1, layer1.0.conv1,
+// linear or fc) into ours, or nil if the names are different.
 func usualNames(names []string) func(name string) string {
 	if !slices.Contains(names, "conv1.weight") || !slices.Contains(names, "layer1.0.conv1.weight") {
 		return nil
@@ -116,7 +118,7 @@ func (f *networkFile) has(name string) bool {
 	return ok
 }
 
-// others names the first tensors that were not taken, for an error about one that is missing.
+// others names the first tensors that were not taken, for an error about a missing one.
 func (f *networkFile) others() string {
 	var names []string
 	for _, name := range f.order {
@@ -130,22 +132,24 @@ func (f *networkFile) others() string {
 	case len(names) > 3:
 		names = append(names[:3], "...")
 	}
-	return fmt.Sprintf(" (its other tensors: %s): toolkit/network/models/README.md says which names are read", strings.Join(names, ", "))
+	return fmt.Sprintf(" (its other tensors: %s): toolkit/network/models/README.md says which names are read",
+		strings.Join(names, ", "))
 }
 
-// surplus says in one sentence which tensors no network of so many layers has, if any are left.
+// surplus is an error if a tensor is left that no network with the given number of layers has.
 func (f *networkFile) surplus(layers int) error {
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		switch {
 		case strings.HasSuffix(name, batchesTracked):
 		case strings.Contains(name, ".downsample.") || strings.Contains(name, ".shortcut."):
-			return fmt.Errorf("%s has weights in its shortcuts (%s), and the networks here have none: train one without, such as the paper's (option A)",
-				f.path, name)
+			return fmt.Errorf("%s has weights in its shortcuts (%s), and the networks here have none: "+
+				"train one without, such as the paper's (option A)", f.path, name)
 		case strings.HasPrefix(name, "blocks."):
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: give the right --depth", f.path, name, layers)
-		default:
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not: remove it, or give the recipe of the network with --recipe",
+			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not have: give the right --depth",
 				f.path, name, layers)
+		default:
+			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not have: "+
+				"remove it, or give the recipe of the network with --recipe", f.path, name, layers)
 		}
 	}
 	return nil

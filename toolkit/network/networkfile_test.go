@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// eight is the recipe of a network of 8 layers, on few shapes.
+// eight is the recipe of a network of 8 layers, on a few shapes.
 func eight(t *testing.T, deathRate float64) recipes.Recipe {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
@@ -29,22 +30,23 @@ func eight(t *testing.T, deathRate float64) recipes.Recipe {
 	return r
 }
 
-// numbers are all that a network computes with at test, by the names of its file.
+// numbers returns all numbers of a network at test, by their names in its file.
 func numbers(t *testing.T, m *Model) map[string][]float64 {
 	t.Helper()
-	all := map[string][]float64{meanName: toFloat64s(m.Normalization.Mean), deviationName: toFloat64s(m.Normalization.Deviation)}
+	all := map[string][]float64{
+		meanName: floats[float64](m.Normalization.Mean), deviationName: floats[float64](m.Normalization.Deviation),
+	}
 	require.NoError(t, m.visit(func(name string, part variablePart) (err error) {
 		all[name], err = part.read()
 		return err
 	}))
-	survival, err := m.SurvivalInForce()
+	survival, err := m.CurrentSurvival()
 	require.NoError(t, err)
 	all["survival"] = survival
 	return all
 }
 
-// A network that PyTorch's ways have renamed, rounded or rescaled is the same network, and what was taken for granted is
-// said.
+// A network that PyTorch has renamed, rounded or rescaled is imported as the same network, with a note about each assumption.
 func TestImportFromPyTorch(t *testing.T) {
 	b := backendtest.Open(t)
 	r := eight(t, 0.5)
@@ -103,31 +105,39 @@ func TestImportFromPyTorch(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change  func(tensorfile.Tensor) []tensorfile.Tensor
-		rounded float64 // relatively
-		without string  // the file's: the model's own stay
+		rounded float64 // largest relative difference
+		without string  // prefix of the names that the file lacks: the model's own numbers stay
 		note    string
 		err     string
 	}{
 		"as it is":       {change: renamed(func(name string) string { return name })},
 		"wrapped":        {change: renamed(func(name string) string { return "module._orig_mod." + name })},
 		"a part wrapped": {change: renamed(strings.NewReplacer("blocks.1.", "blocks.1._orig_mod.").Replace)},
-		"usual names":    {change: renamed(usual), note: "its shortcuts as the recipe has them: those that take every other pixel are shortcut=subsample"},
-		"F16":            {change: recoded("F16", func(v float32) uint16 { return uint16(float16.FromFloat32(v)) }), rounded: 1e-3},
-		"BF16":           {change: recoded("BF16", func(v float32) uint16 { return uint16(bfloat16.FromFloat32(v)) }), rounded: 4e-3},
-		"counters":       {change: beside("stem.bn.num_batches_tracked")},
+		"usual names": {change: renamed(usual),
+			note: "its shortcuts as the recipe has them: those that take every other pixel are shortcut=subsample"},
+		"F16":      {change: recoded("F16", func(v float32) uint16 { return uint16(float16.FromFloat32(v)) }), rounded: 1e-3},
+		"BF16":     {change: recoded("BF16", func(v float32) uint16 { return uint16(bfloat16.FromFloat32(v)) }), rounded: 4e-3},
+		"counters": {change: beside("stem.bn.num_batches_tracked")},
 		"pixels from 0 to 1": {change: but("normalization.", times(1./255)), rounded: 1e-6,
-			note: "its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255"},
+			note: "its normalisation is of pixels from 0 to 1, as in PyTorch: it was multiplied by 255"},
 		"no normalisation": {change: but("normalization.", none), without: "normalization.",
 			note: "it has no normalization.mean and normalization.deviation: pixels are normalised as the recipe's training images are"},
 		"no survival": {change: but("survival", none),
-			note: "it has no survival: its branches are multiplied by the recipe's at test (the last by 0.5; by none with death_rate 0 or scale_at train)"},
-		"half a normalisation": {change: but(meanName, none), err: "has one of normalization.mean and normalization.deviation: it needs both, or none"},
+			note: "it has no survival: its branches are multiplied by the recipe's at test " +
+				"(the last by 0.5; by none with death_rate 0 or scale_at train)"},
+		"half a normalisation": {change: but(meanName, none),
+			err: "has one of normalization.mean and normalization.deviation: it needs both, or none"},
 		"two scales": {change: but(deviationName, times(1./255)),
-			err: "has deviations below 1 (up to 0.2431) and means above (up to 120): give both of pixels from 0 to 255, or both of pixels from 0 to 1"},
-		"weights in shortcuts": {change: beside("blocks.1.downsample.0.weight"), err: "has weights in its shortcuts (blocks.1.downsample.0.weight), and the networks here have none"},
-		"deeper":               {change: beside("blocks.3.conv1.weight"), err: "has a tensor blocks.3.conv1.weight that a network of 8 layers does not: give the right --depth"},
+			err: "has deviations below 1 (up to 0.2431) and means above (up to 120): " +
+				"give both of pixels from 0 to 255, or both of pixels from 0 to 1"},
+		"weights in shortcuts": {change: beside("blocks.1.downsample.0.weight"),
+			err: "has weights in its shortcuts (blocks.1.downsample.0.weight), and the networks here have none"},
+		"deeper": {change: beside("blocks.3.conv1.weight"),
+			err: "has a tensor blocks.3.conv1.weight that a network of 8 layers does not have: give the right --depth"},
 		"other names": {change: renamed(func(name string) string { return "features." + name }),
-			err: "has no tensor stem.conv.weight, which a network of 8 layers needs (its other tensors: features.blocks.0.bn1.bias, features.blocks.0.bn1.running_mean, features.blocks.0.bn1.running_var, ...): toolkit/network/models/README.md says which names are read"},
+			err: "has no tensor stem.conv.weight, which a network of 8 layers needs (its other tensors: features.blocks.0.bn1.bias, " +
+				"features.blocks.0.bn1.running_mean, features.blocks.0.bn1.running_var, ...): " +
+				"toolkit/network/models/README.md says which names are read"},
 		"the same twice": {change: beside("module.fc.bias"), err: "has two tensors that would be fc.bias"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +147,8 @@ func TestImportFromPyTorch(t *testing.T) {
 			}
 			require.NoError(t, tensorfile.Write(path, changed, nil))
 			r.Seed = 2
-			m, err := NewModel(b, r, Input{rgb, classes, dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}})
+			other := dataset.Normalization{Mean: []float32{1, 2, 3}, Deviation: []float32{4, 5, 6}}
+			m, err := NewModel(b, r, Input{rgb, classes, other})
 			require.NoError(t, err)
 			before := numbers(t, m)
 			err = m.Import(path)
@@ -173,8 +184,8 @@ func TestDecodeHalf(t *testing.T) {
 	require.EqualError(t, err, "tensor x is of type I64: F64, F32, F16 and BF16 can be read")
 }
 
-// A file's survival is what branches are multiplied by at test, whatever recipe a run of it gets; where the recipe can
-// not do that it is refused.
+// Branches are multiplied at test by the file's survival, whatever the recipe of its run; a recipe that cannot do this is
+// refused.
 func TestImportedScales(t *testing.T) {
 	b := backendtest.Open(t)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
@@ -185,30 +196,28 @@ func TestImportedScales(t *testing.T) {
 		deathRate         float64
 		scaleAt, schedule string
 	}
-	older := func(list []tensorfile.Tensor, survival []float64) {
-		for i, tensor := range list {
-			if tensor.Name == "survival" {
-				list[i] = encode("survival", tensor.Shape, survival, dtypes.Float32)
-			}
-		}
-	}
+
 	for _, c := range []struct {
 		made, run setting
-		older     bool // the file has p_l for scale_at=train, as it once had
+		older     bool // the file has p_l for scale_at=train, as older files had
 		file      []float64
-		inForce   []float64
+		current   []float64
 		note, err string
 	}{
-		{made: setting{0.5, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: pL(0.5), inForce: pL(0.5)},
-		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: ones, inForce: ones,
-			note: "its branches are multiplied by its own survival at test (the last by 1) and not by the recipe's (0.5), until it is trained on"},
-		{made: setting{0.5, "test", "constant"}, run: setting{0, "test", "constant"}, file: pL(0.5), inForce: pL(0.5), note: "(the last by 0.5) and not by the recipe's (1)"},
-		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "ramp"}, file: ones, inForce: ones},
-		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, file: ones, inForce: pL(0.5)},
-		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, older: true, file: pL(0.5), inForce: pL(0.5)},
-		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "test", "constant"}, older: true, file: pL(0.5), inForce: ones, note: "(the last by 1)"},
+		{made: setting{0.5, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: pL(0.5), current: pL(0.5)},
+		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "constant"}, file: ones, current: ones,
+			note: "its branches are multiplied by its own survival at test (the last by 1) and not by the recipe's (0.5), " +
+				"until it is trained further"},
+		{made: setting{0.5, "test", "constant"}, run: setting{0, "test", "constant"}, file: pL(0.5), current: pL(0.5),
+			note: "(the last by 0.5) and not by the recipe's (1)"},
+		{made: setting{0, "test", "constant"}, run: setting{0.5, "test", "ramp"}, file: ones, current: ones},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, file: ones, current: pL(0.5)},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "train", "constant"}, older: true,
+			file: pL(0.5), current: pL(0.5)},
+		{made: setting{0.5, "train", "constant"}, run: setting{0.5, "test", "constant"}, older: true,
+			file: pL(0.5), current: ones, note: "(the last by 1)"},
 		{made: setting{0.5, "test", "constant"}, run: setting{0.5, "train", "constant"}, file: pL(0.5),
-			err: "are multiplied by its survival at test (the last by 0.5), which scale_at train leaves out: make it scale_at test"},
+			err: "are multiplied by its survival at test (the last by 0.5), but not with scale_at train: use scale_at test"},
 	} {
 		t.Run(fmt.Sprint(c.made, c.run, c.older), func(t *testing.T) {
 			modelOf := func(s setting) *Model {
@@ -221,17 +230,14 @@ func TestImportedScales(t *testing.T) {
 			require.NoError(t, modelOf(c.made).Export(path, nil))
 			list, meta, err := tensorfile.Read(path)
 			require.NoError(t, err)
+			at := slices.IndexFunc(list, func(tensor tensorfile.Tensor) bool { return tensor.Name == "survival" })
 			if c.older {
-				older(list, c.file)
+				list[at] = encode("survival", list[at].Shape, c.file, dtypes.Float32)
 				require.NoError(t, tensorfile.Write(path, list, meta))
 			}
-			for _, tensor := range list {
-				if tensor.Name == "survival" {
-					values, err := decode(tensor)
-					require.NoError(t, err)
-					require.InDeltaSlice(t, c.file, values, 1e-6)
-				}
-			}
+			values, err := decode(list[at])
+			require.NoError(t, err)
+			require.InDeltaSlice(t, c.file, values, 1e-6)
 			m := modelOf(c.run)
 			err = m.Import(path)
 			if c.err != "" {
@@ -241,53 +247,52 @@ func TestImportedScales(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, strings.Join(m.Notes, "\n"), c.note)
 			require.Equal(t, c.note == "", len(m.Notes) == 0, m.Notes)
-			inForce, err := m.SurvivalInForce()
+			current, err := m.CurrentSurvival()
 			require.NoError(t, err)
-			require.InDeltaSlice(t, c.inForce, inForce, 1e-6)
+			require.InDeltaSlice(t, c.current, current, 1e-6)
 		})
 	}
 }
 
-// The exported survival of a network that is scaled in training gives its losses in a program that multiplies by it, as
-// our own does under scale_at=test.
+// The exported survival of a network that is scaled in training gives the same losses in a program that multiplies by it, as
+// ours does under scale_at=test.
 func TestExportedScalesAreThoseOfTheTest(t *testing.T) {
 	b := backendtest.Open(t)
 	r := eight(t, 0.9)
 	r.ScaleAt = "train"
 	trained, err := Open(b, r, "")
 	require.NoError(t, err)
-	want, err := trained.Evaluate(t.Context(), trained.Data.Test)
-	require.NoError(t, err)
+	want := evaluate(t, trained.Model, trained.Data.Test)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, trained.Export(path, nil))
 	r.ScaleAt, r.Seed = "test", 2
 	m, err := Open(b, r, "")
 	require.NoError(t, err)
 	require.NoError(t, m.Import(path))
-	got, err := m.Evaluate(t.Context(), trained.Data.Test)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
+	require.Equal(t, want, evaluate(t, m.Model, trained.Data.Test))
 	require.NoError(t, m.SetSurvival(depth.Linear(3, 0.9)))
-	scaled, err := m.Evaluate(t.Context(), trained.Data.Test)
-	require.NoError(t, err)
-	require.NotEqual(t, want.Loss, scaled.Loss, "the scale matters")
+	require.NotEqual(t, want.Loss, evaluate(t, m.Model, trained.Data.Test).Loss, "the scale matters")
 }
 
-// A recipe that the network of a file cannot be of is refused before anything is made, and so is a split that would
-// validate a network on its own training images; what may be meant is said.
+// A recipe that does not fit the network of a file is refused before anything is made, and so is a split that would validate
+// a network on its own training images; a recipe that may be intended gets a note.
 func TestRecipesOfAFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		change    func(*recipes.Recipe)
 		note, err string
 	}{
-		"more epochs, other learning rate": {change: func(r *recipes.Recipe) { r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1 }},
-		"fewer images":                     {change: func(r *recipes.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
+		"more epochs, other learning rate": {change: func(r *recipes.Recipe) {
+			r.Epochs, r.LearningRate, r.DeathRate = 200, 0.01, 0.1
+		}},
+		"fewer images": {change: func(r *recipes.Recipe) { r.TrainImages, r.ValidationImages, r.TestImages = 1000, 500, 10 }},
 		"another seed of CIFAR": {change: func(r *recipes.Recipe) { r.Seed = 1 },
-			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, and most of the validation images of seed 1 are among those: keep seed 21"},
+			err: "the network in net was trained on the images of cifar10 that seed 21 leaves for training, " +
+				"and most of the validation images of seed 1 are among them: keep seed 21"},
 		"another data set": {change: func(r *recipes.Recipe) { r.Dataset, r.Seed = "svhn", 1 },
 			note: "it was trained on cifar10 and has not seen svhn yet; its normalisation stays"},
 		"other shortcuts": {change: func(r *recipes.Recipe) { r.Shortcut = "subsample" },
-			err: "the network in net has shortcut average, and its weights make no network of shortcut subsample: leave shortcut as the file's recipe has it"},
+			err: "the network in net has shortcut average, and its weights do not fit a network with shortcut subsample: " +
+				"leave shortcut as the file's recipe has it"},
 		"other normalisation": {change: func(r *recipes.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
 		"other blocks":        {change: func(r *recipes.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
 	} {
@@ -306,17 +311,18 @@ func TestRecipesOfAFile(t *testing.T) {
 		})
 	}
 
-	// Shapes are drawn anew for another seed, so none is a training image.
+	// Another seed draws new shapes, so none is a training image.
 	made := eight(t, 0)
 	recipe := made
 	recipe.Seed = 5
 	notes, err := agree("net", made, recipe)
 	require.NoError(t, err)
-	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are others"}, notes)
+	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are different"}, notes)
 
-	// Neither is opened.
+	// OpenImported refuses such a recipe, and returns the notes of the others.
 	b := backendtest.Open(t)
-	m, err := NewModel(b, made, Input{rgb, 10, dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}})
+	normalization := dataset.Normalization{Mean: []float32{120, 110, 100}, Deviation: []float32{60, 61, 62}}
+	m, err := NewModel(b, made, Input{rgb, 10, normalization})
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, m.Export(path, nil))
@@ -333,10 +339,11 @@ func TestRecipesOfAFile(t *testing.T) {
 	require.NoError(t, tensorfile.Write(path, list, nil))
 	opened, err = OpenImported(b, path, made, "")
 	require.NoError(t, err)
-	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"}, opened.Notes)
+	require.Equal(t, []string{"it does not say which images it was trained on: the validation images may be among them"},
+		opened.Notes)
 }
 
-// Which scale a normalisation is of shows in its deviations, and where these are 1 in its means and in who wrote it.
+// The deviations of a normalisation show its scale; if they are 1, its means and who wrote it do.
 func TestNormalizationsOfBothScales(t *testing.T) {
 	for _, c := range []struct {
 		mean, deviation          float64
@@ -345,8 +352,8 @@ func TestNormalizationsOfBothScales(t *testing.T) {
 		{mean: 0.48, deviation: 0.22, unit: true},            // torchvision's
 		{mean: 0, deviation: 1, elsewhere: true, unit: true}, // ToTensor alone
 		{mean: 0, deviation: 1},                              // our own export, which comes back as it was
-		{mean: 122, deviation: 57, elsewhere: true},          // of bytes
-		{mean: 122, deviation: 1, elsewhere: true},           // bytes less their mean
+		{mean: 122, deviation: 57, elsewhere: true},          // for bytes
+		{mean: 122, deviation: 1, elsewhere: true},           // bytes minus their mean
 		{mean: 122, deviation: 0.22, refused: true},
 	} {
 		mean, deviation := []float64{c.mean / 2, c.mean}, []float64{c.deviation, c.deviation / 2}

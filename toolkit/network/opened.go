@@ -17,13 +17,12 @@ import (
 type Opened struct {
 	*Model
 	Data *dataset.Data
-	Info models.Info // what a run or a file says of the network: run, epoch, errors, commit; its recipe alone before the training
+	Info models.Info // from the network's run or file: run, epoch, errors, commit; only the recipe before the training
 }
 
-// Open loads the data of a recipe, split as the paper does, fits the normalisation to the training part and builds the
-// network with its initial weights. dataRoot is the folder of the data set's files, "" for the project's data/cache. A
-// recipe that is not valid, minibatches larger than the training part, and data that are not there are errors that say
-// what to do.
+// Open loads the data of a recipe, splits them as in the paper, fits the normalisation to the training part and builds the
+// network with its initial weights. dataRoot is the folder of the data set's files, "" for the project's data/cache. An
+// invalid recipe, minibatches larger than the training part, and missing data are errors that say what to do.
 func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, error) {
 	checked, err := asked.Check()
 	if err != nil {
@@ -63,8 +62,8 @@ func fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
 	return dataset.FitChannels(train)
 }
 
-// Prepare readies training steps on the backend's first so many devices, see [Model.UseDevices]. A single GPU takes all
-// training images, so that its steps bring their indices only; a CPU has them in its memory already.
+// Prepare prepares training steps on the given number of devices, see [Model.UseDevices]. A single GPU first gets all training
+// images, so that its steps bring only their indices; a CPU already has them in its memory.
 func (o *Opened) Prepare(devices int) error {
 	if err := o.UseDevices(devices); err != nil {
 		return err
@@ -75,11 +74,11 @@ func (o *Opened) Prepare(devices int) error {
 	return nil
 }
 
-// Batches returns the minibatches of the recipe's training, as steps take them after [Opened.Prepare]. For a GPU each is
-// prepared while the one before is computed; a CPU has no time to spare meanwhile.
+// Batches returns the minibatches of the recipe's training, for steps after [Opened.Prepare]. For a GPU each is prepared while
+// the previous one is computed; a CPU is busy with its step then.
 func (o *Opened) Batches() *Batches { return o.BatchesOf(o.Recipe, o.Network.Survival) }
 
-// BatchesOf is Batches by another recipe and other survival probabilities.
+// BatchesOf is Batches with another recipe and other survival probabilities.
 func (o *Opened) BatchesOf(recipe recipes.Recipe, survival depth.Survival) *Batches {
 	batches := NewBatches(recipe, survival, o.Data.Train)
 	batches.resident = o.resident != nil
@@ -87,10 +86,9 @@ func (o *Opened) BatchesOf(recipe recipes.Recipe, survival depth.Survival) *Batc
 	return batches
 }
 
-// OpenFile opens a network that [Model.Export] wrote, to be evaluated and explored: the file's normalisation and
-// survival probabilities are in force, and the data are those of its recipe, split as they were.
-// dataRoot is as in [Open]. A missing or damaged file, one without a recipe, one whose tensors
-// are not those of its recipe, and data that are not there are errors that say what to do.
+// OpenFile opens a network that [Model.Export] wrote, to be evaluated and explored. It has the file's normalisation and
+// survival probabilities, and the data of its recipe in the same split. dataRoot is as in [Open]. A missing or damaged file,
+// one without a recipe, tensors that do not fit the recipe, and missing data are errors that say what to do.
 func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 	info, err := models.Read(path)
 	if err != nil {
@@ -105,7 +103,7 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 		return nil, err
 	}
 	if m.Network.Classes != len(data.Classes) {
-		return nil, fmt.Errorf("the network in %s has %d classes, but %s has %d: it is not of its recipe, export it again",
+		return nil, fmt.Errorf("the network in %s has %d classes, but %s has %d: it does not fit its recipe, export it again",
 			path, m.Network.Classes, data.Name, len(data.Classes))
 	}
 	if len(m.Normalization.Mean) == 0 {
@@ -115,8 +113,8 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 }
 
 // OpenImported opens the network of a recipe with the weights of a safetensors file (see [Model.Import]), to be trained
-// on. A recipe that the network in the file cannot be of, or that would validate it on its own training images, is an
-// error. [Model.Notes] say what is to be known of the file and of the recipe with it.
+// further. A recipe that does not fit the network in the file, or that would validate it on its own training images, is an
+// error. [Model.Notes] say what the user should know about the file and the recipe.
 func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoot string) (*Opened, error) {
 	checked, err := asked.Check()
 	if err != nil {
@@ -143,13 +141,13 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 	return o, nil
 }
 
-// Untrained returns the same network with the weights from before its training, which follow from the recipe's seed.
+// Untrained returns the same network with its initial weights, which follow from the recipe's seed.
 func (o *Opened) Untrained() (*Model, error) {
 	return NewModel(o.backend, o.Recipe, Input{o.Network.Image, o.Network.Classes, o.Normalization})
 }
 
-// openModel makes the model of a file, which needs no data: the number of classes and the normalisation are the file's.
-// A file without a normalisation leaves the model's empty.
+// openModel makes the model of a file, without data: the file has the number of classes and the normalisation. If the file
+// has no normalisation, the model's is empty.
 func openModel(b compute.Backend, info models.Info) (*Model, error) {
 	file, err := readNetwork(info.Path)
 	if err != nil {

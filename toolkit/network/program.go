@@ -13,14 +13,13 @@ import (
 	"stochdepth/toolkit/network/backend/proxy"
 )
 
-// What is here is for programs on a model's variables: the training step, the evaluation, and those of others, as
-// package analysis has them.
+// This file has what programs on a model's variables use: the training step, the evaluation, and those of package analysis.
 
 // ProgramGraph builds a program on a model's variables from its inputs.
 type ProgramGraph = func(scope *model.Scope, inputs []*Node) []*Node
 
-// Program returns the program of a graph on the model's variables. It is made when it is first asked for by its name,
-// and compiled when it first runs; the next call with this name returns the same program, whatever the graph.
+// Program returns the program of a graph on the model's variables. The first call with a name makes the program; the next
+// ones return the same program, whatever the graph. It is compiled when it first runs.
 func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
 	if exec, ok := m.programs[name]; ok {
 		return exec, nil
@@ -36,7 +35,7 @@ func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
 	return exec, nil
 }
 
-// named gives a program of the model's the name that says in which precision it is compiled for a GPU.
+// named gives a program of the model a name that says in which precision it is compiled for a GPU.
 func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 	if err == nil && m.Recipe.DType == "tf32" {
 		exec.WithName(proxy.TF32 + exec.Name())
@@ -44,10 +43,10 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 	return exec, err
 }
 
-// TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. inputs are what
-// [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or [batch, L]
-// for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running averages
-// of batch normalisation move.
+// TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. The inputs are those
+// that [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or
+// [batch, L] for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running
+// averages of batch normalisation are updated.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	pixels, gates := inputs[0], inputs[2]
 	scope.Store().SetTraining(pixels.Graph(), true)
@@ -58,21 +57,21 @@ func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	return m.Network.ForwardIn(m.Form, scope, images, gates)
 }
 
-// TestLogits builds the forward pass at test, every block open and scaled by its survival probability (Eq. 5), for
+// TestLogits builds the forward pass at test, with every block open and scaled by its survival probability (Eq. 5), for
 // pixels [batch, height, width, channels], and returns the logits [batch, classes].
 func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
 	scope.Store().SetTraining(pixels.Graph(), false)
 	return m.Network.ForwardIn(m.Form, scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
 }
 
-// CrossEntropy returns that of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's own
-// function returns the mean.)
+// CrossEntropy returns the cross-entropy of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's
+// own function returns the mean.)
 func CrossEntropy(logits, labels *Node) *Node {
 	chosen := OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
 	return ReduceSum(Neg(Mul(chosen, LogSoftmax(logits))), -1)
 }
 
-// OnMinibatch runs a program whose inputs are those of [Model.TrainingLogits] on a minibatch that has its pixels, and
+// OnMinibatch runs a program with the inputs of [Model.TrainingLogits] on a minibatch, which must have its pixels, and
 // returns the values of its first output.
 func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	inputs := b.tensors(m)
@@ -84,13 +83,15 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	return vector(outputs[0])
 }
 
-// EvaluationBatch is how many images are classified at once.
+// EvaluationBatch is the largest number of images that are classified at once.
 const EvaluationBatch = 500
 
-// OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part, in their order and a
-// batch of equal size at a time, and hands on the labels of each batch and the values of each output. Images with the
-// label -1 fill up the last batch and count for nothing. It stops early with the context's error when that is cancelled.
-func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.View, do func(labels []int32, outputs [][]float64)) error {
+// OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part in their
+// order, in batches of equal size, and calls do with the labels of each batch and the values of each output. Images with
+// the label -1 fill up the last batch and do not count. It stops early with the context's error when the context is
+// cancelled.
+func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.View,
+	do func(labels []int32, outputs [][]float64)) error {
 	if part.Len() == 0 {
 		return fmt.Errorf("there are no images to evaluate on")
 	}
@@ -137,8 +138,8 @@ func onBatch(exec *model.Exec, format dataset.Format, pixels []byte, labels []in
 	return values, nil
 }
 
-// free releases the device memory of inputs at once, instead of when Go collects them. It is for after the outputs
-// were read: only then the program has surely ended. (go-xla's calls wait for the device, but promise nothing.)
+// free releases the device memory of inputs at once, instead of when Go collects them. Call it after reading the outputs:
+// only then the program has certainly ended. (go-xla's calls wait for the device, but do not promise this.)
 func free(inputs []any) {
 	for _, input := range inputs {
 		input.(*tensors.Tensor).FinalizeAll()
@@ -154,7 +155,7 @@ func vector(t *tensors.Tensor) ([]float64, error) {
 		case []float64:
 			v = append(v, flat...)
 		case []float32:
-			v = toFloat64s(flat)
+			v = floats[float64](flat)
 		}
 	})
 	return v, err

@@ -24,9 +24,9 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// TestAgainstPyTorch takes three steps beside PyTorch's network of package bench, from the same weights, with the same
-// minibatch and gates. In float64 the losses and all parameters agree to 1e-8, so what they differ by in float32 is
-// rounding. It needs a Python with torch in BENCH_PYTHON, such as that of make bench-peers, and is skipped without.
+// TestAgainstPyTorch compares three steps with those of package bench's network in PyTorch, from the same weights and with the
+// same minibatch and gates. In float64 the losses and all parameters agree to 1e-8, so their differences in float32 are
+// rounding. The test needs a Python with torch in BENCH_PYTHON, such as the one of make bench-peers, and is skipped without.
 func TestAgainstPyTorch(t *testing.T) {
 	python := os.Getenv("BENCH_PYTHON")
 	if python == "" {
@@ -43,13 +43,15 @@ func TestAgainstPyTorch(t *testing.T) {
 		start, end := readTensors(t, filepath.Join(dir, "start.safetensors")), readTensors(t, filepath.Join(dir, "end.safetensors"))
 
 		recipe := recipes.Default()
-		recipe.Dataset, recipe.Epochs, recipe.Depth, recipe.DeathRate, recipe.Form, recipe.DType = "cifar10", 1, 20, 0.5, c.form, c.dtype
-		m, err := NewModel(b, recipe, Input{rgb, 10, dataset.Normalization{Mean: []float32{0, 0, 0}, Deviation: []float32{1, 1, 1}}})
+		recipe.Dataset, recipe.Epochs, recipe.Depth, recipe.DeathRate = "cifar10", 1, 20, 0.5
+		recipe.Form, recipe.DType = c.form, c.dtype
+		m, err := NewModel(b, recipe, Input{rgb, 10, dataset.Normalization{Mean: make([]float32, 3), Deviation: []float32{1, 1, 1}}})
 		require.NoError(t, err)
 		importStart(t, m, dir, start)
 		for i, loss := range threeSteps(t, b, m, start) {
 			want := end["losses"].values[i]
-			t.Logf("%s %-9s  step %d: loss %.10f, PyTorch %.10f, difference %.1e", c.dtype, c.form, i+1, loss, want, math.Abs(loss-want))
+			t.Logf("%s %-9s  step %d: loss %.10f, PyTorch %.10f, difference %.1e",
+				c.dtype, c.form, i+1, loss, want, math.Abs(loss-want))
 			require.InDelta(t, want, loss, c.loss)
 		}
 		largest := map[string]float64{}
@@ -85,7 +87,7 @@ func readTensors(t *testing.T, path string) map[string]namedTensor {
 	return named
 }
 
-// importStart imports the weights through a file of their own.
+// importStart imports the weights through a file.
 func importStart(t *testing.T, m *Model, dir string, start map[string]namedTensor) {
 	var weights []tensorfile.Tensor
 	for name, tensor := range start {
@@ -98,7 +100,7 @@ func importStart(t *testing.T, m *Model, dir string, start map[string]namedTenso
 	require.NoError(t, m.Import(path))
 }
 
-// threeSteps trains on images that are floats already, with the model's network, loss and optimizer.
+// threeSteps trains on images that already are floats, with the model's network, loss and optimizer.
 func threeSteps(t *testing.T, b compute.Backend, m *Model, start map[string]namedTensor) (losses []float64) {
 	step := model.MustNewExec(b, m.Store, func(scope *model.Scope, images, labels, gates *graph.Node) *graph.Node {
 		scope.Store().SetTraining(images.Graph(), true)
@@ -130,7 +132,7 @@ func first(t *testing.T, x *tensors.Tensor) float64 {
 	return v[0]
 }
 
-// pythonOfThePage is a Python with torch and safetensors, and the first lines for it below a heading of the page on
+// pythonOfThePage returns a Python with torch and safetensors, and the first lines for it below a heading of the page on
 // PyTorch. Without such a Python the test is skipped.
 func pythonOfThePage(t *testing.T, heading string) (python, lines string) {
 	t.Helper()
@@ -146,8 +148,8 @@ func pythonOfThePage(t *testing.T, heading string) (python, lines string) {
 	return python, lines
 }
 
-// The lines of the page on PyTorch compute what our networks compute at test, for each choice that changes it. They need
-// the Python of TestAgainstPyTorch, with the package safetensors.
+// The lines of the page on PyTorch compute the same as our networks at test, for each setting that changes it. They need the
+// Python of TestAgainstPyTorch, with the package safetensors.
 func TestThePagesLinesInPyTorch(t *testing.T) {
 	python, lines := pythonOfThePage(t, "## Into PyTorch and back")
 	require.Contains(t, lines, "def logits(pixels)")
@@ -166,9 +168,7 @@ print(json.dumps(loss.mean().item()))
 		change(&r)
 		m, err := Open(backendtest.Open(t), r, "")
 		require.NoError(t, err)
-		want, err := m.Evaluate(t.Context(), m.Data.Test)
-		require.NoError(t, err)
-		dir := t.TempDir()
+		want, dir := evaluate(t, m.Model, m.Data.Test), t.TempDir()
 		require.NoError(t, m.Export(filepath.Join(dir, "mine.safetensors"), nil))
 		writeImages(t, dir, m.Data.Test)
 		cmd := exec.Command(python, "-c", lines)
@@ -182,7 +182,7 @@ print(json.dumps(loss.mean().item()))
 	}
 }
 
-// The page's lines for networks whose shortcuts have zeros on both sides make a file of them that gives the same losses here.
+// The page's lines for networks whose shortcuts have zeros on both sides make a file that gives the same losses here.
 func TestZerosOnBothSidesInPyTorch(t *testing.T) {
 	python, lines := pythonOfThePage(t, "#### Zeros on both sides")
 	const network = `
@@ -246,8 +246,7 @@ w["normalization.mean"], w["normalization.deviation"] = torch.full((3,), 0.5), t
 	want, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 	require.NoError(t, err, "%s", out)
 	require.NoError(t, m.Import(filepath.Join(dir, "theirs.safetensors")))
-	got, err := m.Evaluate(t.Context(), m.Data.Test)
-	require.NoError(t, err)
+	got := evaluate(t, m.Model, m.Data.Test)
 	t.Logf("loss %.6f, PyTorch %.6f", got.Loss, want)
 	require.InEpsilon(t, want, got.Loss, 1e-4)
 }

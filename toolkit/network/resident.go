@@ -8,14 +8,14 @@ import (
 	"stochdepth/toolkit/dataset"
 )
 
-// resident is a training step that takes its images from a part of the data set that lies on the device.
+// resident is a training step that takes its images from a part of the data set on the device.
 type resident struct {
 	images *tensors.Tensor // [images, height, width, channels], bytes
 	exec   *model.Exec
 }
 
-// KeepOnDevice brings all images of a part to the device, in the sets here 3 KB each. From then on the steps on this part's
-// minibatches bring the images' indices only, and compute the same. Steps shared by several devices go on as before.
+// KeepOnDevice copies all images of a part to the device, 3 KB each in the sets here. From then on, steps on minibatches of
+// this part bring only the images' indices, and compute the same. Steps shared by several devices do not change.
 func (m *Model) KeepOnDevice(part dataset.View) error {
 	indices, labels := make([]int32, part.Len()), make([]int32, part.Len())
 	for i := range indices {
@@ -34,7 +34,7 @@ func (m *Model) KeepOnDevice(part dataset.View) error {
 	return nil
 }
 
-// inputs are those of the step on a minibatch: the part's images, their indices, and the rest as without.
+// inputs returns the inputs of the step on a minibatch: the part's images, the minibatch's indices, and the usual rest.
 func (r *resident) inputs(m *Model, b *Batch) []any {
 	indices := tensors.FromFlatDataAndDimensions(b.Indices, len(b.Indices))
 	return append([]any{r.images, indices}, b.inputs(m)...)

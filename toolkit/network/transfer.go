@@ -3,6 +3,7 @@ package network
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -13,8 +14,8 @@ import (
 	"stochdepth/toolkit/internal/tensorfile"
 )
 
-// A network leaves and enters the project as a safetensors file. Names and layouts are those of
-// PyTorch, block by block, so that a module of the same structure takes them as its state dict:
+// A network is exported and imported as a safetensors file. Names and layouts are PyTorch's, block by block, so that a module
+// of the same structure can load them as its state dict:
 //
 //	stem.conv.weight [16, 3, 3, 3]                         out, in, height, width
 //	stem.bn.{weight, bias, running_mean, running_var} [16]
@@ -22,23 +23,22 @@ import (
 //	blocks.<l>.bn{1, 2}.{weight, bias, running_mean, running_var} [out]
 //	fc.weight [classes, 64]; fc.bias [classes]
 //	normalization.{mean, deviation}                        of pixels on the scale 0..255
-//	survival [L]                                           what each branch is multiplied by at test: p_l in force, or 1 under scale_at=train
+//	survival [L]                                           the factor of each branch at test: p_l, or 1 under scale_at=train
 //
-// and other kinds of blocks after the same rules (torchName).
+// The names of other kinds of blocks follow the same rules (torchName).
 //
-// The metadata holds the run's recipe, and what [models.Info.Metadata] gives. All tensors are F32, or F64 for a network of that type.
+// The metadata holds the run's recipe and the texts of [models.Info.Metadata]. All tensors are F32, or F64 for a network of
+// that type.
 
-// Export writes the model to path, with the recipe and the given metadata, such as [models.Info.Metadata]. The same
-// network gives the same bytes.
+// Export writes the model to path, with the recipe and the given metadata, such as [models.Info.Metadata]. The same network
+// gives the same bytes.
 func (m *Model) Export(path string, metadata map[string]string) error {
 	recipe, err := json.Marshal(m.Recipe)
 	if err != nil {
 		return err
 	}
 	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(recipe)}
-	for key, value := range metadata {
-		meta[key] = value
-	}
+	maps.Copy(meta, metadata)
 	var out []tensorfile.Tensor
 	add := func(name string, shape []int, values []float64) {
 		out = append(out, encode(name, shape, values, m.Network.ParameterDType()))
@@ -54,8 +54,8 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	add(meanName, []int{len(m.Normalization.Mean)}, toFloat64s(m.Normalization.Mean))
-	add(deviationName, []int{len(m.Normalization.Deviation)}, toFloat64s(m.Normalization.Deviation))
+	add(meanName, []int{len(m.Normalization.Mean)}, floats[float64](m.Normalization.Mean))
+	add(deviationName, []int{len(m.Normalization.Deviation)}, floats[float64](m.Normalization.Deviation))
 	survival, err := m.survivalPart().read()
 	if err != nil {
 		return err
@@ -67,10 +67,10 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	return tensorfile.Write(path, out, meta)
 }
 
-// Import sets the model's variables, and its normalisation if the file has one, from a file of the
-// names and shapes of [Model.Export], or of PyTorch's where they are known (see [Model.Notes]). A missing, surplus or
-// differently shaped tensor is an error, and so is a value that no trained network has (not finite, a negative variance,
-// a deviation of zero), and a survival that the recipe does not apply; then nothing is changed.
+// Import sets the model's variables, and its normalisation if the file has one, from a file with the names and shapes of
+// [Model.Export], or with known names of PyTorch code (see [Model.Notes]). A missing, surplus or differently shaped tensor is
+// an error, and so is a value that no trained network has (not finite, a negative variance, a deviation of zero), and a
+// survival that the recipe does not apply; then nothing is changed.
 func (m *Model) Import(path string) error {
 	file, err := readNetwork(path)
 	if err != nil {
@@ -79,7 +79,7 @@ func (m *Model) Import(path string) error {
 	return m.take(file)
 }
 
-// take is Import of a file that was read.
+// take imports a file that was read.
 func (m *Model) take(file *networkFile) error {
 	next := make(map[*model.Variable][]partValues)
 	set := func(part variablePart, values []float64) {
@@ -116,11 +116,12 @@ func (m *Model) take(file *networkFile) error {
 	return nil
 }
 
-// values takes a tensor that must be in the file, of this shape.
+// values takes a tensor, which must have this shape, from the file.
 func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, error) {
 	t, ok := file.tensors[name]
 	if !ok {
-		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s", file.path, name, m.Recipe.Depth, file.others())
+		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s",
+			file.path, name, m.Recipe.Depth, file.others())
 	}
 	delete(file.tensors, name)
 	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
@@ -134,7 +135,7 @@ func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, 
 	return values, err
 }
 
-// takeNormalization takes the file's normalisation, of pixels from 0 to 255, or the model's own where the file has none.
+// takeNormalization takes the file's normalisation, for pixels from 0 to 255, or the model's own if the file has none.
 func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, err error) {
 	switch mean, deviation := file.has(meanName), file.has(deviationName); {
 	case !mean && !deviation:
@@ -153,20 +154,20 @@ func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, e
 	}
 	unit, err := onUnitScale(file.path, file.recipe == nil, mean, deviation)
 	if unit {
-		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: taken times 255")
+		file.note("its normalisation is of pixels from 0 to 1, as in PyTorch: it was multiplied by 255")
 	}
-	return dataset.Normalization{Mean: toFloat32s(mean), Deviation: toFloat32s(deviation)}, err
+	return dataset.Normalization{Mean: floats[float32](mean), Deviation: floats[float32](deviation)}, err
 }
 
-// takeScales takes the file's survival and returns what the variable of the survival probabilities must be, so that
-// branches are multiplied at test as the file has it.
+// takeScales takes the file's survival and returns the survival probabilities with which branches are multiplied at test by
+// the factors in the file.
 func (m *Model) takeScales(file *networkFile) ([]float64, error) {
 	rule, last := m.Network.Survival, len(m.Network.Survival)-1
 	steady := m.Recipe.Schedule().Kind == depth.Steady
 	if !file.has("survival") {
 		if steady && !m.Network.Inverted && !m.Recipe.IsConstant() {
-			file.note("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; by none with death_rate 0 or scale_at train)",
-				rule[last])
+			file.note("it has no survival: its branches are multiplied by the recipe's at test (the last by %.4g; "+
+				"by none with death_rate 0 or scale_at train)", rule[last])
 		}
 		return rule, nil
 	}
@@ -178,22 +179,22 @@ func (m *Model) takeScales(file *networkFile) ([]float64, error) {
 		return nil, fmt.Errorf("survival of %s: %w", file.path, err)
 	}
 	if file.recipe != nil && file.recipe.ScaleAt == "train" {
-		scales = atTest(scales) // older files have the survival probabilities of the training there
+		scales = atTest(scales) // older files have the survival probabilities of the training here
 	}
 	switch {
 	case m.Network.Inverted && !near(scales, atTest(scales)):
-		return nil, fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), which scale_at train leaves out: "+
-			"make it scale_at test", file.path, scales[last])
-	case m.Network.Inverted, near(scales, rule): // inverted, the variable is what branches are divided by in training
+		return nil, fmt.Errorf("the branches of %s are multiplied by its survival at test (the last by %.4g), "+
+			"but not with scale_at train: use scale_at test", file.path, scales[last])
+	case m.Network.Inverted, near(scales, rule): // if inverted, branches are divided by the rule's in training
 		return rule, nil
 	case steady:
-		file.note("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), until it is trained on",
-			scales[last], rule[last])
+		file.note("its branches are multiplied by its own survival at test (the last by %.4g) and not by the recipe's (%.4g), "+
+			"until it is trained further", scales[last], rule[last])
 	}
 	return scales, nil
 }
 
-// atTest returns what branches are multiplied by at test under scale_at=train: 1, or 0 for a block that was taken out.
+// atTest returns the factors of the branches at test under scale_at=train: 1, or 0 for a removed block.
 func atTest(survival []float64) []float64 {
 	scales := make([]float64, len(survival))
 	for l, p := range survival {
@@ -204,23 +205,16 @@ func atTest(survival []float64) []float64 {
 	return scales
 }
 
-// near reports whether two lists of probabilities are equal but for the rounding of a file's type, at most that of BF16.
+// near reports whether two lists of probabilities are equal up to the rounding of a file's type, at most that of BF16.
 func near(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) < 1./500 })
 }
 
-func toFloat64s(values []float32) []float64 {
-	converted := make([]float64, len(values))
+// floats converts values from one type of floats to another.
+func floats[To, From float32 | float64](values []From) []To {
+	converted := make([]To, len(values))
 	for i, v := range values {
-		converted[i] = float64(v)
-	}
-	return converted
-}
-
-func toFloat32s(values []float64) []float32 {
-	converted := make([]float32, len(values))
-	for i, v := range values {
-		converted[i] = float32(v)
+		converted[i] = To(v)
 	}
 	return converted
 }

@@ -61,7 +61,7 @@ func TestExportModelsEval(t *testing.T) {
 	require.Equal(t, "As the recipe "+file+", but epochs: 5, 1 (its own value second).", longer.Description)
 	text, err := load("--run", "other", "--recipe", "shapes", "--set", "shortcut=subsample", "--depth", "8").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(text), "has shortcut average, and its weights make no network of shortcut subsample")
+	require.Contains(t, string(text), "has shortcut average, and its weights do not fit a network with shortcut subsample")
 	require.NoDirExists(t, filepath.Join(runs, "other"))
 
 	fail := func(args ...string) string {

@@ -1,5 +1,5 @@
-// Package analysis looks at trained networks: what they take each image for ([Classify]), how large the gradient is in
-// each block ([MeanGradients]), and how they bear the loss of blocks ([Lesions]). It changes nothing of a network, but
-// for [Remove], which gives what puts the blocks back. Package training makes the networks, and package notebook/explore
-// draws what is found here.
+// Package analysis looks at trained networks: how they classify each image ([Classify]), how large the gradient is in each
+// block ([MeanGradients]), and how well they work without some blocks ([Lesions]). Only [Remove] changes the network, and
+// returns a function that puts the blocks back. Package training makes the networks, and package notebook/explore draws the
+// results.
 package analysis

@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// untrained is a model of 14 layers with its data, unless changed: 40 training images in three minibatches.
+// untrained returns a model of 14 layers with its data, 40 training images in three minibatches, unless the recipe is changed.
 func untrained(t *testing.T, change func(*recipes.Recipe)) (*network.Model, *dataset.Data) {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
@@ -35,7 +35,7 @@ func evaluate(t *testing.T, m *network.Model, data *dataset.Data) network.Score 
 	return score
 }
 
-// Image by image the errors and losses are those of the evaluation, also where the last batch is filled up.
+// The errors and losses of single images agree with the evaluation, also when the last batch is filled up.
 func TestClassify(t *testing.T) {
 	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.TestImages = 8, 510 })
 	score := evaluate(t, m, data)
@@ -68,7 +68,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// A removed block counts as little as one whose survival probability is next to nothing (Eq. 5), and it comes back.
+// A removed block has the same effect as one whose survival probability is almost zero (Eq. 5), and it comes back.
 func TestRemove(t *testing.T) {
 	whole := []float64{0.9, 0.8, 0.7, 0.6, 0.5, 0.4}       // of the six blocks
 	for _, removed := range [][]int{{2}, {3}, {1, 4, 6}} { // 3 and 5 begin a group
@@ -92,7 +92,7 @@ func TestRemove(t *testing.T) {
 	}
 	m, _ := untrained(t, nil)
 	_, err := analysis.Remove(m, 7)
-	require.ErrorContains(t, err, "they are 1 to 6")
+	require.ErrorContains(t, err, "the blocks are 1 to 6")
 }
 
 func TestLesions(t *testing.T) {
@@ -107,7 +107,7 @@ func TestLesions(t *testing.T) {
 	require.ErrorContains(t, err, "7 blocks cannot be removed from 6")
 }
 
-// Block 1's is what the training step reports; a closed block's is zero; nothing changes.
+// The magnitude of block 1 is the one that the training step reports; a closed block has zero; the network does not change.
 func TestGradientMagnitudes(t *testing.T) {
 	m, data := untrained(t, nil)
 	batch := network.NewBatches(m.Recipe, m.Network.Survival, data.Train).At(1)
@@ -129,8 +129,8 @@ func TestGradientMagnitudes(t *testing.T) {
 	require.InEpsilon(t, outcome.Gradient, magnitudes[0], 1e-4)
 }
 
-// The mean of a block is over the minibatches in which it was open, with gates by the given probabilities from the first
-// minibatch on, whatever the recipe's schedule; and there are no more minibatches than in an epoch.
+// The mean of a block is over the minibatches in which it was open. The gates follow the given probabilities from the first
+// minibatch on, whatever the recipe's schedule, and there are no more minibatches than in an epoch.
 func TestMeanGradients(t *testing.T) {
 	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.SurvivalSchedule = 8, "late" })
 	survival := depth.Survival{1, 1e-9, 0.5}
@@ -156,8 +156,8 @@ func TestMeanGradients(t *testing.T) {
 	require.InEpsilon(t, sums[2]/open[2], mean[2], 1e-6)
 }
 
-// With gates per sample a block's gradient is averaged by how often its gates were open: it is that of gates per
-// minibatch, roughly, and no index runs out of the minibatch's gates.
+// With gates per sample the mean depends on how often a block's gates were open: it is roughly that of gates per minibatch,
+// and no index is outside the minibatch's gates.
 func TestMeanGradientsPerSample(t *testing.T) {
 	m, data := untrained(t, func(r *recipes.Recipe) { r.Depth, r.GatesPer = 8, "sample" })
 	perSample, err := analysis.MeanGradients(m, data.Train, m.Network.Survival, 3)

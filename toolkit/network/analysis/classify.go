@@ -12,22 +12,22 @@ import (
 	"stochdepth/toolkit/network"
 )
 
-// Prediction is what a network makes of one image.
+// Prediction is a network's result for one image.
 type Prediction struct {
 	Index     int     // of the image in its part
-	Label     int     // what it is
-	Predicted int     // what it is taken for
+	Label     int     // the true class
+	Predicted int     // the predicted class
 	Loss      float64 // cross-entropy
 }
 
-// Wrong reports whether the image is taken for something else.
+// Wrong reports whether the predicted class is not the true one.
 func (p Prediction) Wrong() bool { return p.Label != p.Predicted }
 
 // Classify is [network.Model.Evaluate] image by image: it returns a prediction for each image of a part, in their order.
 func Classify(ctx context.Context, m *network.Model, part dataset.View) ([]Prediction, error) {
 	program, err := m.Program("classify", func(scope *model.Scope, inputs []*Node) []*Node {
 		logits, labels := m.TestLogits(scope, inputs[0]), inputs[1]
-		return []*Node{ // of each image, [batch]: its cross-entropy, and the class that it is taken for
+		return []*Node{ // for each image, [batch]: its cross-entropy and its predicted class
 			network.CrossEntropy(logits, Max(labels, ZerosLike(labels))),
 			ConvertDType(ArgMax(logits, -1), logits.DType()),
 		}
@@ -40,14 +40,14 @@ func Classify(ctx context.Context, m *network.Model, part dataset.View) ([]Predi
 		losses, classes := outputs[0], outputs[1]
 		for i, label := range labels {
 			if label >= 0 {
-				predictions = append(predictions, Prediction{Index: len(predictions), Label: int(label), Predicted: int(classes[i]), Loss: losses[i]})
+				predictions = append(predictions, Prediction{len(predictions), int(label), int(classes[i]), losses[i]})
 			}
 		}
 	})
 	return predictions, err
 }
 
-// Confusion counts predictions: [i][j] images of class i were taken for class j.
+// Confusion counts predictions: [i][j] is the number of images of class i with the predicted class j.
 func Confusion(predictions []Prediction, classes int) [][]int {
 	counts := make([][]int, classes)
 	for i := range counts {
@@ -59,7 +59,7 @@ func Confusion(predictions []Prediction, classes int) [][]int {
 	return counts
 }
 
-// Worst returns the wrong predictions of the highest cross-entropy, the worst first, n at most.
+// Worst returns up to n wrong predictions, those with the highest cross-entropy, the worst first.
 func Worst(predictions []Prediction, n int) []Prediction {
 	var wrong []Prediction
 	for _, p := range predictions {

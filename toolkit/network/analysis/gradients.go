@@ -12,9 +12,9 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// GradientMagnitudes returns the mean absolute gradient of each block's first weights, in the paper's network those of
-// its first convolution, for a minibatch with its gates: the quantity of Fig. 7 for all L blocks, where Fig. 7 shows
-// block 1. It is 0 for a closed block. Weight decay is not part of it.
+// GradientMagnitudes returns the mean absolute gradient of each block's first weights (in the paper's network those of its
+// first convolution) for a minibatch with its gates: the quantity of Fig. 7, which shows block 1, for all L blocks. It is 0
+// for a closed block. Weight decay is not part of it.
 func GradientMagnitudes(m *network.Model, b *network.Batch) ([]float64, error) {
 	program, err := m.Program("gradients", func(scope *model.Scope, inputs []*Node) []*Node {
 		return []*Node{magnitudes(m, scope, inputs)}
@@ -29,7 +29,7 @@ func GradientMagnitudes(m *network.Model, b *network.Batch) ([]float64, error) {
 	return values, nil
 }
 
-// magnitudes builds them from the inputs of a training step, [L].
+// magnitudes builds the graph of the magnitudes, [L], from the inputs of a training step.
 func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 	g := inputs[0].Graph()
 	before := make(map[*model.Variable]*Node)
@@ -48,15 +48,15 @@ func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 		perBlock := Reshape(Abs(gradient), gradient.Shape().Dimensions[0], -1)
 		perStage = append(perStage, ReduceMean(perBlock, 1))
 	}
-	for v, value := range before { // the averages of batch normalisation stay
+	for v, value := range before { // leave the averages of batch normalisation unchanged
 		v.SetNodeValue(value)
 	}
 	return Concatenate(perStage, 0)
 }
 
-// MeanGradients is [GradientMagnitudes] averaged over the first minibatches of a data set's training part: for each block
-// over those in which it was open (per sample: over all, divided by the mean share of open gates), 0 if it never was. The
-// gates are drawn by the given survival probabilities, the network's own or others.
+// MeanGradients averages [GradientMagnitudes] over the first minibatches of a data set's training part: for each block over
+// the minibatches in which it was open (with gates per sample: over all, divided by the mean share of open gates), 0 if it
+// never was. The gates are drawn with the given survival probabilities, the network's own or others.
 func MeanGradients(m *network.Model, train dataset.View, survival depth.Survival, minibatches int64) ([]float64, error) {
 	recipe := m.Recipe
 	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on

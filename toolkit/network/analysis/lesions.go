@@ -10,17 +10,17 @@ import (
 	"stochdepth/toolkit/network"
 )
 
-// Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}) at test. It sets what their
-// branches are multiplied by to zero; the other blocks stay as they are. The returned function puts the blocks back.
+// Remove takes blocks, counted from 1, out of the network: from then on H_l = id(H_{l-1}) at test. It sets the factors of
+// their branches to zero; the other blocks stay as they are. The returned function puts the blocks back.
 func Remove(m *network.Model, blocks ...int) (putBack func() error, err error) {
-	was, err := m.SurvivalInForce()
+	was, err := m.CurrentSurvival()
 	if err != nil {
 		return nil, err
 	}
 	now := slices.Clone(was)
 	for _, block := range blocks {
 		if block < 1 || block > len(now) {
-			return nil, fmt.Errorf("there is no block %d to remove: they are 1 to %d", block, len(now))
+			return nil, fmt.Errorf("there is no block %d to remove: the blocks are 1 to %d", block, len(now))
 		}
 		now[block-1] = 0
 	}
@@ -28,9 +28,10 @@ func Remove(m *network.Model, blocks ...int) (putBack func() error, err error) {
 }
 
 // Lesions is the lesion study of Veit et al. (2016, "Residual Networks Behave Like Ensembles of Relatively Shallow
-// Networks"): the errors on a part, in percent, after removing counts[i] blocks chosen at random, for so many choices
-// each. The same seed makes the same choices for networks of equal depth.
-func Lesions(ctx context.Context, m *network.Model, part dataset.View, counts []int, choices int, seed int64) ([][]float64, error) {
+// Networks"): in [i] the errors on a part, in percent, after removing counts[i] random blocks, for the given number of random
+// choices. The same seed makes the same choices for networks of equal depth.
+func Lesions(ctx context.Context, m *network.Model, part dataset.View, counts []int, choices int,
+	seed int64) ([][]float64, error) {
 	blocks := len(m.Network.Survival)
 	percent := make([][]float64, len(counts))
 	rng := rand.New(rand.NewPCG(uint64(seed), 0))
@@ -49,14 +50,14 @@ func Lesions(ctx context.Context, m *network.Model, part dataset.View, counts []
 			}
 			percent[i] = append(percent[i], score.Error)
 			if count == 0 || count == blocks {
-				break // there is one choice only
+				break // there is only one choice
 			}
 		}
 	}
 	return percent, nil
 }
 
-// without evaluates with some blocks removed.
+// without evaluates the network without some blocks.
 func without(ctx context.Context, m *network.Model, part dataset.View, blocks []int) (network.Score, error) {
 	putBack, err := Remove(m, blocks...)
 	if err != nil {

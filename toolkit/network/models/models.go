@@ -33,14 +33,14 @@ type Info struct {
 	Bytes  int64  // of the file
 	Recipe recipes.Recipe
 
-	Run             string  // name of the run that it comes from
-	Checkpoint      string  // of the run: best, of the epoch with the lowest validation error, or last
+	Run             string  // name of the run from which it comes
+	Checkpoint      string  // of the run: best (lowest validation error) or last
 	Step            int64   // minibatches done
 	Epoch           float64 // epochs done
 	ValidationError float64 // percent, at that epoch
 	TestError       float64 // percent, at that epoch
-	TrainingImages  int     // number of images that it was trained on
-	Commit          string  // of this project's source; several if the run was continued at another: "d3bc219…, f3238c5…"
+	TrainingImages  int     // number of images on which it was trained
+	Commit          string  // of this project's source; several if the run went on with another: "d3bc219…, f3238c5…"
 	Machine         string  // that trained it; several with a semicolon between them
 }
 
@@ -79,8 +79,8 @@ const (
 	keyMachine         = "machine"
 )
 
-// Metadata is what the file of the network says, besides the recipe, which network.Model.Export writes. Equal networks
-// have equal metadata: there is no date in it. Unknown things are left out.
+// Metadata returns the texts in the network's file; network.Model.Export adds the recipe. Equal networks have equal metadata:
+// there is no date in it. Unknown things are left out.
 func (i Info) Metadata() map[string]string {
 	meta := map[string]string{
 		keyRun: i.Run, keyCheckpoint: i.Checkpoint, keyCommit: i.Commit, keyMachine: i.Machine,
@@ -103,7 +103,7 @@ func (i Info) Metadata() map[string]string {
 	return meta
 }
 
-// ErrNoRecipe is the error of a file from elsewhere, which cannot be opened as it is.
+// ErrNoRecipe is the error for a file from elsewhere, which cannot be opened directly.
 var ErrNoRecipe = errors.New("has no recipe in its metadata")
 
 // Read reads a file's description of its network. A missing or damaged file, one without a recipe ([ErrNoRecipe]) and one
@@ -133,10 +133,10 @@ func Read(path string) (Info, error) {
 		Run: meta[keyRun], Checkpoint: meta[keyCheckpoint], Commit: meta[keyCommit], Machine: meta[keyMachine],
 		Epoch: math.NaN(), ValidationError: math.NaN(), TestError: math.NaN(),
 	}
-	var wrong []string
+	var invalid []string
 	parse := func(key string, set func(text string) error) {
 		if text := meta[key]; text != "" && set(text) != nil {
-			wrong = append(wrong, fmt.Sprintf("%s is %q", key, text))
+			invalid = append(invalid, fmt.Sprintf("%s is %q", key, text))
 		}
 	}
 	number := func(into *float64) func(string) error {
@@ -156,17 +156,17 @@ func Read(path string) (Info, error) {
 		}
 		return nil
 	})
-	if len(wrong) > 0 {
+	if len(invalid) > 0 {
 		return Info{}, fmt.Errorf("the metadata of %s do not parse (%s): export the network again",
-			path, strings.Join(wrong, ", "))
+			path, strings.Join(invalid, ", "))
 	}
 	return info, nil
 }
 
-// Name is the file's name without its extension.
+// Name returns the file's name without its extension.
 func (i Info) Name() string { return strings.TrimSuffix(filepath.Base(i.Path), Extension) }
 
-// Complete says in one sentence what this file lacks and a file of data/models must have, or returns nil.
+// Complete returns nil, or an error of one sentence if the file lacks something that a file of data/models must have.
 func (i Info) Complete() error {
 	var missing []string
 	for _, m := range []struct {
@@ -191,7 +191,7 @@ func (i Info) Complete() error {
 	return nil
 }
 
-// Record is the run as far as the file describes it: recipe, result, and the row of the network's epoch. Figures take
+// Record returns the run as far as the file describes it: recipe, result, and the row of the network's epoch. Figures take
 // their captions from it.
 func (i Info) Record() *runs.Run {
 	run := &runs.Run{Name: i.Run, Recipe: i.Recipe, Result: &runs.Result{
@@ -211,7 +211,7 @@ func (i Info) Record() *runs.Run {
 	return run
 }
 
-// Find returns the file that a user means by name: the path of a file, with the extension or without, or the name of a
+// Find returns the file for a name that a user gives: the path of a file, with or without the extension, or the name of a
 // network in the folder. found is false if there is none.
 func Find(folder, name string) (path string, found bool) {
 	for _, path := range []string{name, name + Extension, filepath.Join(folder, name), filepath.Join(folder, name) + Extension} {
@@ -222,8 +222,8 @@ func Find(folder, name string) (path string, found bool) {
 	return "", false
 }
 
-// List reads the descriptions of a folder's networks, sorted by name. The error joins those of all files that cannot be
-// read; they are not in the list, so that a caller may print both.
+// List reads the descriptions of a folder's networks, sorted by name. Files that cannot be read are not in the list; the error
+// joins their errors, so a caller can print both.
 func List(folder string) ([]Info, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

@@ -71,12 +71,13 @@ func TestMetadata(t *testing.T) {
 		"run": "mine", "checkpoint": "last", "step": "15", "seed": "5", "commit": "0123456789ab+", "machine": "a machine, 2 cores",
 	}, models.OfRun(run, 15, 0).Metadata(), "between two rows")
 	run.Result.Earlier = []runs.Session{{Machine: "another", Commit: "fedcba987654"}}
-	went := models.OfRun(run, 10, 4000)
-	require.Equal(t, []string{"fedcba987654, 0123456789ab+", "another; a machine, 2 cores"}, []string{went.Commit, went.Machine})
-	require.Contains(t, figures.OfRuns([]*runs.Run{went.Record()}).Caption,
+	several := models.OfRun(run, 10, 4000)
+	require.Equal(t, []string{"fedcba987654, 0123456789ab+", "another; a machine, 2 cores"},
+		[]string{several.Commit, several.Machine})
+	require.Contains(t, figures.OfRuns([]*runs.Run{several.Record()}).Caption,
 		"; another; a machine, 2 cores; commits fedcba9 and 0123456+.")
 	var table strings.Builder
-	require.NoError(t, models.Table(&table, []models.Info{went}, "table"))
+	require.NoError(t, models.Table(&table, []models.Info{several}, "table"))
 	require.Contains(t, table.String(), "fedcba9, 0123456+")
 
 	path := filepath.Join(t.TempDir(), "net.safetensors")
@@ -106,7 +107,9 @@ func TestMetadata(t *testing.T) {
 func TestReadSaysWhatIsWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	for want, change := range map[string]func(map[string]string){
-		"net.safetensors has no recipe in its metadata: make a run from it with `stochdepth import": func(m map[string]string) { delete(m, "recipe") },
+		"net.safetensors has no recipe in its metadata: make a run from it with `stochdepth import": func(m map[string]string) {
+			delete(m, "recipe")
+		},
 		`is not valid (unknown key "dept"`:             func(m map[string]string) { m["recipe"] = `{"dept": 8}` },
 		`do not parse (epoch is "many", step is "1.5"`: func(m map[string]string) { m["epoch"], m["step"] = "many", "1.5" },
 		`do not parse (seed is "6")`:                   func(m map[string]string) { m["seed"] = "6" },
@@ -140,7 +143,7 @@ func TestListTables(t *testing.T) {
 	}
 	require.EqualError(t, models.Table(&bytes.Buffer{}, list, "xml"), `unknown format "xml": use table, tsv, csv, json`)
 
-	// What is unknown is a dash, null or NaN, and does not get into a page.
+	// Unknown numbers are dashes, null or NaN in lists, and an error for a page.
 	write(t, filepath.Join(folder, "c.safetensors"), models.OfRun(finished(t, nil), 15, 0), nil)
 	_, err = models.Markdown(folder)
 	require.ErrorContains(t, err, "c.safetensors does not say its epoch, validation error, test error, number of training images")
@@ -169,7 +172,7 @@ func TestFind(t *testing.T) {
 	require.False(t, found)
 }
 
-// What a file holds as its recipe must be one.
+// A file's recipe must be valid.
 func TestTheRecipeIsOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	for recipe, want := range map[string]string{
@@ -181,7 +184,8 @@ func TestTheRecipeIsOne(t *testing.T) {
 		_, err := models.Read(path)
 		require.ErrorContains(t, err, "the recipe in "+path+" "+want)
 	}
-	require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": `{"dataset": "shapes", "depth": 8, "epochs": 1}`}))
+	shapes := `{"dataset": "shapes", "depth": 8, "epochs": 1}`
+	require.NoError(t, tensorfile.Write(path, nil, map[string]string{"recipe": shapes}))
 	info, err := models.Read(path)
 	require.NoError(t, err)
 	require.Equal(t, "survivors", info.Recipe.Form, "keys that older files lack are the defaults")

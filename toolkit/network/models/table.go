@@ -12,9 +12,8 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// Table writes one line for each network: its file's name, what it is, its errors in percent, and where it comes from.
-// Format "table" is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN,
-// and null in JSON).
+// Table writes one line for each network: its file's name, its recipe, its errors in percent, and its origin. Format "table"
+// is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN, and null in JSON).
 func Table(w io.Writer, list []Info, format string) error {
 	switch format {
 	case "table":
@@ -22,8 +21,8 @@ func Table(w io.Writer, list []Info, format string) error {
 		fmt.Fprintln(table, "name\tdata set\timages\tlayers\tdepth\tepoch\tseed\tvalidation %\ttest %\tcommit\tMB")
 		for _, i := range list {
 			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n",
-				i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth, i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2),
-				cmp.Or(say.ShortCommit(i.Commit), "-"), float64(i.Bytes)/1e6)
+				i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth, i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed,
+				rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"), float64(i.Bytes)/1e6)
 		}
 		return table.Flush()
 	case "tsv", "csv":
@@ -68,7 +67,7 @@ type line struct {
 	Bytes           int64    `json:"bytes"`
 }
 
-// rounded writes x with the given number of digits after the point, or for -1 with as few as it takes; NaN is a dash.
+// rounded returns x with the given number of digits after the point, or for -1 with up to four digits in all; NaN is a dash.
 func rounded(x float64, digits int) string {
 	if math.IsNaN(x) {
 		return "-"
@@ -87,7 +86,7 @@ func (i Info) images() string {
 	return strconv.Itoa(i.TrainingImages)
 }
 
-// Markdown is a table of the networks of a folder, which must be complete.
+// Markdown returns a table of the networks of a folder, whose descriptions must be complete.
 func Markdown(folder string) (string, error) {
 	list, err := List(folder)
 	if err != nil {

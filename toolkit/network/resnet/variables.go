@@ -76,8 +76,8 @@ func (n *Network) Initialize(store *model.Store, seed int64) error {
 	c.Create("linear", residual.Parameter{Name: "weights", Dims: []int{features, n.Classes}, Start: uniform})
 	c.Create("linear", residual.Parameter{Name: "bias", Dims: []int{n.Classes}, Start: uniform})
 	l := -1
-	inForce := func(*rand.Rand) float64 { l++; return n.Survival[l] }
-	c.Create("", residual.Parameter{Name: SurvivalVariable, Dims: []int{len(n.Survival)}, Start: inForce, Average: true})
+	initial := func(*rand.Rand) float64 { l++; return n.Survival[l] }
+	c.Create("", residual.Parameter{Name: SurvivalVariable, Dims: []int{len(n.Survival)}, Start: initial, Average: true})
 	return c.Err()
 }
 

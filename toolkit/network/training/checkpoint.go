@@ -19,14 +19,14 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// The checkpoints of a run: the newest, and that of the epoch with the lowest validation error.
+// The checkpoints of a run: the newest, and the one of the epoch with the lowest validation error.
 const (
 	Last = "last"
 	Best = "best"
 )
 
-// checkpoints saves and restores a model in a run's checkpoint folder, in GoMLX's format. A
-// checkpoint is a folder that is written whole under another name and then renamed.
+// checkpoints saves and restores a model in a run's checkpoint folder, in GoMLX's format. A checkpoint is a folder that is
+// written completely under another name and then renamed.
 type checkpoints struct {
 	dir     string
 	handler *checkpoint.Handler // saves to a folder of its own, emptied by each save
@@ -34,7 +34,7 @@ type checkpoints struct {
 
 func (c *checkpoints) path(name string) string { return filepath.Join(c.dir, name) }
 
-// save makes the model and position the newest checkpoint. After an error the one before is intact.
+// save makes the model and position the newest checkpoint. After an error the previous checkpoint is intact.
 func (c *checkpoints) save(m *network.Model, p position) error {
 	if err := c.prepare(m, p, false); err != nil {
 		return err
@@ -48,8 +48,8 @@ const (
 	workBest = "work-best"
 )
 
-// prepare writes a checkpoint whole, and flushes it to disk, under another name; best says that it will also be that of
-// the best epoch. After an error nothing is left of it.
+// prepare writes a complete checkpoint under another name and flushes it to disk; best says that it will also be the
+// checkpoint of the best epoch. After an error nothing is left of it.
 func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err error) {
 	work := c.path(work)
 	p.Normalization = m.Normalization
@@ -64,7 +64,7 @@ func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err erro
 			return err
 		}
 	}
-	if err := disk.MkdirAll(work); err != nil { // before GoMLX does, whose folders others may not read
+	if err := disk.MkdirAll(work); err != nil { // before GoMLX makes it, since other users may not read GoMLX's folders
 		return err
 	}
 	if c.handler == nil {
@@ -92,13 +92,13 @@ func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err erro
 	return nil
 }
 
-// discard removes what was prepared.
+// discard removes prepared checkpoints.
 func (c *checkpoints) discard() {
 	disk.RemoveAll(c.path(work))
 	disk.RemoveAll(c.path(workBest))
 }
 
-// share prepares the best checkpoint from another. The files are shared, not copied, if the file system can.
+// share prepares the best checkpoint from the one in dir. The files are shared, not copied, if the file system can do that.
 func (c *checkpoints) share(dir string) error {
 	work := c.path(workBest)
 	if err := disk.RemoveAll(work); err != nil {
@@ -107,12 +107,12 @@ func (c *checkpoints) share(dir string) error {
 	if err := disk.MkdirAll(work); err != nil {
 		return err
 	}
-	files, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
-		if err := disk.LinkOrCopy(filepath.Join(dir, file.Name()), filepath.Join(work, file.Name())); err != nil {
+	for _, entry := range entries {
+		if err := disk.LinkOrCopy(filepath.Join(dir, entry.Name()), filepath.Join(work, entry.Name())); err != nil {
 			return err
 		}
 	}
@@ -120,8 +120,8 @@ func (c *checkpoints) share(dir string) error {
 	return nil
 }
 
-// publish puts what was prepared in the place of the newest checkpoint and then, if it is that of the best epoch, of
-// the best one.
+// publish puts the prepared checkpoint in the place of the newest one and then, if it belongs to the best epoch, also in
+// the place of the best one.
 func (c *checkpoints) publish(best bool) error {
 	if err := c.replace(Last, c.path(work)); err != nil {
 		return files.WriteError(c.path(Last), err)
@@ -132,16 +132,17 @@ func (c *checkpoints) publish(best bool) error {
 	return nil
 }
 
-// keepBest makes the newest checkpoint also that of the best epoch.
+// keepBest makes the newest checkpoint also the one of the best epoch.
 func (c *checkpoints) keepBest() error {
-	if err := c.share(c.path(Last)); err != nil {
-		return files.WriteError(c.path(Best), err)
+	err := c.share(c.path(Last))
+	if err == nil {
+		err = c.replace(Best, c.path(workBest))
 	}
-	return files.WriteError(c.path(Best), c.replace(Best, c.path(workBest)))
+	return files.WriteError(c.path(Best), err)
 }
 
-// replace puts the folder work in the place of a checkpoint. At any time the old one or the new one is there, under its
-// name or, between the renames, the old one beside it, where find looks too.
+// replace puts the folder work in the place of a checkpoint. At any time the old or the new checkpoint is there under its
+// name, except between the two renames: then find takes the old one by its other name.
 func (c *checkpoints) replace(name, work string) error {
 	path, old := c.path(name), c.path(name+oldSuffix)
 	whole, err := isCheckpoint(path)
@@ -155,7 +156,7 @@ func (c *checkpoints) replace(name, work string) error {
 		if err := disk.Rename(path, old); err != nil {
 			return err
 		}
-	default: // the old one may be the only one
+	default: // keep old: it may be the only checkpoint
 		if err := disk.RemoveAll(path); err != nil {
 			return err
 		}
@@ -167,8 +168,8 @@ func (c *checkpoints) replace(name, work string) error {
 	return disk.RemoveAll(old)
 }
 
-// tidy removes what a crash left: checkpoints in preparation, and old ones beside their successors. An old one whose
-// successor did not arrive gets its name back.
+// tidy removes what a crash left: prepared checkpoints, and old ones beside their successors. An old one without a
+// successor gets its name back.
 func (c *checkpoints) tidy() error {
 	c.discard()
 	for _, name := range []string{Last, Best} {
@@ -193,7 +194,7 @@ func (c *checkpoints) tidy() error {
 // oldSuffix marks a checkpoint that is being replaced.
 const oldSuffix = ".old"
 
-// isCheckpoint reports whether a folder holds a checkpoint. That it cannot be read is an error.
+// isCheckpoint reports whether a folder has a checkpoint. If this cannot be read, that is an error.
 func isCheckpoint(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, positionFile))
 	switch {
@@ -205,7 +206,7 @@ func isCheckpoint(dir string) (bool, error) {
 	return false, unreadable(dir, err)
 }
 
-// unreadable says that a checkpoint may be whole, but cannot be read.
+// unreadable is the error for a checkpoint that may be intact, but cannot be read.
 func unreadable(dir string, err error) error {
 	var reason *fs.PathError
 	if errors.As(err, &reason) {
@@ -238,7 +239,8 @@ func (c *checkpoints) read(name string) (dir string, p position, err error) {
 // restore loads the checkpoint in a folder into the model.
 func (c *checkpoints) restore(m *network.Model, dir string, p position) error {
 	if err := load(m.Store, dir); err != nil {
-		return fmt.Errorf("the checkpoint %s is %w (%w): restore this folder from a copy, or train anew under another run name", dir, errDamaged, err)
+		return fmt.Errorf("the checkpoint %s is %w (%w): restore this folder from a copy, or train again under another run name",
+			dir, errDamaged, err)
 	}
 	if len(p.Normalization.Mean) > 0 { // an imported network may have been trained on other images
 		m.Normalization = p.Normalization
@@ -246,21 +248,22 @@ func (c *checkpoints) restore(m *network.Model, dir string, p position) error {
 	return nil
 }
 
-// load reads the variables of a checkpoint. Those the store has must be there in the same shape; the
-// optimizer's are new to a fresh store.
+// load reads the variables of a checkpoint. The checkpoint must have all variables of the store, in the same shapes; those
+// of the optimizer may be missing from a new store and are then created.
 func load(store *model.Store, dir string) error {
-	// A store of its own: a handler stays with its store as a loader of missing variables.
+	// A separate store, because a handler keeps loading its store's missing variables.
 	handler, err := checkpoint.Load(model.NewStore()).Dir(dir).ExcludeAllParams().Done()
 	if err != nil {
 		return err
 	}
 	loaded := handler.LoadedVariables()
 	for v := range store.IterVariables() {
-		if _, ok := loaded["var:"+v.Path()]; !ok && v.Name() != resnet.SurvivalVariable { // older ones left it to the recipe
+		if _, ok := loaded["var:"+v.Path()]; !ok && v.Name() != resnet.SurvivalVariable { // older checkpoints leave it to the recipe
 			return fmt.Errorf("it has no %s", v.Path())
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(loaded)) { // in one order, so that the step's program is found compiled
+	// In sorted order, so that the step's program is always the same and is found compiled.
+	for _, key := range slices.Sorted(maps.Keys(loaded)) {
 		path, value := strings.TrimPrefix(key, "var:"), loaded[key]
 		v := store.GetVariable(path)
 		if v == nil {

@@ -19,7 +19,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// edit changes a text file. It leaves a file of the same inode alone, which other folders may share.
+// edit replaces a text file by a changed one, since other folders may share the file itself.
 func edit(t *testing.T, path string, change func(string) string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -28,8 +28,8 @@ func edit(t *testing.T, path string, change func(string) string) {
 	require.NoError(t, os.WriteFile(path, []byte(change(string(text))), 0o644))
 }
 
-// setPosition edits a checkpoint's position, and its sum away, as an older one has none.
-func setPosition(t *testing.T, dir, checkpoint string, key string, value any) {
+// setPosition edits a checkpoint's position, and removes its sum, as older checkpoints have none.
+func setPosition(t *testing.T, dir, checkpoint, key string, value any) {
 	t.Helper()
 	edit(t, filepath.Join(dir, "checkpoint", checkpoint, positionFile), func(text string) string {
 		var p map[string]any
@@ -48,23 +48,19 @@ func lines(text string, n int) string {
 	return strings.Join(strings.SplitAfter(text, "\n")[:n], "")
 }
 
-// States that no crash makes, of a run in training and of a finished one: those that can be mended end as the run that
-// was left alone, the others are refused in a sentence that says what is whole, and not a file changes.
+// States that no crash makes, of a stopped run and of a finished one: if a state can be repaired, the run ends like an
+// undisturbed one; otherwise it is refused with a sentence that says what is intact, and no file changes.
 func TestChosenStates(t *testing.T) {
 	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 }) // of 2 steps
 	root := scratch(t)
 	half, older := filepath.Join(root, "half"), filepath.Join(root, "older")
 	whole, _ := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, half, func(p Progress) {
+	tr.stop(t, half, func(p Progress) bool {
 		if p.Row != nil && p.Step == 2 {
 			copyRun(t, half, older)
 		}
-		if p.Step == 7 {
-			cancel()
-		}
+		return p.Step == 7
 	})
-	require.ErrorIs(t, err, ErrStopped)
 	want := outcome(t, whole)
 
 	logOf := func(dir string) string { return filepath.Join(dir, "epochs.tsv") }
@@ -72,42 +68,47 @@ func TestChosenStates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(t *testing.T, dir string)
-		want   []string // of the refusal; none: mended
+		want   []string // parts of the refusal; none: the state is repaired
 	}{
 		{"log emptied", func(t *testing.T, dir string) { edit(t, logOf(dir), func(string) string { return "" }) },
-			[]string{"are out of step: the checkpoint is of step ", "restore epochs.tsv or the checkpoint from a copy"}},
+			[]string{"do not agree: the checkpoint is of step ", "restore epochs.tsv or the checkpoint from a copy"}},
 		{"log's header left", func(t *testing.T, dir string) { edit(t, logOf(dir), func(s string) string { return lines(s, 1) }) },
-			[]string{"are out of step"}},
+			[]string{"do not agree"}},
 		{"log halved", func(t *testing.T, dir string) { edit(t, logOf(dir), func(s string) string { return lines(s, 2) }) },
-			[]string{"are out of step", "but the last row before it is of step 2"}},
+			[]string{"do not agree", "but the last row before it is of step 2"}},
 		{"log's last row lost", func(t *testing.T, dir string) {
 			edit(t, logOf(dir), func(s string) string { return lines(s, strings.Count(s, "\n")-1) })
-		}, []string{"are out of step", "or delete the folder", "to go on from the checkpoint of the best epoch (step 4)"}},
-		{"log deleted", func(t *testing.T, dir string) { require.NoError(t, os.Remove(logOf(dir))) }, []string{"are out of step"}},
+		}, []string{"do not agree", "or delete the folder", "to go on from the checkpoint of the best epoch (step 4)"}},
+		{"log deleted", func(t *testing.T, dir string) { require.NoError(t, os.Remove(logOf(dir))) }, []string{"do not agree"}},
 		{"a row lost in the middle", func(t *testing.T, dir string) {
 			edit(t, logOf(dir), func(s string) string {
 				l := strings.SplitAfter(s, "\n")
 				return strings.Join(append(l[:1:1], l[2:]...), "")
 			})
 		}, []string{"has no row of step 2, but one of step 4: restore epochs.tsv from a copy"}},
-		{"position negative", func(t *testing.T, dir string) { setPosition(t, dir, Last, "step", -5) }, []string{"last is damaged, its position.json names step -5"}},
+		{"position negative", func(t *testing.T, dir string) { setPosition(t, dir, Last, "step", -5) },
+			[]string{"last is damaged, its position.json names step -5"}},
 		{"position beyond the end", func(t *testing.T, dir string) { setPosition(t, dir, Last, "step", 999999999999) },
 			[]string{"is damaged, it is of step 999999999999 of 8"}},
 		{"position off by one", func(t *testing.T, dir string) {
 			_, p, err := (&checkpoints{dir: filepath.Join(dir, "checkpoint")}).read(Last)
 			require.NoError(t, err)
 			setPosition(t, dir, Last, "step", p.Step-1)
-		}, []string{"are out of step"}},
-		{"position edited", func(t *testing.T, dir string) { setPosition(t, dir, Last, "sum", "0") }, []string{"last is damaged, its position.json is altered"}},
-		{"position without files", func(t *testing.T, dir string) { setPosition(t, dir, Last, "files", nil) }, []string{"names no files"}},
-		{"best missing", func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(checkpointOf(dir, Best))) },
-			[]string{"should be that of the best epoch (step 4) but is missing: restore this folder", "is whole, and `--checkpoint last` reads it"}},
+		}, []string{"do not agree"}},
+		{"position edited", func(t *testing.T, dir string) { setPosition(t, dir, Last, "sum", "0") },
+			[]string{"last is damaged, its position.json is altered"}},
+		{"position without files", func(t *testing.T, dir string) { setPosition(t, dir, Last, "files", nil) },
+			[]string{"names no files"}},
+		{"best missing", func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(checkpointOf(dir, Best))) }, []string{
+			"should be that of the best epoch (step 4) but is missing: restore this folder",
+			"is intact, and `--checkpoint last` reads it",
+		}},
 		{"best stale", func(t *testing.T, dir string) {
 			require.NoError(t, os.RemoveAll(checkpointOf(dir, Best)))
 			copyRun(t, checkpointOf(older, Best), checkpointOf(dir, Best))
 		}, []string{"should be that of the best epoch (step 4) but is of step 2"}},
 		{"best damaged", func(t *testing.T, dir string) { setPosition(t, dir, Best, "step", -1) },
-			[]string{"should be that of the best epoch (step 4) but is damaged", "is whole, and `--checkpoint last` reads it"}},
+			[]string{"should be that of the best epoch (step 4) but is damaged", "is intact, and `--checkpoint last` reads it"}},
 		{"last unreadable", func(t *testing.T, dir string) {
 			require.NoError(t, os.RemoveAll(checkpointOf(dir, Last)))
 			require.NoError(t, os.WriteFile(checkpointOf(dir, Last), nil, 0o644))
@@ -151,24 +152,19 @@ func TestChosenStates(t *testing.T) {
 	}
 }
 
-// A best checkpoint that a crash did not let be made is the newest one: whoever restores it gets that, and the next
-// start keeps it. One of an earlier row is never given for it.
+// If a crash came before the best checkpoint was made, the newest one is it: Restore gives that one, and the next start
+// keeps it. A checkpoint of an earlier row never takes its place.
 func TestRestoreBestIsThatOfTheBestRow(t *testing.T) {
 	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 4 })
 	root := scratch(t)
 	whole, run := tr.until(t, root, func(best runs.Row, _ int64) bool { return best.Step == 4 })
-	crashed, first := filepath.Join(root, "crashed"), filepath.Join(root, "first")
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, filepath.Join(root, "run"), func(p Progress) {
-		if p.Row != nil && p.Step == 2 {
-			copyRun(t, filepath.Join(root, "run"), first)
+	dir, crashed, first := filepath.Join(root, "run"), filepath.Join(root, "crashed"), filepath.Join(root, "first")
+	tr.stop(t, dir, func(p Progress) bool {
+		if p.Row != nil {
+			copyRun(t, dir, map[int64]string{2: first, 4: crashed}[p.Step])
 		}
-		if p.Row != nil && p.Step == 4 {
-			copyRun(t, filepath.Join(root, "run"), crashed)
-			cancel()
-		}
+		return p.Row != nil && p.Step == 4
 	})
-	require.ErrorIs(t, err, ErrStopped)
 	require.NoError(t, os.RemoveAll(filepath.Join(crashed, "checkpoint", Best)))
 	copyRun(t, filepath.Join(first, "checkpoint", Best), filepath.Join(crashed, "checkpoint", Best)) // of step 2
 
@@ -193,7 +189,7 @@ func TestRestoreBestIsThatOfTheBestRow(t *testing.T) {
 	require.Equal(t, run.Result.Steps, got)
 }
 
-// Whoever asks for a finished run gets it, and its files stay as they are, to their times, even the locks.
+// Training a finished run returns it; all its files stay the same, even their times and the locks.
 func TestFinishedStaysAsItIs(t *testing.T) {
 	tr := newTrainer(t, func(r *recipes.Recipe) { r.Epochs = 1 })
 	dir := filepath.Join(scratch(t), "run")
@@ -212,7 +208,7 @@ func TestFinishedStaysAsItIs(t *testing.T) {
 	require.ErrorContains(t, err, "has another recipe (momentum: 0.9, 0.8; the run's value first)")
 	require.Equal(t, before, contents(t, dir))
 
-	// What is mended is all that changes.
+	// A repair changes nothing else.
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "checkpoint", Best)))
 	_, err = tr.train(t, context.Background(), dir, nil)
 	require.NoError(t, err)
@@ -223,7 +219,7 @@ func TestFinishedStaysAsItIs(t *testing.T) {
 		}
 	}
 
-	// A record without its checkpoints is as finished.
+	// A record without its checkpoints is finished too.
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "checkpoint")))
 	before = contents(t, dir)
 	_, err = Train(context.Background(), tr.b, o)
@@ -245,7 +241,7 @@ func TestResultGoesBeforeItsRows(t *testing.T) {
 	killed := errors.New("killed")
 	end := disk.Observe(disk.Observer{Before: func(operation, path string) error {
 		if filepath.Base(path) == "epochs.tsv" {
-			return killed // the rows are still there, and then one does not come
+			return killed // before any row is dropped
 		}
 		return nil
 	}})
@@ -264,17 +260,11 @@ func TestResultGoesBeforeItsRows(t *testing.T) {
 	require.Equal(t, want, outcome(t, dir))
 }
 
-// At any moment a whole checkpoint is there, also when an earlier crash left the old one alone.
+// At any moment there is a complete checkpoint, also when an earlier crash left only the old one.
 func TestACheckpointIsAlwaysThere(t *testing.T) {
 	tr := newTrainer(t, nil)
 	dir := filepath.Join(scratch(t), "run")
-	ctx, cancel := context.WithCancel(context.Background())
-	_, err := tr.train(t, ctx, dir, func(p Progress) {
-		if p.Row != nil {
-			cancel()
-		}
-	})
-	require.ErrorIs(t, err, ErrStopped)
+	tr.stop(t, dir, func(p Progress) bool { return p.Row != nil })
 	c := &checkpoints{dir: filepath.Join(dir, "checkpoint")}
 	for _, name := range []string{Last, Best} {
 		info, err := os.Stat(c.path(name))
@@ -289,19 +279,13 @@ func TestACheckpointIsAlwaysThere(t *testing.T) {
 			require.NotEmpty(t, found)
 		}
 	}})()
-	require.NoError(t, c.keepBestFrom(Last+oldSuffix))
-	_, err = tr.train(t, context.Background(), dir, nil)
+	require.NoError(t, c.share(c.path(Last+oldSuffix)))
+	require.NoError(t, c.replace(Best, c.path(workBest)))
+	_, err := tr.train(t, context.Background(), dir, nil)
 	require.NoError(t, err)
 }
 
-func (c *checkpoints) keepBestFrom(name string) error {
-	if err := c.share(c.path(name)); err != nil {
-		return err
-	}
-	return c.replace(Best, c.path(workBest))
-}
-
-// A file system without hard links holds runs as any other.
+// Without hard links a run ends the same.
 func TestWithoutHardLinks(t *testing.T) {
 	tr := newTrainer(t, nil)
 	root := scratch(t)
@@ -319,8 +303,8 @@ func TestWithoutHardLinks(t *testing.T) {
 	require.Equal(t, outcome(t, filepath.Join(root, "whole")), outcome(t, dir))
 }
 
-// An epoch's last step can break the weights after a loss that was a number: nothing of it is saved, and what was saved
-// before is finite. So it is when a run is stopped there.
+// An epoch's last step can break the weights although its loss is finite: nothing of it is saved, and what was saved before
+// is finite. The same holds when a run is stopped there.
 func TestDivergenceAtTheEndOfAnEpoch(t *testing.T) {
 	tr := newTrainer(t, func(r *recipes.Recipe) {
 		r.TrainImages, r.LearningRate, r.WarmupEpochs, r.WarmupRate = 16, 1e30, 1, 0.1

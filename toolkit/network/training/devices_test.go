@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// A run that is begun on two devices goes on with one, from the same checkpoints, and ends as a run on one: the recipe
-// is the same, and the last minibatch of each epoch, of 9 images, is not shared.
+// A run that began on two devices goes on with one, from the same checkpoints, and ends like a run on one: the recipe is the
+// same. The last minibatch of each epoch, of 9 images, is not shared.
 func TestDevicesOfARun(t *testing.T) {
 	r := tiny(t)
 	r.TrainImages, r.LearningRate = 41, 0.01

@@ -7,10 +7,10 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// MaxDevices is the largest number of devices that a run may ask for; how many there are is asked afterwards.
+// MaxDevices is the largest number of devices that a run may ask for; whether the machine has them is checked later.
 const MaxDevices = 1024
 
-// check returns the checked recipe, or says in one sentence what is wrong with the options, before anything takes memory.
+// check returns the checked recipe, or an error of one sentence, before anything takes memory.
 func (o Options) check() (none recipes.Checked, err error) {
 	if o.MaxTime < 0 {
 		return none, fmt.Errorf("the time limit %s is negative: give one such as 90m, or none", o.MaxTime)

@@ -6,20 +6,20 @@ import (
 	"stochdepth/toolkit/network"
 )
 
-// pipeline keeps the device at work: it starts a step before it waits for the one before.
+// pipeline keeps the device busy: it starts each step before it waits for the previous one.
 type pipeline struct {
 	model     *network.Model
-	done      func(network.Outcome) error // is called for each step that was waited for, in their order
+	done      func(network.Outcome) error // is called after each step, in their order
 	compiling func()                      // is called before a step is compiled
 
-	pending        func() (network.Outcome, error) // waits for the step that is under way; nil if none is
-	compiled       map[int]bool                    // for minibatches of so many images
-	clock          time.Time                       // up to where time is counted
+	pending        func() (network.Outcome, error) // waits for the running step; nil if there is none
+	compiled       map[int]bool                    // by the number of images in the minibatch
+	clock          time.Time                       // up to which time is counted
 	compileSeconds float64
 }
 
-// start starts the step on a minibatch, and waits for the one before. The first one on so many images is compiled, while
-// nothing else is under way.
+// start starts the step on a minibatch, then waits for the previous step. The first step for each size of minibatch is
+// compiled, while no other step runs.
 func (p *pipeline) start(batch *network.Batch) error {
 	images := len(batch.Labels)
 	if !p.compiled[images] {
@@ -41,7 +41,7 @@ func (p *pipeline) start(batch *network.Batch) error {
 	return err
 }
 
-// finish waits for the step that is under way.
+// finish waits for the running step.
 func (p *pipeline) finish() error {
 	if p.pending == nil {
 		return nil
@@ -54,7 +54,7 @@ func (p *pipeline) finish() error {
 	return p.done(outcome)
 }
 
-// lap returns the seconds since it was last called, or since the clock was set.
+// lap returns the seconds since its last call, or since the clock was set.
 func (p *pipeline) lap() float64 {
 	now := time.Now()
 	seconds := now.Sub(p.clock).Seconds()

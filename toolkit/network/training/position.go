@@ -15,8 +15,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// position is what a checkpoint holds besides the variables: where the run is, and what the row in
-// progress has gathered. Random streams need no state: they follow from seed and step.
+// position is what a checkpoint holds besides the variables: where the run is, and the sums for the row in progress. Random
+// streams need no state: they follow from seed and step.
 type position struct {
 	Step    int64             `json:"step"`
 	Seconds float64           `json:"seconds"` // of training so far
@@ -25,18 +25,18 @@ type position struct {
 
 	Normalization dataset.Normalization `json:"normalization"`
 
-	Sessions []runs.Session `json:"sessions,omitempty"` // that made the steps so far, the newest last; older ones name none
+	Sessions []runs.Session `json:"sessions,omitempty"` // that made the steps so far, the newest last; empty in older checkpoints
 
-	Sum string `json:"sum,omitempty"` // SHA-256 of the position without it; older ones have none
+	Sum string `json:"sum,omitempty"` // SHA-256 of the position without it; "" in older checkpoints
 }
 
-// lastRow is the step of the last row before the position. One of the position's own step may follow, if the run was
-// stopped while that was evaluated.
+// lastRow is the step of the last row before the position. A row of the position's own step may follow, if the run was
+// stopped during its evaluation.
 func (p position) lastRow() int64 { return p.Step - p.Row.Steps }
 
 const positionFile = "position.json"
 
-// encode is the position as text, with its sum.
+// encode returns the position as text, with its sum.
 func (p position) encode() ([]byte, error) {
 	p.Sum = ""
 	data, err := json.Marshal(p)
@@ -48,7 +48,7 @@ func (p position) encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// readPosition reads a checkpoint's position and checks that it and the files are what was written.
+// readPosition reads a checkpoint's position and checks that it and the files are unchanged since they were written.
 func readPosition(dir string) (p position, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, positionFile))
 	if err != nil {
@@ -63,8 +63,10 @@ func readPosition(dir string) (p position, err error) {
 			return p, damaged(positionFile + " is altered")
 		}
 	}
-	if g := p.Row; p.Step < 0 || g.Steps < 0 || g.Steps > p.Step || (g.Images > 0) != (g.Steps > 0) || g.Images < 0 || !(p.Seconds >= 0) {
-		return p, damaged(fmt.Sprintf("%s names step %d and %d steps of %d images since the last row", positionFile, p.Step, g.Steps, g.Images))
+	g := p.Row
+	if p.Step < 0 || g.Steps < 0 || g.Steps > p.Step || (g.Images > 0) != (g.Steps > 0) || g.Images < 0 || !(p.Seconds >= 0) {
+		return p, damaged(fmt.Sprintf("%s names step %d and %d steps of %d images since the last row",
+			positionFile, p.Step, g.Steps, g.Images))
 	}
 	if len(p.Files) == 0 {
 		return p, damaged(positionFile + " names no files")
@@ -81,7 +83,7 @@ func readPosition(dir string) (p position, err error) {
 	return p, nil
 }
 
-// errDamaged is what read's error of a damaged checkpoint is.
+// errDamaged is wrapped by read's error for a damaged checkpoint.
 var errDamaged = errors.New("damaged")
 
 // hashAndSync flushes the files of a folder to disk and returns their SHA-256.

@@ -15,8 +15,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// A recipe's tf32 is the name of its programs, by which a GPU compiles them. A CPU refuses to train so, but
-// evaluates a network that was.
+// A recipe's tf32 shows in the names of its programs, by which a GPU compiles them. A CPU refuses to train with it, but
+// evaluates a network that was trained with it.
 func TestTF32(t *testing.T) {
 	b := backendtest.Open(t)
 	if backend.Describe(b).Kernels == "" {

@@ -1,7 +1,6 @@
 package training_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,22 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/proxy"
-	"stochdepth/toolkit/network/training"
 )
 
-// A run that goes on has the same programs at every start, so that they are found compiled.
+// A continued run has the same programs at every start, so that they are found compiled.
 func TestResumedProgramsAreTheSame(t *testing.T) {
-	stopAfter := func(step int64, dir string) {
-		ctx, cancel := context.WithCancel(context.Background())
-		_, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if p.Step == step {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
-	}
 	from := filepath.Join(t.TempDir(), "run")
-	stopAfter(1, from)
+	stop(t, from, tiny(t), atStep(1))
 	var programs [2][]string
 	defer proxy.Watch(nil)
 	for i := range programs {
@@ -35,7 +24,7 @@ func TestResumedProgramsAreTheSame(t *testing.T) {
 			programs[i] = append(programs[i], program)
 			return true
 		})
-		stopAfter(2, dir)
+		stop(t, dir, tiny(t), atStep(2))
 	}
 	if len(programs[0]) == 0 {
 		t.Skip("this machine has no kernels, with which the programs are watched")

@@ -10,12 +10,12 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Progress is where a run is, for a progress line.
+// Progress says how far a run is, for a progress line.
 type Progress struct {
 	Phase  string // "compiling", "training" or "evaluating"
 	Epoch  int    // in progress, from 1
 	Epochs int
-	Step   int64 // done, over the whole run
+	Step   int64 // number of steps done in the whole run
 	Steps  int64 // of the whole run
 	Blocks int   // L
 
@@ -24,13 +24,13 @@ type Progress struct {
 	Error float64 // percent
 	Open  float64 // mean number of open blocks
 
-	StepsPerSecond float64       // of this session, evaluation and compilation left out
-	Remaining      time.Duration // of training and evaluation, estimated; 0 before it is known
+	StepsPerSecond float64       // of this session, without evaluation and compilation
+	Remaining      time.Duration // estimate for training and evaluation; 0 if unknown yet
 
 	Row *runs.Row // the newest row when Phase is "training" and an evaluation has just ended, else nil
 }
 
-// Show reports it to a bar of steps.
+// Show shows the progress on a bar of steps.
 func (p Progress) Show(bar *progress.Bar) {
 	bar.SetTotal(p.Steps)
 	bar.Estimate(p.StepsPerSecond, p.Remaining)
@@ -49,7 +49,7 @@ func (p Progress) text() string {
 	return text
 }
 
-// gathered is what a row gathers over its steps.
+// gathered holds the sums for the next row.
 type gathered struct {
 	Steps    int64   `json:"steps"`
 	Images   int64   `json:"images"`

@@ -11,9 +11,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// evaluate measures the validation and test errors, appends the row, and saves the checkpoint; it
-// keeps the checkpoint as the best one if no validation error before was as low. Nothing is written
-// of a network that is broken.
+// evaluate measures the validation and test errors, appends the row, and saves the checkpoint; it keeps the checkpoint as
+// the best one if its validation error is lower than all earlier ones. Nothing is written of a broken network.
 func (s *session) evaluate(ctx context.Context) error {
 	s.report("evaluating", nil)
 	clock := time.Now()
@@ -49,7 +48,7 @@ func (s *session) evaluate(ctx context.Context) error {
 	return nil
 }
 
-// score evaluates a part of the data. A loss that is no number is an error.
+// score evaluates a part of the data. A loss that is not finite is an error.
 func (s *session) score(ctx context.Context, name string, part dataset.View) (network.Score, error) {
 	score, err := s.net.Evaluate(ctx, part)
 	if err == nil && !isFinite(score.Loss) {
@@ -58,9 +57,9 @@ func (s *session) score(ctx context.Context, name string, part dataset.View) (ne
 	return score, err
 }
 
-// record writes a row and the checkpoint of its step, in the order that package runs tells.
+// record writes a row and the checkpoint of its step, in the order that package runs describes.
 func (s *session) record(row runs.Row) error {
-	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+	if err := s.writer.Check(); err != nil { // another machine may have taken over the run
 		return err
 	}
 	before, found := runs.Best(s.writer.Rows())
@@ -82,7 +81,7 @@ func (s *session) record(row runs.Row) error {
 	return nil
 }
 
-// refuseBroken is an error if the network's variables are no longer finite.
+// refuseBroken returns an error if the network's variables are no longer finite.
 func (s *session) refuseBroken() error {
 	variable, err := broken(s.net.Store)
 	if err == nil && variable != "" {
@@ -91,8 +90,8 @@ func (s *session) refuseBroken() error {
 	return err
 }
 
-// testBest measures the test error of the best epoch, the number to report, if it is not known yet. The
-// model then is as the best epoch left it.
+// testBest measures the test error of the best epoch, the number to report, if it is not known yet. The model then has the
+// weights of the best epoch.
 func (s *session) testBest(ctx context.Context) error {
 	best, ok := runs.Best(s.writer.Rows())
 	if !ok || !math.IsNaN(best.TestError) {

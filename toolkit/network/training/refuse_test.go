@@ -18,7 +18,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// A file that no trained network gives is refused in one sentence, and no run folder is left.
+// A file with values that no trained network has is refused with one sentence, and no run folder is left.
 func TestImportRefuses(t *testing.T) {
 	b := backendtest.Open(t)
 	r := tiny(t)
@@ -34,10 +34,14 @@ func TestImportRefuses(t *testing.T) {
 		value  float64
 		want   string
 	}{
-		"NaN":                {"fc.weight", math.NaN(), "fc.weight of " + bad + " has the value NaN at position 1, but all must be finite: import a file"},
-		"infinity":           {"blocks.0.conv1.weight", math.Inf(-1), "blocks.0.conv1.weight of " + bad + " has the value -Inf at position 1, but all must be finite"},
-		"negative variance":  {"stem.bn.running_var", -0.5, "stem.bn.running_var of " + bad + " has the value -0.5 at position 1, but a variance is not negative"},
-		"zero deviation":     {"normalization.deviation", 0, "normalization.deviation of " + bad + " has the value 0 at position 1, but a deviation is above zero"},
+		"NaN": {"fc.weight", math.NaN(),
+			"fc.weight of " + bad + " has the value NaN at position 1, but all must be finite: import a file"},
+		"infinity": {"blocks.0.conv1.weight", math.Inf(-1),
+			"blocks.0.conv1.weight of " + bad + " has the value -Inf at position 1, but all must be finite"},
+		"negative variance": {"stem.bn.running_var", -0.5,
+			"stem.bn.running_var of " + bad + " has the value -0.5 at position 1, but a variance is not negative"},
+		"zero deviation": {"normalization.deviation", 0,
+			"normalization.deviation of " + bad + " has the value 0 at position 1, but a deviation is above zero"},
 		"negative deviation": {"normalization.deviation", -2, "a deviation is above zero"},
 		"NaN mean":           {"normalization.mean", math.NaN(), "all must be finite"},
 		"survival":           {"survival", 1.5, "survival of " + bad + ": the survival probability of block 2 is 1.5: it must be in (0, 1]"},
@@ -60,7 +64,7 @@ func TestImportRefuses(t *testing.T) {
 		})
 	}
 
-	// Where the folder cannot hold the checkpoint, the one that is there already stays.
+	// A folder that exists stays, also when the checkpoint cannot be written to it.
 	dir := filepath.Join(root, "run")
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint"), nil, 0o644))
@@ -71,7 +75,7 @@ func TestImportRefuses(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What no machine can do is refused before the data is read or a folder made.
+// Impossible numbers are refused before the data is read or a folder is made.
 func TestTrainRefusesNumbers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	for want, change := range map[string]func(*training.Options, *recipes.Recipe){

@@ -17,14 +17,14 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// crash is a run's folder as a crash left it.
+// crash is a run's folder as a crash leaves it.
 type crash struct {
 	dir   string
-	after string // the change after which it happened
+	after string // the last change before the crash
 }
 
-// record calls do, which makes or resumes the run in dir, and keeps the folder as it is after each change, and in the
-// middle of each appended row.
+// record calls do, which makes or resumes the run in dir, and copies the folder after each change, and in the middle of each
+// appended row.
 func record(t *testing.T, dir, to string, do func()) (crashes []crash) {
 	t.Helper()
 	keep := func(after string) {
@@ -49,9 +49,9 @@ func record(t *testing.T, dir, to string, do func()) (crashes []crash) {
 	return crashes
 }
 
-// After a crash at any change to its files a run goes on to the same end, to the bit: rows, parameters, errors, and no
-// file is left over. The run has every kind of writing: evaluations within epochs, rows without test error, a
-// stop within an epoch, a best epoch that is not the last, and the loss of its newest checkpoint.
+// After a crash at any change to its files a run ends with the same bits in rows, parameters and errors, and no file is left
+// over. The run has every kind of write: evaluations within epochs, rows without test error, a stop within an epoch, a best
+// epoch that is not the last, and the loss of its newest checkpoint.
 func TestCrashAfterEveryChange(t *testing.T) {
 	long := torture.Asked()
 	tr := newTrainer(t, func(r *recipes.Recipe) {
@@ -66,14 +66,8 @@ func TestCrashAfterEveryChange(t *testing.T) {
 
 	dir := filepath.Join(root, "run")
 	crashes := record(t, dir, filepath.Join(root, "first"), func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		_, err := tr.train(t, ctx, dir, func(p Progress) {
-			if p.Step == run.Result.Steps-2 {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, ErrStopped)
-		_, err = tr.train(t, context.Background(), dir, nil)
+		tr.stop(t, dir, func(p Progress) bool { return p.Step == run.Result.Steps-2 })
+		_, err := tr.train(t, context.Background(), dir, nil)
 		require.NoError(t, err)
 		require.Equal(t, want, outcome(t, dir))
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, "checkpoint", Last)))
@@ -91,7 +85,7 @@ func TestCrashAfterEveryChange(t *testing.T) {
 		}
 		if got := outcome(t, c.dir); got != want {
 			failed++
-			t.Errorf("crash after %s: the run ended otherwise:\n%s\ninstead of\n%s", c.after, got, want)
+			t.Errorf("crash after %s: the run ended differently:\n%s\ninstead of\n%s", c.after, got, want)
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -15,9 +15,8 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// Restore opens the network of a run as one of its checkpoints, [Best] or [Last], has it. Best is the checkpoint of the
-// best row of the log, or an error. A run that has no best epoch yet gives the last checkpoint. dataRoot is as in
-// [network.Open].
+// Restore opens the network of a run with the weights of one of its checkpoints, [Best] or [Last]. Best is the checkpoint of
+// the best row of the log, or an error; in a run without rows it is the last checkpoint. dataRoot is as in [network.Open].
 func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*network.Opened, error) {
 	if checkpoint != Best && checkpoint != Last {
 		return nil, fmt.Errorf("there is no checkpoint %q: use %s or %s", checkpoint, Best, Last)
@@ -39,18 +38,18 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*ne
 		if patience == 0 || run.Status() != "running" {
 			return nil, err
 		}
-		time.Sleep(100 * time.Millisecond) // its writer may just be replacing the checkpoint
+		time.Sleep(100 * time.Millisecond) // its writer may be replacing the checkpoint right now
 		if now, err := runs.Open(run.Dir); err == nil {
 			run = now
 		}
 	}
 }
 
-// choose finds the checkpoint that Restore reads.
+// choose finds the checkpoint that Restore should read.
 func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position, err error) {
 	best, found := run.Best()
 	if name == Best && found {
-		for _, name := range []string{Best, Last} { // that of the best row may not be known as the best one yet
+		for _, name := range []string{Best, Last} { // the newest may not be kept as the best one yet
 			dir, p, err = c.read(name)
 			if err == nil && dir != "" && p.Step == best.Step && p.Row.Steps == 0 {
 				return dir, p, nil
@@ -61,29 +60,29 @@ func (c *checkpoints) choose(run *runs.Run, name string) (dir string, p position
 	bestDir, bestAt, bestErr := c.read(Best)
 	switch {
 	case last == "" && bestDir == "" && err == nil && bestErr == nil:
-		return "", p, fmt.Errorf("the run %s has no checkpoint here (they are not kept in git): train it with `stochdepth train`, or import its weights", run.Name)
+		return "", p, fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git): "+
+			"train it with `stochdepth train`, or import its weights", run.Name)
 	case name == Best && found && last != "" && newest.Step < best.Step && err == nil:
-		return "", p, fmt.Errorf("the checkpoint of the best epoch (step %d) of the run %s is not written: start its training again to have it made, or use `--checkpoint last`", best.Step, run.Name)
-	case name == Best && found && bestErr == nil && bestDir != "":
-		return "", p, c.explain(Best, bestDir, run.Rows, fmt.Errorf("of step %d", bestAt.Step))
-	case name == Best && found && bestErr == nil:
-		return "", p, c.explain(Best, c.path(Best), run.Rows, errors.New("missing"))
+		return "", p, fmt.Errorf("the checkpoint of the best epoch (step %d) of the run %s is not written: "+
+			"start its training again to make it, or use `--checkpoint last`", best.Step, run.Name)
 	case name == Best && found:
-		return "", p, c.explain(Best, c.path(Best), run.Rows, bestErr)
+		return "", p, c.explainBest(bestDir, bestAt, bestErr, run.Rows)
 	case name == Best && bestDir != "" && bestErr == nil:
-		return "", p, fmt.Errorf("the run %s has a checkpoint of its best epoch (step %d) but no log: restore epochs.tsv from a copy, or use `--checkpoint last`", run.Name, bestAt.Step)
+		return "", p, fmt.Errorf("the run %s has a checkpoint of its best epoch (step %d) but no log: "+
+			"restore epochs.tsv from a copy, or use `--checkpoint last`", run.Name, bestAt.Step)
 	case err != nil:
 		return "", p, c.explain(Last, last, run.Rows, err)
 	case last == "":
-		return "", p, fmt.Errorf("the run %s has lost its newest checkpoint: start its training again to have it made, or use `--checkpoint best`", run.Name)
+		return "", p, fmt.Errorf("the run %s has lost its newest checkpoint: "+
+			"start its training again to make it, or use `--checkpoint best`", run.Name)
 	}
 	return last, newest, nil
 }
 
-// ImportRun makes a run in a new folder from a safetensors file (see [network.Model.Export]): its checkpoint,
-// at step 0, has the file's weights, to be evaluated or trained on. A recipe that the network in the file cannot be of,
-// or that would validate it on its own training images, is an error. The notes, a clause each, say what is to be known of
-// the file and the run. After an error there is no new folder.
+// ImportRun makes a run in a new folder from a safetensors file (see [network.Model.Export]): its checkpoint, at step 0, has
+// the file's weights, to be evaluated or trained further. A recipe that does not fit the network in the file, or that would
+// validate it on its own training images, is an error. The notes, a clause each, say what the user should know about the
+// file and the run. After an error there is no new folder.
 func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, dataRoot string) (notes []string, err error) {
 	checked, err := recipe.Check()
 	if err != nil {
@@ -96,13 +95,13 @@ func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, data
 	return net.Notes, begin(net.Model, dir, checked)
 }
 
-// begin makes a model the network of a new run, at step 0.
+// begin makes a new run whose network, at step 0, is the model.
 func begin(m *network.Model, dir string, recipe recipes.Checked) (err error) {
 	_, err = os.Lstat(dir)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	defer func() {
 		if locked := (runs.ErrLocked{}); err != nil && fresh && !errors.As(err, &locked) {
-			os.RemoveAll(dir) // a run without its network would be trained from its beginning
+			os.RemoveAll(dir) // without the network the run would be trained from initial weights
 		}
 	}()
 	writer, err := runs.Create(dir, recipe)

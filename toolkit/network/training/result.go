@@ -13,7 +13,7 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// result describes the run as it is after train returned err.
+// result describes the run after train has returned err.
 func (s *session) result(err error) runs.Result {
 	var earlier runs.Result
 	if run, openErr := runs.Open(s.Dir); openErr == nil && run.Result != nil {
@@ -49,16 +49,18 @@ func (s *session) result(err error) runs.Result {
 	return r
 }
 
-// here describes this session, in which a part of the run is trained on this machine.
+// here describes this session: the part of the run that is trained now, on this machine.
 func (s *session) here() runs.Session {
 	info := backend.Describe(s.backend)
-	return runs.Session{Machine: project.Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
-		GoVersion: runtime.Version(), GoMLXVersion: project.ModuleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT, Kernels: info.Kernels,
-		Commit: s.commit}
+	return runs.Session{
+		Machine: project.Machine(), Device: strings.Join(info.Devices[:min(1, len(info.Devices))], ""), Devices: s.Devices,
+		GoVersion: runtime.Version(), GoMLXVersion: project.ModuleVersion("github.com/gomlx/gomlx"), PJRTVersion: info.PJRT,
+		Kernels: info.Kernels, Commit: s.commit,
+	}
 }
 
-// join adds this session to those that made the checkpoint which it goes on from. Older checkpoints do not name theirs:
-// then they are those of the result, if there is one.
+// join adds this session to the sessions that made the checkpoint from which it goes on. Older checkpoints do not name their
+// sessions: then those of the result count, if there is one.
 func (s *session) join() {
 	before := s.at.Sessions
 	if len(before) == 0 && s.at.Step > 0 {

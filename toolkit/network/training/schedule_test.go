@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// Under every schedule a run that was stopped ends in the bits of one that was not, the log shows the blocks that the
-// schedule opens, and the network is evaluated with the probabilities in force at its checkpoint.
+// Under every schedule a stopped run ends in the same bits as an undisturbed one, the log shows the blocks that the schedule
+// opens, and the network is evaluated with the survival probabilities of its checkpoint.
 func TestSchedules(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, kind := range []depth.ScheduleKind{depth.Ramp, depth.Early, depth.Late} {
@@ -26,13 +26,7 @@ func TestSchedules(t *testing.T) {
 			require.NoError(t, err)
 
 			dir := filepath.Join(t.TempDir(), "stopped")
-			ctx, cancel := context.WithCancel(context.Background())
-			_, err = train(t, ctx, dir, r, func(p training.Progress) {
-				if p.Step == 5 { // in the middle of an epoch, while a ramp rises
-					cancel()
-				}
-			})
-			require.ErrorIs(t, err, training.ErrStopped)
+			stop(t, dir, r, atStep(5)) // in the middle of an epoch, while a ramp rises
 			resumed, err := train(t, context.Background(), dir, r, nil)
 			require.NoError(t, err)
 			require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
@@ -56,11 +50,11 @@ func TestSchedules(t *testing.T) {
 			require.NoError(t, err)
 			rule, err := r.Survival()
 			require.NoError(t, err)
-			inForce := r.Schedule().At(rule, m.Info.Step-1, 12)
+			current := r.Schedule().At(rule, m.Info.Step-1, 12)
 			asSaved, err := m.Evaluate(context.Background(), m.Data.Test)
 			require.NoError(t, err)
 			require.Equal(t, alone.Rows[3].TestError, asSaved.Error)
-			require.NoError(t, m.SetSurvival(inForce))
+			require.NoError(t, m.SetSurvival(current))
 			again, err := m.Evaluate(context.Background(), m.Data.Test)
 			require.NoError(t, err)
 			require.Equal(t, asSaved, again)
@@ -69,12 +63,12 @@ func TestSchedules(t *testing.T) {
 				other = depth.Constant(len(rule))
 			}
 			require.NoError(t, m.SetSurvival(other))
-			otherwise, err := m.Evaluate(context.Background(), m.Data.Test)
+			different, err := m.Evaluate(context.Background(), m.Data.Test)
 			require.NoError(t, err)
-			require.NotEqual(t, asSaved.Loss, otherwise.Loss, "the scale matters")
+			require.NotEqual(t, asSaved.Loss, different.Loss, "the scale matters")
 
-			// A file carries the probabilities in force; a run made from it is evaluated with them.
-			require.NoError(t, m.SetSurvival(inForce))
+			// A file carries the current probabilities; a run made from it is evaluated with them.
+			require.NoError(t, m.SetSurvival(current))
 			file := filepath.Join(t.TempDir(), "network.safetensors")
 			require.NoError(t, m.Export(file, nil))
 			imported := filepath.Join(t.TempDir(), "imported")

@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/runs"
 )
 
-// A run is of all sessions that made a part of it, be they on other machines or by other commits, and says so; one that
-// goes on where it was has one.
+// A run lists all sessions that made a part of it on different machines or with different commits; one that always goes on
+// with the same machine and commit lists one.
 func TestSessionsOfARun(t *testing.T) {
 	tr := newTrainer(t, nil) // three epochs of two steps
 	trainUntil := func(dir, commit string, step int64) *runs.Run {
@@ -47,9 +47,11 @@ func TestSessionsOfARun(t *testing.T) {
 	dir = filepath.Join(root, "one")
 	trainUntil(dir, "a", 1)
 	trainUntil(dir, "a", 0)
-	require.NotContains(t, string(contentOf(t, filepath.Join(dir, "result.json"))), "earlier")
+	result, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	require.NoError(t, err)
+	require.NotContains(t, string(result), "earlier")
 
-	// Older checkpoints name no sessions: those of the result count.
+	// Older checkpoints name no sessions: then those of the result count.
 	dir = filepath.Join(root, "older")
 	trainUntil(dir, "a", 1)
 	setPosition(t, dir, Last, "sessions", nil)
@@ -57,11 +59,4 @@ func TestSessionsOfARun(t *testing.T) {
 		return regexp.MustCompile(`"machine": ".*"`).ReplaceAllString(text, `"machine": "another"`)
 	})
 	require.Equal(t, []string{"another", project.Machine()}, trainUntil(dir, "a", 0).Result.Machines())
-}
-
-func contentOf(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// trainer is Train for many runs of one recipe, with one model: it is compiled once.
+// trainer trains many runs with one model, which is compiled once.
 type trainer struct {
 	b       compute.Backend
 	recipe  recipes.Recipe
@@ -36,11 +37,10 @@ type trainer struct {
 	initial map[string]*tensors.Tensor
 }
 
-// shared is the trainer of all tests. One program is compiled for its batches of 16 images and its evaluations of 20.
+// shared is the trainer of all tests. It compiles one program for steps of 16 images and one for evaluations of 20.
 var shared *trainer
 
-// newTrainer returns a trainer of 8 layers with a recipe of 3 epochs of 2 steps, which set may change in what the
-// programs do not depend on.
+// newTrainer returns a trainer for 8 layers and 3 epochs of 2 steps; set may change whatever does not change the programs.
 func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	t.Helper()
 	t.Setenv(project.CommitEnvironment, "abc")
@@ -65,7 +65,7 @@ func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	return shared
 }
 
-// until trains a run with one learning rate after the other until its best row is as wanted.
+// until trains runs with higher and higher learning rates until the best row of one is as wanted.
 func (tr *trainer) until(t *testing.T, root string, wanted func(best runs.Row, steps int64) bool) (dir string, run *runs.Run) {
 	t.Helper()
 	for i := range 40 {
@@ -83,7 +83,7 @@ func (tr *trainer) until(t *testing.T, root string, wanted func(best runs.Row, s
 	return "", nil
 }
 
-// train is Train, but for the model, which is made new.
+// train is Train with the shared model, whose variables are first set to their initial values.
 func (tr *trainer) train(t *testing.T, ctx context.Context, dir string, on func(Progress)) (*runs.Run, error) {
 	t.Helper()
 	if run, err := finished(dir, tr.recipe); run != nil || err != nil {
@@ -102,8 +102,21 @@ func (tr *trainer) train(t *testing.T, ctx context.Context, dir string, on func(
 	return trainNetwork(ctx, tr.b, Options{Dir: dir, Recipe: tr.recipe, Devices: 1, OnProgress: on}, tr.net, time.Now())
 }
 
-// outcome is all that two runs must agree in, as text: rows but for seconds, the numbers of the result, the position and
-// every variable of both checkpoints to the bit, and which files there are.
+// stop trains a run until a report of which at is true, and stops it there.
+func (tr *trainer) stop(t *testing.T, dir string, at func(Progress) bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := tr.train(t, ctx, dir, func(p Progress) {
+		if at(p) {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, ErrStopped)
+}
+
+// outcome is everything in which two runs must agree, as text: rows without seconds, the numbers of the result, the position
+// and every bit of the variables in both checkpoints, and the names of the files.
 func outcome(t *testing.T, dir string) string {
 	t.Helper()
 	var text strings.Builder
@@ -114,7 +127,8 @@ func outcome(t *testing.T, dir string) string {
 		fmt.Fprintf(&text, "%+v\n", row)
 	}
 	if r := run.Result; r != nil {
-		fmt.Fprintln(&text, r.BestEpoch, r.ValidationError, r.TestError, r.Epochs, r.Steps, r.Completed, r.Status, r.Message, r.Parameters)
+		fmt.Fprintln(&text, r.BestEpoch, r.ValidationError, r.TestError, r.Epochs, r.Steps, r.Completed, r.Status, r.Message,
+			r.Parameters)
 	}
 	c := checkpoints{dir: run.CheckpointDir()}
 	for _, name := range []string{Last, Best} {
@@ -125,7 +139,9 @@ func outcome(t *testing.T, dir string) string {
 		require.NoError(t, err)
 		var sums []string
 		for path, value := range handler.LoadedVariables() {
-			require.NoError(t, value.ConstBytes(func(data []byte) { sums = append(sums, fmt.Sprintf("%s %x", path, sha256.Sum256(data))) }))
+			require.NoError(t, value.ConstBytes(func(data []byte) {
+				sums = append(sums, fmt.Sprintf("%s %x", path, sha256.Sum256(data)))
+			}))
 		}
 		text.WriteString(sorted(sums))
 	}
@@ -146,7 +162,7 @@ func sorted(lines []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// contents is what a folder holds: by its path each file's time and the sum of its content.
+// contents maps the path of each file in a folder to its time and the sum of its content.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
@@ -166,19 +182,15 @@ func contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// withoutLocks is contents but for the files by which writers exclude each other.
+// withoutLocks is contents without the files by which writers exclude each other.
 func withoutLocks(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := contents(t, dir)
-	for name := range files {
-		if strings.HasPrefix(name, "lock") {
-			delete(files, name)
-		}
-	}
+	maps.DeleteFunc(files, func(name, _ string) bool { return strings.HasPrefix(name, "lock") })
 	return files
 }
 
-// copyRun copies a run's folder as it is. Files of weights are shared: nobody writes to them again.
+// copyRun copies a run's folder with its times. Large files are weights, which nobody writes to again: they are shared.
 func copyRun(t *testing.T, from, to string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
@@ -219,7 +231,7 @@ func copyRun(t *testing.T, from, to string) {
 	}))
 }
 
-// scratch is an empty folder, in memory where that is possible.
+// scratch returns an empty folder, in memory where that is possible.
 func scratch(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "stochdepth-")

@@ -26,7 +26,7 @@ func trainShortOfMemory(dir string) {
 	t := &testing.T{}
 	spare = make([]byte, 256<<20)
 	spare = nil
-	runtime.GC() // Go has enough then, and asks the system for no more
+	runtime.GC() // now Go has enough memory and asks the system for no more
 	begun := false
 	_, err := train(t, context.Background(), dir, tiny(t), func(training.Progress) {
 		if !begun {
@@ -43,8 +43,8 @@ func trainShortOfMemory(dir string) {
 
 var spare []byte
 
-// A kernel that gets no memory ends the training in one sentence, in a step as in an evaluation. The run is then as it
-// was at its last checkpoint, and goes on to the same bits.
+// If a kernel gets no memory, in a step or in an evaluation, the training ends with one sentence. The run then is as it was
+// at its last checkpoint, and goes on to the same bits.
 func TestMemoryIsShort(t *testing.T) {
 	if proxy.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
 		t.Skip("this machine has no kernels")
@@ -57,21 +57,16 @@ func TestMemoryIsShort(t *testing.T) {
 	whole := filepath.Join(folder, "whole")
 	alone, err := train(t, context.Background(), whole, tiny(t), nil)
 	require.NoError(t, err)
-	stopped := func(dir string, when func(training.Progress) bool) string {
-		ctx, cancel := context.WithCancel(context.Background())
-		_, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if when(p) {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+	stopped := func(name string, at func(training.Progress) bool) string {
+		dir := filepath.Join(folder, name)
+		stop(t, dir, tiny(t), at)
 		return dir
 	}
 	trials, failed := 0, 0
 	for name, from := range map[string]string{
 		"first epoch":  "",
-		"second epoch": stopped(filepath.Join(folder, "second"), func(p training.Progress) bool { return p.Step == 5 }),
-		"evaluation":   stopped(filepath.Join(folder, "evaluation"), func(p training.Progress) bool { return p.Step == 9 && p.Phase == "evaluating" }),
+		"second epoch": stopped("second", atStep(5)),
+		"evaluation":   stopped("evaluation", inLastEvaluation),
 	} {
 		every, most := 8, 9
 		if torture.Asked() {
@@ -85,7 +80,8 @@ func TestMemoryIsShort(t *testing.T) {
 					require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
 				}
 				child := exec.Command(os.Args[0])
-				child.Env = append(os.Environ(), "STOCHDEPTH_TEST_SHORT_OF_MEMORY="+dir, "LD_PRELOAD="+library, fmt.Sprint("STOCHDEPTH_TEST_SHORTAGE=", request))
+				child.Env = append(os.Environ(), "STOCHDEPTH_TEST_SHORT_OF_MEMORY="+dir, "LD_PRELOAD="+library,
+					fmt.Sprint("STOCHDEPTH_TEST_SHORTAGE=", request))
 				out, err := child.Output()
 				if ended = err == nil; !ended {
 					refused++
@@ -107,11 +103,13 @@ func TestMemoryIsShort(t *testing.T) {
 	torture.Report(t, "memory refused to a kernel", trials, failed)
 }
 
-// requireShort checks a run in dir that ended in a message because memory was short, and that went on from another.
+// requireShort checks a run in dir that ended with a message because memory was short; it had begun as a copy of from, if
+// that is not "".
 func requireShort(t *testing.T, message, dir, from string) {
 	t.Helper()
 	t.Log(message)
-	require.Regexp(t, "^the (training step|evaluation) failed: memory is short: end other programs and start again, or take a smaller minibatch$", message)
+	require.Regexp(t, "^the (training step|evaluation) failed: memory is short: end other programs and start again, "+
+		"or take a smaller minibatch$", message)
 	require.NotContains(t, message, "\n")
 	run, err := runs.Open(dir)
 	require.NoError(t, err)

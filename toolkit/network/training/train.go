@@ -1,7 +1,6 @@
-// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the
-// best validation epoch. It joins a network with its data, the optimizer's schedule and the run
-// folder; train.go reads as the experiment. Package runs says how log, checkpoints and result agree,
-// which resume.go checks before a run goes on.
+// Package training makes one run: a recipe becomes epochs of minibatches, a log, checkpoints and the best validation epoch.
+// It connects a network with its data, the optimizer's schedule and the run folder; train.go reads like the experiment.
+// Package runs says how log, checkpoints and result agree; resume.go checks this before a run goes on.
 package training
 
 import (
@@ -26,27 +25,26 @@ import (
 
 // Options say what to train and where.
 type Options struct {
-	Dir      string          // the run folder; a run that is there already goes on
-	Recipe   recipes.Checker // everything that defines the run: a recipe, or one that was checked
+	Dir      string          // the run folder; a run that it already contains goes on
+	Recipe   recipes.Checker // everything that defines the run: a recipe, checked or not
 	DataRoot string          // folder of the data set's files; "" for the project's data/cache
-	MaxTime  time.Duration   // stop cleanly after so long; 0 for no limit
-	Devices  int             // share each training step, see [network.Model.UseDevices]; 0 for one
+	MaxTime  time.Duration   // after which the run is stopped at a checkpoint; 0 for no limit
+	Devices  int             // number of devices that share each step, see [network.Model.UseDevices]; 0 for one
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
 }
 
-// ErrStopped is returned, wrapped, by Train when the run was stopped before its end: the context was
-// cancelled or MaxTime is over. The run is checkpointed and goes on when Train is called again.
+// ErrStopped is returned, wrapped, by Train when the run was stopped before its end: the context was cancelled or MaxTime
+// is over. The run has a checkpoint and goes on when Train is called again.
 var ErrStopped = errors.New("stopped")
 
-// ErrDiverged is returned, wrapped, by Train when the loss is no longer a number.
+// ErrDiverged is returned, wrapped, by Train when the loss or a variable is no longer finite.
 var ErrDiverged = errors.New("diverged")
 
-// Train makes a run, or goes on with one, to its end: every epoch's minibatches with their gates,
-// an evaluation on the validation and test parts, a row of the log, a checkpoint. The validation error
-// alone chooses the best epoch. It returns the run as it then is, also with ErrStopped. A run that is finished is
-// returned as it is, and not a file of it changes.
+// Train makes a run, or goes on with one, to its end: every epoch's minibatches with their gates, an evaluation on the
+// validation and test parts, a row of the log, a checkpoint. Only the validation error chooses the best epoch. It returns
+// the new state of the run, also with ErrStopped. A finished run is returned as it is, and none of its files changes.
 func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error) {
 	started := time.Now()
 	checked, err := o.check()
@@ -71,7 +69,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	return trainNetwork(ctx, b, o, net, started)
 }
 
-// trainNetwork is Train with a network of initial weights.
+// trainNetwork is Train with an opened network, which has initial weights.
 func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *network.Opened, started time.Time) (*runs.Run, error) {
 	writer, err := runs.Create(o.Dir, o.Recipe)
 	if err != nil {
@@ -80,7 +78,7 @@ func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *networ
 	defer writer.Close()
 	if o.MaxTime > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after %s, as asked", o.MaxTime))
+		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after the time limit of %s", o.MaxTime))
 		defer cancel()
 	}
 	s := &session{Options: o, net: net, writer: writer, backend: b, started: started, commit: project.Commit(),
@@ -88,14 +86,14 @@ func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *networ
 	if err := s.resume(); err != nil {
 		return nil, err
 	}
-	if s.at.Step == s.steps { // another process may have finished it meanwhile, or it was mended
+	if s.at.Step == s.steps { // another process may have finished it meanwhile, or resume has repaired it
 		if run, err := finished(o.Dir, net.Recipe); run != nil || err != nil {
 			return run, err
 		}
 	}
 	err = s.train(ctx)
 	resultErr := writer.WriteResult(s.result(err))
-	if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrDiverged) { // else the first error says it all
+	if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrDiverged) { // otherwise the first error is enough
 		err = errors.Join(err, resultErr)
 	}
 	run, openErr := runs.Open(o.Dir)
@@ -114,10 +112,10 @@ type session struct {
 	evaluated   evaluations
 	pipeline    pipeline
 
-	at             position // step is the number of steps done
-	saved          position // of the newest checkpoint
-	steps          int64    // of the whole run
-	inForce        depth.Survival
+	at             position       // now; its step is the number of steps done
+	saved          position       // of the newest checkpoint
+	steps          int64          // of the whole run
+	survival       depth.Survival // the current one
 	started        time.Time
 	commit         string  // of the source, when the session began
 	firstStep      int64   // of this session
@@ -126,7 +124,7 @@ type session struct {
 	evaluationTime time.Duration
 }
 
-// train runs the steps that are left, and the evaluation if the run was stopped during the last one.
+// train makes the remaining steps and evaluations; a run that was stopped during an evaluation repeats it first.
 func (s *session) train(ctx context.Context) error {
 	for s.at.Step < s.steps || s.at.Row.Steps > 0 {
 		if ctx.Err() != nil {
@@ -145,7 +143,7 @@ func (s *session) train(ctx context.Context) error {
 	return s.orStop(ctx, s.testBest(ctx))
 }
 
-// orStop stops the run if err is that of the cancelled context.
+// orStop stops the run if err comes from the cancelled context.
 func (s *session) orStop(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return s.stop(ctx)
@@ -156,7 +154,7 @@ func (s *session) orStop(ctx context.Context, err error) error {
 // trainUntilEvaluation takes steps until the next evaluation is due or the context is cancelled.
 func (s *session) trainUntilEvaluation(ctx context.Context) error {
 	if s.at.Row.Steps > 0 && s.evaluated.due(s.at.Step) {
-		return nil // stopped during the evaluation
+		return nil // the run was stopped during the evaluation
 	}
 	s.pipeline.clock = time.Now()
 	for first := true; (first || !s.evaluated.due(s.at.Step)) && ctx.Err() == nil; first = false {
@@ -175,16 +173,16 @@ func (s *session) trainUntilEvaluation(ctx context.Context) error {
 	return err
 }
 
-// follow sets what the schedules have at a step: the learning rate and the survival probabilities.
+// follow sets the learning rate and the survival probabilities as their schedules say for a step.
 func (s *session) follow(step int64) error {
 	if err := s.net.SetLearningRate(s.learningRate(step)); err != nil {
 		return err
 	}
 	survival := s.batches.Survival(step)
-	if slices.Equal(survival, s.inForce) {
+	if slices.Equal(survival, s.survival) {
 		return nil
 	}
-	s.inForce = survival
+	s.survival = survival
 	return s.net.SetSurvival(survival)
 }
 
@@ -197,7 +195,7 @@ func (s *session) count(o network.Outcome) error {
 	return nil
 }
 
-// spend counts the time since the last call as training.
+// spend counts the time since the pipeline's last lap as training.
 func (s *session) spend() {
 	seconds := s.pipeline.lap()
 	s.at.Seconds += seconds
@@ -208,9 +206,9 @@ func (s *session) learningRate(step int64) float64 {
 	return s.schedule.At(int(step / s.batches.PerEpoch()))
 }
 
-// stop saves a checkpoint in the middle of an epoch, if it has not the one of this step.
+// stop saves a checkpoint in the middle of an epoch, if there is none of this step.
 func (s *session) stop(ctx context.Context) error {
-	if err := s.writer.Check(); err != nil { // another machine goes on with the run
+	if err := s.writer.Check(); err != nil { // another machine may have taken over the run
 		return err
 	}
 	if s.at.Step != s.saved.Step || s.at.Row != s.saved.Row {
@@ -228,7 +226,7 @@ func (s *session) stop(ctx context.Context) error {
 	return fmt.Errorf("%w%s at step %d of %d: start the same command again to go on", ErrStopped, why, s.at.Step, s.steps)
 }
 
-// diverged is the error of a run whose loss or variables are no longer numbers.
+// diverged is the error of a run whose loss or variables are no longer finite.
 func (s *session) diverged(what string) error {
 	kept := "no checkpoint was made yet"
 	if dir, p, err := s.checkpoints.read(Last); err == nil && dir != "" {
@@ -250,7 +248,7 @@ func (s *session) report(phase string, row *runs.Row) {
 	if row != nil {
 		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
 	}
-	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // before, it is noise
+	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // earlier values would be noise
 		p.StepsPerSecond = float64(done) / s.trainSeconds
 		remaining := float64(s.steps-s.at.Step) / p.StepsPerSecond
 		if s.evaluations > 0 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// tiny is a run of a few seconds: 8 layers, 3 epochs of 3 steps, the last of each smaller.
+// tiny is the recipe of a run of a few seconds: 8 layers, 3 epochs of 3 steps, with a smaller last minibatch.
 func tiny(t testing.TB) recipes.Recipe {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
@@ -56,16 +57,30 @@ func parameters(t *testing.T, dir, name string) map[string]string {
 	return sums
 }
 
-func read(t *testing.T, path string) []byte {
+// stop trains a run until a report of which at is true, and stops it there.
+func stop(t *testing.T, dir string, r recipes.Recipe, at func(training.Progress) bool) (stopped *runs.Run, err error) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stopped, err = train(t, ctx, dir, r, func(p training.Progress) {
+		if at(p) {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, training.ErrStopped)
+	return stopped, err
 }
 
-// withoutSeconds is what two runs must agree in: all columns but the time.
+func inLastEvaluation(p training.Progress) bool { return p.Step == 9 && p.Phase == "evaluating" }
+
+// atStep is true at the reports of a step.
+func atStep(step int64) func(training.Progress) bool {
+	return func(p training.Progress) bool { return p.Step == step }
+}
+
+// withoutSeconds returns the columns in which two runs must agree: all but the time.
 func withoutSeconds(rows []runs.Row) []runs.Row {
-	out := append([]runs.Row{}, rows...)
+	out := slices.Clone(rows)
 	for i := range out {
 		out[i].Seconds = 0
 	}
@@ -82,7 +97,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// trainUntilKilled is the child of TestResumeAfterKill.
+// trainUntilKilled is the child process of TestResume.
 func trainUntilKilled(dir string) {
 	t := &testing.T{}
 	r := tiny(t)
@@ -94,7 +109,7 @@ func trainUntilKilled(dir string) {
 	panic(err)
 }
 
-// Rarer tests change no row but for the test errors left out, and the number to report is known all the same.
+// Less frequent tests change only the test errors of the rows, some of which are missing; the number to report is known.
 func TestTestEvery(t *testing.T) {
 	r := tiny(t)
 	r.LearningRate = 1 // high enough for the last epoch not to be the best
@@ -117,7 +132,7 @@ func TestTestEvery(t *testing.T) {
 	}
 }
 
-// With steps between evaluations the ends of epochs are no evaluations, but the end of the run is.
+// With a number of steps between evaluations, the ends of epochs have no evaluation, but the end of the run has one.
 func TestEvaluateEvery(t *testing.T) {
 	r := tiny(t) // 3 epochs of 3 steps
 	r.EvaluateEvery = 4
@@ -130,8 +145,8 @@ func TestEvaluateEvery(t *testing.T) {
 	require.Equal(t, []int64{4, 8, 9}, steps)
 }
 
-// A run that is killed in the middle of an epoch, and one that is stopped there in order, both end in
-// the same bits as a run that was left alone: parameters, velocities, averages, and every row.
+// A run that is killed in the middle of an epoch, and one that is stopped there properly, both end in the same bits as an
+// undisturbed run: parameters, velocities, averages, and every row.
 func TestResume(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	alone, err := train(t, context.Background(), whole, tiny(t), nil)
@@ -161,13 +176,7 @@ func TestResume(t *testing.T) {
 	})
 	t.Run("stopped", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "stopped")
-		ctx, cancel := context.WithCancel(context.Background())
-		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if p.Step == 5 {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+		run, err := stop(t, dir, tiny(t), atStep(5))
 		require.ErrorContains(t, err, "stopped at step 5 of 9: start the same command again to go on")
 		require.Equal(t, "stopped", run.Result.Status)
 		require.EqualValues(t, 5, run.Result.Steps)
@@ -176,13 +185,7 @@ func TestResume(t *testing.T) {
 	})
 	t.Run("stopped in the last evaluation", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "evaluating")
-		ctx, cancel := context.WithCancel(context.Background())
-		run, err := train(t, ctx, dir, tiny(t), func(p training.Progress) {
-			if p.Step == 9 && p.Phase == "evaluating" {
-				cancel()
-			}
-		})
-		require.ErrorIs(t, err, training.ErrStopped)
+		run, _ := stop(t, dir, tiny(t), inLastEvaluation)
 		require.Len(t, run.Rows, 2)
 
 		endsAlike(t, dir)
@@ -190,11 +193,12 @@ func TestResume(t *testing.T) {
 	t.Run("checkpoint cut in half", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(whole, "checkpoint", "last", "*.bin"))
 		require.NoError(t, err)
-		info, err := os.Stat(files[0])
+
+		before := parameters(t, whole, "last")
+		content, err := os.ReadFile(files[0])
 		require.NoError(t, err)
-		before, content := parameters(t, whole, "last"), read(t, files[0])
 		cut := files[0] + ".cut" // the best checkpoint may share the file
-		require.NoError(t, os.WriteFile(cut, content[:info.Size()/2], 0o644))
+		require.NoError(t, os.WriteFile(cut, content[:len(content)/2], 0o644))
 		require.NoError(t, os.Rename(cut, files[0]))
 
 		r := tiny(t)
@@ -229,9 +233,10 @@ func TestTimeLimit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	r := tiny(t)
 	r.Epochs = 100000
-	run, err := training.Train(context.Background(), backendtest.Open(t), training.Options{Dir: dir, Recipe: r, MaxTime: 3 * time.Second})
+	o := training.Options{Dir: dir, Recipe: r, MaxTime: 3 * time.Second}
+	run, err := training.Train(context.Background(), backendtest.Open(t), o)
 	require.ErrorIs(t, err, training.ErrStopped)
-	require.ErrorContains(t, err, "stopped after 3s, as asked at step")
+	require.ErrorContains(t, err, "stopped after the time limit of 3s at step")
 	require.Equal(t, "stopped", run.Result.Status)
 	require.FileExists(t, filepath.Join(dir, "checkpoint", "last", "position.json"))
 }
@@ -254,16 +259,17 @@ func TestSecondWriterAndOtherRecipe(t *testing.T) {
 	require.ErrorContains(t, err, "death_rate")
 }
 
-// Every option trains: the loss is finite and the other form, where it exists, gives the same.
+// Every option trains: the loss is finite, and other settings that must give the same loss do so.
 func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		set   [][2]string
-		twin  [][2]string // settings that must give the same rows, up to rounding
+		twin  [][2]string // settings that must give the same loss, up to delta
 		delta float64
 	}{
-		{"both forms", [][2]string{{"dtype", "float64"}, {"scale_at", "train"}, {"freeze_closed", "true"}, {"shortcut", "subsample"}, {"rule", "uniform"}},
-			[][2]string{{"form", "resnet"}}, 1e-9},
+		{"both forms", [][2]string{
+			{"dtype", "float64"}, {"scale_at", "train"}, {"freeze_closed", "true"}, {"shortcut", "subsample"}, {"rule", "uniform"},
+		}, [][2]string{{"form", "resnet"}}, 1e-9},
 		{"bfloat16", [][2]string{{"dtype", "bfloat16"}}, [][2]string{{"dtype", "float32"}}, 0.2},
 		{"per sample", [][2]string{{"dtype", "float64"}, {"gates_per", "sample"}}, [][2]string{{"form", "resnet"}}, 1e-9},
 		{"mean image", [][2]string{{"normalization", "mean-image"}}, nil, 0},
@@ -283,13 +289,13 @@ func TestOptions(t *testing.T) {
 			first := losses(c.set...)
 			require.False(t, math.IsNaN(first) || first > 10, "loss %g", first)
 			if c.twin != nil {
-				require.InDelta(t, first, losses(append(append([][2]string{}, c.set...), c.twin...)...), c.delta)
+				require.InDelta(t, first, losses(slices.Concat(c.set, c.twin)...), c.delta)
 			}
 		})
 	}
 }
 
-// A record without its checkpoints, as git has it, is not overwritten.
+// A record without its checkpoints, as in git, is not overwritten.
 func TestRecordWithoutCheckpoint(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	writer, err := runs.Create(dir, tiny(t))
@@ -306,7 +312,7 @@ func TestRecordWithoutCheckpoint(t *testing.T) {
 	require.Nil(t, run.Result)
 }
 
-// What export writes, import reads: the same errors and losses from another run.
+// An exported network, imported as another run, has the same errors and losses.
 func TestExportImport(t *testing.T) {
 	root := t.TempDir()
 	r := tiny(t)
@@ -344,7 +350,7 @@ func TestExportImport(t *testing.T) {
 	require.ErrorContains(t, err, "exists already")
 }
 
-// A full disk: the sentence names the file and the run is intact. /dev/full stands for the disk.
+// On a full disk, here a small file system, training fails with one sentence, and the run is intact.
 func TestFullDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, exec.Command("mkdir", "-p", dir).Run())
