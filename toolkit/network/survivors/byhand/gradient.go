@@ -8,9 +8,9 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// backwardState is what the backward loop carries: k counts down; dh is the gradient of what open
-// block k gave, and in the end of the stage's shortcut; dx that of a transition's input; the forward
-// loop's saved values; and the parameters' gradients, zero for closed blocks.
+// backwardState is what the backward loop carries: k, which counts down; dh, the gradient of open block k's output, which
+// after the last turn is the gradient of the stage's shortcut; dx, the gradient of a transition's input; the values that
+// the forward loop saved; and the parameters' gradients, zero for closed blocks.
 func (l *loop) backwardState() *loops.State {
 	st, forward := &loops.State{}, l.forwardState()
 	for i, name := range forward.Names {
@@ -31,8 +31,8 @@ func (l *loop) backwardState() *loops.State {
 	return st
 }
 
-// backward builds the backward loop and returns the gradients of the forward loop's initial state, nil
-// for what has none.
+// backward builds the backward loop and returns the gradients of the forward loop's initial values, nil for those without
+// one.
 func (l *loop) backward(forward *loops.State, initial loops.Values, results []*Node, dh *Node) []*Node {
 	g, st := dh.Graph(), l.backwardState()
 	values := make(loops.Values, len(st.Names))
@@ -64,7 +64,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	return gradients
 }
 
-// backwardBlock is the gradient of one open block, written by hand from forwardBlock.
+// backwardBlock computes the gradient of one open block, written by hand from forwardBlock.
 func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	kernel1, kernel2, affine := loops.Row(v["kernel1"], block), loops.Row(v["kernel2"], block), parts(loops.Row(v["affine"], block))
@@ -109,13 +109,13 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	return next
 }
 
-// positive passes a gradient where a ReLU's output is positive.
+// positive is the gradient where a ReLU's output is positive, and zero elsewhere.
 func positive(g *Graph, output, gradient *Node) *Node {
 	z := zero(g, output.DType())
 	return Where(GreaterThan(output, BroadcastToShape(z, output.Shape())), gradient, BroadcastToShape(z, gradient.Shape()))
 }
 
-// kernelGradient returns the gradient of kernel [3, 3, in, out], in the parameters' type, from that of
+// kernelGradient returns the gradient of kernel [3, 3, in, out], in the parameters' type, from the gradient of
 // y = Convolution(x, kernel, stride).
 func (l *loop) kernelGradient(x, dy *Node, stride int) *Node {
 	return ConvertDType(resnet.KernelGradient(x, dy, 3, stride), l.parameterType)
