@@ -137,7 +137,7 @@ func TestShortcut(t *testing.T) {
 	require.Equal(t, []float64{0, 100, 0, 0, 2, 102, 0, 0, 20, 120, 0, 0, 22, 122, 0, 0}, shortcut())
 }
 
-// forward runs the textbook form and returns its logits and the variables' new values.
+// forward runs the textbook form, which changes the running averages in the store, and returns its logits.
 func forward(t *testing.T, n *resnet.Network, store *model.Store, training bool, images *tensors.Tensor,
 	gates []float64, dims ...int) []float64 {
 	exec := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, images, gates *Node) *Node {
@@ -156,8 +156,7 @@ func images(size int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(pixels, size, 32, 32, 3)
 }
 
-// A closed block is the identity (Eq. 3), so with every gate closed the blocks' weights do not matter;
-// and at test a death rate of zero is constant depth.
+// A closed block is the identity (Eq. 3), so with every gate closed the blocks' weights do not matter.
 func TestGatesAndScales(t *testing.T) {
 	n := network(t, 8, 0.5)
 	logits := func(training bool, seed int64, gates ...float64) []float64 {
@@ -250,9 +249,7 @@ func TestGatesPerSampleAreMinibatches(t *testing.T) {
 	require.Equal(t, repeat(0, 16), gotAverages[16:32], "the mean of a block that no image opens")
 }
 
-// A closed block's running averages do not move; an open one's move by a tenth towards the batch's,
-// and the variance is the unbiased one. The stem's input has mean 0 and variance 1, so by hand only
-// directions and the closed block are checked here; package survivors compares the values.
+// A closed block's running averages do not move, and those of open blocks do. Package survivors compares the values.
 func TestAverages(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
@@ -282,8 +279,8 @@ func TestNormalize(t *testing.T) {
 	}, tensors.MustCopyFlatData[float64](out[0]), 1e-12)
 }
 
-// The gradient of the textbook form against central differences of its loss, for a few weights of each
-// kind, in float64.
+// The gradient of the textbook form agrees with central differences of its loss, for a few weights of each kind, in
+// float64.
 func TestGradientByDifferences(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
