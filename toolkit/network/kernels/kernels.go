@@ -28,9 +28,7 @@ import (
 
 // Processor returns the instructions that the kernels use, "AVX-512" or "AVX2", or "" if the processor has neither: then
 // they compute nothing.
-func Processor() string { return processor() }
-
-var processor = sync.OnceValue(func() string {
+var Processor = sync.OnceValue(func() string {
 	version := C.int(0)
 	if choice, _ := Choice(); choice == "avx2" {
 		version = 2

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -184,17 +185,9 @@ func TestGatesAndScales(t *testing.T) {
 	inverted := forward(t, n, store, true, images(2), []float64{0, 0, 1}, 3)
 	n.Inverted = false
 	require.NoError(t, resnet.Variable(store.RootScope(), "group3/transition/scale2").SetValue(
-		tensors.FromFlatDataAndDimensions(repeat(2, 64), 1, 64)))
+		tensors.FromFlatDataAndDimensions(slices.Repeat([]float64{2}, 64), 1, 64)))
 	doubled := forward(t, n, store, true, images(2), []float64{0, 0, 1}, 3)
 	require.InDeltaSlice(t, doubled, inverted, 1e-12)
-}
-
-func repeat(v float64, n int) []float64 {
-	values := make([]float64, n)
-	for i := range values {
-		values[i] = v
-	}
-	return values
 }
 
 // Gates per sample that are equal for all samples are gates per minibatch.
@@ -246,7 +239,7 @@ func TestGatesPerSampleAreMinibatches(t *testing.T) {
 	require.Equal(t, inputs[size:2*size], got[size:2*size])
 	require.InDeltaSlice(t, want[size:], got[2*size:], 1e-12)
 	require.InDeltaSlice(t, wantAverages, gotAverages, 1e-12)
-	require.Equal(t, repeat(0, 16), gotAverages[16:32], "the mean of a block that no image opens")
+	require.Equal(t, make([]float64, 16), gotAverages[16:32], "the mean of a block that no image opens")
 }
 
 // A closed block's running averages do not move, and those of open blocks do. Package survivors compares the values.
@@ -260,7 +253,7 @@ func TestAverages(t *testing.T) {
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](value)
 	}
-	require.Equal(t, repeat(1, 32), variance("group2/transition/variance1"))
+	require.Equal(t, slices.Repeat([]float64{1}, 32), variance("group2/transition/variance1"))
 	require.NotContains(t, variance("group1/variance1"), 1.0)
 	require.NotContains(t, variance("group3/transition/variance2"), 1.0)
 }

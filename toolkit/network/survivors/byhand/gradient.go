@@ -11,8 +11,8 @@ import (
 // backwardState is what the backward loop carries: k, which counts down; dh, the gradient of open block k's output, which
 // after the last turn is the gradient of the stage's shortcut; dx, the gradient of a transition's input; the values that
 // the forward loop saved; and the parameters' gradients, zero for closed blocks.
-func (l *loop) backwardState() *loops.State {
-	st, forward := &loops.State{}, l.forwardState()
+func (l *loop) backwardState(forward *loops.State) *loops.State {
+	st := &loops.State{}
 	for i, name := range forward.Names {
 		switch name {
 		case "count":
@@ -25,8 +25,8 @@ func (l *loop) backwardState() *loops.State {
 	if l.transition() {
 		st.Add("dx", l.input)
 	}
-	for i, name := range parameterNames {
-		st.Add("d"+name, loops.Stacked(l.parameter[i], l.count))
+	for _, name := range parameterNames {
+		st.Add("d"+name, forward.Shapes[forward.Index[name]])
 	}
 	return st
 }
@@ -34,7 +34,7 @@ func (l *loop) backwardState() *loops.State {
 // backward builds the backward loop and returns the gradients of the forward loop's initial values, nil for those without
 // one.
 func (l *loop) backward(forward *loops.State, initial loops.Values, results []*Node, dh *Node) []*Node {
-	g, st := dh.Graph(), l.backwardState()
+	g, st := dh.Graph(), l.backwardState(forward)
 	values := make(loops.Values, len(st.Names))
 	for i, name := range st.Names {
 		if at, ok := forward.Index[name]; ok {

@@ -20,10 +20,9 @@ type loop struct {
 	inverted  bool // branches are scaled in training
 	perSample bool // gates are per sample
 
-	parameterType dtypes.DType    // of the statistics too
-	input         shapes.Shape    // [batch, Side*Stride, Side*Stride, In], the block's input
-	output        shapes.Shape    // [batch, Side, Side, Out]
-	parameter     [3]shapes.Shape // of one block: kernel1, kernel2, affine
+	parameterType dtypes.DType // of the statistics too
+	input         shapes.Shape // [batch, Side*Stride, Side*Stride, In], the block's input
+	output        shapes.Shape // [batch, Side, Side, Out]
 	sums          sums
 }
 
@@ -37,9 +36,7 @@ func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtyp
 	return &loop{block: block, count: count, kept: kept, parameterType: parameterType,
 		input:  shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
 		output: shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
-		parameter: [3]shapes.Shape{shapes.Make(parameterType, 3, 3, s.In, s.Out),
-			shapes.Make(parameterType, 3, 3, s.Out, s.Out), shapes.Make(parameterType, 4, s.Out)},
-		sums: f.sums(x.Graph()),
+		sums:   f.sums(x.Graph()),
 	}
 }
 
@@ -74,7 +71,7 @@ func value(scope *model.Scope, g *Graph, name string) *Node {
 	return residual.Variable(scope, name).NodeValue(g)
 }
 
-// forwardState is what the forward loop carries:
+// forwardNames lists what the forward loop carries:
 //
 //	k, count, order   position among the open blocks, their number, their indices
 //	x                 a transition's input (a plain block's input is the last saved output)
@@ -85,46 +82,35 @@ func value(scope *model.Scope, g *Graph, name string) *Node {
 //	outputs           the stage's shortcut in slot 0, the output of open block k in slot k+1
 //	first, second     the outputs of open block k's convolutions; if these are computed again, memory for one block
 //	statistics        the batch's mean and variance in both batch normalisations, by block, zero for closed ones
-func (l *loop) forwardState() *loops.State {
-	st, count := &loops.State{}, l.count
-	st.Add("k", shapes.Make(loops.Int32))
-	st.Add("count", shapes.Make(loops.Int32))
-	st.Add("order", shapes.Make(loops.Int32, count))
+func (l *loop) forwardNames() []string {
+	names := []string{"k", "count", "order"}
 	if l.transition() {
-		st.Add("x", l.input)
+		names = append(names, "x")
 	}
-	st.Add("h", l.output)
-	for i, name := range parameterNames {
-		st.Add(name, loops.Stacked(l.parameter[i], count))
-	}
+	names = append(append(names, "h"), parameterNames[:]...)
 	if l.inverted {
-		st.Add("scales", shapes.Make(l.parameterType, count))
+		names = append(names, "scales")
 	}
 	if l.perSample {
-		st.Add("weights", shapes.Make(l.parameterType, count, l.output.Dimensions[0]))
+		names = append(names, "weights")
 	}
-	st.Add("outputs", loops.Stacked(l.output, count+1))
-	st.Add("first", loops.Stacked(l.output, l.kept))
-	st.Add("second", loops.Stacked(l.output, l.kept))
-	st.Add("statistics", loops.Stacked(l.parameter[2], count))
-	return st
+	return append(names, "outputs", "first", "second", "statistics")
 }
 
 // run builds the forward loop and registers its gradient. shortcut is the stage's output with all blocks closed, x its
 // input, which is the same except for a transition. It returns the stage's output and the batch statistics
 // [Count, 4, Out]. initial has order and count, and scales and weights or nil.
 func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node) (out, statistics *Node) {
-	g, st := shortcut.Graph(), l.forwardState()
+	g := shortcut.Graph()
 	initial["k"], initial["x"], initial["h"] = Const(g, int32(0)), x, shortcut
 	for i, name := range parameterNames {
 		initial[name] = parameters[i]
 	}
-	for i, name := range st.Names {
-		if initial[name] == nil {
-			initial[name] = Zeros(g, st.Shapes[i])
-		}
-	}
-	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
+	outputs, kept := Zeros(g, loops.Stacked(l.output, l.count+1)), loops.Stacked(l.output, l.kept)
+	initial["first"], initial["second"] = Zeros(g, kept), Zeros(g, kept)
+	initial["statistics"] = Zeros(g, parameters[2].Shape())
+	initial["outputs"] = DynamicUpdateSlice(outputs, InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
+	st := initial.State(l.forwardNames()...)
 	results := st.While(g, loopname.ForwardBlock, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], v["count"])
 	}, l.forwardBlock)
