@@ -44,8 +44,8 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 		}
 	}
 	stacked := make(map[string]*graph.Node, len(measured))
-	for name, values := range measured {
-		stacked[name] = graph.Stack(values, 0)
+	for _, p := range s.Averages() { // a map's random order would make a different program each time
+		stacked[p.Name] = graph.Stack(measured[p.Name], 0)
 	}
 	s.MoveAverages(scope, stacked, OpenBlocks(gates))
 	return h
