@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 )
 
@@ -24,7 +25,7 @@ func (m *Model) visit(f func(name string, part variablePart) error) error {
 	scope, variables := m.Store.RootScope(), m.Network.Variables()
 	whole := func(list []string) error {
 		for _, name := range list {
-			v := resnet.Variable(scope, name)
+			v := residual.Variable(scope, name)
 			torch, weights := torchName(name, list)
 			if err := f(torch, variablePart{v, -1, v.Shape().Dimensions, weights}); err != nil {
 				return err
@@ -38,7 +39,7 @@ func (m *Model) visit(f func(name string, part variablePart) error) error {
 	for i, s := range m.Network.Stages() {
 		for block := range s.Count {
 			for _, name := range variables.Stages[i] {
-				v := resnet.Variable(scope, name)
+				v := residual.Variable(scope, name)
 				torch, weights := torchName(name, variables.Stages[i])
 				torch = fmt.Sprintf("blocks.%d.%s", s.First+block, strings.TrimPrefix(torch, strings.ReplaceAll(s.Name, "/", ".")+"."))
 				if err := f(torch, variablePart{v, block, v.Shape().Dimensions[1:], weights}); err != nil {
@@ -196,6 +197,6 @@ func setParts(v *model.Variable, parts []partValues) error {
 
 // survivalPart is the variable of the current survival probabilities.
 func (m *Model) survivalPart() variablePart {
-	variable := resnet.Variable(m.Store.RootScope(), resnet.SurvivalVariable)
+	variable := residual.Variable(m.Store.RootScope(), resnet.SurvivalVariable)
 	return variablePart{variable: variable, row: -1, shape: variable.Shape().Dimensions}
 }

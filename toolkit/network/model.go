@@ -99,7 +99,7 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	meanLoss := ReduceAllMean(CrossEntropy(logits, labels))
 
 	var magnitude *Node
-	first := resnet.Variable(scope, m.Network.Stages()[0].Weights())
+	first := residual.Variable(scope, m.Network.Stages()[0].Weights())
 	sgd := &optimizer.SGD{Momentum: m.Recipe.Momentum, WeightDecay: m.Recipe.WeightDecay,
 		Observe: func(v *model.Variable, gradient *Node) {
 			if v == first {
@@ -159,7 +159,7 @@ type Outcome struct {
 
 // SetLearningRate sets the rate of the next steps.
 func (m *Model) SetLearningRate(rate float64) error {
-	v := optimizer.LearningRate(m.Store.RootScope(), resnet.Variable(m.Store.RootScope(), "linear/bias"))
+	v := optimizer.LearningRate(m.Store.RootScope(), residual.Variable(m.Store.RootScope(), "linear/bias"))
 	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))
 }
 

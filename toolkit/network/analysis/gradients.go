@@ -9,7 +9,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network"
-	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/network/residual"
 )
 
 // GradientMagnitudes returns the mean absolute gradient of each block's first weights (in the paper's network those of its
@@ -41,7 +41,7 @@ func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 	loss := ReduceAllMean(network.CrossEntropy(m.TrainingLogits(scope, inputs), inputs[1]))
 	var weights []*Node
 	for _, s := range m.Network.Stages() {
-		weights = append(weights, resnet.Variable(scope, s.Weights()).NodeValue(g))
+		weights = append(weights, residual.Variable(scope, s.Weights()).NodeValue(g))
 	}
 	var perStage []*Node
 	for _, gradient := range Gradient(loss, weights...) {

@@ -12,22 +12,25 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// causes are what XLA's errors mean that a user can do something about, by words in their texts.
+// causes are the errors of XLA that a user can do something about, by words in their texts.
 var causes = []struct {
 	words  *regexp.Regexp
 	advice func() string
 }{
 	{regexp.MustCompile(`PJRT error \(code=8\)|RESOURCE_EXHAUSTED|[Oo]ut of memory|_OUT_OF_MEMORY|_STATUS_ALLOC_FAILED`), memory},
-	{regexp.MustCompile(`driver version is insufficient|UNSUPPORTED_PTX_VERSION|unsupported toolchain|older than the PTX compiler|no kernel image`), oldDriver},
-	{regexp.MustCompile(`libcuda\.so|UNKNOWN ERROR \(303\)|CUDA_ERROR_(STUB_LIBRARY|SYSTEM_NOT_READY|SYSTEM_DRIVER_MISMATCH|UNKNOWN)\b`), driver},
-	{regexp.MustCompile(`no supported devices found|No visible GPU devices|CUDA_ERROR_(NO|INVALID)_DEVICE|no CUDA-capable device`), noDevice},
-	{regexp.MustCompile(`DNN library|(CUDNN|CUBLAS)_STATUS_|lib(cudart|cublas|cudnn|cufft|cusolver|cusparse|cupti|nccl|nvrtc|nvJitLink|nvshmem)\w*\.so|` +
+	{regexp.MustCompile(`driver version is insufficient|UNSUPPORTED_PTX_VERSION|unsupported toolchain|older than the PTX compiler|` +
+		`no kernel image`), oldDriver},
+	{regexp.MustCompile(`libcuda\.so|UNKNOWN ERROR \(303\)|` +
+		`CUDA_ERROR_(STUB_LIBRARY|SYSTEM_NOT_READY|SYSTEM_DRIVER_MISMATCH|UNKNOWN)\b`), driver},
+	{regexp.MustCompile(`no supported devices found|No visible GPU devices|CUDA_ERROR_(NO|INVALID)_DEVICE|` +
+		`no CUDA-capable device`), noDevice},
+	{regexp.MustCompile(`DNN library|(CUDNN|CUBLAS)_STATUS_|` +
+		`lib(cudart|cublas|cudnn|cufft|cusolver|cusparse|cupti|nccl|nvrtc|nvJitLink|nvshmem)\w*\.so|` +
 		`PTX compilation provider|ptxas|libdevice|nvlink`), libraries},
 }
 
-// Explain puts what the user can do in front of an error of XLA's, in one sentence, if it is one of those about the
-// device, its driver, its libraries or its memory; that of a kernel is a sentence already. Any other error it returns as
-// it is.
+// Explain puts a sentence that says what the user can do before an error of XLA's about the device, its driver, its
+// libraries or its memory. The error of a kernel is such a sentence already. Any other error it returns as it is.
 func Explain(err error) error {
 	if err == nil || errors.As(err, new(*explained)) {
 		return err
@@ -51,7 +54,7 @@ type explained struct {
 
 func (e *explained) Error() string {
 	text := e.cause.Error()
-	if at := strings.LastIndex(text, pjrtError); at >= 0 { // what is before it are go-xla's layers
+	if at := strings.LastIndex(text, pjrtError); at >= 0 { // the text before it comes from go-xla's layers
 		text = text[at+len(pjrtError):]
 		_, text, _ = strings.Cut(text, ": ")
 	}
@@ -60,7 +63,7 @@ func (e *explained) Error() string {
 
 func (e *explained) Unwrap() error { return e.cause }
 
-// pjrtError is what go-xla's text of an error of PJRT begins with.
+// pjrtError begins go-xla's text of an error of PJRT.
 const pjrtError = "PJRT error (code="
 
 func memory() string {
@@ -69,16 +72,18 @@ func memory() string {
 }
 
 func driver() string {
-	return "NVIDIA's driver does not answer: install it, or restart the machine after an update, until nvidia-smi lists the GPU; " + onCPU
+	return "NVIDIA's driver does not answer: install it, or restart the machine after an update, until nvidia-smi lists " +
+		"the GPU; " + onCPU
 }
 
 func oldDriver() string {
-	return fmt.Sprintf("NVIDIA's driver%s is older than the plugin's CUDA: update it (CUDA 13 needs 580 or later); %s", version(), onCPU)
+	return fmt.Sprintf("NVIDIA's driver%s is older than the plugin's CUDA: update it (CUDA 13 needs 580 or later); %s",
+		strings.TrimRight(" "+driverVersion(), " "), onCPU)
 }
 
 func libraries() string {
-	return "NVIDIA's libraries (cuDNN, cuBLAS, ptxas) are missing, do not start or are of another CUDA: " +
-		"`make setup PLUGIN=cuda13 FORCE=1` installs them anew, and nvidia-smi shows whether the GPU has memory left; " + onCPU
+	return "NVIDIA's libraries (cuDNN, cuBLAS, ptxas) are missing, do not start or belong to another CUDA: " +
+		"`make setup PLUGIN=cuda13 FORCE=1` installs them again, and nvidia-smi shows whether the GPU has memory left; " + onCPU
 }
 
 func noDevice() string {
@@ -87,7 +92,8 @@ func noDevice() string {
 	major, err := strconv.Atoi(number)
 	switch {
 	case set:
-		return fmt.Sprintf("the plugin sees no NVIDIA GPU: CUDA_VISIBLE_DEVICES=%s hides all of them, or names one that nvidia-smi does not list; %s", visible, onCPU)
+		return fmt.Sprintf("the plugin sees no NVIDIA GPU: CUDA_VISIBLE_DEVICES=%s hides all of them, or names one that "+
+			"nvidia-smi does not list; %s", visible, onCPU)
 	case err != nil:
 		return driver()
 	case major < 580:
@@ -98,16 +104,9 @@ func noDevice() string {
 
 const onCPU = Environment + "=xla:cpu computes on the CPU"
 
-func version() string {
-	if v := driverVersion(); v != "" {
-		return " " + v
-	}
-	return ""
-}
-
 var driverPattern = regexp.MustCompile(`Kernel Module\s.*?\b(\d{3,4}(\.\d+)+)\b`)
 
-// driverVersion is that of NVIDIA's driver, as "580.65.06", or "". It is replaced in tests.
+// driverVersion returns the version of NVIDIA's driver, such as "580.65.06", or "". Tests replace it.
 var driverVersion = func() string {
 	text, _ := os.ReadFile(filepath.Join(driverFolder, "version"))
 	if m := driverPattern.FindSubmatch(text); m != nil {

@@ -40,14 +40,14 @@ func TestExplain(t *testing.T) {
 		require.NotContains(t, err.Error(), "\n")
 		require.NotContains(t, err.Error(), "code=")
 		require.ErrorIs(t, err, cause)
-		require.Equal(t, err, Explain(err), "it is explained once")
+		require.Equal(t, err, Explain(err), "an error is explained only once")
 	}
 	for _, err := range []error{nil, context.Canceled, errors.New("PJRT error (code=3): wrong shape")} {
 		require.Equal(t, err, Explain(err))
 	}
 }
 
-// XLA says the same of a GPU that is hidden, of a driver that is absent and of one that is too old.
+// XLA says the same if the GPU is hidden, if the driver is missing and if it is too old.
 func TestNoDeviceLooksAtTheMachine(t *testing.T) {
 	cause := errors.New("PJRT error (code=13): no supported devices found for platform CUDA")
 	before := driverVersion
@@ -75,7 +75,7 @@ func TestDriverVersion(t *testing.T) {
 	}
 }
 
-// The CPU plugin's own words, of a program that no machine has the memory for.
+// The CPU plugin's own words for a program that needs more memory than any machine has.
 func TestExplainTooLittleMemory(t *testing.T) {
 	plugin, err := Find()
 	if err != nil || plugin.Kind != CPU {

@@ -1,13 +1,12 @@
-// Package backend finds and opens the PJRT plugin, the compiled part of XLA
-// that compiles and runs GoMLX's graphs on a device: the CPU, or an NVIDIA GPU
-// through CUDA.
+// Package backend finds and opens the PJRT plugin, the part of XLA that compiles and runs GoMLX's graphs on a device: the
+// CPU, or an NVIDIA GPU through CUDA.
 //
-// A program needs nothing but
+// A program needs only
 //
 //	backend, err := backend.Open()
 //
-// wherever in the project it is started: [Find] says where the plugin comes
-// from, and the errors say what to run when there is none.
+// wherever in the project it is started: [Find] says where the plugin comes from, and the errors say what to run if there
+// is none.
 package backend
 
 import (
@@ -29,9 +28,8 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// Open finds the plugin as [Find] does, loads it and opens its device. The
-// error is one sentence that says what to do. Opening twice gives two clients
-// of the same plugin.
+// Open finds the plugin as [Find] does, loads it and opens its device. The error is one sentence that says what to do.
+// Opening twice gives two clients of the same plugin.
 func Open() (compute.Backend, error) {
 	plugin, err := Find()
 	if err != nil {
@@ -59,17 +57,15 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	case CUDA:
 		libraries = prepareCUDA(plugin)
 	case CPU:
-		_ = proxy.Install(plugin.Path) // XLA's own are slower, but there for every machine
+		_ = proxy.Install(plugin.Path) // without the kernels XLA computes everything, slower
 	}
 	proxy.KeepIn(cacheFolder("executables"))
 	b, err := xla.New(plugin.Path + "," + plugin.options())
-	if plugin.Kind == CUDA && err != nil {
-		if advice := Explain(err); advice != err {
-			return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): %w", plugin.Path, plugin.Source, advice)
-		}
-	}
 	if err != nil {
-		advice := "if it should, `make clean setup` installs it anew"
+		if withAdvice := Explain(err); plugin.Kind == CUDA && withAdvice != err {
+			return nil, fmt.Errorf("the PJRT plugin %s does not open (%s): %w", plugin.Path, plugin.Source, withAdvice)
+		}
+		advice := "if it should, `make clean setup` installs it again"
 		if plugin.Kind == ROCm {
 			advice = "rocminfo tells whether ROCm finds an AMD GPU here, and " + onCPU
 		}
@@ -81,10 +77,9 @@ func OpenPlugin(plugin Plugin) (compute.Backend, error) {
 	return b, nil
 }
 
-// options are GoMLX's options for the plugin. GoMLX guesses from the whole path
-// whether the device shares the memory of the host, and a folder's name may
-// mislead it: we say it, unless the user did. Products are in full precision; of
-// convolutions the program says it.
+// options returns GoMLX's options for the plugin. GoMLX guesses from the whole path whether the device shares the memory of
+// the host, and a folder's name may mislead it: so we say it, unless the user did. Products are computed in full
+// precision; for convolutions the program says so.
 func (p Plugin) options() string {
 	options := p.Options
 	if p.Kind == CUDA && !strings.Contains(options, "tf32") {
@@ -105,12 +100,11 @@ type Info struct {
 	Plugin  string   `json:"plugin"`  // file name of the plugin, "xla_cpu_pjrt.so"
 	Kind    string   `json:"kind"`    // CPU, CUDA or ROCm, "" if unknown
 	PJRT    string   `json:"pjrt"`    // version of PJRT's C interface, "0.81"
-	Kernels string   `json:"kernels"` // what package kernels uses of the processor, "AVX-512" or "AVX2", "" if XLA computes all
-	Devices []string `json:"devices"` // one entry a device, by PJRT's description, a GPU's model before it: "NVIDIA H200 (cuda:0)"
+	Kernels string   `json:"kernels"` // instructions that package kernels uses, "AVX-512" or "AVX2", "" if XLA computes all
+	Devices []string `json:"devices"` // PJRT's description of each device, for a GPU after its model: "NVIDIA H200 (cuda:0)"
 }
 
-// Describe says what the backend runs on. For a backend that is not XLA's only
-// Plugin is set, to the backend's name.
+// Describe says what the backend runs on. For a backend that is not XLA's only Plugin is set, to the backend's name.
 func Describe(b compute.Backend) Info {
 	x, ok := b.(*xla.Backend)
 	if !ok {
@@ -131,7 +125,7 @@ func Describe(b compute.Backend) Info {
 	return info
 }
 
-// KindOf is the kind of device that a backend runs on, CPU, CUDA or ROCm, or "" if it is not known.
+// KindOf returns the kind of device that a backend runs on, CPU, CUDA or ROCm, or "" if it is not known.
 func KindOf(b compute.Backend) string {
 	x, ok := b.(*xla.Backend)
 	if !ok {
@@ -140,19 +134,17 @@ func KindOf(b compute.Backend) string {
 	return kindOf(x.PluginName())
 }
 
-// quietLogs sends the libraries' notices and warnings nowhere: what concerns
-// the user comes back as an error. (go-xla itself sets TF_CPP_MIN_LOG_LEVEL,
-// which quiets the plugin; set it yourself to hear more.)
+// quietLogs discards the libraries' notices and warnings: what concerns the user is returned as an error. (go-xla itself
+// sets TF_CPP_MIN_LOG_LEVEL, which quiets the plugin; set it yourself to hear more.)
 var quietLogs = sync.OnceFunc(func() {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
-	_ = flags.Set("logtostderr", "false") // or the last line has no effect
+	_ = flags.Set("logtostderr", "false") // otherwise the last line has no effect
 	_ = flags.Set("stderrthreshold", "FATAL")
 	klog.SetOutput(io.Discard)
 })
 
-// firstLine keeps of an error what its first line says: C++ errors go on with
-// a stack trace that helps nobody here.
+// firstLine keeps the first line of an error: C++ errors continue with a stack trace that helps nobody here.
 func firstLine(err error) error {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return errors.New(strings.TrimLeft(strings.TrimPrefix(line, `backend "xla":`), ": "))

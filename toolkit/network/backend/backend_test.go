@@ -13,9 +13,8 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// newProject makes a project's folder, in a path that is hard to get right,
-// with empty files in place of plugins. GoMLX's own places are not searched:
-// go-xla reads where they are once, at the start of the program.
+// newProject makes a project's folder, in a path with difficult characters, with empty files in place of plugins. GoMLX's
+// own places are not searched: go-xla reads only once, at the start of the program, where they are.
 func newProject(t *testing.T, gpu bool, plugins ...string) (root string) {
 	root = filepath.Join(t.TempDir(), "my [cuda] clone")
 	for _, plugin := range plugins {
@@ -70,10 +69,13 @@ func TestFindChoosesByMachineAndRequest(t *testing.T) {
 		{name: "CUDA alone without a GPU", installed: []string{cudaPlugin}, want: "shows no NVIDIA GPU: run `make setup`"},
 		{name: "ROCm beside CPU", gpu: true, installed: []string{rocmPlugin, cpuPlugin}, want: cpuPlugin, kind: CPU},
 		{name: "ROCm asked for", installed: []string{cpuPlugin, rocmPlugin}, config: "xla:rocm", want: rocmPlugin, kind: ROCm},
-		{name: "ROCm asked for in vain", installed: []string{cpuPlugin}, config: "xla:rocm", want: "set GOMLX_BACKEND=xla:/path/to/xla_rocm_plugin.so"},
-		{name: "ROCm alone", gpu: true, installed: []string{rocmPlugin}, want: "no PJRT plugin is installed but ROCm's, which this toolkit has never been tried with: run `make setup`"},
+		{name: "ROCm asked for in vain", installed: []string{cpuPlugin}, config: "xla:rocm",
+			want: "set GOMLX_BACKEND=xla:/path/to/xla_rocm_plugin.so"},
+		{name: "ROCm alone", gpu: true, installed: []string{rocmPlugin},
+			want: "no PJRT plugin is installed except ROCm's, which has never been tried with this toolkit: run `make setup`"},
 		{name: "unknown name", installed: []string{cpuPlugin}, config: "xla:tpu", want: `of the name "tpu"`},
-		{name: "another backend", installed: []string{cpuPlugin}, config: "go", want: "names a backend that this toolkit cannot train on"},
+		{name: "another backend", installed: []string{cpuPlugin}, config: "go",
+			want: "names a backend that this toolkit cannot train on"},
 		{name: "missing file", installed: []string{cpuPlugin}, config: "xla:/no/such plugin.so",
 			want: "GOMLX_BACKEND names /no/such plugin.so, but there is no such file"},
 	}
@@ -105,7 +107,7 @@ func TestFindTakesTheFileThatIsNamed(t *testing.T) {
 	require.Equal(t, Plugin{Path: own, Kind: CUDA, Source: "named by GOMLX_BACKEND", Options: "preallocate=true"}, plugin)
 }
 
-// GoMLX guesses from the whole path; in a folder called "cuda" or "cpu" wrongly.
+// GoMLX guesses from the whole path, and guesses wrong in a folder called "cuda" or "cpu".
 func TestOptionsSayWhetherMemoryIsShared(t *testing.T) {
 	require.Equal(t, "shared_buffers", Plugin{Kind: CPU}.options())
 	require.Equal(t, "notf32,noshared_buffers", Plugin{Kind: CUDA}.options())
@@ -122,12 +124,13 @@ func TestOpenRefusesInOneSentence(t *testing.T) {
 	require.ErrorContains(t, err, "does not open (in a test): if it should, `make clean setup`")
 	require.NotContains(t, err.Error(), "\n")
 	_, err = OpenPlugin(Plugin{Path: broken, Kind: ROCm, Source: "in a test"})
-	require.ErrorContains(t, err, "does not open (in a test): rocminfo tells whether ROCm finds an AMD GPU here, and GOMLX_BACKEND=xla:cpu")
+	require.ErrorContains(t, err, "does not open (in a test): rocminfo tells whether ROCm finds an AMD GPU here, "+
+		"and GOMLX_BACKEND=xla:cpu")
 	_, err = OpenPlugin(Plugin{Path: "/a,b/xla_cpu_pjrt.so", Kind: CPU})
 	require.ErrorContains(t, err, "without commas")
 }
 
-// The plugin itself, through a path that GoMLX would take for CUDA's.
+// The plugin computes, also if GoMLX would take its path for CUDA's.
 func TestOpenComputes(t *testing.T) {
 	plugin, err := Find()
 	if err != nil {
@@ -175,7 +178,7 @@ func TestLoadNVIDIALibraries(t *testing.T) {
 	require.Contains(t, string(maps), library)
 }
 
-// GPUs of one model get its name, those of several keep XLA's.
+// GPUs of the same model get its name; if there are several models, all keep XLA's names.
 func TestNameGPUs(t *testing.T) {
 	driverFolder = t.TempDir()
 	t.Cleanup(func() { driverFolder = "/proc/driver/nvidia" })
@@ -186,17 +189,17 @@ func TestNameGPUs(t *testing.T) {
 	}
 	t.Setenv("PATH", "")
 	require.Equal(t, []string{"cuda:0", "cuda:1"}, named(), "no driver")
-	tell := func(gpu, model string) {
+	addGPU := func(gpu, model string) {
 		writeFile(t, filepath.Join(driverFolder, "gpus", gpu, "information"), "Model: \t\t "+model+"\nIRQ:   \t\t 56\n")
 	}
-	tell("0000:01:00.0", "NVIDIA H200")
-	tell("0000:02:00.0", "NVIDIA H200")
+	addGPU("0000:01:00.0", "NVIDIA H200")
+	addGPU("0000:02:00.0", "NVIDIA H200")
 	require.Equal(t, []string{"NVIDIA H200 (cuda:0)", "NVIDIA H200 (cuda:1)"}, named())
-	tell("0000:02:00.0", "NVIDIA T4")
+	addGPU("0000:02:00.0", "NVIDIA T4")
 	require.Equal(t, []string{"cuda:0", "cuda:1"}, named(), "two models")
 }
 
-// Flags are added that the plugin knows and the user has not set.
+// Those flags are added that the plugin knows and the user has not set.
 func TestXLAFlags(t *testing.T) {
 	root := newProject(t, true)
 	packages := filepath.Join(root, ".venv/lib/python3.12/site-packages")
@@ -216,7 +219,7 @@ func TestXLAFlags(t *testing.T) {
 
 	writeFile(t, plugin.Path, data+"\x00")
 	require.Equal(t, "--xla_other", xlaFlags(plugin, "--xla_other"), "neither the flag nor libdevice is there")
-	for _, folder := range []string{"cuda_nvcc", "cu13"} { // the second comes first
+	for _, folder := range []string{"cuda_nvcc", "cu13"} { // cu13 is preferred once it is there
 		writeFile(t, filepath.Join(packages, "nvidia", folder, "nvvm/libdevice/libdevice.10.bc"), "")
 		require.Equal(t, `--xla_other --`+data+`="`+filepath.Join(packages, "nvidia", folder)+`"`, xlaFlags(plugin, "--xla_other"))
 	}

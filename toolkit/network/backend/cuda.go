@@ -31,17 +31,16 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// nvidiaLibraries are what XLA's CUDA plugin and cuDNN look for by name when a
-// program is compiled, each after those that it uses itself.
+// nvidiaLibraries are the libraries that XLA's CUDA plugin and cuDNN look for by name when a program is compiled. Each
+// stands after those that it uses itself.
 var nvidiaLibraries = []string{
 	"libcudart", "libnvJitLink", "libnvrtc", "libcublasLt", "libcublas", "libnccl", "libcupti",
 	"libcusparse", "libcusolver", "libcufft", "libnvshmem_host", "libcudnn",
 }
 
-// loadNVIDIALibraries loads NVIDIA's libraries from Python's folder of packages,
-// so that nobody has to set LD_LIBRARY_PATH, and returns their files. (JAX does the
-// same.) Where one is absent the plugin searches the system for it, and says so if
-// it fails.
+// loadNVIDIALibraries loads NVIDIA's libraries from Python's folder of packages, so that nobody has to set LD_LIBRARY_PATH,
+// and returns their files. (JAX does the same.) If one is absent, the plugin searches the system for it, and fails with a
+// message if it is not there.
 func loadNVIDIALibraries(sitePackages string) (loaded []string) {
 	for _, library := range nvidiaLibraries {
 		file := nvidiaFile(sitePackages, "lib/"+library+".so.[0-9]*")
@@ -57,10 +56,10 @@ func loadNVIDIALibraries(sitePackages string) (loaded []string) {
 	return loaded
 }
 
-// nvidiaFile is the file of a pattern below one of the folders of NVIDIA's packages: of cu13 (later cu14)
-// first, else of one a library, as for CUDA 12; or "".
+// nvidiaFile returns a file that matches a pattern in a folder of NVIDIA's packages: in cu13 (later cu14) if it is there,
+// else in a folder for one library, as for CUDA 12. Without such a file it returns "".
 func nvidiaFile(sitePackages, pattern string) string {
-	root := os.DirFS(filepath.Join(sitePackages, "nvidia")) // the path may itself hold a pattern's characters
+	root := os.DirFS(filepath.Join(sitePackages, "nvidia")) // the path may itself contain a pattern's characters
 	for _, folder := range []string{"cu[0-9]*", "*"} {
 		if found, _ := fs.Glob(root, path.Join(folder, pattern)); len(found) > 0 {
 			return filepath.Join(sitePackages, "nvidia", filepath.FromSlash(slices.Max(found)))
@@ -69,28 +68,28 @@ func nvidiaFile(sitePackages, pattern string) string {
 	return ""
 }
 
-// sitePackagesOf is Python's folder of packages that a plugin lies in, .../jax_plugins/xla_cuda13/plugin.so.
+// sitePackagesOf returns Python's folder of packages, in which a plugin lies as jax_plugins/xla_cuda13/plugin.so.
 func sitePackagesOf(plugin Plugin) string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(plugin.Path)))
 }
 
-// prepareCUDA does what is needed before the CUDA plugin is opened: its libraries, XLA's flags, and the programs
-// that it gets, in the precision that the recipe says.
+// prepareCUDA prepares what must be ready before the CUDA plugin is opened: its libraries, whose files it returns, XLA's
+// flags, and the proxy, so that programs are compiled in the precision that the recipe asks for.
 func prepareCUDA(plugin Plugin) (libraries []string) {
 	libraries = loadNVIDIALibraries(sitePackagesOf(plugin))
 	_ = os.Setenv(xlaFlagsEnv, xlaFlags(plugin, os.Getenv(xlaFlagsEnv)))
 	if err := proxy.InstallGPU(plugin.Path); err != nil {
 		if _, set := os.LookupEnv(tf32Env); !set {
-			_ = os.Setenv(tf32Env, "0") // float32 is float32 by NVIDIA's own switch then
+			_ = os.Setenv(tf32Env, "0") // then NVIDIA's own switch keeps float32 in full precision
 		}
 	}
 	return libraries
 }
 
-// tf32Env is the variable by which NVIDIA's libraries are forbidden TF32, "0".
+// tf32Env is the variable that, "0", forbids NVIDIA's libraries TF32.
 const tf32Env = "NVIDIA_TF32_OVERRIDE"
 
-// CheckDType says in one sentence why the device cannot compute in a type of a recipe, or returns nil.
+// CheckDType returns an error that says in one sentence why the device cannot compute in a recipe's type, or nil.
 func CheckDType(b compute.Backend, dtype string) error {
 	switch {
 	case dtype != "tf32":
@@ -110,8 +109,8 @@ const xlaFlagsEnv = "XLA_FLAGS"
 // loops itself, unless autotuning on the device finds cuDNN's. Which is faster only a GPU can tell.
 const GraphEnvironment = "STOCHDEPTH_CUDA_GRAPH"
 
-// xlaFlags adds to the flags of XLA those that we want of a plugin, where the user has not set them. A plugin
-// that does not know a flag would end the program.
+// xlaFlags adds our flags to XLA's, except those that the user has set and those that the plugin does not know: it would
+// end the program.
 func xlaFlags(plugin Plugin, flags string) string {
 	if flags != "" && !strings.HasPrefix(strings.TrimSpace(flags), "-") {
 		return flags // a file's name
@@ -125,7 +124,7 @@ func xlaFlags(plugin Plugin, flags string) string {
 	if file := nvidiaFile(sitePackagesOf(plugin), "nvvm/libdevice/libdevice.10.bc"); file != "" {
 		add("xla_gpu_cuda_data_dir", filepath.Dir(filepath.Dir(filepath.Dir(file))))
 	}
-	// Which of cuDNN's algorithms was the fastest, of each convolution.
+	// The fastest of cuDNN's algorithms for each convolution.
 	add("xla_gpu_per_fusion_autotune_cache_dir", cacheFolder("autotune"))
 	if os.Getenv(GraphEnvironment) == "on" {
 		add("xla_gpu_experimental_enable_conv_fusion", "true")
@@ -134,7 +133,7 @@ func xlaFlags(plugin Plugin, flags string) string {
 	return flags
 }
 
-// cacheFolder is a folder for what may be lost, or "".
+// cacheFolder returns a folder for files that may be lost, or "" if it cannot be made.
 func cacheFolder(name string) string {
 	root, err := project.Root()
 	if err != nil {
@@ -147,7 +146,7 @@ func cacheFolder(name string) string {
 	return folder
 }
 
-// knows reports whether a library holds the name of a flag, as C writes texts.
+// knows reports whether a library's file contains the name of a flag as a C string, which ends with a zero byte.
 func knows(file, flag string) bool {
 	f, err := os.Open(file)
 	if err != nil {
@@ -170,11 +169,11 @@ func knows(file, flag string) bool {
 	}
 }
 
-// driverFolder is where NVIDIA's driver tells of itself.
+// driverFolder is where NVIDIA's driver describes itself.
 var driverFolder = "/proc/driver/nvidia"
 
-// nameGPUs puts the GPUs' model before their descriptions, which are "cuda:0" whatever the model. Where this machine has
-// several models it leaves them alone: which of them is the first one, CUDA decides.
+// nameGPUs puts the GPUs' model before their descriptions, which are "cuda:0" whatever the model. If this machine has
+// several models, it leaves the descriptions alone: the order of the devices is CUDA's choice.
 func nameGPUs(devices []string) {
 	var models []string
 	files, _ := filepath.Glob(filepath.Join(driverFolder, "gpus/*/information"))
@@ -199,7 +198,7 @@ func nameGPUs(devices []string) {
 	}
 }
 
-// deviceAndDriver is what a compiled program depends on beside the plugin: the device, its driver, and the
+// deviceAndDriver describes what a compiled program depends on beside the plugin: the device, its driver, and the
 // libraries whose algorithms were chosen.
 func deviceAndDriver(devices, libraries []string) string {
 	parts := append([]string{driverVersion()}, devices...)

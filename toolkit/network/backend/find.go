@@ -17,27 +17,25 @@ import (
 	"stochdepth/toolkit/internal/project"
 )
 
-// Environment is the variable that names the plugin outright, in GoMLX's own
-// form: "xla:/path/plugin.so", "xla:cuda,preallocate=true", "xla:cpu".
+// Environment is the variable that names the plugin, in GoMLX's own form: "xla:/path/plugin.so",
+// "xla:cuda,preallocate=true", "xla:cpu".
 const Environment = "GOMLX_BACKEND"
 
-// The kinds of plugin that [Find] tells apart.
+// The kinds of plugin that [Find] distinguishes.
 const (
 	CPU  = "cpu"
 	CUDA = "cuda"
 	ROCm = "rocm" // for AMD GPUs: found, but never tried here
 )
 
-// ErrNoPlugin is in the chain of every error of [Find] and [Open] that means:
-// no PJRT plugin is installed where we look.
+// ErrNoPlugin is wrapped by every error of [Find] and [Open] that means: no PJRT plugin is installed where we look.
 var ErrNoPlugin = errors.New("no PJRT plugin is installed")
 
-// Plugin is one PJRT plugin, a shared library that holds XLA's compiler and
-// the driver of a device.
+// Plugin is a PJRT plugin, a shared library that contains XLA's compiler and the code that drives a device.
 type Plugin struct {
 	Path    string // absolute path of the shared library
 	Kind    string // CPU, CUDA, ROCm, or the name that go-xla gives to another kind
-	Source  string // why this one: "named by GOMLX_BACKEND", ...
+	Source  string // why it was chosen: "named by GOMLX_BACKEND", ...
 	Options string // GoMLX's options after the path, such as "preallocate=true"; often ""
 }
 
@@ -49,9 +47,8 @@ type Plugin struct {
 //  3. go-xla's own installation (PJRT_PLUGIN_LIBRARY_PATH, ~/.local/lib/go-xla,
 //     /usr/local/lib/go-xla).
 //
-// Where there are several, CUDA's comes first on a machine with an NVIDIA GPU,
-// and is passed over on one without; ROCm's is used only if GOMLX_BACKEND asks
-// for it. Nothing is ever downloaded.
+// If there are several, CUDA's comes first on a machine with an NVIDIA GPU, and is ignored on one without; ROCm's is used
+// only if GOMLX_BACKEND asks for it. Nothing is ever downloaded.
 func Find() (Plugin, error) {
 	config := strings.TrimSpace(os.Getenv(Environment))
 	if config == "" {
@@ -116,17 +113,18 @@ func search(wanted string) (Plugin, error) {
 		return Plugin{}, fmt.Errorf("%w of the name %q: set %s to xla:cpu, xla:cuda or xla:/path/to/plugin.so",
 			ErrNoPlugin, wanted, Environment)
 	case slices.ContainsFunc(candidates, func(p Plugin) bool { return p.Kind == ROCm }):
-		return Plugin{}, fmt.Errorf("%w but ROCm's, which this toolkit has never been tried with: run `make setup` in the project's folder, "+
-			"or set %s=xla:rocm to try it", ErrNoPlugin, Environment)
+		return Plugin{}, fmt.Errorf("%w except ROCm's, which has never been tried with this toolkit: run `make setup` in the "+
+			"project's folder, or set %s=xla:rocm to try it", ErrNoPlugin, Environment)
 	case len(candidates) > 0:
-		return Plugin{}, fmt.Errorf("%w for the CPU, and this machine shows no NVIDIA GPU: run `make setup` in the project's folder", ErrNoPlugin)
+		return Plugin{}, fmt.Errorf("%w for the CPU, and this machine shows no NVIDIA GPU: run `make setup` in the project's folder",
+			ErrNoPlugin)
 	}
 	return Plugin{}, fmt.Errorf("%w: run `make setup` in the project's folder, or set %s=xla:/path/to/plugin.so",
 		ErrNoPlugin, Environment)
 }
 
-// inVirtualEnvironment lists the plugins that pip installed into the project's
-// .venv. Python packages keep them in xla_plugins or jax_plugins.
+// inVirtualEnvironment lists the plugins that pip installed into the project's .venv. Python packages keep them in
+// xla_plugins or jax_plugins.
 func inVirtualEnvironment() []Plugin {
 	root, err := project.Root()
 	if err != nil {
@@ -134,7 +132,7 @@ func inVirtualEnvironment() []Plugin {
 	}
 	var plugins []Plugin
 	for _, packages := range []string{"xla_plugins", "jax_plugins"} {
-		// A pattern below the root, which may itself hold a pattern's characters.
+		// The pattern is below the root, whose own path may contain a pattern's characters.
 		pattern := path.Join(".venv/lib/python3*/site-packages", packages, "*/*.so")
 		matches, _ := fs.Glob(os.DirFS(root), pattern)
 		for _, match := range matches {
@@ -162,9 +160,8 @@ func installedByGoXLA() []Plugin {
 	return plugins
 }
 
-// kindOf tells the kind from the name of the file, or else of the folder it is
-// in (xla_cuda13_pjrt/xla_gpu_pjrt.so), but of no folder above: a project may
-// well lie in one called "cuda".
+// kindOf tells the kind from the name of the file, or else of its folder (xla_cuda13_pjrt/xla_gpu_pjrt.so), but not from
+// folders above: a project may well lie in one called "cuda".
 func kindOf(file string) string {
 	for _, name := range []string{filepath.Base(file), filepath.Base(filepath.Dir(file))} {
 		switch name = strings.ToLower(name); {
@@ -179,7 +176,7 @@ func kindOf(file string) string {
 	return ""
 }
 
-// HasGPU reports whether an NVIDIA GPU is here and not hidden from programs.
+// HasGPU reports whether this machine has an NVIDIA GPU that is not hidden from programs.
 func HasGPU() bool { return hasGPU() }
 
 // hasGPU is replaced in tests.

@@ -13,21 +13,21 @@ typedef struct {
 	const block *b;
 	const float *output;
 	float *dh, *dx;
-	float *dy;                // gradient of what the first layer gives, of open images only
-	float *packed1, *packed2; // the kernels of the convolutions that go backwards
+	float *dy;                // gradient of the first layer's output, of open images only
+	float *packed1, *packed2; // the kernels of the backward convolutions
 	image_sums sums;
 	float *partial; // kernel gradients of the parts
 	normalization one;
-	normalization_gradient n; // of the layer at hand
+	normalization_gradient n; // of the layer that is computed
 } job;
 
-// backwards is the convolution that gives the gradient of x from that of y, with zeros put between its
-// pixels if the stride is not 1, and with the kernel flipped.
+// backwards is the convolution that computes the gradient of x from the gradient of y: with the kernel flipped, and with
+// zeros between the gradient's pixels if the stride is not 1.
 static convolution backwards(const convolution *c) {
 	return (convolution){c->height * c->stride, c->width * c->stride, 1, c->out, c->in};
 }
 
-// flip turns a kernel [3, 3, in, out] by half a turn and swaps its channels: [3, 3, out, in].
+// flip rotates a kernel [3, 3, in, out] by half a turn and swaps its channels: [3, 3, out, in].
 static void flip(const convolution *c, const float *w, float *flipped) {
 	for (int k = 0; k < 9; k++)
 		for (int i = 0; i < c->in; i++)

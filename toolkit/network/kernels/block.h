@@ -4,18 +4,18 @@
 #include "image_table.h"
 #include "xla.h"
 
-// A network's parts in float32: what the loops of package byhand compute, in as few passes over the memory as
-// the batch statistics allow. Images are [batch, height, width, channels], kernels [3, 3, in, out], the rest
+// The parts of a network that the loops of package byhand compute, in float32 and in as few passes over the memory as the
+// batch statistics allow. Images are [batch, height, width, channels], kernels [3, 3, in, out], everything else
 // [channels].
 
 enum { MOST_CHANNELS = 1024 };
 
-// A convolution and the batch normalisation of its output. A block has two of them, the stem one.
+// A convolution and the batch normalisation of its output. A block has two of these layers, the stem has one.
 typedef struct {
 	convolution c;
 	const float *kernel, *scale, *offset;
 	float *y;               // the convolution's output; NULL at test, where it is not kept
-	float *mean, *variance; // of the minibatch, the variance divided by the count; at test running averages
+	float *mean, *variance; // of the minibatch, the variance divided by the number of values; at test running averages
 } layer;
 
 // The gradients of a layer's parameters.
@@ -23,22 +23,22 @@ typedef struct {
 	float *kernel, *scale, *offset;
 } layer_gradient;
 
-// The images of a minibatch that a block is computed for. list has the indices of all the images, those to be computed
-// first; it is NULL where all are.
+// The images of a minibatch that a block is computed for. list has the indices of all images, starting with those to be
+// computed; it is NULL if all are to be computed.
 typedef struct {
-	int count; // of those to be computed
+	int count; // images to be computed
 	const int *list;
 } images;
 
 static inline int image_at(images i, int position) { return i.list ? i.list[position] : position; }
 
-// A block: relu(scale f(x) + shortcut), f(x) = two(relu(one(x))), of its open images; of others relu(shortcut).
+// A block: relu(scale f(x) + shortcut) with f(x) = two(relu(one(x))) for open images, relu(shortcut) for the others.
 typedef struct {
 	int batch;
 	images open;
 	layer one, two;
 	const float *x;
-	float scale; // of the branch: at test its survival probability, or in training one through that, or 1
+	float scale; // of the branch: its survival probability at test, in training the inverse of that, or 1
 } block;
 
 // The stem: relu(one(x)).
@@ -48,15 +48,15 @@ typedef struct {
 	const float *x;
 } stem;
 
-// These return 0, or 1 where memory is short: then what they write is of no use.
+// These functions return 0, or 1 if memory is short: then what they write is of no use.
 
-// A block in training: output, and last, a copy of it, unless that is NULL; of both layers y and the statistics. Of
-// closed images the shortcut, which is not negative, is copied, and y is left as it is.
+// A block in training. It writes the output, a copy of it to last unless that is NULL, and y and the statistics of both
+// layers. For closed images the shortcut, which is not negative, is copied, and y is left as it is.
 int stochdepth_forward(ffi_call *call, const block *b, const float *shortcut, float *output, float *last);
 
-// Its gradients. dh is that of the output and becomes the shortcut's. A transition's input gets its own, dx; that
-// of another is NULL, and its input's is added to dh. Of closed images dh and dx stay. recompute asks for both layers'
-// y, which were not kept.
+// A block's gradients. dh is the gradient of the output and becomes the gradient of the shortcut. In a transition dx
+// becomes the gradient of the input; in another block dx is NULL, and the gradient of the input is added to dh. For closed
+// images dh and dx stay as they are. recompute asks for y of both layers again, which was not kept.
 int stochdepth_backward(ffi_call *call, const block *b, const float *output, float *dh, float *dx, layer_gradient one, layer_gradient two, int recompute);
 
 // A block at test, of all images. h holds the shortcut before and the output after.
@@ -70,8 +70,8 @@ int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output,
 int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y);
 int stochdepth_convolve_kernel_gradient(ffi_call *call, int batch, const convolution *c, const float *x, const float *dy, float *dkernel);
 
-// Chooses the functions for this processor: 512 for AVX-512, 2 for AVX2, 0 for the best there is. Returns
-// its name, or NULL if the processor has neither.
+// Chooses the functions for this processor: version is 512 for AVX-512, 2 for AVX2, or 0 for the better of the two that
+// the processor has. Returns the name of the choice, or NULL if the processor cannot run it.
 const char *stochdepth_processor(int version);
 
 #endif

@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// The functions that XLA calls: they find a block in their arguments.
+// The functions that XLA calls. They find the parts of a block in their arguments.
 
 #include "calls.h"
 
@@ -9,7 +9,8 @@
 
 #include "block.h"
 
-// question answers XLA's question for the version of the interface.
+// question reports whether a call does not ask for the execution, and answers XLA's question for the version of the
+// interface.
 static int question(ffi_call *call) {
 	if (call->extensions && call->extensions->type == FFI_EXTENSION_METADATA) {
 		ffi_metadata_extension *e = (ffi_metadata_extension *)call->extensions;
@@ -28,15 +29,15 @@ static void *unknown(ffi_call *call) {
 	return fail(call, FFI_INVALID_ARGUMENT, "stochdepth: a kernel was called with other arrays than it takes");
 }
 
-// done is what XLA gets to know: an error where memory was short.
+// done returns the result of a call: an error if memory was short.
 static void *done(ffi_call *call, int missed) {
 	return missed ? fail(call, FFI_RESOURCE_EXHAUSTED, "stochdepth: memory is short: end other programs and start again, or take a smaller minibatch") : NULL;
 }
 
-// What the functions take and give, as patterns, and beside each its arrays in their order. A digit is an array of
-// float32 with that number of axes, i an integer, o a list of integers; what is in brackets may be left out. A result that
-// has the name of an argument is in its memory. In shapes b is the minibatch, n the number of blocks in the stack, and h
-// and w are the output's height and width.
+// Patterns of the functions' arguments and results, each with its arrays in their order. A digit is an array of float32
+// with that number of axes, i an integer, o a list of integers; groups in brackets may be left out. A result with the name
+// of an argument is in the memory of that argument. In shapes b is the minibatch, n the number of blocks in the stack, and
+// h and w are the output's height and width.
 #define PARAMETERS "553"                         // kernel1 [n, 3, 3, in, out], kernel2 [n, 3, 3, out, out],
                                                  // affine [n, 4, out]: scale1, offset1, scale2, offset2
 #define BLOCK PARAMETERS "[1][2]5553"            // the parameters, [scales of the branches [n],] [weights of the images [n, b],]
@@ -55,8 +56,8 @@ static void *done(ffi_call *call, int missed) {
 #define CONVOLVE "44"                            // x, kernel; or x, dy for the kernel's gradient
 #define CONVOLVE_RESULTS "4"                     // y; or dkernel
 
-// are says whether arrays are those of a pattern. Of groups in brackets those count whose bit is set in groups, the
-// first's being 1.
+// are reports whether arrays match a pattern. A group in brackets is present if its bit is set in groups; the bit of the
+// first group is 1.
 static int are(const ffi_buffers *arrays, const char *pattern, int groups) {
 	int i = 0, bit = 1;
 	for (const char *p = pattern; *p; p++) {
@@ -79,7 +80,7 @@ static int are(const ffi_buffers *arrays, const char *pattern, int groups) {
 	return i == arrays->count;
 }
 
-// groups_of are the groups of a pattern that arrays have, or -1 if they are not of the pattern.
+// groups_of returns the groups of a pattern that are present in arrays, or -1 if the arrays do not match the pattern.
 static int groups_of(const ffi_buffers *arrays, const char *pattern) {
 	int all = 1;
 	for (const char *p = pattern; *p; p++)
@@ -91,7 +92,7 @@ static int groups_of(const ffi_buffers *arrays, const char *pattern) {
 	return -1;
 }
 
-// in_place says whether each result is in the memory of one of the arguments, in their order.
+// in_place reports whether each result is in the memory of one of the arguments, in the same order.
 static int in_place(const ffi_call *call) {
 	int64_t at = 0;
 	for (int64_t i = 0; i < call->results.count; i++, at++) {
@@ -113,7 +114,7 @@ static float *row(const ffi_buffer *stack, int i) {
 
 static int integer(const ffi_buffer *b) { return *(int *)b->data; }
 
-// chosen is the open block at position k, or -1 where there is none. kernel is a stack of the blocks'.
+// chosen is the index of the open block at position k, or -1 if there is none. kernel is the stack of the blocks' kernels.
 static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 	int open = k >= 0 && k < order->dims[0] ? ((int *)order->data)[k] : -1;
 	return open < kernel->dims[0] ? open : -1;
@@ -121,7 +122,7 @@ static int chosen(const ffi_buffer *order, int k, const ffi_buffer *kernel) {
 
 enum { TRANSITION = 1, SCALED = 2, PER_SAMPLE = 4, DX = 8 }; // groups of FORWARD and BACKWARD
 
-// layers fills a block's layers in with row i of its parameters and of its statistics.
+// layers fills in a block's layers, from row i of the parameters and of the statistics.
 static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statistics, int i) {
 	float *affine = row(parameters[2], i), *s = row(statistics, i);
 	int out = statistics->dims[2];
@@ -131,15 +132,16 @@ static void layers(block *b, ffi_buffer **parameters, const ffi_buffer *statisti
 	b->two.mean = s + 2 * out, b->two.variance = s + 3 * out;
 }
 
-// A block in training, with what it keeps for its gradient.
+// A block in training, with the values that are kept for its gradient.
 typedef struct {
 	block block;
 	float *shortcut, *output;
-	int recompute; // y of both layers is memory for one block, not kept
-	int *list;     // of its images, to be freed, or NULL
+	int recompute; // y of both layers is not kept, but is memory for one block
+	int *list;     // of its images, or NULL; must be freed
 } trained;
 
-// list_images lists a minibatch's images, those whose weights are not 0 first, as a new array, or NULL.
+// list_images lists a minibatch's images, starting with the open ones, whose weights are not 0. The result is a new array,
+// or NULL.
 static int *list_images(const float *weights, int batch, int *open) {
 	int *list = malloc(batch * sizeof *list), closed = batch;
 	*open = 0;
@@ -148,7 +150,7 @@ static int *list_images(const float *weights, int batch, int *open) {
 	return list;
 }
 
-// describe finds the open block at position k in its stacks, which end at *end.
+// describe finds the open block at position k in its stacks, and sets *end to the end of their list.
 static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, ffi_buffer ***end) {
 	ffi_buffer **parameters = a, *kernel = a[0];
 	a += 3;
@@ -172,8 +174,8 @@ static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition
 	return t;
 }
 
-// refused is the error of a block that cannot be computed, because memory for the list of its images is short or none of
-// them is open, or NULL. The loops skip blocks that no image opens.
+// refused returns an error if a block cannot be computed, because memory for the list of its images is short or none of
+// them is open, or else NULL. The loops skip blocks that no image opens.
 static void *refused(ffi_call *call, const trained *t, int groups) {
 	if (groups & PER_SAMPLE && !t->list)
 		return done(call, 1);
@@ -243,7 +245,7 @@ void *stochdepth_call_test(ffi_call *call) {
 	return done(call, stochdepth_test(call, &b, h->data));
 }
 
-// between is the convolution of x to y.
+// between is the convolution that makes y of x.
 static convolution between(const ffi_buffer *x, const ffi_buffer *y) {
 	int64_t *d = y->dims;
 	return (convolution){d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]};
@@ -292,7 +294,7 @@ void *stochdepth_call_kernel_gradient(ffi_call *call) {
 	return done(call, stochdepth_convolve_kernel_gradient(call, a[1]->dims[0], &c, a[0]->data, a[1]->data, dkernel->data));
 }
 
-// Its result is memory as it comes, not set to anything.
+// The result is memory of any content: nothing is written.
 void *stochdepth_call_memory(ffi_call *call) {
 	question(call);
 	return NULL;

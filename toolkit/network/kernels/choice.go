@@ -9,9 +9,9 @@ import (
 // Environment is the variable that chooses, see [Choice].
 const Environment = "STOCHDEPTH_KERNELS"
 
-// Choice is what the environment asks for: "on", which is meant where it says nothing; "off", which leaves everything to
-// XLA; or "avx2", which does without AVX-512. The usual words for on and off do too (true, 1, yes; false, 0,
-// no), in any case; another value is an error.
+// Choice returns what the environment asks for: "on", the default; "off", which leaves everything to XLA; or "avx2", which
+// does without AVX-512. Other usual words for on and off mean the same (true, 1, yes; false, 0, no), in upper or lower
+// case. Any other value is an error.
 func Choice() (string, error) {
 	value := os.Getenv(Environment)
 	switch choice := strings.ToLower(strings.TrimSpace(value)); choice {
@@ -22,5 +22,5 @@ func Choice() (string, error) {
 	case "avx2":
 		return choice, nil
 	}
-	return "", fmt.Errorf("%s is %q, which it cannot be: set it to on, off or avx2, or unset it", Environment, value)
+	return "", fmt.Errorf("%s is %q, which is not allowed: set it to on, off or avx2, or unset it", Environment, value)
 }

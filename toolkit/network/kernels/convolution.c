@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// Convolutions alone, and what the gradients of all kernels have in common.
+// Convolutions alone, and the parts that the gradients of all kernels share.
 
 #include "convolution.h"
 

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Explain makes the error of an execution the sentence of the kernel that failed in it, without what XLA and GoMLX say
-// before that. Other errors stay as they are.
+// Explain returns the sentence of the kernel that failed in an execution, without what XLA and GoMLX say before it. Other
+// errors it returns as they are.
 func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	_, sentence, found := strings.Cut(err.Error(), "stochdepth: ") // as calls.c begins
+	_, sentence, found := strings.Cut(err.Error(), "stochdepth: ") // as the messages of calls.c begin
 	if !found {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// convolution is a program that calls a kernel with two arrays of a type: it takes [batch, side, side, channels]
-// and [3, 3, channels, channels] of float32 only.
+// convolution is a program that calls a kernel with two arrays of the same type. The kernel takes only
+// [batch, side, side, channels] and [3, 3, channels, channels] of float32.
 const convolution = `module @test {
   func.func @main(%%x: tensor<%[1]s>, %%w: tensor<%[1]s>) -> tensor<%[1]s> {
     %%0 = "stablehlo.custom_call"(%%x, %%w) { call_target_name = "stochdepth_convolve", api_version = 4 : i32, backend_config = {} } : (tensor<%[1]s>, tensor<%[1]s>) -> tensor<%[1]s>
@@ -22,8 +22,8 @@ const convolution = `module @test {
   }
 }`
 
-// TestErrors calls a kernel with arrays that it does not take: that is an error of the program's execution,
-// and the process goes on.
+// TestErrors calls a kernel with arrays that it does not take: the execution of the program returns an error, and the
+// process continues.
 func TestErrors(t *testing.T) {
 	name := backendtest.Open(t).(*xla.Backend).PluginName()
 	if proxy.Processor(name) == "" {
@@ -33,11 +33,11 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, err)
 	client, err := plugin.NewClient(nil)
 	require.NoError(t, err)
-	for _, of := range []string{"8xf32", "1x8x8xf32", "1x1x1x8xi32"} {
-		program, err := client.Compile().WithStableHLO(fmt.Appendf(nil, convolution, of)).Done()
-		require.NoError(t, err, of)
+	for _, arrays := range []string{"8xf32", "1x8x8xf32", "1x1x1x8xi32"} {
+		program, err := client.Compile().WithStableHLO(fmt.Appendf(nil, convolution, arrays)).Done()
+		require.NoError(t, err, arrays)
 		var x *pjrt.Buffer
-		switch of {
+		switch arrays {
 		case "8xf32":
 			x, err = pjrt.ArrayToBuffer(client, make([]float32, 8), 8)
 		case "1x8x8xf32":
@@ -45,11 +45,11 @@ func TestErrors(t *testing.T) {
 		default:
 			x, err = pjrt.ArrayToBuffer(client, make([]int32, 8), 1, 1, 1, 8)
 		}
-		require.NoError(t, err, of)
+		require.NoError(t, err, arrays)
 		outputs, err := program.Execute(x, x).DonateNone().Done()
 		if err == nil { // the result is an error
 			_, _, err = pjrt.BufferToArray[float32](outputs[0])
 		}
-		require.EqualError(t, kernels.Explain(err), "a kernel was called with other arrays than it takes", of)
+		require.EqualError(t, kernels.Explain(err), "a kernel was called with other arrays than it takes", arrays)
 	}
 }

@@ -1,10 +1,10 @@
-// What is done to one image of a minibatch: an image is [height, width, channels], its channels a
-// multiple of 16, and a padded image has a frame of one pixel of zeros. This file is compiled once for
-// each kind of processor, which sets
+// The operations on one image of a minibatch. An image is [height, width, channels], with a multiple of 16 channels, and a
+// padded image has a frame of zeros, one pixel wide. This file is compiled once for each kind of processor, by a file that
+// defines
 //
 //	VERSION  the name of the table of functions
-//	LANES    floats of a vector
-//	PIXELS   outputs of one tile: as many vectors must fit the registers
+//	LANES    floats in a vector
+//	PIXELS   outputs in a tile: the registers must hold that many vectors
 
 #include "image_table.h"
 
@@ -19,10 +19,10 @@ typedef int mask __attribute__((vector_size(4 * LANES)));
 static inline vector load(const float *p) { return *(const unaligned *)p; }
 static inline void store(float *p, vector v) { *(unaligned *)p = v; }
 
-// add ends a sum that began at zero: sums of such sums round less than one long sum.
+// add adds a sum that began at zero: sums of such sums round less than one long sum.
 static inline void add(float *p, vector v) { store(p, load(p) + v); }
 
-// A NaN stays one: a diverged run must not look well.
+// A NaN stays a NaN: a diverged run must not look healthy.
 static inline vector relu(vector x) { return (vector)((mask)x & ~(x <= 0)); }
 static inline vector where_positive(vector x, vector y) { return (vector)((mask)y & (x > 0)); }
 
@@ -31,8 +31,8 @@ static inline vector where_positive(vector x, vector y) { return (vector)((mask)
 #include "winograd.h"
 #include "winograd_gradient.h"
 
-// One tile: rows x columns pixels of LANES output channels. x is the first pixel under the window in the
-// padded image, step the distance of two outputs there.
+// One tile: ROWS x COLUMNS pixels of LANES output channels. x is the first pixel under the window in the padded image,
+// step the distance there between neighbouring outputs.
 #define TILE(NAME, ROWS, COLUMNS) \
 	static inline void NAME(const float *x, long row, long step, int rowstep, const float *w, int in, int out, float *y, long line) { \
 		vector sum[ROWS][COLUMNS]; \
@@ -67,7 +67,7 @@ static void pack(const convolution *c, const float *w, float *packed) {
 
 static size_t packed_size(const convolution *c) { return winograd(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
-// work_size is how many floats convolve and kernel_gradient need beside their arguments.
+// work_size is how many floats of memory convolve and kernel_gradient need for their work.
 static size_t work_size(const convolution *c) { return tiled(c) ? winograd_work(c) : 0; }
 
 static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
@@ -91,8 +91,8 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 	}
 }
 
-// What the pixels of dy give to N sums [N, out], for LANES of out: those of N numbers beside each other in a row of the
-// window, which begins at x.
+// Adds up what the pixels of dy contribute to N rows of sums [N, out], for LANES of out. The rows belong to N neighbouring
+// numbers in a row of the window, which begins at x.
 #define WINDOW(NAME, N) \
 	static inline void NAME(const convolution *c, const float *x, long row, const float *dy, long dyrow, float *sums) { \
 		int out = c->out; \
@@ -111,7 +111,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 WINDOW(window_of_nine, 9)
 WINDOW(window_of_three, 3)
 
-// few_gradient is kernel_gradient where x has few channels, such as an image's three colours.
+// few_gradient is kernel_gradient for x with few channels, such as an image's three colours.
 static void few_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums) {
 	long row = (long)(c->width * c->stride + 2) * c->in;
 	int numbers = 3 * c->in, step = numbers % 9 == 0 ? 9 : 3;
@@ -121,8 +121,8 @@ static void few_gradient(const convolution *c, const float *padded, const float 
 				(step == 9 ? window_of_nine : window_of_three)(c, padded + kh * row + k, row, dy + o, dyrow, sums + o);
 }
 
-// kernel_gradient adds to sums, of sums_size floats, what an image gives to the gradient of the kernel. The rows of
-// dy are dyrow apart.
+// kernel_gradient adds to sums, of sums_size floats, what an image contributes to the gradient of the kernel. The rows of
+// dy are dyrow floats apart.
 static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
 	if (tiled(c)) {
 		winograd_sums(c, padded, dy, dyrow, sums, work);
@@ -153,7 +153,7 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 
 static size_t sums_size(const convolution *c) { return tiled(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
-// summed gives the gradient dw [3, 3, in, out] of the sums.
+// summed turns the sums into the kernel's gradient dw [3, 3, in, out].
 static void summed(const convolution *c, const float *sums, float *dw) {
 	if (tiled(c))
 		winograd_summed(c, sums, dw);
@@ -191,11 +191,11 @@ static void dilate(int height, int width, int channels, int stride, const float 
 
 // --- Batch normalisation ---
 
-// RUN is how many pixels are summed up by themselves, since sums of sums round less: one after the other, equal numbers,
-// such as the gradients that a mean over the pixels gives, all round to the same side. Outputs have a multiple of it.
+// Every RUN pixels are summed up separately, since sums of sums round less: in one long sum, equal numbers, such as the
+// gradients that come from a mean over the pixels, all round to the same side. Outputs have a multiple of RUN pixels.
 enum { RUN = 16 };
 
-// moments are the mean of each channel and the sum of squared differences from it.
+// moments computes the mean of each channel and the sum of squared differences from it.
 static void moments(const float *x, int pixels, int channels, float *mean, float *squares) {
 	for (int c = 0; c < channels; c += LANES) {
 		vector sum = {}, square = {};
@@ -230,7 +230,7 @@ static void padded_relu(int height, int width, int channels, const float *x, con
 	}
 }
 
-// shortcut_relu is relu(slope x + shift + shortcut); y2 is a second copy. Both may be NULL.
+// shortcut_relu is relu(slope x + shift + shortcut); y2 is a second copy. shortcut and y2 may be NULL.
 static void shortcut_relu(int pixels, int channels, const float *x, const float *slope, const float *shift, const float *shortcut, float *y, float *y2) {
 	for (int i = 0; i < pixels; i++)
 		for (int c = 0; c < channels; c += LANES, x += LANES, y += LANES) {
@@ -248,9 +248,9 @@ static void shortcut_relu(int pixels, int channels, const float *x, const float 
 		}
 }
 
-// In these two, dy counts only where y > 0, unless y is NULL.
+// In the next two functions dy counts only where y > 0, unless y is NULL.
 
-// gradient_sums are the sums over the pixels of dy, and of dy times x.
+// gradient_sums computes the sums over the pixels of dy, and of dy times x.
 static void gradient_sums(int pixels, int channels, const float *y, const float *dy, const float *x, float *sum, float *product) {
 	for (int c = 0; c < channels; c += LANES) {
 		vector s = {}, p = {};
@@ -288,7 +288,7 @@ static void padded_gradient(int height, int width, int channels, const float *y,
 	}
 }
 
-// masked is dy where the padded y > 0, in place.
+// masked keeps dy where the padded y > 0 and sets it to zero elsewhere, in place.
 static void masked(int height, int width, int channels, const float *padded, float *dy) {
 	for (int h = 0; h < height; h++) {
 		const float *y = padded + ((long)(h + 1) * (width + 2) + 1) * channels;
@@ -297,7 +297,7 @@ static void masked(int height, int width, int channels, const float *padded, flo
 	}
 }
 
-// shortcut_gradient is dh = dh where y > 0, plus dx unless that is NULL.
+// shortcut_gradient keeps dh where y > 0, sets it to zero elsewhere, and adds dx unless that is NULL.
 static void shortcut_gradient(int pixels, int channels, const float *y, const float *dx, float *dh) {
 	for (long i = 0; i < (long)pixels * channels; i += LANES) {
 		vector d = where_positive(load(y + i), load(dh + i));

@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// A block at test, in place: each image from beginning to end, since nothing is summed over the minibatch.
+// A block at test, in place: one image after the other, since nothing is summed over the minibatch.
 
 #include "block.h"
 

@@ -4,9 +4,9 @@
 // block's normalisations, ReLUs and saved values in the same passes over the memory. It takes float32 with stride 1 or 2
 // and channels in multiples of 16, on processors with AVX2.
 //
-// It is arithmetic in C, which XLA calls on its own threads, and what describes it: the loops of package byhand that it
-// computes (bodies.txt), the sizes that it takes, the choice of AVX-512 or AVX2. Package proxy puts the calls into the
-// programs. Under the build tag nokernels it is left out.
+// It is arithmetic in C, which XLA calls on its own threads, and the description of it: the loops of package byhand that
+// it computes (bodies.txt), the sizes that it takes, the choice of AVX-512 or AVX2. Package proxy puts the calls into the
+// programs. The build tag nokernels leaves the C code out.
 //
 // The files, from the outside in: calls.c (what XLA calls), forward.c, backward.c, stem.c, inference.c and convolution.c
 // (a part of the network; block.h lists them), layer.c (a convolution with its normalisation), image.h, winograd.h and
@@ -26,11 +26,9 @@ import (
 	"unsafe"
 )
 
-// Processor is what the kernels use of the processor, "AVX-512" or "AVX2", or "" if it has neither: then they compute
-// nothing.
-func Processor() string { return processor() }
-
-var processor = sync.OnceValue(func() string {
+// Processor returns the instructions that the kernels use, "AVX-512" or "AVX2", or "" if the processor has neither: then
+// they compute nothing.
+var Processor = sync.OnceValue(func() string {
 	version := C.int(0)
 	if choice, _ := Choice(); choice == "avx2" {
 		version = 2
@@ -38,8 +36,8 @@ var processor = sync.OnceValue(func() string {
 	return C.GoString(C.stochdepth_processor(version))
 })
 
-// Functions are the C functions that XLA can call (calls.h), by the names that programs call them by. They must not be
-// called where [Processor] is "".
+// Functions returns the C functions that XLA can call (calls.h), by their names in programs. They must not be called if
+// [Processor] is "".
 func Functions() map[string]unsafe.Pointer {
 	return map[string]unsafe.Pointer{
 		"stochdepth_forward":         unsafe.Pointer(C.stochdepth_call_forward),

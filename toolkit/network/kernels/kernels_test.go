@@ -15,8 +15,8 @@ import (
 	"stochdepth/toolkit/network/backend/proxy"
 )
 
-// TestConvolutions compares convolutions and kernel gradients that a program has outside of loops with
-// XLA's in float64, for each way in which the kernels compute them. Package survivors tests the blocks.
+// TestConvolutions compares convolutions and kernel gradients outside of loops with XLA's in float64, for each way in which
+// the kernels compute them. Package survivors tests the blocks.
 func TestConvolutions(t *testing.T) {
 	b := backendtest.Open(t)
 	before := proxy.Replaced()
@@ -27,14 +27,14 @@ func TestConvolutions(t *testing.T) {
 		gradient             bool
 	}{
 		{3, 32, 16, 16, true, true}, // Winograd, some tiles at a time
-		{3, 16, 32, 32, true, true}, // all of an image
-		{3, 8, 64, 64, true, true},  // all of a small image
-		{3, 32, 3, 16, true, false}, // direct, of a full row
-		{3, 8, 5, 32, true, false},  // direct, of two rows
-		{3, 48, 16, 32, true, true}, // many times as many tiles
+		{3, 16, 32, 32, true, true}, // all tiles of an image
+		{3, 8, 64, 64, true, true},  // all tiles of a small image
+		{3, 32, 3, 16, true, false}, // directly, a full row at a time
+		{3, 8, 5, 32, true, false},  // directly, two rows at a time
+		{3, 48, 16, 32, true, true}, // an image of many tiles
 		{3, 12, 16, 16, false, false},
 		{3, 16, 16, 24, false, false},
-		// Parts of several images, of as many each or not.
+		// Parts of several images, the same number in each or not.
 		{16, 8, 64, 64, true, true},
 		{17, 8, 16, 32, true, true},
 		{17, 32, 16, 16, true, true},
@@ -61,27 +61,30 @@ func TestConvolutions(t *testing.T) {
 				out, err := ExecOnceN(b, func(x, w, dy *Node) []*Node {
 					x, w, dy = ConvertDType(x, dtype), ConvertDType(w, dtype), ConvertDType(dy, dtype)
 					y := Convolve(x, w).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
-					dw := Convolve(TransposeAllAxes(x, 3, 1, 2, 0), TransposeAllAxes(dy, 1, 2, 0, 3)).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+					dw := Convolve(TransposeAllAxes(x, 3, 1, 2, 0), TransposeAllAxes(dy, 1, 2, 0, 3)).
+						PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
 					return []*Node{ConvertDType(y, dtypes.Float64), ConvertDType(TransposeAllAxes(dw, 1, 2, 0, 3), dtypes.Float64)}
-				}, tensors.FromFlatDataAndDimensions(x, batch, c.side, c.side, c.in), tensors.FromFlatDataAndDimensions(w, 3, 3, c.in, c.out),
+				}, tensors.FromFlatDataAndDimensions(x, batch, c.side, c.side, c.in),
+					tensors.FromFlatDataAndDimensions(w, 3, 3, c.in, c.out),
 					tensors.FromFlatDataAndDimensions(dy, batch, c.side, c.side, c.out))
 				require.NoError(t, err)
 				return [][]float64{tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1])}
 			}
 			want, got := run(dtypes.Float64), run(dtypes.Float32)
 			for i, what := range []string{"convolution", "kernel's gradient"} {
-				var most, size, squares, of float64
+				var most, size, errors, squares float64
 				for k, w := range want[i] {
 					d := w - got[i][k]
 					most, size = max(most, math.Abs(d)), max(size, math.Abs(w))
-					squares, of = squares+d*d, of+w*w
+					errors, squares = errors+d*d, squares+w*w
 				}
-				t.Logf("%s: root mean square error %.1e of the values', largest error %.1e of the largest value", what, math.Sqrt(squares/of), most/size)
+				t.Logf("%s: root mean square error %.1e of the values' root mean square, largest error %.1e of the largest value",
+					what, math.Sqrt(errors/squares), most/size)
 				require.Less(t, most, 2e-6*size, what)
 			}
 		})
-		for _, by := range []bool{c.forward, c.gradient} {
-			if by {
+		for _, byKernel := range []bool{c.forward, c.gradient} {
+			if byKernel {
 				replaced++
 			}
 		}

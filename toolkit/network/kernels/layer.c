@@ -18,7 +18,7 @@ typedef struct {
 	const float *x;
 	const normalization *before;
 	float *packed;      // the kernel as image.h wants it
-	image_sums moments; // NULL if they are not asked for
+	image_sums moments; // NULL unless they are asked for
 } convolution_job;
 
 static void convolve_image(void *data, int position, float *scratch) {
@@ -36,7 +36,7 @@ static void convolve_image(void *data, int position, float *scratch) {
 		stochdepth_image->moments(y, pixels(c), c->out, j->moments.sums + (size_t)position * c->out, j->moments.products + (size_t)position * c->out);
 }
 
-// statistics joins the moments of so many images: their mean and (biased) variance.
+// statistics joins the moments of count images to their mean and (biased) variance.
 static void statistics(int count, const layer *l, image_sums moments) {
 	int channels = l->c.out;
 	for (int c = 0; c < channels; c++) {
@@ -101,8 +101,8 @@ int stochdepth_layer_gradient_sums(ffi_call *call, images of, const layer *l, co
 	return stochdepth_parallel(call, of.count, 0, output_gradient_sums, &j);
 }
 
-// What is set are the coefficients of dx = slope (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation, as a
-// sum of dy, x and 1; x is the layer's y, and M the number of its values.
+// It sets the coefficients of dy, x and 1 in dx = slope (dy - sum(dy)/M - x' sum(dy x')/M), x' = (x - mean)/deviation,
+// where x is the layer's y, and M the number of its values.
 void stochdepth_layer_normalization_gradient(int count, const layer *l, float branch_scale, image_sums sums, const layer_gradient *d, normalization_gradient *n) {
 	int channels = l->c.out;
 	double values = (double)count * pixels(&l->c);

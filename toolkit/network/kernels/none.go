@@ -1,6 +1,6 @@
 //go:build !(linux && amd64 && cgo && !nokernels)
 
-// Package kernels has nothing for this kind of machine, or was left out by a build tag: XLA computes everything.
+// Package kernels has no code for this kind of machine, or a build tag has left it out: XLA computes everything.
 package kernels
 
 import "unsafe"
@@ -8,5 +8,5 @@ import "unsafe"
 // Processor is "".
 func Processor() string { return "" }
 
-// Functions are none.
+// Functions is empty.
 func Functions() map[string]unsafe.Pointer { return nil }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-// scratch is memory of this thread, valid until its next call, or NULL.
+// scratch returns memory of this thread, valid until its next call, or NULL.
 static float *scratch(size_t floats) {
 	static _Thread_local float *memory;
 	static _Thread_local size_t size;
@@ -20,8 +20,8 @@ static float *scratch(size_t floats) {
 	return memory;
 }
 
-// A job is done by the thread that has it, helped by XLA's others. Parts are taken in turn; a helper that
-// comes late finds none left.
+// A job is done by the thread that starts it, with the help of XLA's other threads. Each takes the next part in turn; a
+// helper that comes late finds none left.
 typedef struct {
 	stochdepth_part *part;
 	void *data;
@@ -51,7 +51,7 @@ static void help(void *data) {
 	leave(data);
 }
 
-// failed reports whether there is an error, and forgets it.
+// failed reports whether there is an error, and destroys it.
 static int failed(ffi_call *call, void *error) {
 	if (error)
 		call->api->destroy_error(&(ffi_error_args){.size = sizeof(ffi_error_args), .error = error});
@@ -78,7 +78,7 @@ int stochdepth_parallel(ffi_call *call, int parts, size_t scratch, stochdepth_pa
 			leave(j); // in the helper's place
 	}
 	work(j);
-	// The others are nearly done, unless another program has their processor: then it may have this one too.
+	// The others are nearly done, unless another program uses their processor: then it may use this one too.
 	for (int i = 0; atomic_load(&j->left) > 0; i++)
 		i < 1000 ? _mm_pause() : (void)sched_yield();
 	int missed = atomic_load(&j->missed);
@@ -86,8 +86,8 @@ int stochdepth_parallel(ffi_call *call, int parts, size_t scratch, stochdepth_pa
 	return missed;
 }
 
-// Memory that lasts comes from the kernel, not from the heap: there it would lie above the memory of a
-// step, which would then not fit where it was the step before, and the heap would be twice as large.
+// Memory that lasts comes from the operating system, not from the heap. In the heap it would lie above the memory of a
+// step; the next step's memory would then not fit into the same place, and the heap would become twice as large.
 void *stochdepth_map(size_t bytes) {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return memory == MAP_FAILED ? NULL : memory;

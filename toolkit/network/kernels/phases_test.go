@@ -13,12 +13,12 @@ import (
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
-// BenchmarkPhases prints where the time of a training step goes: microseconds an image of each phase of the stem, of a
-// block of each group and of the transitions, on one thread.
+// BenchmarkPhases prints where the time of a training step goes: microseconds for each image in each phase of the stem, of
+// a block of each group and of the transitions, on one thread.
 func BenchmarkPhases(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "phases")
-	files := []string{"-O3", "-Wno-psabi", "-o", program, "testdata/phases.c", "backward.c", "convolution.c", "forward.c", "inference.c", "layer.c", "stem.c", "workspace.c", "avx2.c", "avx512.c", "-lm"}
-	out, err := exec.Command(backendtest.Compiler(), files...).CombinedOutput()
+	out, err := exec.Command(backendtest.Compiler(), "-O3", "-Wno-psabi", "-o", program, "testdata/phases.c", "backward.c",
+		"convolution.c", "forward.c", "inference.c", "layer.c", "stem.c", "workspace.c", "avx2.c", "avx512.c", "-lm").CombinedOutput()
 	require.NoError(b, err, "%s", out)
 	for b.Loop() {
 		for _, batch := range []string{"16", "64"} {

@@ -13,8 +13,8 @@ import (
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
-// TestUnderSanitizers runs the kernels in a C program that the compiler watches: for accesses outside of
-// arrays, undefined behaviour and races. The program asks for memory until it is short, too.
+// TestUnderSanitizers runs the kernels in a C program with the compiler's sanitizers, which find accesses outside of arrays,
+// undefined behaviour and races. The program also tries each request for memory that may fail.
 func TestUnderSanitizers(t *testing.T) {
 	folder := t.TempDir()
 	empty := filepath.Join(folder, "empty.c")
@@ -29,8 +29,8 @@ func TestUnderSanitizers(t *testing.T) {
 			if out, err := exec.Command(program).CombinedOutput(); err != nil {
 				t.Skipf("this machine does not run what has -fsanitize=%s: %v, %s", kind, err, out)
 			}
-			flags = append(flags, "-O1", "-Wl,--wrap=mmap", "convolution.c", "layer.c", "forward.c", "backward.c", "inference.c", "stem.c", "workspace.c",
-				"calls.c", "parallel.c", "avx2.c", "avx512.c", "testdata/block_test.c", "-lm")
+			flags = append(flags, "-O1", "-Wl,--wrap=mmap", "convolution.c", "layer.c", "forward.c", "backward.c", "inference.c",
+				"stem.c", "workspace.c", "calls.c", "parallel.c", "avx2.c", "avx512.c", "testdata/block_test.c", "-lm")
 			out, err := exec.Command(backendtest.Compiler(), flags...).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			out, err = exec.Command(program).CombinedOutput()

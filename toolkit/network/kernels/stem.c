@@ -1,6 +1,6 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// The stem: convolution, normalisation and ReLU of images of few channels.
+// The stem: convolution, normalisation and ReLU of images with few channels.
 
 #include "block.h"
 

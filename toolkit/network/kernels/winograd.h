@@ -1,29 +1,29 @@
 // Winograd's convolution F(4x4, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, Section 4.2): 36 products instead of 144
 // for each 4x4 outputs and pair of channels. Included by image.h.
 
-enum { TILES = 16 };                // of 4x4 outputs that are transformed together, or all of an image
-enum { FEW = 4 };                   // vectors of channels that are computed together where tiles are fewer than PIXELS
-enum { LINE = 64 / sizeof(float) }; // of the cache
+enum { TILES = 16 };                // of 4x4 outputs that are transformed together, or all of an image that has fewer
+enum { FEW = 4 };                   // vectors of channels that are computed together if there are fewer tiles than PIXELS
+enum { LINE = 64 / sizeof(float) }; // floats in a line of the cache
 
 static inline int all_tiles(const convolution *c) { return c->height / 4 * (c->width / 4); }
 static inline int together(const convolution *c) { return all_tiles(c) < TILES ? all_tiles(c) : TILES; }
 
-// apart is the distance of arrays of size floats that are transformed together: numbers at a distance of a power of
-// two would share the same few lines of the cache.
+// apart is the distance between arrays of size floats that are transformed together. With a power of two as the distance,
+// they would share the same few lines of the cache.
 static inline long apart(long size) { return size + LANES; }
 
-// tiled says whether images are transformed in tiles.
+// tiled reports whether images are transformed in tiles.
 static int tiled(const convolution *c) {
 	return c->stride == 1 && c->in % LANES == 0 && c->width % 4 == 0 && c->height % 4 == 0 && all_tiles(c) % together(c) == 0;
 }
 
-// winograd says whether a convolution is computed this way.
+// winograd reports whether a convolution is computed this way.
 static int winograd(const convolution *c) {
 	return tiled(c) && (together(c) % PIXELS == 0 || (together(c) % (PIXELS / FEW) == 0 && c->out % (FEW * LANES) == 0));
 }
 
 // The transforms of a column or a row: of 6 inputs, of 3 weights, and of 6 products into 4 outputs. Polynomials are
-// evaluated at 0, +-sqrt(2), +-1/sqrt(2) and infinity: rounding errors are half those of 0, +-1, +-2 and infinity.
+// evaluated at 0, +-sqrt(2), +-1/sqrt(2) and infinity: rounding errors are half as large as with 0, +-1, +-2 and infinity.
 
 #define ROOT 1.41421356237309504880f
 #define HALF_ROOT 0.70710678118654752440f
@@ -47,8 +47,8 @@ static inline void output_column(const vector *m, vector *y) {
 	y[0] = m[0] + a + c, y[1] = b + d, y[2] = 2 * a + 0.5f * c, y[3] = 2 * b + 0.5f * d + m[5];
 }
 
-// A transform takes ROWS x ROWS vectors at x, whose rows are row and columns step apart, to RESULTS x RESULTS at y: COLUMN of
-// each column, then of each row.
+// A transform takes ROWS x ROWS vectors at x, with rows row apart and columns step apart, to RESULTS x RESULTS vectors at y.
+// It applies COLUMN to each column, then to each row.
 #define TRANSFORM(NAME, COLUMN, ROWS, RESULTS) \
 	static inline void NAME(const float *x, long row, long step, float *y, long yrow, long ystep) { \
 		vector half[RESULTS][ROWS]; \
@@ -76,19 +76,19 @@ static void winograd_kernel(const convolution *c, const float *w, float *u) {
 		transform_kernel(w + i, 3 * size, size, u + i, 6 * pitch, pitch);
 }
 
-// winograd_input transforms the 6x6 pixels at x: v [6, 6] of pitch apart.
+// winograd_input transforms the 6x6 pixels at x into v, [6, 6] arrays that are pitch apart.
 static inline void winograd_input(const float *x, long row, int channels, float *v, long pitch) {
 	for (int c = 0; c < channels; c += LANES)
 		transform_input(x + c, row, channels, v + c, 6 * pitch, pitch);
 }
 
-// winograd_output transforms m [6, 6] of pitch apart into the 4x4 pixels at y.
+// winograd_output transforms m, [6, 6] arrays that are pitch apart, into the 4x4 pixels at y.
 static inline void winograd_output(const float *m, long pitch, int channels, float *y, long line) {
 	for (int c = 0; c < channels; c += LANES)
 		transform_output(m + c, 6 * pitch, pitch, y + c, line, channels);
 }
 
-// A product is m [ROWS, out] = v [ROWS, in] u [in, out], for VECTORS of out.
+// A product is m [ROWS, out] = v [ROWS, in] u [in, out], for VECTORS vectors of out.
 #define PRODUCT(NAME, ROWS, VECTORS) \
 	static inline void NAME(const float *v, const float *u, int in, int out, float *m) { \
 		vector sum[ROWS][VECTORS]; \
@@ -119,7 +119,7 @@ static inline void winograd_product(const float *v, const float *u, int tiles, i
 			product_of_few(v + (long)t * in, u + o, in, out, m + (long)t * out + o);
 }
 
-// winograd_work is how many floats winograd_convolve and winograd_sums need beside their arguments.
+// winograd_work is how many floats of memory winograd_convolve and winograd_sums need for their work.
 static size_t winograd_work(const convolution *c) { return 36 * (apart((long)TILES * c->in) + apart((long)TILES * c->out)); }
 
 static void winograd_convolve(const convolution *c, const float *padded, const float *u, float *y, float *work) {
@@ -132,7 +132,7 @@ static void winograd_convolve(const convolution *c, const float *padded, const f
 			int h = (first + t) / across * 4, w = (first + t) % across * 4;
 			winograd_input(padded + h * row + w * c->in, row, c->in, v + (long)t * c->in, vpitch);
 		}
-		// The output's memory is asked for meanwhile: stores would wait for it, one after the other.
+		// Meanwhile the output's memory is prefetched: otherwise each store would wait for it.
 		float *to = y + (long)first * 16 * c->out;
 		long lines = (long)tiles * 16 * c->out / LINE;
 		for (int e = 0; e < 36; e++) {

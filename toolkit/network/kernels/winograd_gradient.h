@@ -1,7 +1,7 @@
-// The gradient of a kernel by Winograd's method, F(3x3, 4x4): winograd.h's convolution with each transform transposed, but
-// that of the input, which is the same. Included by image.h.
+// The gradient of a kernel by Winograd's method, F(3x3, 4x4): the convolution of winograd.h with all transforms transposed
+// except the input's, which is the same. Included by image.h.
 
-// gradient_column is the transposed of output_column.
+// gradient_column is the transpose of output_column.
 static inline void gradient_column(const vector *y, vector *d) {
 	vector a = y[0] + 2 * y[2], b = ROOT * (y[1] + 2 * y[3]), c = y[0] + 0.5f * y[2], e = HALF_ROOT * (y[1] + 0.5f * y[3]);
 	d[0] = y[0];
@@ -9,7 +9,7 @@ static inline void gradient_column(const vector *y, vector *d) {
 	d[5] = y[3];
 }
 
-// summed_column is the transposed of kernel_column.
+// summed_column is the transpose of kernel_column.
 static inline void summed_column(const vector *u, vector *w) {
 	vector a = u[1] + u[2], b = u[1] - u[2], c = u[3] + u[4], d = u[3] - u[4];
 	w[0] = u[0] + a * (1.0f / 6) - c * (2.0f / 3);
@@ -20,13 +20,14 @@ static inline void summed_column(const vector *u, vector *w) {
 TRANSFORM(transform_gradient, gradient_column, 4, 6)
 TRANSFORM(transform_sums, summed_column, 6, 3)
 
-// winograd_gradient transforms the 4x4 pixels at dy: d [6, 6] of pitch apart.
+// winograd_gradient transforms the 4x4 pixels at dy into d, [6, 6] arrays that are pitch apart.
 static inline void winograd_gradient(const float *dy, long row, int channels, float *d, long pitch) {
 	for (int c = 0; c < channels; c += LANES)
 		transform_gradient(dy + c, row, channels, d + c, 6 * pitch, pitch);
 }
 
-// outer_product adds to sums [PIXELS, out] the products of v [tiles, in] and d [tiles, out], for PIXELS of in and LANES of out.
+// outer_product adds to sums [PIXELS, out] the products of v [tiles, in] and d [tiles, out], for PIXELS of in and LANES of
+// out.
 static inline void outer_product(const float *v, const float *d, int in, int out, int tiles, float *sums) {
 	vector sum[PIXELS];
 	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) sum[i] = (vector){};
@@ -37,7 +38,7 @@ static inline void outer_product(const float *v, const float *d, int in, int out
 	_Pragma("GCC unroll 16") for (int i = 0; i < PIXELS; i++) add(sums + (long)i * out, sum[i]);
 }
 
-// winograd_sums adds to sums [6, 6] of [in, out] what an image gives.
+// winograd_sums adds to sums [6, 6] of [in, out] what an image contributes.
 static void winograd_sums(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
 	long row = (long)(c->width + 2) * c->in;
 	int across = c->width / 4, all = all_tiles(c), tiles = together(c);

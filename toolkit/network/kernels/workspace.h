@@ -3,10 +3,11 @@
 
 #include <stddef.h>
 
-// Memory between the phases of a call, kept for the next call: one piece for sums and kernels, one for images.
+// Memory that lasts from phase to phase of a call, and is kept for the next call: one piece for sums and kernels, one for
+// images.
 typedef enum { SUMS, IMAGES, WORKSPACES } workspace;
 
-// take gets memory of any content, or NULL; put_back gives it back, if it is not NULL.
+// take returns memory of any content, or NULL; put_back gives it back unless it is NULL.
 float *stochdepth_take(size_t floats, workspace which);
 void stochdepth_put_back(float *memory, workspace which);
 

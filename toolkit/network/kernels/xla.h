@@ -1,5 +1,5 @@
-// The small part that this package uses of XLA's C interface for foreign functions (FFI), version 0.1, in its own words:
-// the calls that the CPU plugin makes. It only grows at its end within a major version.
+// The small part of XLA's C interface for foreign functions (FFI), version 0.1, that this package uses, with names of our
+// own: the calls that the CPU plugin makes. Within a major version its structs only grow at their ends.
 #ifndef STOCHDEPTH_XLA_H
 #define STOCHDEPTH_XLA_H
 
@@ -88,7 +88,7 @@ typedef struct {
 	void *message; // XLA_FFI_Error_GetMessage
 	void (*destroy_error)(ffi_error_args *);
 	void *skipped[8]; // XLA_FFI_Handler_Register to XLA_FFI_DeviceMemory_Free
-	void *(*schedule)(ffi_schedule_args *); // both return an error or NULL
+	void *(*schedule)(ffi_schedule_args *); // like threads, it returns an error or NULL
 	void *(*threads)(ffi_threads_args *);
 } ffi_api;
 

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/network/optimizer"
 )
 
-// Three steps on the loss (a*w)^2/2, whose gradient is a^2 w, against the rule written out.
+// Three steps on the loss (a*w)^2/2, whose gradient is a^2 w, follow the rule written out.
 func TestSGDByHand(t *testing.T) {
 	b := backendtest.Open(t)
 	const a, rate, momentum, decay = 2.0, 0.1, 0.9, 0.01

@@ -2,8 +2,7 @@ package optimizer
 
 import "math"
 
-// Schedule is the paper's learning rate by epoch: a warm-up, then a rate that is divided by ten at
-// given epochs (Section 4).
+// Schedule is the paper's learning rate by epoch: a warm-up, then a rate that is divided by ten at given epochs (Section 4).
 type Schedule struct {
 	Rate  float64 // after the warm-up: 0.1 in the paper
 	Drops []int   // the epochs, from 0, at which the rate is divided once more: 250 and 375 of 500 for CIFAR
@@ -12,8 +11,8 @@ type Schedule struct {
 	WarmupRate   float64 // 0.01 for 1202 layers
 }
 
-// At returns the rate of an epoch, counted from 0. With a drop of 250 the first 250 epochs have the
-// undivided rate. (The authors' code divides one epoch earlier.)
+// At returns the rate of an epoch, counted from 0. With a drop at 250 the first 250 epochs have the undivided rate. (The
+// authors' code divides one epoch earlier.)
 func (s Schedule) At(epoch int) float64 {
 	if epoch < s.WarmupEpochs {
 		return s.WarmupRate

@@ -1,5 +1,5 @@
-// Package optimizer is stochastic gradient descent with Nesterov momentum and weight decay, as the
-// authors' code uses it (torch/optim's sgd), and the schedule of its learning rate. GoMLX has neither.
+// Package optimizer is stochastic gradient descent with Nesterov momentum and weight decay, as the authors' code uses it
+// (torch/optim's sgd), and the schedule of its learning rate. GoMLX has neither.
 package optimizer
 
 import (
@@ -10,23 +10,23 @@ import (
 	gomlx "github.com/gomlx/gomlx/ml/train/optimizer"
 )
 
-// Scope is where the optimizer's variables live in the model store: for each trainable variable its
-// velocity, in the variable's shape, and the learning rate.
+// Scope is where the optimizer's variables live in the model store: the velocity of each trainable variable, in the
+// variable's shape, and the learning rate.
 const Scope = "optimizer"
 
 // SGD moves every trainable variable w by its gradient g:
 //
 //	g' = g + decay w;  v <- momentum v + g';  w <- w - rate (g' + momentum v)
 //
-// It decays all variables, batch-norm scales and offsets included, and it moves a closed block's
-// weights too, as the authors' optimizer does: their gradient is zero, but decay and momentum are not.
-// SGD implements GoMLX's optimizer.Interface and reads its learning rate from [LearningRate].
+// It decays all variables, batch-norm scales and offsets included, and it moves a closed block's weights too, as the
+// authors' optimizer does: their gradient is zero, but decay and momentum are not. SGD implements GoMLX's
+// optimizer.Interface and reads its learning rate from [LearningRate].
 type SGD struct {
 	Momentum    float64 // 0.9 in the paper
 	WeightDecay float64 // 1e-4 in the paper
 
-	// Mask, if set, returns the factor of a variable's update, 1 or 0, in a shape that broadcasts to the
-	// variable's, or nil for all ones. With it a closed block's weights and velocity stay as they are.
+	// Mask, if set, returns the factor of a variable's update, 1 or 0, in a shape that broadcasts to the variable's, or nil
+	// for all ones. With it a closed block's weights and velocity stay as they are.
 	Mask func(v *model.Variable, g *Graph) *Node
 	// Observe, if set, is called with every variable's gradient, before weight decay.
 	Observe func(v *model.Variable, gradient *Node)
@@ -34,14 +34,13 @@ type SGD struct {
 
 var _ gomlx.Interface = (*SGD)(nil)
 
-// LearningRate returns the variable, a scalar, that holds the rate of the next steps; set its value
-// when the schedule changes it.
+// LearningRate returns the scalar variable with the rate of the next steps; set its value when the schedule changes it.
 func LearningRate(scope *model.Scope, like *model.Variable) *model.Variable {
 	return gomlx.LearningRateVar(scope, like.DType(), 0)
 }
 
-// UpdateGraph adds one training step to the graph: the gradients of the scalar loss with respect to
-// the trainable variables in use, and the variables' new values. It also counts GoMLX's global step.
+// UpdateGraph adds one training step to the graph: the gradients of the scalar loss with respect to the trainable variables
+// in use, and the variables' new values. It also counts GoMLX's global step.
 func (o *SGD) UpdateGraph(scope *model.Scope, g *Graph, loss *Node) {
 	var variables []*model.Variable
 	for v := range scope.IterVariables() {
@@ -65,20 +64,17 @@ func (o *SGD) update(scope *model.Scope, g *Graph, v *model.Variable, gradient *
 	decayed := Add(gradient, MulScalar(w, o.WeightDecay))
 	newVelocity := Add(MulScalar(velocity.NodeValue(g), o.Momentum), decayed)
 	newW := Sub(w, Mul(rate, Add(decayed, MulScalar(newVelocity, o.Momentum))))
-	if mask := o.mask(v, g); mask != nil {
+	var mask *Node
+	if o.Mask != nil {
+		mask = o.Mask(v, g)
+	}
+	if mask != nil {
 		open := BroadcastToShape(ConvertDType(mask, w.DType()), w.Shape())
 		open = GreaterThan(open, ZerosLike(open))
 		newW, newVelocity = Where(open, newW, w), Where(open, newVelocity, velocity.NodeValue(g))
 	}
 	v.SetNodeValue(newW)
 	velocity.SetNodeValue(newVelocity)
-}
-
-func (o *SGD) mask(v *model.Variable, g *Graph) *Node {
-	if o.Mask == nil {
-		return nil
-	}
-	return o.Mask(v, g)
 }
 
 // velocity returns v's velocity, zero before the first step.

@@ -24,8 +24,8 @@ func (linear) Branch(b *residual.Branch, x *graph.Node) *graph.Node {
 	return graph.Mul(x, b.Value("w"))
 }
 
-// A stack of blocks of one's own in one's own graph: in training each is multiplied by its gate (Eq. 2), at test by its
-// survival probability (Eq. 5).
+// A stack of your own blocks in your own graph: in training each is multiplied by its gate (Eq. 2), at test by its survival
+// probability (Eq. 5).
 func Example() {
 	b, err := backend.Open()
 	if err != nil {

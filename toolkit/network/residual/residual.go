@@ -31,16 +31,17 @@ import (
 // Block is a kind of residual block, of a given shape. All its methods but Parameters build graphs, and may panic as
 // GoMLX does.
 type Block interface {
-	// Parameters lists the values that each block has of its own: trained ones and running averages.
+	// Parameters lists each block's own values: trained ones and running averages.
 	Parameters() []Parameter
 	// Branch is f(x). It gets its parameters from b. It must use no node of the graph except b's values and x, and draw no
-	// random numbers: an engine builds it inside a loop, and there a second time for its gradient. x has the type of
-	// activations, parameters have their own type, float32 under bfloat16; the result has x's type.
+	// random numbers: an engine builds it inside a loop, and a second time for its gradient. x has the type of activations,
+	// parameters have their own type, which is float32 under bfloat16; the result has x's type.
 	Branch(b *Branch, x *graph.Node) *graph.Node
 	// Shortcut is id(x), without parameters: x itself, or, in a stack of one block, x brought to another shape.
 	Shortcut(x *graph.Node) *graph.Node
-	// Join makes the block's output from its branch, already multiplied by gate and scale, and its shortcut. A closed block
-	// must be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for every output of a block.
+	// Join makes the block's output from its branch, which is already multiplied by gate and scale, and its shortcut. A
+	// closed block must be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for every output of a
+	// block.
 	Join(branch, shortcut *graph.Node) *graph.Node
 }
 
@@ -64,7 +65,7 @@ type Branch struct {
 	InLoop bool
 	// Weights says how much each image counts in statistics over the minibatch: 0 if its gate is closed, and the same for
 	// all others, so that the mean is 1; 0 for all if no gate is open. It is [batch], in the parameters' type (Stack.DType).
-	// nil: all count the same, as gates are per minibatch.
+	// If it is nil, gates are per minibatch, and all images count the same.
 	Weights *graph.Node
 
 	values, measured map[string]*graph.Node

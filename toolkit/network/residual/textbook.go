@@ -9,17 +9,17 @@ import (
 // Form is a way to compute a stack.
 type Form interface {
 	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]. gates is 1 for open
-	// and 0 for closed: [Count], one gate for each block and the whole minibatch, as in the paper, or [batch, Count], also
-	// one for each image; then a block, with its batch statistics, is computed for the images whose gates are open, and the
-	// others pass by on the shortcut. Branches are multiplied by scales [Count], unless that is nil.
+	// and 0 for closed: [Count], one gate for each block and the whole minibatch, as in the paper, or [batch, Count], one for
+	// each block and image. Then a block, with its batch statistics, is computed for the images whose gates are open, and
+	// the others take the shortcut. Branches are multiplied by scales [Count], unless that is nil.
 	Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node
 	// Test computes the stack with all blocks open, each branch multiplied by its scale: by p_l [Count] in the paper
 	// (Eq. 5).
 	Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.Node
 }
 
-// Textbook is the form to be read, against which others are tested: it computes the blocks one after the other, also the
-// closed ones, which it multiplies by zero, and leaves the gradients to GoMLX.
+// Textbook is the form that is written to be read, and against which others are tested: it computes one block after the
+// other, also the closed ones, which it multiplies by zero, and leaves the gradients to GoMLX.
 type Textbook struct{}
 
 var _ Form = Textbook{}
@@ -44,8 +44,8 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 		}
 	}
 	stacked := make(map[string]*graph.Node, len(measured))
-	for name, values := range measured {
-		stacked[name] = graph.Stack(values, 0)
+	for _, p := range s.Averages() { // a map's random order would make a different program each time
+		stacked[p.Name] = graph.Stack(measured[p.Name], 0)
 	}
 	s.MoveAverages(scope, stacked, OpenBlocks(gates))
 	return h
@@ -61,7 +61,7 @@ func (Textbook) Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.
 	return h
 }
 
-// branch gives block i of the stack its values, without the leading axis.
+// branch returns the Branch of block i of the stack, with its values without the leading axis.
 func (s Stack) branch(scope *model.Scope, g *graph.Graph, i int, training bool) *Branch {
 	values := make(map[string]*graph.Node)
 	for _, p := range s.Block.Parameters() {
@@ -90,7 +90,7 @@ func ImageWeights(gates *graph.Node, dtype dtypes.DType) *graph.Node {
 	return graph.Transpose(graph.Div(graph.MulScalar(gates, batch), number), 0, 1)
 }
 
-// gateOf is the factor of the branch f of block i: a scalar, or [batch, 1, ...] for gates per sample.
+// gateOf returns the factor of the branch f of block i: a scalar, or [batch, 1, ...] for gates per sample.
 func gateOf(gates *graph.Node, i int, f *graph.Node) *graph.Node {
 	if gates.Rank() == 1 {
 		return graph.ConvertDType(at(gates, i), f.DType())

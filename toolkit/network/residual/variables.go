@@ -13,7 +13,7 @@ import (
 // Scope is where a network's variables live in the model store.
 const Scope = "network"
 
-// Momentum is the share of the newest minibatch in running averages (torch/nn's default).
+// Momentum is the weight of the newest minibatch in running averages (torch/nn's default).
 const Momentum = 0.1
 
 // Parameter is one of a block's own values.

@@ -12,7 +12,7 @@ import (
 //
 //	f(x) = BN(conv(ReLU(BN(conv(x)))))
 //
-// on x [batch, Side*Stride, Side*Stride, In]. f and H are [batch, Side, Side, Out].
+// on x [batch, Side*Stride, Side*Stride, In]; f(x) and the new H are [batch, Side, Side, Out].
 type Basic struct{ Shape }
 
 // NewBasic returns the paper's block for a shape.

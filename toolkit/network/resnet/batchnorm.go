@@ -75,9 +75,7 @@ func normalizeRows(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 		}
 		return ReduceMean(Reshape(ReduceMean(rows, 0, 1, 2), width, channels), 0)
 	}
-	alongRow := func(v *Node) *Node {
-		return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
-	}
+	alongRow := func(v *Node) *Node { return AlongRow(v, width) }
 	cast := ConvertDType(rows, scale.DType())
 	mean = average(cast)
 	// The derivative of the variance with respect to the mean is zero.
@@ -86,12 +84,18 @@ func normalizeRows(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 	return Reshape(y, d...), mean, variance
 }
 
+// AlongRow repeats v [channels] for each pixel of a row: [width*channels].
+func AlongRow(v *Node, width int) *Node {
+	channels := v.Shape().Size()
+	return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
+}
+
 // Unbiased turns the variance [..., channels], divided by the number of values, into the one divided by that number less 1.
 func Unbiased(variance *Node, values int) *Node {
 	return MulScalar(variance, float64(values)/float64(values-1))
 }
 
-// UnbiasedOver is Unbiased for images images with pixels pixels each. It is zero for no images.
+// UnbiasedOver is Unbiased for the given number of images, a node, with that many pixels each. Without images it is zero.
 func UnbiasedOver(variance, images *Node, pixels int) *Node {
 	values := MulScalar(images, float64(pixels))
 	return Mul(variance, Div(values, MaxScalar(AddScalar(values, -1), 1)))

@@ -23,7 +23,7 @@ type Bottleneck struct {
 // NewBottleneck returns the block for a shape.
 func NewBottleneck(s Shape) residual.Block { return Bottleneck{Shape: s} }
 
-// expansion is the number of a bottleneck's output channels over that of its middle channels.
+// expansion is the ratio of a bottleneck's output channels to its middle channels.
 const expansion = 4
 
 // Parameters lists those of three batch normalisations, kernel1 [1, 1, In, Out/4], kernel2 [3, 3, Out/4, Out/4] and

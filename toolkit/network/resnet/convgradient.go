@@ -36,8 +36,8 @@ func differentiateInStandardOrder(y *Node, stride int) {
 	strides[y] = stride
 }
 
-// InputGradient returns the gradient of x [batch, height, width, in] from that of y = Convolution(x, kernel, stride),
-// in standard order. The height is a multiple of the stride.
+// InputGradient returns the gradient of x [batch, height, width, in] from the gradient of y = Convolution(x, kernel,
+// stride), in standard order. The height is a multiple of the stride.
 func InputGradient(dy, kernel *Node, stride int) *Node {
 	around := kernel.Shape().Dimensions[0] / 2
 	flipped := TransposeAllAxes(Reverse(ConvertDType(kernel, dy.DType()), 0, 1), 0, 1, 3, 2)
@@ -49,8 +49,8 @@ func InputGradient(dy, kernel *Node, stride int) *Node {
 	return conv.Done()
 }
 
-// KernelGradient returns the gradient of a kernel [size, size, in, out] from that of y = Convolution(x, kernel, stride),
-// in standard order, in dy's type.
+// KernelGradient returns the gradient of a kernel [size, size, in, out] from the gradient of y = Convolution(x, kernel,
+// stride), in standard order and in dy's type.
 func KernelGradient(x, dy *Node, size, stride int) *Node {
 	around := size / 2
 	padding := [2]int{around, around + 1 - stride}

@@ -7,7 +7,7 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// part is what lies before or after the blocks.
+// part is a part of the network before or after the blocks.
 type part struct {
 	name         string // scope of its variables
 	parameters   []residual.Parameter
@@ -48,8 +48,8 @@ func (c convolutional) stem(n *Network) part {
 	return p
 }
 
-// head is the average over the pixels, in the paper 8x8, after BN-ReLU if blocks are pre-activated: [batch, height/4,
-// width/4, channels] becomes [batch, channels].
+// head is the average over the pixels, in the paper 8x8, after BN-ReLU if blocks are pre-activated:
+// [batch, height/4, width/4, channels] becomes [batch, channels].
 func (c convolutional) head(n *Network) part {
 	channels := c.widening * Filters[len(Filters)-1]
 	average := func(x *Node) *Node { return ReduceMean(ConvertDType(x, n.ParameterDType()), 1, 2) }
@@ -61,12 +61,12 @@ func (c convolutional) head(n *Network) part {
 	return p
 }
 
-// patch is the side of the patches of the transformer's images, of which each is a token.
+// patch is the side of the patches that the transformer divides an image into; each is a token.
 const patch = 4
 
 func tokens(n *Network) int { return (n.Image.Height / patch) * (n.Image.Width / patch) }
 
-// stem is a linear layer over patches, and a learned position of each: [batch, height, width, channels] becomes
+// stem is a linear layer over patches, plus a learned position for each: [batch, height, width, channels] becomes
 // [batch, tokens, width].
 func (e encoder) stem(n *Network) part {
 	image, tokens := n.Image, tokens(n)

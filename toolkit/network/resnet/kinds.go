@@ -11,7 +11,7 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// kind is what all networks with one kind of blocks have in common.
+// kind is common to all networks with the same kind of blocks.
 type kind interface {
 	groups() int
 	stages(n *Network) []Stage
@@ -20,7 +20,7 @@ type kind interface {
 }
 
 var (
-	// kinds has those of depth.Named, and those that are registered.
+	// kinds has the kinds of depth.Named, and the registered ones.
 	kinds = map[string]kind{
 		depth.Basic:         convolutional{block: NewBasic, widening: 1},
 		depth.Preactivation: convolutional{block: NewPreactivation, widening: 1, preactivated: true},
@@ -30,7 +30,7 @@ var (
 	kindsLock sync.Mutex
 )
 
-// Blocks lists the kinds of blocks: those that come with the project, the paper's first, and those that are registered.
+// Blocks lists the kinds of blocks: the project's own, beginning with the paper's, and then the registered ones.
 func Blocks() []string {
 	kindsLock.Lock()
 	defer kindsLock.Unlock()
@@ -50,7 +50,7 @@ func Register(name string, block func(Shape) residual.Block) error {
 	kindsLock.Lock()
 	defer kindsLock.Unlock()
 	if name == "" || slices.Contains(depth.Named(), name) {
-		return fmt.Errorf("the name %q for a block is taken: give your own another", name)
+		return fmt.Errorf("the name %q for a block is taken: give your block another name", name)
 	}
 	kinds[name] = convolutional{block: block, widening: 1}
 	return nil
@@ -61,7 +61,8 @@ func kindOf(name string) (kind, error) {
 	k, ok := kinds[name]
 	kindsLock.Unlock()
 	if !ok {
-		return nil, fmt.Errorf("no block %q is known here: there are %s, and a program may register its own", name, strings.Join(Blocks(), ", "))
+		return nil, fmt.Errorf("no block %q is known here: there are %s, and a program may register its own",
+			name, strings.Join(Blocks(), ", "))
 	}
 	return k, nil
 }
@@ -69,7 +70,7 @@ func kindOf(name string) (kind, error) {
 // convolutional networks have the paper's three groups, or wider ones.
 type convolutional struct {
 	block        func(Shape) residual.Block
-	widening     int  // the groups' channels over Filters
+	widening     int  // the groups' channels divided by Filters
 	preactivated bool // blocks and head begin with batch normalisation and ReLU, and the stem does not have them
 }
 

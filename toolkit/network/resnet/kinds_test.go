@@ -10,8 +10,8 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// Every kind that package depth names exists, and its stages have as many blocks as depth counts. Your own kinds come
-// after these; they may be registered again, but not under a name that is taken.
+// Every kind that package depth names exists, and its stages have as many blocks as depth counts. Registered kinds come
+// after these; they may be registered again, but not under the name of one of these.
 func TestKinds(t *testing.T) {
 	require.Equal(t, depth.Named(), resnet.Blocks())
 	for kind, size := range map[string]struct{ layers, blocks int }{
@@ -35,5 +35,6 @@ func TestKinds(t *testing.T) {
 	}
 	require.Equal(t, append(depth.Named(), "aaa"), resnet.Blocks())
 	_, err := resnet.New("bbb", 20, rgb, 10, depth.Linear(9, 0.5))
-	require.EqualError(t, err, `no block "bbb" is known here: there are basic, preactivation, bottleneck, transformer, aaa, and a program may register its own`)
+	require.EqualError(t, err, `no block "bbb" is known here: there are basic, preactivation, bottleneck, transformer, aaa, `+
+		`and a program may register its own`)
 }

@@ -8,7 +8,7 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// The layers that blocks are made of, each with the list of its parameters.
+// The layers of which blocks are made, each with a list of its parameters.
 
 // ConvolutionParameters lists the kernel of a convolution, [size, size, in, out], Kaiming normal with fan-in: deviation
 // sqrt(2/(size^2 in)).
@@ -17,9 +17,8 @@ func ConvolutionParameters(name string, size, in, out int) []residual.Parameter 
 	return []residual.Parameter{{Name: name, Dims: []int{size, size, in, out}, Start: residual.Normal(deviation)}}
 }
 
-// Convolution convolves x [batch, height, width, in] with a kernel [size, size, in, out] of odd size, with zeros around
-// x so that the output's pixels lie over the input's, as Torch pads also when the stride is 2. p may be nil outside of
-// blocks.
+// Convolution convolves x [batch, height, width, in] with a kernel [size, size, in, out] of odd size. Zeros around x centre
+// each window on a pixel of x, as in Torch also with stride 2. p may be nil outside of blocks.
 func Convolution(p *residual.Branch, x, kernel *Node, stride int) *Node {
 	kernel = ConvertDType(kernel, x.DType())
 	size := kernel.Shape().Dimensions[0]

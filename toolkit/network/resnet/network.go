@@ -1,10 +1,9 @@
-// Package resnet is the network of the paper (Section 4), and others of the kind, as GoMLX graphs: a stem, residual
-// blocks one after the other, and a head. The blocks are those of [Basic], [Preactivation], [Bottleneck] and
-// [Transformer], each in a file that reads as its equation, and those that [Register] adds. Package residual says what
-// a block is.
+// Package resnet is the network of the paper (Section 4), and similar ones, as GoMLX graphs: a stem, residual blocks one
+// after the other, and a head. The blocks are [Basic], [Preactivation], [Bottleneck] and [Transformer], each in a file
+// that reads like its equation, and those that [Register] adds. Package residual says what a block is.
 //
-// [Network.Forward] is the textbook form, there to be read. Package survivors, the engine that computes open blocks only,
-// is tested against it.
+// [Network.Forward] is the textbook form, written to be read. Package survivors, the engine that computes only open
+// blocks, is tested against it.
 package resnet
 
 import (
@@ -20,8 +19,8 @@ import (
 // Filters are the channels of the paper's three groups; each group after the first halves the side.
 var Filters = [depth.Groups]int{16, 32, 64}
 
-// Network says which network to build. Zero values are the paper's choices, except in the fields that
-// every network needs, which [New] sets.
+// Network says which network to build. Zero values are the paper's choices, except in the fields that every network needs,
+// which [New] sets.
 type Network struct {
 	Block    string         // kind of its blocks, one of [Blocks]
 	N        int            // blocks in each group
@@ -29,11 +28,10 @@ type Network struct {
 	Classes  int            // outputs of the linear layer
 	Survival depth.Survival // p_l of each block
 
-	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did
-	// until February 2017, instead of the average of 2x2 pixels.
+	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did until February 2017,
+	// instead of the average of 2x2 pixels.
 	Subsample bool
-	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales
-	// at test only (Eq. 5).
+	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales at test only (Eq. 5).
 	Inverted bool
 	// DType is the type of activations: Float32 (the default), BFloat16 or Float64.
 	DType dtypes.DType
@@ -66,8 +64,8 @@ func New(block string, layers int, image dataset.Format, classes int, survival d
 		DType: dtypes.Float32, kind: kind}, nil
 }
 
-// ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64
-// network, otherwise Float32, also for BFloat16.
+// ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64 network, otherwise Float32,
+// also for BFloat16.
 func (n *Network) ParameterDType() dtypes.DType {
 	if n.DType == dtypes.Float64 {
 		return dtypes.Float64

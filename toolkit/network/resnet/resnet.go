@@ -14,7 +14,7 @@ type Form interface {
 	Stem(n *Network, scope *model.Scope, images *Node) *Node
 }
 
-// Textbook is the form to be read.
+// Textbook is the form that is written to be read.
 type Textbook struct{ residual.Textbook }
 
 // Stem implements Form.
@@ -27,12 +27,11 @@ func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 	return n.ForwardIn(Textbook{}, scope, images, gates)
 }
 
-// ForwardIn builds the whole network in training or test mode, as the scope says, and returns the
-// logits [batch, classes] in the parameters' type.
+// ForwardIn builds the whole network in training or test mode, as the scope says, and returns the logits [batch, classes]
+// in the parameters' type.
 //
-// images is [batch, height, width, channels], normalised. gates, used in training only, is 1 for open and 0 for
-// closed: [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], also one
-// for each sample.
+// images is [batch, height, width, channels], normalised. gates, used in training only, is 1 for open and 0 for closed:
+// [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], one for each block and sample.
 //
 // In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
 // b_l is replaced by p_l (Eq. 5).
@@ -47,7 +46,8 @@ func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) 
 		}
 		var scales *Node
 		if n.Inverted {
-			scales = n.trainScales(scope, g, s)
+			p := survivalOf(scope, g, s)
+			scales = Div(OnesLike(p), p)
 		}
 		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
 	}
@@ -65,15 +65,8 @@ func (n *Network) gatesOf(gates *Node, s Stage) *Node {
 	return Slice(gates, AxisRange(), blocks)
 }
 
-// trainScales is the factor of the open branches of a stage in training when Inverted: 1/p_l [Count], in
-// the parameters' type.
-func (n *Network) trainScales(scope *model.Scope, g *Graph, s Stage) *Node {
-	p := survivalOf(scope, g, s)
-	return Div(OnesLike(p), p)
-}
-
-// testScales is the factor of the branches of a stage at test: p_l (Eq. 5), or 1 when Inverted; [Count],
-// in the parameters' type. In both cases a block with p_l = 0 is removed.
+// testScales returns the factors of a stage's branches at test, [Count] in the parameters' type: p_l (Eq. 5), or 1 if
+// Inverted. In both cases a block with p_l = 0 is removed.
 func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	p := survivalOf(scope, g, s)
 	if n.Inverted {
@@ -82,13 +75,13 @@ func (n *Network) testScales(scope *model.Scope, g *Graph, s Stage) *Node {
 	return p
 }
 
-// survivalOf returns the current survival probabilities of a stage's blocks, [Count].
+// survivalOf returns the current survival probabilities of a stage's blocks, [Count] in the parameters' type.
 func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
-	return Slice(Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
+	return Slice(residual.Variable(scope, SurvivalVariable).NodeValue(g), AxisRange(s.First, s.First+s.Count))
 }
 
-// Stem is what comes before the blocks: in the paper Conv-BN-ReLU, and [batch, height, width, channels] becomes
-// [batch, height, width, 16].
+// Stem computes the part before the blocks. In the paper that is Conv-BN-ReLU, and [batch, height, width, channels]
+// becomes [batch, height, width, 16].
 func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
 	images.AssertDims(n.Image.Batch(-1)...)
 	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType))
@@ -97,6 +90,6 @@ func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
 // linear is the last layer: features [batch, features] become the logits [batch, classes], in the parameters' type.
 func (n *Network) linear(scope *model.Scope, features *Node) *Node {
 	g := features.Graph()
-	logits := Dot(features, Variable(scope, "linear/weights").NodeValue(g)).Product()
-	return Add(logits, ExpandLeftToRank(Variable(scope, "linear/bias").NodeValue(g), 2))
+	logits := Dot(features, residual.Variable(scope, "linear/weights").NodeValue(g)).Product()
+	return Add(logits, ExpandLeftToRank(residual.Variable(scope, "linear/bias").NodeValue(g), 2))
 }

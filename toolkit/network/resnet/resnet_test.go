@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -85,7 +86,7 @@ func TestInitialize(t *testing.T) {
 	values := func(seed int64, scales resnet.ScaleInit, name string) []float64 {
 		store := model.NewStore()
 		require.NoError(t, initialize(n, store, seed, scales))
-		value, err := resnet.Variable(store.RootScope(), name).Value()
+		value, err := residual.Variable(store.RootScope(), name).Value()
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](value)
 	}
@@ -137,7 +138,7 @@ func TestShortcut(t *testing.T) {
 	require.Equal(t, []float64{0, 100, 0, 0, 2, 102, 0, 0, 20, 120, 0, 0, 22, 122, 0, 0}, shortcut())
 }
 
-// forward runs the textbook form and returns its logits and the variables' new values.
+// forward runs the textbook form, which changes the running averages in the store, and returns its logits.
 func forward(t *testing.T, n *resnet.Network, store *model.Store, training bool, images *tensors.Tensor,
 	gates []float64, dims ...int) []float64 {
 	exec := model.MustNewExec(backendtest.Open(t), store, func(scope *model.Scope, images, gates *Node) *Node {
@@ -156,8 +157,7 @@ func images(size int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(pixels, size, 32, 32, 3)
 }
 
-// A closed block is the identity (Eq. 3), so with every gate closed the blocks' weights do not matter;
-// and at test a death rate of zero is constant depth.
+// A closed block is the identity (Eq. 3), so with every gate closed the blocks' weights do not matter.
 func TestGatesAndScales(t *testing.T) {
 	n := network(t, 8, 0.5)
 	logits := func(training bool, seed int64, gates ...float64) []float64 {
@@ -167,9 +167,9 @@ func TestGatesAndScales(t *testing.T) {
 		require.NoError(t, initialize(n, other, seed, resnet.ScaleOne))
 		for _, s := range n.Stages() { // other weights in the blocks, the same stem and linear layer
 			for _, name := range []string{"/kernel1", "/kernel2"} {
-				value, err := resnet.Variable(other.RootScope(), s.Name+name).Value()
+				value, err := residual.Variable(other.RootScope(), s.Name+name).Value()
 				require.NoError(t, err)
-				require.NoError(t, resnet.Variable(store.RootScope(), s.Name+name).SetValue(value))
+				require.NoError(t, residual.Variable(store.RootScope(), s.Name+name).SetValue(value))
 			}
 		}
 		return forward(t, n, store, training, images(2), gates, 3)
@@ -184,18 +184,10 @@ func TestGatesAndScales(t *testing.T) {
 	n.Inverted = true
 	inverted := forward(t, n, store, true, images(2), []float64{0, 0, 1}, 3)
 	n.Inverted = false
-	require.NoError(t, resnet.Variable(store.RootScope(), "group3/transition/scale2").SetValue(
-		tensors.FromFlatDataAndDimensions(repeat(2, 64), 1, 64)))
+	require.NoError(t, residual.Variable(store.RootScope(), "group3/transition/scale2").SetValue(
+		tensors.FromFlatDataAndDimensions(slices.Repeat([]float64{2}, 64), 1, 64)))
 	doubled := forward(t, n, store, true, images(2), []float64{0, 0, 1}, 3)
 	require.InDeltaSlice(t, doubled, inverted, 1e-12)
-}
-
-func repeat(v float64, n int) []float64 {
-	values := make([]float64, n)
-	for i := range values {
-		values[i] = v
-	}
-	return values
 }
 
 // Gates per sample that are equal for all samples are gates per minibatch.
@@ -247,23 +239,21 @@ func TestGatesPerSampleAreMinibatches(t *testing.T) {
 	require.Equal(t, inputs[size:2*size], got[size:2*size])
 	require.InDeltaSlice(t, want[size:], got[2*size:], 1e-12)
 	require.InDeltaSlice(t, wantAverages, gotAverages, 1e-12)
-	require.Equal(t, repeat(0, 16), gotAverages[16:32], "the mean of a block that no image opens")
+	require.Equal(t, make([]float64, 16), gotAverages[16:32], "the mean of a block that no image opens")
 }
 
-// A closed block's running averages do not move; an open one's move by a tenth towards the batch's,
-// and the variance is the unbiased one. The stem's input has mean 0 and variance 1, so by hand only
-// directions and the closed block are checked here; package survivors compares the values.
+// A closed block's running averages do not move, and those of open blocks do. Package survivors compares the values.
 func TestAverages(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
 	require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
 	forward(t, n, store, true, images(2), []float64{1, 0, 1}, 3)
 	variance := func(name string) []float64 {
-		value, err := resnet.Variable(store.RootScope(), name).Value()
+		value, err := residual.Variable(store.RootScope(), name).Value()
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](value)
 	}
-	require.Equal(t, repeat(1, 32), variance("group2/transition/variance1"))
+	require.Equal(t, slices.Repeat([]float64{1}, 32), variance("group2/transition/variance1"))
 	require.NotContains(t, variance("group1/variance1"), 1.0)
 	require.NotContains(t, variance("group3/transition/variance2"), 1.0)
 }
@@ -282,8 +272,8 @@ func TestNormalize(t *testing.T) {
 	}, tensors.MustCopyFlatData[float64](out[0]), 1e-12)
 }
 
-// The gradient of the textbook form against central differences of its loss, for a few weights of each
-// kind, in float64.
+// The gradient of the textbook form agrees with central differences of its loss, for a few weights of each kind, in
+// float64.
 func TestGradientByDifferences(t *testing.T) {
 	n := network(t, 8, 0.5)
 	store := model.NewStore()
@@ -300,14 +290,14 @@ func TestGradientByDifferences(t *testing.T) {
 		l := loss(scope, images)
 		var nodes []*Node
 		for _, name := range names {
-			nodes = append(nodes, resnet.Variable(scope, name).NodeValue(images.Graph()))
+			nodes = append(nodes, residual.Variable(scope, name).NodeValue(images.Graph()))
 		}
 		return Gradient(l, nodes...)
 	}).MustCall(images(2))
 	value := model.MustNewExec(backendtest.Open(t), store, loss)
 	const h = 1e-5
 	for k, name := range names {
-		v := resnet.Variable(store.RootScope(), name)
+		v := residual.Variable(store.RootScope(), name)
 		current, err := v.Value()
 		require.NoError(t, err)
 		weights, dims := tensors.MustCopyFlatData[float64](current), v.Shape().Dimensions

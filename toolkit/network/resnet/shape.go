@@ -6,17 +6,17 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// Shape says for which shapes of input and output a convolutional block is made.
+// Shape has the shapes of a convolutional block's input and output.
 type Shape struct {
 	In, Out int // channels
-	Stride  int // 2 where it halves the side, else 1
+	Stride  int // 2 if the block halves the side, else 1
 	Side    int // height and width of its output
 
-	Subsample bool           // where the side is halved, the shortcut takes every other pixel, not the average of 2x2
+	Subsample bool           // if the side is halved, the shortcut takes every other pixel, not the average of 2x2
 	Scale     residual.Start // initial scales of batch normalisation
 }
 
-// Shortcut is id(x), without parameters: x itself, or, where the shape changes, x pooled over 2x2 pixels and padded with
+// Shortcut is id(x), without parameters: x itself, or, if the shape changes, x pooled over 2x2 pixels and padded with
 // channels of zeros: [batch, Side*Stride, Side*Stride, In] becomes [batch, Side, Side, Out].
 func (s Shape) Shortcut(x *Node) *Node {
 	batch := x.Shape().Dimensions[0]

@@ -14,8 +14,8 @@ import (
 //
 //	f(x) = a + MLP(LN(x + a)),  a = attention(LN(x))
 //
-// on x [batch, tokens, width]. Its gate closes both parts at once, for the minibatch, as LayerDrop does (Fan et al. 2019,
-// arXiv 1909.11556).
+// on x [batch, tokens, width]. A gate closes both parts at once, as LayerDrop does for a minibatch (Fan et al. 2019, arXiv
+// 1909.11556).
 type Transformer struct {
 	residual.Identity
 	Tokens int // of an image

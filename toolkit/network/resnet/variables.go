@@ -11,22 +11,22 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// SurvivalVariable names the variable with the current survival probabilities, [L], by which branches are
-// scaled. Training changes it if the recipe has a schedule; it is saved with the weights.
+// SurvivalVariable names the variable with the current survival probabilities, [L], by which branches are scaled. Training
+// changes it if the recipe has a schedule; it is saved with the weights.
 const SurvivalVariable = "survival"
 
 // ScaleInit says how the scales of batch normalisation start.
 type ScaleInit string
 
-// The ways to start the scales: at one; as Torch7's nn did, uniformly in (0, 1), which the published
-// runs used; or normally with mean one and deviation 0.002.
+// The ways to start the scales: at one; uniformly in (0, 1), as Torch7's nn did, which the published runs used; or normally
+// with mean one and deviation 0.002.
 const (
 	ScaleOne     ScaleInit = "one"
 	ScaleUniform ScaleInit = "uniform"
 	ScaleNormal  ScaleInit = "normal"
 )
 
-// start returns how the scales start: at one if s is not known, but then Initialize returns an error.
+// start returns how the scales start. If s is unknown that is at one, but then Initialize returns an error.
 func (s ScaleInit) start() residual.Start {
 	switch s {
 	case ScaleUniform:
@@ -37,15 +37,14 @@ func (s ScaleInit) start() residual.Start {
 	return residual.Constant(1)
 }
 
-// Initialize creates the network's variables in the store, with the initial values of the authors'
-// code: convolutions Kaiming normal with fan-in, deviation sqrt(2/(9 in)); batch-norm scales as
-// n.Scale says, offsets zero; the linear layer uniform within 1/sqrt(64). The same seed gives the same
-// weights on every device.
+// Initialize creates the network's variables in the store, with the initial values of the authors' code: convolutions
+// Kaiming normal with fan-in, deviation sqrt(2/(9 in)); batch-norm scales as n.Scale says, offsets zero; the linear layer
+// uniform within 1/sqrt(64). The same seed gives the same weights on every device.
 //
-// The authors' convolutions also have biases, which are left out here: the batch normalisation after the
-// convolution subtracts a bias again, so it starts at zero, its gradient is zero, and it stays zero.
+// The authors' convolutions also have biases, which are left out here: the batch normalisation after a convolution
+// subtracts its bias again. So a bias that starts at zero has a gradient of zero and stays zero.
 //
-// The variables of the paper's network are the following; each stage's have a leading axis of Count, and batch-norm
+// The variables of the paper's network are listed below; those of a stage have a leading axis of Count, and batch-norm
 // averages are not trainable:
 //
 //	stem/kernel [3, 3, 3, 16]; stem/{scale, offset, mean, variance} [16]
@@ -76,13 +75,10 @@ func (n *Network) Initialize(store *model.Store, seed int64) error {
 	c.Create("linear", residual.Parameter{Name: "weights", Dims: []int{features, n.Classes}, Start: uniform})
 	c.Create("linear", residual.Parameter{Name: "bias", Dims: []int{n.Classes}, Start: uniform})
 	l := -1
-	initial := func(*rand.Rand) float64 { l++; return n.Survival[l] }
-	c.Create("", residual.Parameter{Name: SurvivalVariable, Dims: []int{len(n.Survival)}, Start: initial, Average: true})
+	survival := func(*rand.Rand) float64 { l++; return n.Survival[l] }
+	c.Create("", residual.Parameter{Name: SurvivalVariable, Dims: []int{len(n.Survival)}, Start: survival, Average: true})
 	return c.Err()
 }
-
-// Variable returns a variable of the network by its name. It panics if it is missing.
-func Variable(scope *model.Scope, name string) *model.Variable { return residual.Variable(scope, name) }
 
 // Names lists a network's variables from input to output, except for the survival probabilities. Those of a stage are
 // stacked over its blocks.

@@ -6,19 +6,18 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// gradientOf is before the name of a value whose gradient the backward loop carries.
+// gradientOf stands before the name of a value whose gradient the backward loop carries.
 const gradientOf = "gradient_"
 
 // backward builds the backward loop, over the open blocks in reverse, and returns the gradients of the forward loop's
-// initial values, nil for what has none. It carries the gradient of what open block k gave, in the end of the stack's
-// shortcut, and those of the parameters, zero for closed blocks.
+// initial values, nil for those without one. The loop carries the gradient of open block k's output, which after the
+// last turn is the gradient of the stack's shortcut, and the gradients of the parameters, zero for closed blocks.
 func (l *loop) backward(forward *loops.State, initial loops.Values, results []*Node, dh *Node) []*Node {
 	g, st, values := dh.Graph(), &loops.State{}, make(loops.Values)
 	carry := func(name string, value *Node) {
 		st.Add(name, value.Shape())
 		values[name] = value
 	}
-	last := func(name string) *Node { return results[forward.Index[name]] }
 	carry("k", Sub(initial["count"], Const(g, int32(1))))
 	carry("order", initial["order"])
 	carry(gradientOf+"h", dh)
@@ -27,7 +26,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 		carry("shortcut", initial["shortcut"])
 		carry(gradientOf+"input", Zeros(g, l.input))
 	} else {
-		carry("inputs", last("inputs"))
+		carry("inputs", results[forward.Index["inputs"]])
 	}
 	for _, p := range l.trained {
 		carry(ownOf+p.Name, initial[ownOf+p.Name])
@@ -44,37 +43,36 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	}, l.backwardBlock)
 
 	gradients := make([]*Node, len(forward.Names))
-	give := func(name, of string) { gradients[forward.Index[name]] = done[st.Index[gradientOf+of]] }
-	give("h", "h")
+	give := func(name string) { gradients[forward.Index[name]] = done[st.Index[gradientOf+name]] }
+	give("h")
 	if l.changes {
-		give("input", "input")
+		give("input")
 	}
 	for _, p := range l.trained {
-		give(ownOf+p.Name, ownOf+p.Name)
+		give(ownOf + p.Name)
 	}
 	return gradients
 }
 
-// backwardBlock is the gradient of one open block, which is computed again from its input.
+// backwardBlock computes one open block again from its input, and its gradient.
 func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	var x, shortcut *Node
+	var variables []*Node // that the block's output is differentiated by
 	if l.changes {
 		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
+		variables = []*Node{x, shortcut}
 	} else {
 		x = loops.Row(v["inputs"], v["k"])
 		shortcut = x
+		variables = []*Node{x}
 	}
 	rows := l.rows(v, block)
-	of := []*Node{x}
-	if l.changes {
-		of = append(of, shortcut)
-	}
 	for _, p := range l.trained {
-		of = append(of, rows[p.Name])
+		variables = append(variables, rows[p.Name])
 	}
 	h := l.join(l.branch(v, block, rows), v, block, x, shortcut)
-	gradients := Gradient(ReduceAllSum(Mul(h, StopGradient(v[gradientOf+"h"]))), of...)
+	gradients := Gradient(ReduceAllSum(Mul(h, StopGradient(v[gradientOf+"h"]))), variables...)
 
 	next := loops.Values{"k": v.Previous()}
 	next[gradientOf+"h"], gradients = gradients[0], gradients[1:]

@@ -1,15 +1,14 @@
-// Package survivors is the engine: it computes the open blocks of a residual network only, whatever its blocks compute. A
+// Package survivors is the engine: it computes only the open blocks of a residual network, whatever its blocks compute. A
 // minibatch's cost follows its open blocks, and the compiled program has the same size at 20 layers as at 1202.
 //
-// Compilers of static graphs cannot leave out a block by a gate's value: masking it computes it all
-// the same. But the blocks of a stack have equal shapes and stacked parameters, so a loop can visit
-// just the open ones by their indices (Eq. 2 with b_l = 1; where b_l = 0 the block is the identity,
-// Eq. 3). Forward, the loop saves what backward needs; backward runs in reverse over the same
-// indices. The loop is one node of the graph whose gradient is registered with GoMLX, so trainers and
-// optimizers see an ordinary differentiable network.
+// Compilers of static graphs cannot leave out a block because of a gate's value: a masked block is computed all the same.
+// But the blocks of a stack have equal shapes and stacked parameters, so a loop can visit just the open ones by their
+// indices (Eq. 2 with b_l = 1; where b_l = 0 the block is the identity, Eq. 3). The forward loop saves what the backward
+// loop needs, which runs over the same indices in reverse. The loop is one node of the graph whose gradient is registered
+// with GoMLX, so trainers and optimizers see an ordinary differentiable network.
 //
 // The gradient of a block is GoMLX's own, taken inside the body of the backward loop: the branch is computed again from
-// the block's saved input. Package byhand does without, for the paper's block.
+// the block's saved input. For the paper's block, package byhand avoids that.
 package survivors
 
 import (
@@ -24,16 +23,16 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// Form computes a stack of any blocks, the open ones only. It equals [residual.Textbook], gates, gradients and running
-// averages included.
+// Form computes only the open blocks of a stack, of any kind. It gives the same as [residual.Textbook], gradients and
+// running averages included.
 //
-// With gates per sample it leaves out the blocks that no image opens. Those that some open it computes for all images,
-// closed ones times zero: shapes are static in XLA, and the open images' number is not.
+// With gates per sample it leaves out the blocks that no image opens. A block that some images open is computed for all,
+// and multiplied by zero for the others: shapes are static in XLA, but the number of open images is not.
 type Form struct{}
 
 var _ residual.Form = Form{}
 
-// The names of the parameters of loops begin with what the loops do, in the text of a program.
+// In the text of a program the names of a loop's parameters begin with what the loop does.
 const (
 	forwardLoop  = "forward_residual_"
 	backwardLoop = "backward_residual_"
@@ -59,25 +58,25 @@ type loop struct {
 	stack     residual.Stack
 	trained   []residual.Parameter
 	averages  []residual.Parameter
-	shortcut  *Node // what the stack gives with all blocks closed
-	changes   bool  // the shortcut is not the input: a stack of one block
-	scaled    bool
-	perSample bool         // the gates
-	dtype     dtypes.DType // of parameters, or where a block has none, of activations
-	input     shapes.Shape // [batch, ...], a block's
-	output    shapes.Shape // [batch, ...], a block's
+	shortcut  *Node        // the stack's output with all blocks closed
+	changes   bool         // the shortcut is not the input: a stack of one block
+	scaled    bool         // each branch is multiplied by its scale
+	perSample bool         // gates are per sample
+	dtype     dtypes.DType // of parameters, or of activations where a block has none
+	input     shapes.Shape // of a block, [batch, ...]
 }
 
 func newLoop(s residual.Stack, h *Node, scaled bool) *loop {
-	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Block.Shortcut(h), scaled: scaled, input: h.Shape()}
-	l.output, l.changes = l.shortcut.Shape(), l.shortcut != h
+	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Block.Shortcut(h), scaled: scaled,
+		input: h.Shape()}
+	l.changes = l.shortcut != h
 	if l.changes && s.Count > 1 {
 		panic(errors.New("a stack whose blocks have another shortcut than the identity must be of one block"))
 	}
 	return l
 }
 
-// parameters are the stacked parameters as the loops carry them.
+// parameters returns the stacked parameters, named as the loops carry them.
 func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 	values := make(loops.Values)
 	for _, p := range l.trained {
@@ -86,64 +85,63 @@ func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 	return values
 }
 
-// forwardState is what the forward loop carries:
+// forwardNames lists what the forward loop carries:
 //
 //	k, count, order   position among the open blocks, their number, their indices
-//	input, shortcut   of the stack, where they are not the same
+//	input, shortcut   of the stack, if they differ
+//	inputs            else: the input of open block k in row k
 //	h                 the newest output
+//	own_...           the blocks' parameters
 //	scales            of each block's branch, if there are any
 //	weights           of the images in each block, if gates are per sample
-//	inputs            of open block k in row k, where input is not
-//	own_...           the blocks' parameters
 //	measured_...      by block, zero for closed ones
-func (l *loop) forwardState(initial loops.Values) *loops.State {
-	st, count := &loops.State{}, l.stack.Count
-	st.Add("k", shapes.Make(loops.Int32))
-	st.Add("count", shapes.Make(loops.Int32))
-	st.Add("order", shapes.Make(loops.Int32, count))
+func (l *loop) forwardNames() []string {
+	names := []string{"k", "count", "order"}
 	if l.changes {
-		st.Add("input", l.input)
-		st.Add("shortcut", l.output)
+		names = append(names, "input", "shortcut")
 	} else {
-		st.Add("inputs", loops.Stacked(l.input, count))
+		names = append(names, "inputs")
 	}
-	st.Add("h", l.output)
+	names = append(names, "h")
 	for _, p := range l.trained {
-		st.Add(ownOf+p.Name, initial[ownOf+p.Name].Shape())
+		names = append(names, ownOf+p.Name)
 	}
 	if l.scaled {
-		st.Add("scales", initial["scales"].Shape())
+		names = append(names, "scales")
 	}
 	if l.perSample {
-		st.Add("weights", initial["weights"].Shape())
+		names = append(names, "weights")
 	}
 	for _, p := range l.averages {
-		st.Add(measuredOf+p.Name, initial[measuredOf+p.Name].Shape())
+		names = append(names, measuredOf+p.Name)
 	}
-	return st
+	return names
 }
 
-// What blocks call their own has a word before it, so that a parameter may have any name, also that of a value of the loops.
+// The names of a block's own values get a word before them: a parameter may have any name, also that of a value of the
+// loops.
 const (
 	ownOf      = "own_"      // parameters, and at test running averages
-	measuredOf = "measured_" // see forwardState
+	measuredOf = "measured_" // see forwardNames
 )
 
 // run builds the forward loop and registers its gradient. It returns the stack's output and what its open blocks have
-// measured, by name, [Count, ...].
+// measured, [Count, ...] by name.
 func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[string]*Node) {
 	g := h.Graph()
 	for _, p := range l.averages {
 		dims := append([]int{l.stack.Count}, p.Dims...)
 		initial[measuredOf+p.Name] = Zeros(g, shapes.Make(l.dtype, dims...))
 	}
-	st := l.forwardState(initial)
 	initial["k"], initial["h"] = Const(g, int32(0)), l.shortcut
 	initial["input"], initial["shortcut"] = h, l.shortcut
 	if !l.changes {
 		initial["inputs"] = Zeros(g, loops.Stacked(l.input, l.stack.Count))
 	}
-	results := st.While(g, forwardLoop, initial, func(v loops.Values) *Node { return LessThan(v["k"], v["count"]) }, l.forwardBlock)
+	st := initial.State(l.forwardNames()...)
+	results := st.While(g, forwardLoop, initial, func(v loops.Values) *Node {
+		return LessThan(v["k"], v["count"])
+	}, l.forwardBlock)
 	loops.Register(results, func(outputs []*Node) []*Node {
 		return l.backward(st, initial, results, outputs[st.Index["h"]])
 	})
@@ -173,7 +171,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	return next
 }
 
-// branch gives the branch of one block in training its values.
+// branch returns the Branch of one block in training, with its values.
 func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *residual.Branch {
 	b := residual.NewBranch(true, true, rows)
 	if l.perSample {
@@ -182,7 +180,7 @@ func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *resid
 	return b
 }
 
-// join is the output of an open block: Join(scale f(x), shortcut), or for a closed image Join(0, shortcut).
+// join returns the output of an open block: Join(scale f(x), shortcut), or for a closed image Join(0, shortcut).
 func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node) *Node {
 	f := l.stack.Block.Branch(b, x)
 	if l.scaled {
@@ -194,7 +192,7 @@ func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node
 	return l.stack.Block.Join(f, shortcut)
 }
 
-// rows are the parameters of one block.
+// rows returns the parameters of one block.
 func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 	rows := make(map[string]*Node, len(l.trained))
 	for _, p := range l.trained {
@@ -206,7 +204,7 @@ func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 // Test implements residual.Form.
 func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	g := h.Graph()
-	l, st := newLoop(s, h, true), &loops.State{}
+	l := newLoop(s, h, true)
 	initial := l.parameters(scope, g)
 	for _, p := range l.averages {
 		initial[ownOf+p.Name] = s.Value(scope, g, p)
@@ -219,9 +217,7 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	for _, p := range s.Block.Parameters() {
 		names = append(names, ownOf+p.Name)
 	}
-	for _, name := range names {
-		st.Add(name, initial[name].Shape())
-	}
+	st := initial.State(names...)
 	results := st.While(g, testLoop, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
 	}, func(g *Graph, v loops.Values) loops.Values {

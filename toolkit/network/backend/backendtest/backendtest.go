@@ -14,8 +14,8 @@ import (
 
 var opened = sync.OnceValues(backend.Open)
 
-// Open returns the backend that all tests of a package share: a tensor or variable stays with the
-// backend that used it first. A missing plugin fails the test with the sentence that says what to do.
+// Open returns the backend that all tests of a package share: a tensor or variable stays with the backend that used it
+// first. A missing plugin fails the test with the sentence that says what to do.
 func Open(t testing.TB) compute.Backend {
 	t.Helper()
 	b, err := opened()
@@ -25,5 +25,5 @@ func Open(t testing.TB) compute.Backend {
 	return b
 }
 
-// Compiler is the C compiler.
+// Compiler returns the name of the C compiler.
 func Compiler() string { return cmp.Or(os.Getenv("CC"), "cc") }

@@ -13,18 +13,18 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// known are the digests of the bodies that the C code computes, and what they are.
+// known has the bodies that the C code computes: what they compute, by their digests.
 var known = kernels.Bodies()
 
-// Body is what one turn of a loop of package byhand computes, in a program to be compiled.
+// Body is the body of a loop of package byhand in a program to be compiled.
 type Body struct {
 	What       string // "forward_block stride 1 recompute false"
-	Digest     string // of its text, but for sizes
-	Known      bool   // in the table, so that a kernel replaces it
-	Start, End int    // where its text is in the program
+	Digest     string // of its text, except sizes
+	Known      bool   // whether it is in the table, so that a kernel replaces it
+	Start, End int    // of its text in the program
 }
 
-// Bodies lists the loops' bodies in a program that are of types and sizes that the kernels have.
+// Bodies lists the loops' bodies in a program, if the kernels support their types and sizes.
 func Bodies(program string) (bodies []Body) {
 	for _, l := range loopsOf(program) {
 		if l.supported {
@@ -35,8 +35,8 @@ func Bodies(program string) (bodies []Body) {
 	return bodies
 }
 
-// first is where the text begins that counts: a forward loop's condition does too, because the kernel gives h
-// in the last turn only.
+// first is where the text begins that the digest is made of. In a forward loop that includes the condition, because the
+// kernel writes h in the last turn only.
 func (l *loopText) first() int {
 	if l.kind == loopname.ForwardBlock {
 		return l.condition
@@ -44,11 +44,10 @@ func (l *loopText) first() int {
 	return l.start
 }
 
-// digest stands for the text of a loop's body. The text is normalised: values are numbered in order of
-// appearance, and the sizes that the C code takes as they come do not count. Of a type its rank and elements
-// stay. A size that is not given by the operands is compared with what it must be: how values are reshaped
-// and cut out of stacks, and constants that divide by a size. All else, every operation, operand and
-// attribute, stays as it is.
+// digest returns a digest of the text of a loop's body. The text is normalised: values are numbered in order of appearance,
+// and sizes that the C code accepts as they are do not count. A type keeps its rank and its elements. Sizes that do not
+// follow from the operands are compared with what they must be: in reshapes, in slices of stacks, and in constants that
+// divide by a size. Everything else, each operation, operand and attribute, stays as it is.
 func (l *loopText) digest(program string) string {
 	text := program[l.first():l.end]
 	text = slicePattern.ReplaceAllStringFunc(text, l.slice)
@@ -56,8 +55,8 @@ func (l *loopText) digest(program string) string {
 	text = reshapePattern.ReplaceAllStringFunc(text, l.reshape)
 	text = scalarPattern.ReplaceAllStringFunc(text, l.scalar)
 	text = typePattern.ReplaceAllStringFunc(text, func(match string) string {
-		dims, of := dimensions(typePattern.FindStringSubmatch(match)[1])
-		return fmt.Sprintf("tensor<%d axes of %s>", len(dims), of)
+		dims, element := dimensions(typePattern.FindStringSubmatch(match)[1])
+		return fmt.Sprintf("tensor<%d axes of %s>", len(dims), element)
 	})
 	numbers := make(map[string]int)
 	text = numberPattern.ReplaceAllStringFunc(text, func(name string) string {
@@ -72,15 +71,16 @@ func (l *loopText) digest(program string) string {
 }
 
 var (
-	slicePattern   = regexp.MustCompile(`slice_sizes = array<i64: ([0-9, ]+)> \} : \(tensor<([^>]*)>`)
-	rowPattern     = regexp.MustCompile(`limit_indices = array<i64: \d+, (\d+)>,(\s+start_indices = array<i64: \d+, 0>,\s+strides = array<i64: 1, 1>\s+\} : \(tensor<\d+x(\d+)xf32>\))`)
+	slicePattern = regexp.MustCompile(`slice_sizes = array<i64: ([0-9, ]+)> \} : \(tensor<([^>]*)>`)
+	rowPattern   = regexp.MustCompile(`limit_indices = array<i64: \d+, (\d+)>,` +
+		`\s+start_indices = array<i64: \d+, 0>,\s+strides = array<i64: 1, 1>\s+\} : \(tensor<\d+x(\d+)xf32>\)`)
 	reshapePattern = regexp.MustCompile(`"stablehlo\.reshape"\((\S+)\) : \(tensor<([^>]*)>\) -> tensor<([^>]*)>`)
 	scalarPattern  = regexp.MustCompile(`value = dense<([^>]*)> : tensor<f32>`)
 	typePattern    = regexp.MustCompile(`tensor<([^>]*)>`)
 	numberPattern  = regexp.MustCompile(`%[0-9]+\b`)
 )
 
-// slice tells one row of a stack from other slices.
+// slice replaces the sizes in a slice by "a row" if it is one row of a stack.
 func (l *loopText) slice(match string) string {
 	m := slicePattern.FindStringSubmatch(match)
 	dims, _ := dimensions(m[2])
@@ -90,16 +90,16 @@ func (l *loopText) slice(match string) string {
 	return match
 }
 
-// row tells rows cut out of [rows, channels] whole from other slices.
+// row replaces the limit of a slice of [rows, channels] by "all" if it has all channels.
 func (l *loopText) row(match string) string {
 	m := rowPattern.FindStringSubmatch(match)
-	if m[1] == m[3] {
+	if m[1] == m[2] {
 		return strings.Replace(match, ", "+m[1]+">", ", all>", 1)
 	}
 	return match
 }
 
-// reshape names how an array is reshaped, or leaves the sizes in.
+// reshape puts into words how an array is reshaped, or else keeps the sizes.
 func (l *loopText) reshape(match string) string {
 	m := reshapePattern.FindStringSubmatch(match)
 	from, _ := dimensions(m[2])
@@ -110,9 +110,9 @@ func (l *loopText) reshape(match string) string {
 		how = "without the first axis"
 	case len(to) > 0 && to[0] == 1 && slices.Equal(to[1:], from):
 		how = "with an axis before"
-	case len(from) == 1 && slices.Equal(to, []int{from[0], 1, 1, 1}): // never channels: of these there are 16 or more
+	case len(from) == 1 && slices.Equal(to, []int{from[0], 1, 1, 1}): // never channels: these are at least 16
 		how = "a value an image"
-	case len(to) == 1: // there is only one way
+	case len(to) == 1: // which is possible in one way only
 		how = "flat"
 	case len(from) == 4 && slices.Equal(to, []int{from[0] * from[1], from[2] * from[3]}):
 		how = "rows of pixels"
@@ -126,7 +126,7 @@ func (l *loopText) reshape(match string) string {
 	return strings.Replace(match, `reshape"`, `reshape" `+how, 1)
 }
 
-// scalar names constants that divide by a size.
+// scalar replaces a constant that divides by a size by words.
 func (l *loopText) scalar(match string) string {
 	number := scalarPattern.FindStringSubmatch(match)[1]
 	value, err := strconv.ParseFloat(number, 64)
@@ -142,20 +142,20 @@ func (l *loopText) scalar(match string) string {
 	return fmt.Sprintf("value = dense<%s> : tensor<f32>", number)
 }
 
-// dimensions are the sizes of a type, "3x32xf32", and what its elements are.
-func dimensions(of string) (dims []int, element string) {
-	parts := strings.Split(of, "x")
+// dimensions returns the sizes in a tensor's type, "3x32xf32", and the type of its elements.
+func dimensions(tensor string) (dims []int, element string) {
+	parts := strings.Split(tensor, "x")
 	for _, part := range parts[:len(parts)-1] {
 		d, err := strconv.Atoi(part)
 		if err != nil {
-			return nil, of
+			return nil, tensor
 		}
 		dims = append(dims, d)
 	}
 	return dims, parts[len(parts)-1]
 }
 
-// joined is "3x32" of 3 and 32.
+// joined makes "3x32" of 3 and 32.
 func joined(dims []int) string {
 	parts := make([]string, len(dims))
 	for i, d := range dims {

@@ -20,21 +20,21 @@ import (
 	"stochdepth/toolkit/internal/files"
 )
 
-// What XLA compiled is kept in a folder, an executable a file, so that the next start of the same program
-// loads it in a twentieth of a second. A file's name is a digest of all that the executable depends on;
-// in it stand a digest of the executable, so that no damaged one is ever loaded, and the executable.
+// Executables that XLA has compiled are kept in a folder, each in a file, so that the next start of the same program loads
+// them in a twentieth of a second. A file's name is a digest of everything that the executable depends on. The file
+// contains a digest of the executable, so that no damaged one is ever loaded, and the executable.
 
-// keptMost is how many executables a folder holds at most, of about 0.6 MB each: the oldest go.
+// keptMost is how many executables a folder holds at most, of about 0.6 MB each: the oldest are removed.
 const keptMost = 256
 
 var kept struct {
 	sync.Mutex
 	folder  string
-	devices map[string]string // what SetDevice said, by the plugin's path
+	devices map[string]string // the descriptions that SetDevice got, by the plugin's path
 }
 
-// SetDevice says what executables of the plugin at path depend on beside the program and the plugin: the device
-// and its driver. It is called before programs are compiled.
+// SetDevice says what executables of the plugin at path depend on beside the program and the plugin: the device and its
+// driver. Call it before programs are compiled.
 func SetDevice(path, description string) {
 	kept.Lock()
 	defer kept.Unlock()
@@ -46,8 +46,8 @@ func SetDevice(path, description string) {
 
 var loaded atomic.Int64
 
-// KeepIn sets the folder that keeps executables from now on and returns the one before; "" keeps none. A
-// folder that cannot be written keeps none either, which costs time and nothing else.
+// KeepIn sets the folder that keeps executables from now on, and returns the earlier one. "" keeps none, and so does a
+// folder that cannot be written, which costs only time.
 func KeepIn(folder string) (before string) {
 	kept.Lock()
 	defer kept.Unlock()
@@ -55,15 +55,14 @@ func KeepIn(folder string) (before string) {
 	return before
 }
 
-// Loaded counts the executables that were loaded so far instead of compiled.
+// Loaded returns how many executables have been loaded so far instead of compiled.
 func Loaded() int { return int(loaded.Load()) }
 
-// executableFile is where the executable of a program that the plugin at path compiles belongs, or "" if it is
-// not kept.
+// executableFile returns the file for the executable of a program that the plugin at path compiles, or "" if it is not kept.
 func executableFile(path string, program, options []byte) string {
 	kept.Lock()
 	defer kept.Unlock()
-	if kept.folder == "" || bytes.Contains(program, []byte("sdy.mesh")) { // one for several devices belongs to these
+	if kept.folder == "" || bytes.Contains(program, []byte("sdy.mesh")) { // a program for several devices, and for no others
 		return ""
 	}
 	digest := sha256.New()
@@ -78,7 +77,7 @@ func executableFile(path string, program, options []byte) string {
 	return filepath.Join(kept.folder, hex.EncodeToString(digest.Sum(nil)))
 }
 
-// plugin is what compiles: the plugin's file and its flags.
+// plugin describes the compiler: the plugin's file and its flags.
 func plugin(path string) string {
 	description := os.Getenv("XLA_FLAGS")
 	if info, err := os.Stat(path); err == nil {
@@ -87,7 +86,7 @@ func plugin(path string) string {
 	return description
 }
 
-// processor is what XLA compiles for: the processor's features and number of cores.
+// processor describes the processor that XLA compiles for: its features and number of cores.
 var processor = sync.OnceValue(func() string {
 	description := []string{fmt.Sprint(runtime.NumCPU())}
 	processors, _ := os.ReadFile("/proc/cpuinfo")
@@ -102,7 +101,7 @@ var processor = sync.OnceValue(func() string {
 	return strings.Join(description, "\n")
 })
 
-// find is the executable in a file, or nil; a damaged one is none.
+// find returns the executable in a file, or nil if there is none or it is damaged.
 func find(file string) []byte {
 	content, err := os.ReadFile(file)
 	if err != nil || len(content) < sha256.Size {
@@ -117,7 +116,7 @@ func find(file string) []byte {
 	return executable
 }
 
-// keep writes an executable.
+// keep writes an executable to a file.
 func keep(file string, executable []byte) error {
 	folder := filepath.Dir(file)
 	if err := disk.MkdirAll(folder); err != nil {
@@ -128,7 +127,7 @@ func keep(file string, executable []byte) error {
 	return files.Write(file, append(digest[:], executable...))
 }
 
-// prune removes the files that were used longest ago, until there are so many.
+// prune removes the least recently used files, until at most the given number is left.
 func prune(folder string, most int) {
 	entries, err := os.ReadDir(folder)
 	if err != nil || len(entries) <= most {

@@ -12,7 +12,7 @@ import (
 	"stochdepth/toolkit/network/backend/proxy"
 )
 
-// TestExecutables compiles a program, loads it where it was kept, and compiles it again where the file is
+// TestExecutables compiles a program, loads it from the file where it was kept, and compiles it again if the file is
 // damaged. Each time it computes the same, by XLA's code and by ours.
 func TestExecutables(t *testing.T) {
 	b := backendtest.Open(t)
@@ -28,7 +28,7 @@ func TestExecutables(t *testing.T) {
 	for i := range w {
 		w[i] = float32(i%7) - 3
 	}
-	// program runs as a new one, and reports how often an executable was loaded.
+	// program runs the program as if it were new, and returns how often an executable was loaded.
 	program := func() (result []float32, loads int) {
 		before := proxy.Loaded()
 		out, err := ExecOnce(b, func(x, w *Node) *Node {

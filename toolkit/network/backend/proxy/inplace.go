@@ -12,10 +12,10 @@ var (
 	resultsPattern  = regexp.MustCompile(`tensor<(\S+)>`)
 )
 
-// updateInPlace lets a training step write the network's new variables into the memory of the old ones, which GoMLX
-// gives away for that: of each type, the first variable's into the first result, and so on. XLA copies where a value
-// is still needed, so that the order matters for the time alone. (go-xla tells PJRT which buffers are given away, but
-// has no word for what becomes of them, which a program must say.)
+// updateInPlace lets a training step write the network's new variables into the memory of the old ones, which GoMLX gives
+// away: among the results of each type, the first uses the memory of the first variable, and so on. XLA copies a value that
+// is still needed, so the order matters for speed only. (go-xla tells PJRT which buffers are given away, but the program
+// must say which result uses which buffer, and go-xla has no way to say that.)
 func updateInPlace(program string) string {
 	at := mainPattern.FindStringSubmatchIndex(program)
 	if at == nil || !strings.Contains(program, "%_optimizer_velocity_") {
@@ -26,12 +26,12 @@ func updateInPlace(program string) string {
 		results[m[1]] = append(results[m[1]], i)
 	}
 	parameters := variablePattern.ReplaceAllStringFunc(program[at[4]:at[5]], func(match string) string {
-		of := variablePattern.FindStringSubmatch(match)[2]
-		free := results[of]
+		shape := variablePattern.FindStringSubmatch(match)[2]
+		free := results[shape]
 		if len(free) == 0 {
 			return match
 		}
-		results[of] = free[1:]
+		results[shape] = free[1:]
 		return fmt.Sprintf("%s {tf.aliasing_output = %d : i32}", match, free[0])
 	})
 	return program[:at[4]] + parameters + program[at[5]:]

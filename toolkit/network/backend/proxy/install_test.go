@@ -15,12 +15,12 @@ import (
 	"stochdepth/toolkit/network/backend/proxy"
 )
 
-// future is a plugin whose interface is of version 9.
+// future is a plugin whose interface has version 9.
 const future = `static int table[1000] = {sizeof table, [8] = 9};
 void *GetPjrtApi(void) { return table; }
 `
 
-// TestInstall loads the plugin once more by another path, and one that is refused: the first goes on.
+// TestInstall loads the plugin once more by another path, and a plugin that is refused: the first one still computes.
 func TestInstall(t *testing.T) {
 	b := backendtest.Open(t)
 	name := b.(*xla.Backend).PluginName()
@@ -46,7 +46,7 @@ func TestInstall(t *testing.T) {
 	require.Equal(t, 1, proxy.Replaced()-before)
 }
 
-// compiled is a plugin from a C program.
+// compiled compiles a C program into a plugin and returns its path.
 func compiled(t *testing.T, name, program string) string {
 	path := filepath.Join(t.TempDir(), "pjrt_c_api_"+name+"_plugin.so")
 	require.NoError(t, os.WriteFile(path+".c", []byte(program), 0o600))
@@ -55,7 +55,7 @@ func compiled(t *testing.T, name, program string) string {
 	return path
 }
 
-// alone is a plugin like future that finds out whether another is being loaded meanwhile: then it gives no table.
+// alone is a plugin like future that notices if another is loaded at the same time: then it returns no table.
 const alone = `#include <fcntl.h>
 #include <unistd.h>
 static int table[1000] = {sizeof table, [8] = 9};
@@ -70,7 +70,7 @@ void *GetPjrtApi(void) {
 }
 `
 
-// TestInstallOneAtATime loads a plugin for CPUs and one for GPUs at once: interpose.c has one list for both.
+// TestInstallOneAtATime loads a plugin for CPUs and one for GPUs at the same time: interpose.c has one list for both.
 func TestInstallOneAtATime(t *testing.T) {
 	if proxy.Processor(backendtest.Open(t).(*xla.Backend).PluginName()) == "" {
 		t.Skip("this machine has no kernels")
@@ -78,10 +78,10 @@ func TestInstallOneAtATime(t *testing.T) {
 	busy := filepath.Join(t.TempDir(), "busy")
 	plugin := fmt.Sprintf(alone, busy, busy)
 	cpu, gpu := compiled(t, "cpu", plugin), compiled(t, "gpu", plugin)
-	came := make(chan error)
-	go func() { came <- proxy.Install(cpu) }()
-	go func() { came <- proxy.InstallGPU(gpu) }()
+	refused := make(chan error)
+	go func() { refused <- proxy.Install(cpu) }()
+	go func() { refused <- proxy.InstallGPU(gpu) }()
 	for range 2 {
-		require.ErrorContains(t, <-came, "version")
+		require.ErrorContains(t, <-refused, "version")
 	}
 }

@@ -9,29 +9,30 @@
 
 #include "pjrt.h"
 
-// Exported by interpose.go: the program for the plugin at path to compile instead, from malloc, or NULL to leave it.
+// Exported by interpose.go: the program that the plugin at path compiles instead, from malloc, or NULL to keep the program.
 extern char *stochdepthRewrite(char *path, char *code, size_t size, size_t *new_size);
 
-// The kept executable of a program, from malloc, or NULL; notice that it was loaded; to keep one.
+// Also exported there: they return the kept executable of a program, from malloc, or NULL; count one that was loaded; and
+// keep one.
 extern void *stochdepthFind(char *path, char *program, size_t program_size, char *options, size_t options_size, size_t *size);
 extern void stochdepthLoaded(void);
 extern void stochdepthKeep(char *path, char *program, size_t program_size, char *options, size_t options_size, char *executable, size_t size);
 
-// A plugin behind this file. It never goes.
+// A plugin behind this file. It stays to the end of the process.
 typedef struct {
 	const pjrt_api *api; // its own
 	pjrt_api *ours;
 	char *path;
 } plugin_entry;
 
-// failed reports whether there is an error, and forgets it.
+// failed reports whether there is an error, and destroys it.
 static int failed(const pjrt_api *plugin, void *error) {
 	if (error)
 		plugin->destroy_error(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = error});
 	return error != NULL;
 }
 
-// keep keeps the executable that args became.
+// keep keeps the executable that was compiled by args.
 static void keep(const plugin_entry *p, const pjrt_compile_args *args) {
 	const pjrt_api *plugin = p->api;
 	pjrt_object_args get = {.size = sizeof get, .object = args->executable};
@@ -46,7 +47,7 @@ static void keep(const plugin_entry *p, const pjrt_compile_args *args) {
 	failed(plugin, plugin->destroy_executable(&(pjrt_object_args){.size = offsetof(pjrt_object_args, result), .object = get.result}));
 }
 
-// load_or_compile loads the executable that a program became once, or compiles it.
+// load_or_compile loads a program's executable if one was kept, or else compiles it.
 static void *load_or_compile(const plugin_entry *p, pjrt_compile_args *args) {
 	const pjrt_api *plugin = p->api;
 	pjrt_load_args load = {.size = sizeof load, .client = args->client};
@@ -67,7 +68,7 @@ static void *load_or_compile(const plugin_entry *p, pjrt_compile_args *args) {
 	return error;
 }
 
-// compile hands XLA the program as we want it.
+// compile lets XLA compile the program as we want it.
 static void *compile(const plugin_entry *p, pjrt_compile_args *args) {
 	const pjrt_program *program = args->program;
 	size_t size = 0;
@@ -86,8 +87,7 @@ static void *compile(const plugin_entry *p, pjrt_compile_args *args) {
 	return error;
 }
 
-// PJRT's function that compiles gets a client, which does not tell its plugin: each plugin has a function of
-// its own.
+// PJRT's function that compiles gets a client, but cannot tell its plugin from it. So each plugin has its own function.
 enum { PLUGINS = 4 };
 static plugin_entry plugins[PLUGINS];
 static void *compile0(pjrt_compile_args *args) { return compile(&plugins[0], args); }
@@ -96,7 +96,7 @@ static void *compile2(pjrt_compile_args *args) { return compile(&plugins[2], arg
 static void *compile3(pjrt_compile_args *args) { return compile(&plugins[3], args); }
 static void *(*const compile_of[PLUGINS])(pjrt_compile_args *) = {compile0, compile1, compile2, compile3};
 
-// register_functions gives the plugin functions to call. Returns what is wrong, or NULL.
+// register_functions registers functions with the plugin, which can then call them. It returns what is wrong, or NULL.
 static const char *register_functions(const pjrt_api *plugin, const foreign_function *functions, size_t count) {
 	const pjrt_ffi_extension *ffi = NULL;
 	for (pjrt_extension *e = plugin->extensions; e; e = e->next)
@@ -125,7 +125,7 @@ const char *stochdepth_interpose(const char *path, const foreign_function *funct
 		return "it has no GetPjrtApi";
 	int entry = 0;
 	for (; entry < PLUGINS && plugins[entry].api; entry++)
-		if (plugins[entry].api == plugin) { // the same by another path
+		if (plugins[entry].api == plugin) { // the same plugin by another path
 			*api = plugins[entry].ours;
 			return NULL;
 		}

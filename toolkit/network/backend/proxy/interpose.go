@@ -19,8 +19,8 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// interpose loads the plugin at path into go-xla with interpose.c before it, unless it is for a GPU with the kernels as
-// foreign functions.
+// interpose loads the plugin at path into go-xla through interpose.c. Unless it is for a GPU, it gets the kernels as foreign
+// functions.
 func interpose(path string, gpu bool) error {
 	if !gpu && kernels.Processor() == "" {
 		return errors.New("the processor has no AVX2")
@@ -48,7 +48,7 @@ func interpose(path string, gpu bool) error {
 	return pjrt.RegisterPreloadedPlugin(path, uintptr(api))
 }
 
-// rewrite is the program that the plugin at path is to compile in place of another.
+// rewrite returns the program that the plugin at path compiles in place of another.
 func rewrite(path, program string) string {
 	if f := watching.Load(); f != nil && !(*f)(program) {
 		return "only its text was wanted" // which XLA refuses
@@ -61,7 +61,7 @@ func rewrite(path, program string) string {
 	return program
 }
 
-// view is C's memory, valid during the call.
+// view returns C's memory as a slice, valid during the call.
 func view(data *C.char, size C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(data)), size)
 }

@@ -10,8 +10,8 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// bodies says what replaces a loop's body: the function that is called with the loop's parameters, what of
-// them it writes, in the order of its results, and how k moves on.
+// bodies says what replaces a loop's body: the function that is called with the loop's parameters, those parameters that
+// it writes, in the order of its results, and the operation that moves k on.
 var bodies = map[string]struct {
 	function string
 	results  []string
@@ -30,20 +30,21 @@ var (
 	returnPattern = regexp.MustCompile(`(?m)^\s*"stablehlo\.return"\(.*$`)
 )
 
-// unset names what is written before anything reads it: it may start as memory of any content.
+// unset names the values that are written before anything reads them: they may start as memory of any content.
 var unset = []string{
 	"%" + loopname.ForwardBlock + "outputs", "%" + loopname.ForwardBlock + "first", "%" + loopname.ForwardBlock + "second",
 	"%" + loopname.ForwardStem + "output", "%" + loopname.ForwardStem + "first",
 }
 
 var (
-	loopPattern   = regexp.MustCompile(`= "stablehlo\.while"\(([^)]*)\) ?\(\{\s*\^cond\(([^)]*)\)`)
-	zerosPattern  = `(?m)^(\s*)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : \(tensor<f32>\) -> tensor<\S+>$`
+	loopPattern  = regexp.MustCompile(`= "stablehlo\.while"\(([^)]*)\) ?\(\{\s*\^cond\(([^)]*)\)`)
+	zerosPattern = `(?m)^(\s*)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : ` +
+		`\(tensor<f32>\) -> tensor<\S+>$`
 	updatePattern = `%s = "stablehlo\.dynamic_update_slice"\((%%[^,]+),`
 )
 
-// leaveUnset takes away the zeros that forward loops start from. All loops of the program must be the
-// kernels': another body may read what was not written.
+// leaveUnset removes the zeros that forward loops start from. The kernels must compute all loops of the program: another
+// body may read values that were not written.
 func leaveUnset(program string) string {
 	for number, loop := range loopPattern.FindAllStringSubmatch(program, -1) {
 		initial := strings.Split(loop[1], ", ")
@@ -52,10 +53,11 @@ func leaveUnset(program string) string {
 				continue
 			}
 			zeros := initial[i]
-			if update := regexp.MustCompile(fmt.Sprintf(updatePattern, regexp.QuoteMeta(zeros))).FindStringSubmatch(program); update != nil {
-				zeros = update[1]
+			update := regexp.MustCompile(fmt.Sprintf(updatePattern, regexp.QuoteMeta(zeros)))
+			if m := update.FindStringSubmatch(program); m != nil {
+				zeros = m[1]
 			}
-			// Other users of the same zeros need them.
+			// If the same zeros have other users, they stay.
 			if len(regexp.MustCompile(regexp.QuoteMeta(zeros)+`\b`).FindAllString(program, 3)) != 2 {
 				continue
 			}
@@ -70,14 +72,14 @@ func leaveUnset(program string) string {
 type loopText struct {
 	kind                          string
 	values                        []value // its parameters
-	condition, start, inside, end int     // where its condition and its body begin, the body's operations, and where these end
-	supported                     bool    // by the C code: the types and sizes of the parameters
+	condition, start, inside, end int     // where its condition, its body and the body's operations begin, and where these end
+	supported                     bool    // whether the C code supports the types and sizes of the parameters
 
 	batch, height, width, stride, in, out, count int
 	recompute, scaled, perSample                 bool
 }
 
-// loopsOf finds the loops over open blocks, whatever their bodies are.
+// loopsOf finds the loops of package byhand, whatever their bodies are.
 func loopsOf(program string) (loops []*loopText) {
 	for at := 0; ; {
 		found := bodyPattern.FindStringSubmatchIndex(program[at:])
@@ -99,10 +101,15 @@ func loopsOf(program string) (loops []*loopText) {
 	}
 }
 
+// stem reports whether the loop is one of the stem's.
+func (l *loopText) stem() bool {
+	return l.kind == loopname.ForwardStem || l.kind == loopname.BackwardStem
+}
+
 // what distinguishes the loop from loops with other C code.
 func (l *loopText) what() string {
 	what := fmt.Sprintf("%s stride %d recompute %t", strings.TrimSuffix(l.kind, "_"), l.stride, l.recompute)
-	if l.count == 1 && l.stride == 1 && l.kind != loopname.ForwardStem && l.kind != loopname.BackwardStem {
+	if l.count == 1 && l.stride == 1 && !l.stem() {
 		what += " only block"
 	}
 	if l.scaled {
@@ -114,8 +121,8 @@ func (l *loopText) what() string {
 	return what
 }
 
-// rewriteLoops replaces the bodies of loops over open blocks by calls of one function, and says whether it
-// replaced them all.
+// rewriteLoops replaces the bodies of loops by calls, each of one function. It returns the number of calls, and whether it
+// replaced all bodies.
 func rewriteLoops(program string) (rewritten string, calls int, all bool) {
 	all = true
 	var b strings.Builder
@@ -134,14 +141,13 @@ func rewriteLoops(program string) (rewritten string, calls int, all bool) {
 	return b.String(), calls, all
 }
 
-// measure takes the sizes from the parameters' types, and says whether the C code computes blocks of these:
-// every parameter must have the type that follows from them.
+// measure takes the sizes from the parameters' types, and reports whether the C code supports them: every parameter must
+// have the type that follows from the sizes.
 func (l *loopText) measure() bool {
 	types := make(map[string]string)
 	for _, v := range l.values {
-		types[strings.TrimPrefix(v.name, "%"+l.kind)] = v.of
+		types[strings.TrimPrefix(v.name, "%"+l.kind)] = v.shape
 	}
-	stem := l.kind == loopname.ForwardStem || l.kind == loopname.BackwardStem
 	kernel, output, input := types["kernel1"], types["h"], types["x"]
 	switch l.kind {
 	case loopname.ForwardBlock, loopname.TestBlock:
@@ -167,20 +173,21 @@ func (l *loopText) measure() bool {
 		return false
 	}
 	var kept int
-	if k, _ := fmt.Sscanf(types["first"], "%dx", &kept); k == 1 && !stem {
+	if k, _ := fmt.Sscanf(types["first"], "%dx", &kept); k == 1 && !l.stem() {
 		l.recompute = kept < l.count
 	}
 	l.perSample = types["weights"] != ""
 	l.scaled = l.kind != loopname.TestBlock && types["scales"] != ""
-	for name, of := range types {
-		if of != l.typeOf(strings.TrimPrefix(name, "d")) {
+	for name, shape := range types {
+		if shape != l.typeOf(strings.TrimPrefix(name, "d")) {
 			return false
 		}
 	}
-	return stem || l.in%16 == 0
+	return l.stem() || l.in%16 == 0
 }
 
-// typeOf is the type of a loop's parameter in a loop of these sizes, or "" if the C code knows no such one.
+// typeOf returns the type of the parameter with this name in a loop of these sizes, or "" if the C code has no such
+// parameter.
 func (l *loopText) typeOf(name string) string {
 	output := []int{l.batch, l.height, l.width, l.out}
 	input := []int{l.batch, l.height * l.stride, l.width * l.stride, l.in}
@@ -202,7 +209,7 @@ func (l *loopText) typeOf(name string) string {
 		dims = append([]int{l.count + 1}, output...)
 	case "first", "second":
 		dims = append([]int{kept}, output...)
-		if l.kind == loopname.ForwardStem || l.kind == loopname.BackwardStem {
+		if l.stem() {
 			dims = output
 		}
 	case "kernel1":
@@ -225,14 +232,14 @@ func (l *loopText) typeOf(name string) string {
 	return joined(dims) + "xf32"
 }
 
-// blockCall is the body of a loop that calls one function for its open block and moves on.
+// blockCall returns the body of a loop that calls one function for its open block and moves k on.
 func blockCall(l *loopText, number int) string {
-	of, values := bodies[l.kind], l.values
-	changed := of.results
+	body, values := bodies[l.kind], l.values
+	changed := body.results
 	if l.kind == loopname.BackwardBlock && l.recompute { // into the memory for one block
 		changed = append([]string{"first", "second"}, changed...)
 	}
-	name := func(of string) string { return fmt.Sprintf("%%block_call%d_%s", number, of) }
+	name := func(suffix string) string { return fmt.Sprintf("%%block_call%d_%s", number, suffix) }
 	one, next := value{name("1000"), "i32"}, value{name("1001"), "i32"}
 	returned := append([]value{next}, values[1:]...)
 	var results []value
@@ -247,7 +254,7 @@ func blockCall(l *loopText, number int) string {
 %s = "stablehlo.%s"(%s, %s) : (tensor<i32>, tensor<i32>) -> tensor<i32>
 %s
 "stablehlo.return"(%s) : (%s) -> ()`,
-		one.name, next.name, of.step, values[0].name, one.name,
-		customCall(results, of.function, "", values, written),
+		one.name, next.name, body.step, values[0].name, one.name,
+		customCall(results, body.function, "", values, written),
 		list(returned, value.nameOf), list(returned, value.tensor))
 }

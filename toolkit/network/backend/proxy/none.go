@@ -4,8 +4,7 @@ package proxy
 
 import "errors"
 
-// interpose says that there is nothing to stand before the plugin on this kind of machine, or that it was left out by a
-// build tag.
+// interpose fails: there is no code for this kind of machine, or a build tag has left it out.
 func interpose(string, bool) error { return errors.New("not built in") }
 
 // SetDevice does nothing.

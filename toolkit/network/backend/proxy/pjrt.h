@@ -1,6 +1,6 @@
-// The small part that this package uses of PJRT, XLA's C interface, major version 0, in its own words: the table of a
-// plugin's functions, to see programs before they are compiled, to keep what they become, and to register foreign
-// functions. It only grows at its end within a major version.
+// The small part of PJRT, XLA's C interface, major version 0, that this package uses, with names of our own: the table of a
+// plugin's functions, to see programs before they are compiled, to keep their executables, and to register foreign
+// functions. Within a major version it only grows at its end.
 #ifndef STOCHDEPTH_PJRT_H
 #define STOCHDEPTH_PJRT_H
 
@@ -14,7 +14,7 @@ typedef struct pjrt_extension {
 
 enum { PJRT_EXTENSION_FFI = 5 };
 
-typedef struct { // read by the plugin as it comes; owned by the caller
+typedef struct { // the plugin only reads it; it belongs to the caller
 	size_t size;
 	pjrt_extension *extensions;
 	char *code;
@@ -30,20 +30,20 @@ typedef struct {
 	const pjrt_program *program;
 	char *options;
 	size_t options_size;
-	void *executable; // out; a loaded one
+	void *executable; // result: a loaded one
 } pjrt_compile_args;
 
 typedef struct {
 	size_t size;
 	pjrt_extension *extensions;
 	void *object, *result;
-} pjrt_object_args; // of several functions: one object, and what comes of it, if anything
+} pjrt_object_args; // of several functions: an object, and the result, if any
 
 typedef struct {
 	size_t size;
 	pjrt_extension *extensions;
 	const void *executable;
-	char *bytes; // out; until they are deleted
+	char *bytes; // result, valid until delete is called
 	size_t bytes_size;
 	void *owner;
 	void (*delete)(void *owner);
@@ -55,7 +55,7 @@ typedef struct {
 	void *client;
 	const char *bytes;
 	size_t bytes_size;
-	void *executable; // out; a loaded one
+	void *executable; // result: a loaded one
 	const char *options; // NULL: as it was compiled
 	size_t options_size;
 } pjrt_load_args;
@@ -68,7 +68,7 @@ typedef struct {
 		pjrt_extension *extensions;
 		int major, minor;
 	} version;
-	// The functions in their order; all that can fail return an error or NULL.
+	// The functions in their order; those that can fail return an error or NULL.
 	void (*destroy_error)(pjrt_object_args *);
 	void *skipped1[19]; // PJRT_Error_Message to PJRT_Client_AddressableMemories
 	void *(*compile)(pjrt_compile_args *);

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// TF32 is what a program's name begins with if its convolutions may be computed in NVIDIA's TF32: on inputs
-// rounded to 10 bits, with sums in float32.
+// TF32 begins the name of a program whose convolutions may be computed in NVIDIA's TF32: on inputs rounded to 10 bits, with
+// sums in float32.
 const TF32 = "tf32_"
 
-// RewriteForGPU returns a StableHLO program, in the text that go-xla writes, as it is to be compiled for a GPU:
-// float32 is computed in float32, unless the program's name says otherwise, and a training step's new variables
-// are written into the memory of the old ones.
+// RewriteForGPU returns a StableHLO program, in the text that go-xla writes, as it is compiled for a GPU: float32 is
+// computed in float32, unless the program's name says otherwise, and a training step's new variables are written into the
+// memory of the old ones.
 func RewriteForGPU(program string) string {
 	if !strings.HasPrefix(program, "module @"+TF32) {
 		program = inFullPrecision(program)
@@ -25,8 +25,8 @@ func RewriteForGPU(program string) string {
 var defaultPrecision = regexp.MustCompile(`("stablehlo\.(?:convolution|dot_general)"\([^)]*\) \{[^{}]*)` +
 	`precision DEFAULT>, #stablehlo<precision DEFAULT(>\][^{}]*\} : \(tensor<(?:\d+x)*f32>, tensor<(?:\d+x)*f32>\))`)
 
-// inFullPrecision asks for the highest precision of float32 convolutions and products: the default one is TF32 on
-// NVIDIA's GPUs, and go-xla lets nobody choose that of convolutions. Other types have one precision only.
+// inFullPrecision asks for the highest precision of float32 convolutions and products: on NVIDIA's GPUs the default is
+// TF32, and go-xla has no way to choose the precision of convolutions. Other types have one precision only.
 func inFullPrecision(program string) string {
 	return defaultPrecision.ReplaceAllString(program, "${1}precision HIGHEST>, #stablehlo<precision HIGHEST${2}")
 }

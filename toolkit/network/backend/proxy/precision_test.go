@@ -7,19 +7,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// statements are as go-xla writes them.
-func convolution(of, precision string) string {
+// convolution and product are statements as go-xla writes them, for elements of a type.
+func convolution(element, precision string) string {
 	return `    %3 = "stablehlo.convolution"(%1, %2) {
       batch_group_count = 1 : i64,
       dimension_numbers = #stablehlo.conv<[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]>,
       padding = dense<[[1, 1], [1, 1]]> : tensor<2x2xi64>,
       precision_config = [#stablehlo<precision ` + precision + `>, #stablehlo<precision ` + precision + `>],
       window_strides = array<i64: 1, 1>
-    } : (tensor<2x8x8x16x` + of + `>, tensor<3x3x16x16x` + of + `>) -> tensor<2x8x8x16x` + of + `>
+    } : (tensor<2x8x8x16x` + element + `>, tensor<3x3x16x16x` + element + `>) -> tensor<2x8x8x16x` + element + `>
 `
 }
 
-func product(of, precision string) string {
+func product(element, precision string) string {
 	return `    %4 = "stablehlo.dot_general"(%3, %arg1) {
       dot_dimension_numbers = #stablehlo.dot<
   lhs_batching_dimensions = [],
@@ -28,7 +28,7 @@ func product(of, precision string) string {
   rhs_contracting_dimensions = [0]
 >,
       precision_config = [#stablehlo<precision ` + precision + `>, #stablehlo<precision ` + precision + `>]
-    } : (tensor<16x128x` + of + `>, tensor<128x256x` + of + `>) -> tensor<16x256x` + of + `>
+    } : (tensor<16x128x` + element + `>, tensor<128x256x` + element + `>) -> tensor<16x256x` + element + `>
 `
 }
 
@@ -48,7 +48,8 @@ func TestStepsUpdateInPlaceOnGPUs(t *testing.T) {
   func.func @main(%_network_w: tensor<3xf32>, %_optimizer_velocity_w: tensor<3xf32>, %labels: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
 `
 	require.Contains(t, RewriteForGPU(program),
-		`%_network_w: tensor<3xf32> {tf.aliasing_output = 0 : i32}, %_optimizer_velocity_w: tensor<3xf32> {tf.aliasing_output = 1 : i32}, %labels: tensor<3xf32>)`)
+		`%_network_w: tensor<3xf32> {tf.aliasing_output = 0 : i32}, `+
+			`%_optimizer_velocity_w: tensor<3xf32> {tf.aliasing_output = 1 : i32}, %labels: tensor<3xf32>)`)
 	shared := strings.Replace(program, "{\n", "{\n  sdy.mesh @mesh = <[\"batch\"=2]>\n", 1)
 	require.Equal(t, shared, RewriteForGPU(shared))
 }

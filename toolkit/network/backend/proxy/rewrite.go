@@ -8,9 +8,9 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// Rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the kernels'
-// functions in place of the convolutions that they can compute, and the number of these. Everything else
-// stays as it is, and so does a program for several devices: XLA divides convolutions, but not our calls.
+// Rewrite returns a StableHLO program, in the text that go-xla writes, with calls of the kernels' functions in place of the
+// loops and convolutions that they can compute, and the number of these calls. Everything else stays as it is, and so does a
+// program for several devices: XLA divides convolutions, but not our calls.
 func Rewrite(program string) (string, int) {
 	if strings.Contains(program, "sdy.mesh") {
 		return program, 0
@@ -24,7 +24,7 @@ func Rewrite(program string) (string, int) {
 	}
 	defined := make(map[string]transposition)
 	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {
-		defined[m[1]] = transposition{of: m[2], axes: m[3], shape: m[4]}
+		defined[m[1]] = transposition{operand: m[2], axes: m[3], shape: m[4]}
 	}
 	type operands struct{ x, dy transposition }
 	gradients := make(map[string]operands) // by the name of the convolution
@@ -35,15 +35,15 @@ func Rewrite(program string) (string, int) {
 			gradients[m["name"]] = operands{x, dy}
 		}
 	}
-	// The convolution itself is left without users, and XLA leaves it out.
+	// The convolution itself has no users left, and XLA leaves it out.
 	program = resultPattern.ReplaceAllStringFunc(program, func(match string) string {
 		m := groups(resultPattern, match)
-		o, ok := gradients[m["of"]]
+		o, ok := gradients[m["operand"]]
 		if !ok {
 			return match
 		}
 		calls++
-		return call(m["name"], "stochdepth_kernel_gradient", o.x.of, o.dy.of, o.x.shape, o.dy.shape, m["shape"])
+		return call(m["name"], "stochdepth_kernel_gradient", o.x.operand, o.dy.operand, o.x.shape, o.dy.shape, m["shape"])
 	})
 	program = convPattern.ReplaceAllStringFunc(program, func(match string) string {
 		m := groups(convPattern, match)
@@ -56,17 +56,19 @@ func Rewrite(program string) (string, int) {
 	return program, calls
 }
 
-type transposition struct{ of, axes, shape string }
+type transposition struct{ operand, axes, shape string }
 
 var (
-	transposePattern = regexp.MustCompile(`(%\S+) = "stablehlo\.transpose"\((%[^)\s]+)\) \{ permutation = array<i64: ([0-9, ]+)> \} : \(tensor<(\d+x\d+x\d+x\d+xf32)>\)`)
+	transposePattern = regexp.MustCompile(`(%\S+) = "stablehlo\.transpose"\((%[^)\s]+)\) ` +
+		`\{ permutation = array<i64: ([0-9, ]+)> \} : \(tensor<(\d+x\d+x\d+x\d+xf32)>\)`)
 
-	convPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.convolution"\((?P<x>%\S+), (?P<w>%[^)\s]+)\) \{(?P<attributes>[^{}]*)\} : ` +
+	convPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.convolution"\((?P<x>%\S+), (?P<w>%[^)\s]+)\) ` +
+		`\{(?P<attributes>[^{}]*)\} : ` +
 		`\(tensor<(?P<in>\d+x\d+x\d+x\d+xf32)>, tensor<(?P<kernel>\d+x\d+x\d+x\d+xf32)>\) -> tensor<(?P<out>\d+x\d+x\d+x\d+xf32)>`)
 
-	// What packages byhand and resnet do with a convolution that gives the gradient of a kernel.
-	resultPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.transpose"\((?P<of>%[^)\s]+)\) \{ permutation = array<i64: 1, 2, 0, 3> \} : ` +
-		`\(tensor<[^>]*>\) -> tensor<(?P<shape>3x3x\d+x\d+xf32)>`)
+	// The transposition of a convolution that computes the gradient of a kernel, in packages byhand and resnet.
+	resultPattern = regexp.MustCompile(`(?P<name>%\S+) = "stablehlo\.transpose"\((?P<operand>%[^)\s]+)\) ` +
+		`\{ permutation = array<i64: 1, 2, 0, 3> \} : \(tensor<[^>]*>\) -> tensor<(?P<shape>3x3x\d+x\d+xf32)>`)
 )
 
 func groups(pattern *regexp.Regexp, match string) map[string]string {
@@ -79,7 +81,7 @@ func groups(pattern *regexp.Regexp, match string) map[string]string {
 	return found
 }
 
-// plain says whether a convolution has stride 1, padding 1 and the standard order of axes.
+// plain reports whether a convolution has stride 1, padding 1 and the standard order of axes.
 func plain(attributes string) bool {
 	return strings.Join(strings.Fields(attributes), " ") == plainAttributes
 }
@@ -91,8 +93,8 @@ const plainAttributes = `batch_group_count = 1 : i64, ` +
 	`precision_config = [#stablehlo<precision DEFAULT>, #stablehlo<precision DEFAULT>], ` +
 	`rhs_dilation = array<i64: 1, 1>, window_reversal = array<i1: false, false>, window_strides = array<i64: 1, 1>`
 
-// supported says whether the C code computes a convolution of these shapes, "128x32x32x16xf32", or the
-// gradient of its kernel.
+// supported reports whether the C code computes a convolution of these shapes, "128x32x32x16xf32", or the gradient of its
+// kernel.
 func supported(x, y string, gradient bool) bool {
 	var batch, height, width, in, out int
 	if n, _ := fmt.Sscanf(x, "%dx%dx%dx%dxf32", &batch, &height, &width, &in); n != 4 {
@@ -104,13 +106,13 @@ func supported(x, y string, gradient bool) bool {
 	return kernels.Tiled(height, width, out) && (!gradient || in%16 == 0)
 }
 
-// call is a statement that calls a function of two arrays.
+// call returns a statement that calls a function of two arrays.
 func call(name, function, a, b, shapeA, shapeB, shape string) string {
 	return customCall([]value{{name, shape}}, function, "", []value{{a, shapeA}, {b, shapeB}}, nil)
 }
 
-// customCall is a statement that calls a function. config tells calls apart that must not be merged into
-// one; written gives for each result the argument in whose memory it is, or is nil.
+// customCall returns a statement that calls a function. config distinguishes calls that must not be merged into one.
+// written lists, for each result, the number of the argument in whose memory it is; nil: new memory.
 func customCall(results []value, function, config string, arguments []value, written []int) string {
 	var aliases []string
 	for i, argument := range written {
@@ -118,7 +120,8 @@ func customCall(results []value, function, config string, arguments []value, wri
 		if len(results) > 1 {
 			tuple = fmt.Sprint(i)
 		}
-		aliases = append(aliases, fmt.Sprintf("#stablehlo.output_operand_alias<output_tuple_indices = [%s], operand_index = %d, operand_tuple_indices = []>", tuple, argument))
+		aliases = append(aliases, fmt.Sprintf("#stablehlo.output_operand_alias<output_tuple_indices = [%s], "+
+			"operand_index = %d, operand_tuple_indices = []>", tuple, argument))
 	}
 	return fmt.Sprintf(`%s = "stablehlo.custom_call"(%s) { call_target_name = %q, api_version = 4 : i32, backend_config = {%s}, `+
 		`operand_layouts = [%s], result_layouts = [%s], output_operand_aliases = [%s] } : (%s) -> (%s)`,
@@ -128,14 +131,14 @@ func customCall(results []value, function, config string, arguments []value, wri
 }
 
 // value is an array of the program: its name, "%forward_block_h", and its type, "128x32x32x16xf32".
-type value struct{ name, of string }
+type value struct{ name, shape string }
 
 func (v value) nameOf() string { return v.name }
-func (v value) tensor() string { return "tensor<" + v.of + ">" }
+func (v value) tensor() string { return "tensor<" + v.shape + ">" }
 
 // layout is row-major.
 func (v value) layout() string {
-	rank := strings.Count(v.of, "x")
+	rank := strings.Count(v.shape, "x")
 	if rank == 0 {
 		return "dense<> : tensor<0xindex>"
 	}
@@ -146,11 +149,11 @@ func (v value) layout() string {
 	return fmt.Sprintf("dense<[%s]> : tensor<%dxindex>", strings.Join(axes, ", "), rank)
 }
 
-// list joins what of gives of the values.
-func list(values []value, of func(value) string) string {
+// list joins the texts of the values.
+func list(values []value, text func(value) string) string {
 	parts := make([]string, len(values))
 	for i, v := range values {
-		parts[i] = of(v)
+		parts[i] = text(v)
 	}
 	return strings.Join(parts, ", ")
 }

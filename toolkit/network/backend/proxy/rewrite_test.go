@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A forward loop as go-xla writes it, but for its length: a body of one line, and what the rest needs.
+// A forward loop as go-xla writes it, but shorter: its body has one line, and only what the replacement needs.
 const loop = `
     %1 = "stablehlo.broadcast_in_dim"(%0) { broadcast_dimensions = array<i64> } : (tensor<f32>) -> tensor<4x128x32x32x16xf32>
     %2 = "stablehlo.dynamic_update_slice"(%1, %h0, %c) : (tensor<4x128x32x32x16xf32>, tensor<1x128x32x32x16xf32>, tensor<i32>) -> tensor<4x128x32x32x16xf32>
@@ -37,7 +37,7 @@ func TestLoopsAreReplaced(t *testing.T) {
 	require.Equal(t, 1, calls)
 	require.NotContains(t, program, `%8 = "stablehlo.add"`)
 	require.Contains(t, program, `"stablehlo.custom_call"(%forward_block_k, %forward_block_h, %forward_block_kernel1, %forward_block_outputs) { call_target_name = "stochdepth_forward"`)
-	// Written in place: h and outputs, arguments 1 and 3.
+	// h and outputs, arguments 1 and 3, are written in place.
 	require.Contains(t, program, `output_tuple_indices = [0], operand_index = 1,`)
 	require.Contains(t, program, `output_tuple_indices = [1], operand_index = 3,`)
 	require.Contains(t, program, `"stablehlo.return"(%block_call1_1001, %block_call1_0, %forward_block_kernel1, %block_call1_1)`)
@@ -67,7 +67,7 @@ func TestOtherLoopsStay(t *testing.T) {
 	}
 }
 
-// A body does not depend on the sizes that the kernels take as they come.
+// A body's digest does not depend on the sizes that the kernels accept as they are.
 func TestSizesDoNotCount(t *testing.T) {
 	knowLoop(t)
 	for name, change := range map[string][2]string{
@@ -82,7 +82,7 @@ func TestSizesDoNotCount(t *testing.T) {
 	}
 }
 
-// Where a body stays XLA's, it may read what the others leave unset.
+// A body that XLA computes may read what the others would leave unset.
 func TestZerosOfOtherBodiesStay(t *testing.T) {
 	knowLoop(t)
 	program, calls := Rewrite(loop + strings.ReplaceAll(loop, `"stablehlo.add"(`, `"stablehlo.multiply"(`))
@@ -96,7 +96,7 @@ func TestZerosOfOthersStay(t *testing.T) {
 	require.NotContains(t, program, "stochdepth_memory")
 }
 
-// A training step writes new variables over old ones of their type; other programs keep theirs.
+// A training step writes new variables over old ones of the same type; other programs keep the old ones.
 func TestVariablesAreUpdatedInPlace(t *testing.T) {
 	const step = `
   func.func @main(%arg0: tensor<4xf32>, %_network_a: tensor<4xf32>, %_network_b: tensor<2x4xf32>, %_network_c: tensor<4xf32>, %_optimizer_velocity_network_a: tensor<4xf32>, %_global_step: tensor<i64>) -> (tensor<4xf32>, tensor<2x4xf32>, tensor<4xf32>, tensor<f32>) {

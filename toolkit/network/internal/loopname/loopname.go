@@ -1,6 +1,6 @@
-// Package loopname has what the names of a loop's parameters begin with in the text of a program, where package byhand
-// writes them and package proxy looks for them: they say what one turn of the loop computes. The rest of each name is
-// that in the loop's state.
+// Package loopname has the prefixes of the names of a loop's parameters in the text of a program: package byhand writes
+// them, and package proxy looks for them. They say what one turn of the loop computes. The rest of each name is the
+// value's name in the loop's state.
 package loopname
 
 const (

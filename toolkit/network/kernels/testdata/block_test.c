@@ -1,6 +1,6 @@
-// Calls the kernels as XLA does, on blocks of several sizes: for the compiler's sanitizers, which watch each
-// access; for results that do not depend on the number of threads; and for errors. Package survivors compares
-// the results. Says what is wrong, or nothing.
+// Calls the kernels as XLA does, on blocks of several sizes, so that the compiler's sanitizers can watch each access. It
+// checks that results do not depend on the number of threads, and the errors. Package survivors compares the results. It
+// prints what is wrong, or nothing.
 
 #define _GNU_SOURCE
 #include <math.h>
@@ -62,7 +62,7 @@ static void *schedule(ffi_schedule_args *a) {
 
 static const ffi_api api = {.create_error = create_error, .destroy_error = destroy_error, .schedule = schedule, .threads = threads};
 
-// Memory that is short: from the n-th request on, if n is not 0.
+// Memory is short from request number short_from on, unless that is 0.
 static int requests, short_from;
 void *__real_mmap(void *, size_t, int, int, int, off_t);
 void *__wrap_mmap(void *at, size_t size, int a, int b, int c, off_t d) {
@@ -80,7 +80,7 @@ typedef struct {
 	int count;
 } arrays;
 
-// add makes an array of float32, or of integers, from these values on.
+// add makes an array: of integers, each equal to scale, or of pseudo-random float32 numbers, multiplied by scale.
 static int add(arrays *all, int type, float scale, int rank, ...) {
 	static unsigned seed;
 	int i = all->count++;
@@ -109,8 +109,8 @@ static void end(arrays *all) {
 		free(all->buffers[i].data);
 }
 
-// invoke calls a kernel with these arguments and results, numbers of arrays that end with -1, and returns the
-// error's code.
+// invoke calls a kernel and returns the error's code, or 0. Arguments and results are lists of arrays' numbers that end
+// with -1.
 static int invoke(void *(*kernel)(ffi_call *), arrays *all, const int *arguments, const int *results) {
 	ffi_buffer *a[MOST], *r[MOST];
 	int types[MOST];
@@ -133,8 +133,8 @@ static int invoke(void *(*kernel)(ffi_call *), arrays *all, const int *arguments
 	return code;
 }
 
-// append_block appends a block's arrays to arguments, scales and weights unless they are negative, and returns the new
-// number.
+// append_block appends a block's arrays to n arguments, without scales or weights if these are negative, and returns the
+// new number of arguments.
 static int append_block(int *a, int n, const int parameters[3], int scales, int weights, const int saved[4]) {
 	memcpy(a + n, parameters, 3 * sizeof *a), n += 3;
 	if (scales >= 0)
@@ -156,7 +156,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	int parameters[PARAMETERS] = {add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, in, out), add(all, FFI_F32, 0.2, 5, COUNT, 3, 3, out, out),
 		add(all, FFI_F32, 1, 3, COUNT, 4, out)};
 	int scales = add(all, FFI_F32, 1, 1, COUNT), weights = add(all, FFI_F32, 1, 2, COUNT, batch);
-	for (int i = 0; i < COUNT * batch; i++) { // 1: drawn; 2: one image open alone, and in the second block closed alone
+	for (int i = 0; i < COUNT * batch; i++) { // 1: random; 2: one image open alone, in the second block closed alone
 		float *w = (float *)all->buffers[weights].data + i;
 		*w = per_sample == 1 ? *w > 0 || i % batch == 0 : (i % batch == 1) != (i >= batch);
 	}
@@ -180,7 +180,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	}
 	if (code)
 		return code;
-	CHECK(invoke(stochdepth_call_forward, all, a, forward + 1) == FFI_INVALID_ARGUMENT); // a result less
+	CHECK(invoke(stochdepth_call_forward, all, a, forward + 1) == FFI_INVALID_ARGUMENT); // one result less
 	CHECK(invoke(stochdepth_call_forward, all, a + 1, forward) == FFI_INVALID_ARGUMENT);
 	CHECK(invoke(stochdepth_call_backward, all, a, forward) == FFI_INVALID_ARGUMENT);
 
@@ -224,7 +224,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	return invoke(stochdepth_call_test, all, a, (int[]){h, -1});
 }
 
-// stem computes a stem forward and backward, and a convolution alone with its kernel's gradient.
+// stem_calls computes a stem forward and backward, and a convolution alone with its kernel's gradient.
 static int stem_calls(arrays *all, int batch, int side, int in, int out) {
 	int k = add(all, FFI_S32, 0, 0), images = add(all, FFI_F32, 1, 4, batch, side, side, in), kernel = add(all, FFI_F32, 0.2, 4, 3, 3, in, out);
 	int scale = add(all, FFI_F32, 1, 1, out), offset = add(all, FFI_F32, 1, 1, out), output = add(all, FFI_F32, 0, 4, batch, side, side, out);
@@ -258,7 +258,7 @@ int main(void) {
 	for (int processor = 0; processor < 2; processor++) {
 		if (!stochdepth_processor(processor ? 2 : 512))
 			continue;
-		// First with memory that is short at each request in turn: nothing is kept yet.
+		// First with too little memory, for each request in turn: no memory is kept yet.
 		for (int at = 1, code = FFI_RESOURCE_EXHAUSTED; processor == 0 && code; at++) {
 			CHECK(at < 100);
 			requests = 0, short_from = at, threads_of_xla = 1;

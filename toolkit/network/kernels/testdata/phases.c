@@ -1,5 +1,5 @@
-// Times the phases of the stem, of blocks and of transitions on one thread, each with memory of its own: microseconds an
-// image, the fastest of several rounds.
+// Times the phases of the stem, of blocks and of transitions on one thread, each block with its own memory: microseconds
+// for each image, in the fastest of several rounds.
 
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -19,7 +19,7 @@ static double now(void) {
 	return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
-// floats is memory as XLA's steps have it (memory.c), with numbers in it.
+// floats returns memory as XLA's steps get it (allocator.c), filled with numbers.
 static float *floats(size_t n) {
 	size_t bytes = (n * sizeof(float) + HUGE - 1) / HUGE * HUGE;
 	float *f = aligned_alloc(HUGE, bytes);
@@ -31,7 +31,7 @@ static float *floats(size_t n) {
 	return f;
 }
 
-// few is memory for numbers that many blocks have.
+// few returns memory for small arrays, filled with numbers.
 static float *few(size_t n) {
 	float *f = aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
 	if (!f)
@@ -41,7 +41,7 @@ static float *few(size_t n) {
 	return f;
 }
 
-// --- In the place of parallel.c: one thread, and a clock for each phase ---
+// --- In place of parallel.c: one thread, and a clock for each phase ---
 
 static float *memory;
 static double spent[PHASES], best[PHASES];

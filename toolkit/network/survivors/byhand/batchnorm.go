@@ -6,8 +6,8 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// normalize is batch normalisation in training: y as x, and the batch's mean and variance [channels]. weights
-// [batch, 1, 1, 1], or nil, say how much each image counts.
+// normalize is batch normalisation in training: y has x's shape and type, and the batch's mean and variance are
+// [channels]. weights [batch, 1, 1, 1], unless nil, say how much each image counts.
 func (l *loop) normalize(x, scale, offset, weights *Node) (y, mean, variance *Node) {
 	castX := ConvertDType(x, l.parameterType)
 	if weights == nil {
@@ -19,12 +19,12 @@ func (l *loop) normalize(x, scale, offset, weights *Node) (y, mean, variance *No
 	return resnet.Normalize(x, scale, offset, mean, variance), mean, variance
 }
 
-// normalizeGradient is the gradient of normalize: of x, as x, and of scale and offset [channels].
+// normalizeGradient returns the gradients of normalize: of x, in its shape and type, and of scale and offset [channels].
 //
 //	dx = slope (dy - sum(dy)/M - x' sum(dy x')/M),  x' = (x - mean)/deviation,  slope = scale/deviation
 //
-// is linear in dy and x, with coefficients a channel. With weights dy is zero for closed images, and the weight divided
-// by the number of all values is 1/M for open ones.
+// is linear in dy and x, with coefficients for each channel. With weights dy is zero for closed images, and an open
+// image's weight divided by the number of all values is 1/M.
 func (l *loop) normalizeGradient(x, scale, mean, variance, weights, dy *Node) (dx, dscale, doffset *Node) {
 	castX, castDY := ConvertDType(x, l.parameterType), ConvertDType(dy, l.parameterType)
 	dscale, doffset = l.sums.gradients(castX, mean, variance, castDY)

@@ -8,11 +8,11 @@ import (
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// backwardState is what the backward loop carries: k counts down; dh is the gradient of what open
-// block k gave, and in the end of the stage's shortcut; dx that of a transition's input; the forward
-// loop's saved values; and the parameters' gradients, zero for closed blocks.
-func (l *loop) backwardState() *loops.State {
-	st, forward := &loops.State{}, l.forwardState()
+// backwardState is what the backward loop carries: k, which counts down; dh, the gradient of open block k's output, which
+// after the last turn is the gradient of the stage's shortcut; dx, the gradient of a transition's input; the values that
+// the forward loop saved; and the parameters' gradients, zero for closed blocks.
+func (l *loop) backwardState(forward *loops.State) *loops.State {
+	st := &loops.State{}
 	for i, name := range forward.Names {
 		switch name {
 		case "count":
@@ -25,16 +25,16 @@ func (l *loop) backwardState() *loops.State {
 	if l.transition() {
 		st.Add("dx", l.input)
 	}
-	for i, name := range parameterNames {
-		st.Add("d"+name, loops.Stacked(l.parameter[i], l.count))
+	for _, name := range parameterNames {
+		st.Add("d"+name, forward.Shapes[forward.Index[name]])
 	}
 	return st
 }
 
-// backward builds the backward loop and returns the gradients of the forward loop's initial state, nil
-// for what has none.
+// backward builds the backward loop and returns the gradients of the forward loop's initial values, nil for those without
+// one.
 func (l *loop) backward(forward *loops.State, initial loops.Values, results []*Node, dh *Node) []*Node {
-	g, st := dh.Graph(), l.backwardState()
+	g, st := dh.Graph(), l.backwardState(forward)
 	values := make(loops.Values, len(st.Names))
 	for i, name := range st.Names {
 		if at, ok := forward.Index[name]; ok {
@@ -64,7 +64,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	return gradients
 }
 
-// backwardBlock is the gradient of one open block, written by hand from forwardBlock.
+// backwardBlock computes the gradient of one open block, written by hand from forwardBlock.
 func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	kernel1, kernel2, affine := loops.Row(v["kernel1"], block), loops.Row(v["kernel2"], block), parts(loops.Row(v["affine"], block))
@@ -109,13 +109,13 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	return next
 }
 
-// positive passes a gradient where a ReLU's output is positive.
+// positive is the gradient where a ReLU's output is positive, and zero elsewhere.
 func positive(g *Graph, output, gradient *Node) *Node {
 	z := zero(g, output.DType())
 	return Where(GreaterThan(output, BroadcastToShape(z, output.Shape())), gradient, BroadcastToShape(z, gradient.Shape()))
 }
 
-// kernelGradient returns the gradient of kernel [3, 3, in, out], in the parameters' type, from that of
+// kernelGradient returns the gradient of kernel [3, 3, in, out], in the parameters' type, from the gradient of
 // y = Convolution(x, kernel, stride).
 func (l *loop) kernelGradient(x, dy *Node, stride int) *Node {
 	return ConvertDType(resnet.KernelGradient(x, dy, 3, stride), l.parameterType)

@@ -1,40 +1,38 @@
 package byhand
 
 import (
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
+	"stochdepth/toolkit/network/survivors"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// test runs all blocks of a stack, each scaled by its survival probability:
+// Test implements residual.Form: it computes all blocks of a stack, each scaled by its survival probability,
 // H_l = ReLU(p_l f_l(H_{l-1}) + id(H_{l-1})) (Eq. 5). h [batch, Side*Stride, Side*Stride, In] becomes
 // [batch, Side, Side, Out].
-func (f Form) test(scope *model.Scope, s residual.Stack, block resnet.Basic, h, scales *Node) *Node {
+func (f Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
+	block, ok := s.Block.(resnet.Basic)
+	if !ok {
+		return survivors.Form{}.Test(scope, s, h, scales)
+	}
 	g := h.Graph()
 	parameters := packed(scope, g, s)
-	l, st := f.newLoop(block, s.Count, h, parameters[0].DType()), &loops.State{}
+	l := f.newLoop(block, s.Count, h, parameters[0].DType())
 	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": block.Shortcut(h), "scales": scales}
-	st.Add("k", shapes.Make(loops.Int32))
-	if l.transition() {
-		st.Add("x", l.input)
-	}
-	st.Add("h", l.output)
-	st.Add("scales", initial["scales"].Shape())
 	for i, p := range parameters {
 		initial[parameterNames[i]] = p
-		st.Add(parameterNames[i], p.Shape())
 	}
-	var averages []*Node
-	for _, name := range []string{"mean1", "variance1", "mean2", "variance2"} {
-		averages = append(averages, residual.Variable(scope, s.Name+"/"+name).NodeValue(g))
+	initial["statistics"] = stackOf(scope, g, s, statisticNames)
+	names := []string{"k"}
+	if l.transition() {
+		names = append(names, "x")
 	}
-	initial["statistics"] = Stack(averages, 1)
-	st.Add("statistics", initial["statistics"].Shape())
+	names = append(append(names, "h", "scales"), parameterNames[:]...)
+	st := initial.State(append(names, "statistics")...)
 	done := st.While(g, loopname.TestBlock, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(s.Count)))
 	}, func(g *Graph, v loops.Values) loops.Values {

@@ -15,19 +15,18 @@ import (
 // loop builds the forward and backward loops over a stack's open blocks.
 type loop struct {
 	block     resnet.Basic
-	count     int // of blocks
-	kept      int // blocks whose convolutions' outputs are kept: all, or one under Recompute
-	inverted  bool
-	perSample bool // the gates
+	count     int  // of blocks
+	kept      int  // blocks whose convolutions' outputs are kept: all, or one under Recompute
+	inverted  bool // branches are scaled in training
+	perSample bool // gates are per sample
 
-	parameterType dtypes.DType    // of the statistics too
-	input         shapes.Shape    // [batch, Side*Stride, Side*Stride, In], the block's input
-	output        shapes.Shape    // [batch, Side, Side, Out]
-	parameter     [3]shapes.Shape // of one block: kernel1, kernel2, affine
+	parameterType dtypes.DType // of the statistics too
+	input         shapes.Shape // [batch, Side*Stride, Side*Stride, In], the block's input
+	output        shapes.Shape // [batch, Side, Side, Out]
 	sums          sums
 }
 
-// newLoop is for so many blocks on images or activations x.
+// newLoop returns the loop for a stack of count blocks on images or activations x.
 func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtypes.DType) *loop {
 	activationType, batch, s := x.DType(), x.Shape().Dimensions[0], block.Shape
 	kept := count
@@ -35,79 +34,83 @@ func (f Form) newLoop(block resnet.Basic, count int, x *Node, parameterType dtyp
 		kept = min(1, kept)
 	}
 	return &loop{block: block, count: count, kept: kept, parameterType: parameterType,
-		input:     shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
-		output:    shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
-		parameter: [3]shapes.Shape{shapes.Make(parameterType, 3, 3, s.In, s.Out), shapes.Make(parameterType, 3, 3, s.Out, s.Out), shapes.Make(parameterType, 4, s.Out)},
-		sums:      f.sums(x.Graph()),
+		input:  shapes.Make(activationType, batch, s.Side*s.Stride, s.Side*s.Stride, s.In),
+		output: shapes.Make(activationType, batch, s.Side, s.Side, s.Out),
+		sums:   f.sums(x.Graph()),
 	}
 }
 
 // transition reports whether the block's shortcut changes the shape.
 func (l *loop) transition() bool { return l.block.Stride != 1 }
 
-// parameterNames are those of the parameters in a loop's state. What is small is packed, so that a GPU has
-// less to launch: affine is scale1, offset1, scale2, offset2 [4, Out] of each block, and so are the
-// statistics: mean1, variance1, mean2, variance2.
-var parameterNames = [3]string{"kernel1", "kernel2", "affine"}
+// parameterNames are the names of the parameters in a loop's state. Small variables are packed, so that a GPU has fewer
+// launches: affine has [4, Out] of each block, in the order of affineNames, and so have the statistics.
+var (
+	parameterNames = [3]string{"kernel1", "kernel2", "affine"}
+	affineNames    = [4]string{"scale1", "offset1", "scale2", "offset2"}
+	statisticNames = [4]string{"mean1", "variance1", "mean2", "variance2"}
+)
 
-// packed are a stack's parameters as a loop takes them.
+// packed returns a stack's parameters as a loop takes them.
 func packed(scope *model.Scope, g *Graph, s residual.Stack) [3]*Node {
-	value := func(name string) *Node { return residual.Variable(scope, s.Name+"/"+name).NodeValue(g) }
-	affine := []*Node{value("scale1"), value("offset1"), value("scale2"), value("offset2")}
-	return [3]*Node{value("kernel1"), value("kernel2"), Stack(affine, 1)}
+	affine := stackOf(scope, g, s, affineNames)
+	return [3]*Node{value(scope, g, s.Name+"/kernel1"), value(scope, g, s.Name+"/kernel2"), affine}
 }
 
-// forwardState is what the forward loop carries:
+// stackOf packs variables of a stack, [Count, Out] each, into [Count, 4, Out].
+func stackOf(scope *model.Scope, g *Graph, s residual.Stack, names [4]string) *Node {
+	var values []*Node
+	for _, name := range names {
+		values = append(values, value(scope, g, s.Name+"/"+name))
+	}
+	return Stack(values, 1)
+}
+
+// value returns the node of a variable of the network.
+func value(scope *model.Scope, g *Graph, name string) *Node {
+	return residual.Variable(scope, name).NodeValue(g)
+}
+
+// forwardNames lists what the forward loop carries:
 //
 //	k, count, order   position among the open blocks, their number, their indices
-//	x                 a transition's input (a plain block's input is the last saved)
+//	x                 a transition's input (a plain block's input is the last saved output)
 //	h                 the newest output
 //	parameters        stacked over the stage's blocks
 //	scales            of each block's branch, if there are any
 //	weights           of the images in each block, if gates are per sample (residual.Branch)
-//	outputs           slot 0 the stage's shortcut, slot k+1 what open block k gave
-//	first, second     what the convolutions of open block k gave; if computed again, memory for one block
-//	statistics        batch mean and variance of both batch normalisations, by block, zero for closed ones
-func (l *loop) forwardState() *loops.State {
-	st, count := &loops.State{}, l.count
-	st.Add("k", shapes.Make(loops.Int32))
-	st.Add("count", shapes.Make(loops.Int32))
-	st.Add("order", shapes.Make(loops.Int32, count))
+//	outputs           the stage's shortcut in slot 0, the output of open block k in slot k+1
+//	first, second     the outputs of open block k's convolutions; if these are computed again, memory for one block
+//	statistics        the batch's mean and variance in both batch normalisations, by block, zero for closed ones
+func (l *loop) forwardNames() []string {
+	names := []string{"k", "count", "order"}
 	if l.transition() {
-		st.Add("x", l.input)
+		names = append(names, "x")
 	}
-	st.Add("h", l.output)
-	for i, name := range parameterNames {
-		st.Add(name, loops.Stacked(l.parameter[i], count))
-	}
+	names = append(append(names, "h"), parameterNames[:]...)
 	if l.inverted {
-		st.Add("scales", shapes.Make(l.parameterType, count))
+		names = append(names, "scales")
 	}
 	if l.perSample {
-		st.Add("weights", shapes.Make(l.parameterType, count, l.output.Dimensions[0]))
+		names = append(names, "weights")
 	}
-	st.Add("outputs", loops.Stacked(l.output, count+1))
-	st.Add("first", loops.Stacked(l.output, l.kept))
-	st.Add("second", loops.Stacked(l.output, l.kept))
-	st.Add("statistics", loops.Stacked(l.parameter[2], count))
-	return st
+	return append(names, "outputs", "first", "second", "statistics")
 }
 
-// run builds the forward loop and registers its gradient. shortcut is what the stage gives with all
-// blocks closed, x its input (the same but for a transition). It returns the stage's output and the
-// batch statistics [Count, 4, Out]. initial has order and count, and scales and weights or nil.
+// run builds the forward loop and registers its gradient. shortcut is the stage's output with all blocks closed, x its
+// input, which is the same except for a transition. It returns the stage's output and the batch statistics
+// [Count, 4, Out]. initial has order and count, and scales and weights or nil.
 func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node) (out, statistics *Node) {
-	g, st := shortcut.Graph(), l.forwardState()
+	g := shortcut.Graph()
 	initial["k"], initial["x"], initial["h"] = Const(g, int32(0)), x, shortcut
 	for i, name := range parameterNames {
 		initial[name] = parameters[i]
 	}
-	for i, name := range st.Names {
-		if initial[name] == nil {
-			initial[name] = Zeros(g, st.Shapes[i])
-		}
-	}
-	initial["outputs"] = DynamicUpdateSlice(initial["outputs"], InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
+	outputs, kept := Zeros(g, loops.Stacked(l.output, l.count+1)), loops.Stacked(l.output, l.kept)
+	initial["first"], initial["second"] = Zeros(g, kept), Zeros(g, kept)
+	initial["statistics"] = Zeros(g, parameters[2].Shape())
+	initial["outputs"] = DynamicUpdateSlice(outputs, InsertAxes(shortcut, 0), loops.At(Const(g, int32(0)), 4))
+	st := initial.State(l.forwardNames()...)
 	results := st.While(g, loopname.ForwardBlock, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], v["count"])
 	}, l.forwardBlock)
@@ -117,8 +120,8 @@ func (l *loop) run(shortcut, x *Node, initial loops.Values, parameters [3]*Node)
 	return results[st.Index["h"]], StopGradient(results[st.Index["statistics"]])
 }
 
-// forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate), for an image whose gate is
-// closed H = ReLU(id(H)).
+// forwardBlock computes one open block: H = ReLU(f(H) + id(H)) (Eq. 2 with an open gate), or H = ReLU(id(H)) for an image
+// whose gate is closed.
 func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	kernel1, kernel2, affine := loops.Row(v["kernel1"], block), loops.Row(v["kernel2"], block), parts(loops.Row(v["affine"], block))
@@ -145,7 +148,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	return next
 }
 
-// weights are those of a block's images, [batch, 1, 1, 1], or nil.
+// weights returns the weights of a block's images, [batch, 1, 1, 1], or nil.
 func (l *loop) weights(v loops.Values, block *Node) *Node {
 	if !l.perSample {
 		return nil
@@ -153,7 +156,7 @@ func (l *loop) weights(v loops.Values, block *Node) *Node {
 	return residual.WithAxes(loops.Row(v["weights"], block), 3)
 }
 
-// scaled is a block's branch, or its gradient, times the block's scale, and zero for closed images.
+// scaled returns a block's branch, or its gradient, times the block's scale, and zero for closed images.
 func (l *loop) scaled(v loops.Values, block, weights, f *Node) *Node {
 	if l.inverted {
 		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
@@ -164,13 +167,13 @@ func (l *loop) scaled(v loops.Values, block, weights, f *Node) *Node {
 	return f
 }
 
-// recomputes says whether the convolutions' outputs are computed again for the gradient.
+// recomputes reports whether the convolutions' outputs are computed again for the gradient.
 func (l *loop) recomputes() bool { return l.kept < l.count }
 
-// parts are the rows of [4, Out].
-func parts(small *Node) (rows [4]*Node) {
+// parts returns the rows [Out] of packed variables [4, Out].
+func parts(packed *Node) (rows [4]*Node) {
 	for i := range rows {
-		rows[i] = Reshape(Slice(small, AxisElem(i)), small.Shape().Dimensions[1])
+		rows[i] = Reshape(Slice(packed, AxisElem(i)), packed.Shape().Dimensions[1])
 	}
 	return rows
 }

@@ -5,36 +5,30 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
-// stem is the first layer in training: images [batch, side, side, channels] become [batch, side, side, 16]. It is a loop
-// of one turn, so that its gradient is the short one written by hand, and so that package proxy finds
-// it. The images get no gradient.
-func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
+// Stem implements resnet.Form: in training images [batch, side, side, channels] become [batch, side, side, 16] in a loop
+// of one turn. So its gradient is the short one written by hand, and package proxy finds it. The images get no gradient.
+func (f Form) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
+	if n.Block != depth.Basic || !scope.IsTraining(g) {
+		return n.Stem(scope, images)
+	}
 	images = ConvertDType(images, n.DType)
-	value := func(name string) *Node { return residual.Variable(scope, "stem/"+name).NodeValue(g) }
 	shape := resnet.Shape{In: n.Image.Channels, Out: resnet.Filters[0], Stride: 1, Side: n.Image.Height}
 	l := f.newLoop(resnet.Basic{Shape: shape}, 0, images, n.ParameterDType())
-	initial := loops.Values{
-		"k": Const(g, int32(0)), "images": images, "kernel": value("kernel"), "scale": value("scale"), "offset": value("offset"),
-	}
-	st := &loops.State{}
-	for _, name := range []string{"k", "images", "kernel", "scale", "offset"} {
-		st.Add(name, initial[name].Shape())
-	}
 	channels := shapes.Make(l.parameterType, l.block.Out)
-	for _, r := range []struct {
-		name  string
-		shape shapes.Shape
-	}{{"output", l.output}, {"first", l.output}, {"mean", channels}, {"variance", channels}} {
-		initial[r.name] = Zeros(g, r.shape)
-		st.Add(r.name, r.shape)
+	initial := loops.Values{
+		"k": Const(g, int32(0)), "images": images,
+		"kernel": value(scope, g, "stem/kernel"), "scale": value(scope, g, "stem/scale"), "offset": value(scope, g, "stem/offset"),
+		"output": Zeros(g, l.output), "first": Zeros(g, l.output), "mean": Zeros(g, channels), "variance": Zeros(g, channels),
 	}
+	st := initial.State("k", "images", "kernel", "scale", "offset", "output", "first", "mean", "variance")
 	results := st.While(g, loopname.ForwardStem, initial, func(v loops.Values) *Node {
 		return LessThan(v["k"], Const(v["k"].Graph(), int32(1)))
 	}, func(g *Graph, v loops.Values) loops.Values {
@@ -57,9 +51,9 @@ func (f Form) stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	return output
 }
 
-// stemGradient builds the backward loop of the stem and returns the gradients of its parameters by name.
+// stemGradient builds the backward loop of the stem and returns the gradients of its parameters, by name.
 func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node, dh *Node) loops.Values {
-	g, st := dh.Graph(), &loops.State{}
+	g := dh.Graph()
 	values := loops.Values{"k": Const(g, int32(0)), "images": initial["images"], "dh": dh, "scale": initial["scale"]}
 	for _, name := range []string{"output", "first", "mean", "variance"} {
 		values[name] = result(name)
@@ -67,9 +61,7 @@ func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node
 	for _, name := range []string{"kernel", "scale", "offset"} {
 		values["d"+name] = Zeros(g, initial[name].Shape())
 	}
-	for _, name := range []string{"k", "images", "dh", "scale", "output", "first", "mean", "variance", "dkernel", "dscale", "doffset"} {
-		st.Add(name, values[name].Shape())
-	}
+	st := values.State("k", "images", "dh", "scale", "output", "first", "mean", "variance", "dkernel", "dscale", "doffset")
 	done := st.While(g, loopname.BackwardStem, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, func(g *Graph, v loops.Values) loops.Values {

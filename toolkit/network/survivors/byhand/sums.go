@@ -7,16 +7,16 @@ import (
 	"stochdepth/toolkit/network/resnet"
 )
 
-// sums takes batch normalisation's sums over batch, height and width inside a loop, where nothing can be reduced
-// (see loop.go). x and dy are [batch, height, width, channels], all else [channels].
+// sums takes batch normalisation's sums over batch, height and width inside a loop, without reductions (see byhand.go).
+// x and dy are [batch, height, width, channels], everything else is [channels].
 type sums interface {
-	// moments are the mean and the variance of x, divided by the count.
+	// moments returns the mean and the variance of x, which is divided by the number of values.
 	moments(x *Node) (mean, variance *Node)
-	// gradients are the sums of dy (x - mean)/deviation and of dy: those of scale and offset.
+	// gradients returns the gradients of scale and offset: the sums of dy (x - mean)/deviation and of dy.
 	gradients(x, mean, variance, dy *Node) (dscale, doffset *Node)
 }
 
-// sums chooses the form that is fast on the device that the program is for.
+// sums returns the sums that are fast on the device that the program is for.
 func (f Form) sums(g *Graph) sums {
 	switch {
 	case g.DistributedStrategy() != distributed.None:
@@ -27,41 +27,41 @@ func (f Form) sums(g *Graph) sums {
 	return sumsByRow{}
 }
 
-// sumsByPixel adds up all pixels, [batch*height*width, channels], which a GPU divides among hundreds of thread
-// blocks. The sums are outputs of XLA's batch-norm operations, whose other outputs are not used and so not
-// computed.
+// sumsByPixel adds up all pixels, [batch*height*width, channels], which a GPU divides among hundreds of thread blocks.
+// The sums are outputs of XLA's batch-norm operations. Their other outputs are not used, so they are not computed.
 type sumsByPixel struct{}
 
 func (sumsByPixel) moments(x *Node) (mean, variance *Node) {
 	pixels := byPixel(x)
-	ones := onesLike(x.Graph(), pixels, 1)
+	ones := onesLike(pixels, 1)
 	_, mean, variance = InternalBatchNormForTraining(pixels, ones, ones, resnet.Epsilon, -1)
 	return mean, variance
 }
 
 func (sumsByPixel) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
 	pixels := byPixel(x)
-	_, dscale, doffset = InternalBatchNormGradient(pixels, onesLike(x.Graph(), pixels, 1), mean, variance, byPixel(dy), resnet.Epsilon, -1)
+	_, dscale, doffset = InternalBatchNormGradient(pixels, onesLike(pixels, 1), mean, variance, byPixel(dy), resnet.Epsilon, -1)
 	return dscale, doffset
 }
 
-// sumsByRow does the same with a row of pixels and its channels as one long axis, [batch*height, width*channels],
-// which XLA's CPU code adds up several times faster than pixels of 16 channels. The width is summed last, by a
+// sumsByRow does the same with a row of pixels and its channels as one long axis, [batch*height, width*channels]. XLA's
+// CPU code adds up such rows several times faster than pixels of 16 channels. The sum over the width comes last, as a
 // product with ones.
 type sumsByRow struct{}
 
 func (sumsByRow) moments(x *Node) (mean, variance *Node) {
 	rows, width := byRow(x), x.Shape().Dimensions[2]
-	ones := onesLike(x.Graph(), rows, 1)
+	ones := onesLike(rows, 1)
 	_, rowMean, rowVariance := InternalBatchNormForTraining(rows, ones, ones, resnet.Epsilon, -1)
 	mean = overWidth(rowMean, width, 1/float64(width))
-	between := Square(Sub(rowMean, perRow(mean, width)))
+	between := Square(Sub(rowMean, resnet.AlongRow(mean, width)))
 	return mean, overWidth(Add(rowVariance, between), width, 1/float64(width))
 }
 
 func (sumsByRow) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
 	rows, width := byRow(x), x.Shape().Dimensions[2]
-	_, rowScale, rowOffset := InternalBatchNormGradient(rows, onesLike(x.Graph(), rows, 1), perRow(mean, width), perRow(variance, width), byRow(dy), resnet.Epsilon, -1)
+	_, rowScale, rowOffset := InternalBatchNormGradient(rows, onesLike(rows, 1),
+		resnet.AlongRow(mean, width), resnet.AlongRow(variance, width), byRow(dy), resnet.Epsilon, -1)
 	return overWidth(rowScale, width, 1), overWidth(rowOffset, width, 1)
 }
 
@@ -91,12 +91,6 @@ func byRow(x *Node) *Node {
 	return Reshape(x, d[0]*d[1], d[2]*d[3])
 }
 
-// perRow repeats [channels] for each pixel of a row: [width*channels].
-func perRow(v *Node, width int) *Node {
-	channels := v.Shape().Size()
-	return Reshape(BroadcastToDims(Reshape(v, 1, channels), width, channels), width*channels)
-}
-
 // overWidth sums [width*channels] over the pixels of a row, times a factor: [channels].
 func overWidth(row *Node, width int, factor float64) *Node {
 	weights := BroadcastToDims(ConstAsDType(row.Graph(), row.DType(), factor), width)
@@ -104,9 +98,9 @@ func overWidth(row *Node, width int, factor float64) *Node {
 }
 
 // total sums [n, channels] to [channels], by a product.
-func total(x *Node) *Node { return Dot(onesLike(x.Graph(), x, 0), x).Product() }
+func total(x *Node) *Node { return Dot(onesLike(x, 0), x).Product() }
 
-// onesLike is as many ones as x has along an axis.
-func onesLike(g *Graph, x *Node, axis int) *Node {
-	return BroadcastToDims(ConstAsDType(g, x.DType(), 1.0), x.Shape().Dimensions[axis])
+// onesLike is a vector of ones, as long as x is along an axis.
+func onesLike(x *Node, axis int) *Node {
+	return BroadcastToDims(ConstAsDType(x.Graph(), x.DType(), 1.0), x.Shape().Dimensions[axis])
 }

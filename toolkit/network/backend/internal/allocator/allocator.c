@@ -1,15 +1,15 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// Large blocks of memory, for the whole process: this posix_memalign, and the functions that take what it
-// gave, stand before the C library's, also for XLA's plugin.
+// Large blocks of memory, for the whole process: this posix_memalign, and the functions that take its blocks, replace the
+// C library's, also for XLA's plugin.
 //
-// XLA takes the memory of a training step as one block and gives it back after the step, and its inputs and
-// outputs likewise. The C library has two ways with such a block, and both cost: give it to the system, and
-// take it again page by page; or keep it in the heap, where a few bytes that come to lie in its place let the
-// next step's block not fit, so that the process grows to twice or three times what a step needs. Here a block
-// stays as it is for the next of its size.
+// XLA takes the memory of a training step as one block and gives it back after the step, and does the same with inputs and
+// outputs. The C library can do two things with such a block, and both cost. It gives the block to the system, and takes
+// it again page by page. Or it keeps the block in the heap; then a few bytes allocated in its place prevent the next step's
+// block from fitting there, and the process grows to twice or three times what a step needs. Here a block stays as it is
+// for the next request of its size.
 //
-// Before it is started it passes on to the C library all that it is asked for.
+// Until it is started, it passes all requests on to the C library.
 
 #define _GNU_SOURCE
 #include "allocator.h"
@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// next is the C library's function of a name, or that of an allocator that the user put before it.
+// next is the function of this name in the C library, or in an allocator that the user put before it.
 #define next(name) ({ \
 	static __typeof__(&name) own; \
 	if (!own) \
@@ -45,11 +45,11 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t freed;
 
-// on says whether blocks are kept. It never goes back to 0: who made a block must free it.
+// on says whether blocks are kept. It never goes back to 0: a block must be freed by the allocator that made it.
 static atomic_int on;
 
 void stochdepth_start_allocator(void) {
-	pthread_condattr_t steady; // the time of the waiting must not follow a clock that somebody sets
+	pthread_condattr_t steady; // the time to wait must not depend on a clock that somebody may set
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_cond_init(&freed, &steady);
@@ -59,7 +59,7 @@ void stochdepth_start_allocator(void) {
 
 int stochdepth_allocator_started(void) { return on; }
 
-// map takes memory from the system that begins where a huge page can.
+// map takes memory from the system that begins where a huge page can begin.
 static char *map(size_t size) {
 	char *data = mmap(NULL, size + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (data == MAP_FAILED)
@@ -73,7 +73,7 @@ static char *map(size_t size) {
 	return start;
 }
 
-// find is the smallest block, free or used, that holds size bytes and is not much larger, or -1.
+// find returns the smallest block, free or used, that holds size bytes and is not much larger, or -1.
 static int find(size_t size, int used) {
 	int best = -1;
 	for (int i = 0; i < BLOCKS; i++)
@@ -83,7 +83,8 @@ static int find(size_t size, int used) {
 	return best;
 }
 
-// new maps a block, or is -1. It ends the free ones, so that they are never more than what was in use at a time.
+// new maps a block and returns it, or -1. It unmaps the free ones, so that all blocks together are never more than what was
+// in use at one time.
 static int new(size_t size) {
 	int entry = -1;
 	for (int i = 0; i < BLOCKS; i++) {
@@ -100,8 +101,8 @@ static int new(size_t size) {
 	return entry;
 }
 
-// take gives a block, or NULL. XLA says that a step is done, so that the next begins, a moment before it gives
-// the step's block back: that moment is waited for.
+// take returns a block, or NULL. XLA reports that a step is done, so that the next begins, a moment before it gives the
+// step's block back. So take waits for a moment if a used block would fit.
 static void *take(size_t size) {
 	size = (size + HUGE - 1) / HUGE * HUGE;
 	pthread_mutex_lock(&lock);
@@ -125,7 +126,7 @@ static void *take(size_t size) {
 	return data;
 }
 
-// beginning is the block that begins at data, or -1; the lock must be held.
+// beginning returns the block that begins at data, or -1; the lock must be held.
 static int beginning(const void *data) {
 	for (int i = 0; i < BLOCKS; i++)
 		if (blocks[i].data == data)
@@ -133,10 +134,10 @@ static int beginning(const void *data) {
 	return -1;
 }
 
-// may_begin says whether a block may begin at data: ours do where a huge page does, and little else.
+// may_begin reports whether a block may begin at data: ours begin where a huge page does, and little else does.
 static int may_begin(const void *data) { return on && data && (uintptr_t)data % HUGE == 0; }
 
-// size_of is the size of the block that begins at data, or 0 if that is none of ours.
+// size_of returns the size of the block that begins at data, or 0 if it is not one of ours.
 static size_t size_of(const void *data) {
 	if (!may_begin(data))
 		return 0;
@@ -147,8 +148,8 @@ static size_t size_of(const void *data) {
 	return size;
 }
 
-// give takes a block back and is 1, or is 0 if data is none. As with the C library, giving back twice ends
-// the program: somebody else may have the block by then.
+// give takes a block back and returns 1, or 0 if data is not one of ours. As with the C library, a block that is given back
+// twice ends the program: somebody else may have it by then.
 static int give(const void *data) {
 	if (!may_begin(data))
 		return 0;

@@ -1,7 +1,7 @@
 //go:build linux && amd64 && cgo && !nokernels
 
-// Package allocator keeps large blocks of memory from one training step to the next. A program that links it has this
-// posix_memalign and free before the C library's (allocator.c); until [Start] they pass on all that they are asked for.
+// Package allocator keeps large blocks of memory from one training step to the next. In a program that links it, its
+// posix_memalign and free (allocator.c) replace the C library's; until [Start] they pass all requests on to these.
 package allocator
 
 /*
@@ -13,7 +13,7 @@ import "C"
 
 import "sync"
 
-// Start has large blocks kept from now on, to the end of the process. What was asked for before stays the C library's.
+// Start makes it keep large blocks from now on, to the end of the process. Memory taken before stays the C library's.
 var Start = sync.OnceFunc(func() { C.stochdepth_start_allocator() })
 
 // Started reports whether large blocks are kept.

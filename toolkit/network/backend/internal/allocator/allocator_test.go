@@ -16,7 +16,7 @@ import (
 	"stochdepth/toolkit/network/kernels"
 )
 
-// TestMemoryIsKept runs the C program that uses large blocks as XLA does.
+// TestMemoryIsKept runs a C program that uses large blocks as XLA does.
 func TestMemoryIsKept(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "allocator")
 	flags := []string{"-O2", "-pthread", "-fno-builtin", "-o", program}
@@ -27,7 +27,7 @@ func TestMemoryIsKept(t *testing.T) {
 	require.Empty(t, string(out))
 }
 
-// Opening a device starts it, unless the environment leaves everything to XLA.
+// Opening a device starts the allocator, unless the environment leaves everything to XLA.
 func TestItStartsWithADevice(t *testing.T) {
 	const child = "STOCHDEPTH_TEST_ALLOCATOR"
 	if want := os.Getenv(child); want != "" {

@@ -1,6 +1,6 @@
 //go:build !(linux && amd64 && cgo && !nokernels)
 
-// Package allocator has nothing for this kind of machine, or was left out by a build tag: memory is the C library's.
+// Package allocator has no code for this kind of machine, or a build tag has left it out: memory is the C library's.
 package allocator
 
 // Start does nothing.

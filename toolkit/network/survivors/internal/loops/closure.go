@@ -10,35 +10,35 @@ import (
 
 // A repair of GoMLX v0.28 and go-xla v0.4. All functions of a graph share caches: of scalar and tensor constants
 // (Graph), and of the small functions by which reductions combine two values (go-xla's Builder). But in XLA a function
-// may use nothing of another one, so an operation in a closure that finds there what the main function has made builds
-// a program that is refused ("operands are not part of the function", "reductionFn is not a StableHLO closure of ...").
-// Most operations with a number in them do, and so does Gradient. Therefore each closure gets empty caches while it is
-// built. They are not exported; where a version of the libraries has them no more, unlike what go.mod asks for, the
-// panic says so. Caches that were kept by function would make this file unnecessary.
+// may use nothing of another one. So an operation in a closure that finds in a cache what the main function has made
+// builds a program that is refused ("operands are not part of the function", "reductionFn is not a StableHLO closure of
+// ..."). That happens to most operations with a number in them, and to Gradient. Therefore each closure gets empty caches
+// while it is built. The caches are not exported; if another version than go.mod asks for has none of these names, the
+// panic says so. If the libraries kept their caches by function, this file would be unnecessary.
 
-// closure is NewClosure, in which all of GoMLX's operations may be used.
+// closure is NewClosure for a function that may use all of GoMLX's operations.
 func closure(g *Graph, f func(g *Graph) []*Node) *Function {
 	defer emptyCaches(g)()
 	return NewClosure(g, f)
 }
 
-// cachesOfGraph and cachesOfBuilder are the names of the shared caches, all of them maps.
+// cachesOfGraph and cachesOfBuilder are the names of the shared caches, which are all maps.
 var (
 	cachesOfGraph   = []string{"scalars", "tensorConstants"}
 	cachesOfBuilder = []string{"cacheReductions", "cacheArgMinMax", "cacheSelections"}
 )
 
-// emptyCaches replaces the caches by empty ones and returns what puts them back. Backends that are not go-xla's have
-// none of their own.
+// emptyCaches replaces the caches by empty ones and returns the function that puts them back. Only go-xla's backend has
+// caches in its builder.
 func emptyCaches(g *Graph) (putBack func()) {
 	var undo []func()
-	replace := func(of reflect.Value, names []string) {
+	replace := func(owner reflect.Value, names []string) {
 		for _, name := range names {
-			cache := field(of, name)
-			was := reflect.New(cache.Type()).Elem()
-			was.Set(cache)
+			cache := field(owner, name)
+			old := reflect.New(cache.Type()).Elem()
+			old.Set(cache)
 			cache.Set(reflect.MakeMap(cache.Type()))
-			undo = append(undo, func() { cache.Set(was) })
+			undo = append(undo, func() { cache.Set(old) })
 		}
 	}
 	graph := reflect.ValueOf(g).Elem()
@@ -53,12 +53,13 @@ func emptyCaches(g *Graph) (putBack func()) {
 	}
 }
 
-// field returns a field of a struct, to be read and set though it is not exported.
-func field(of reflect.Value, name string) reflect.Value {
-	f := of.FieldByName(name)
+// field returns a field of a struct that can be read and set although it is not exported.
+func field(owner reflect.Value, name string) reflect.Value {
+	f := owner.FieldByName(name)
 	if !f.IsValid() {
-		panic(fmt.Errorf("this version of %s keeps its caches otherwise than toolkit/network/survivors/internal/loops/closure.go knows (no field %s of %s): build with the versions in go.mod",
-			of.Type().PkgPath(), name, of.Type()))
+		panic(fmt.Errorf("this version of %s keeps its caches differently from what "+
+			"toolkit/network/survivors/internal/loops/closure.go expects (no field %s of %s): build with the versions in go.mod",
+			owner.Type().PkgPath(), name, owner.Type()))
 	}
 	return reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem()
 }

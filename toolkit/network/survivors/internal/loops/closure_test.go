@@ -10,7 +10,7 @@ import (
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
-// A closure may use constants, reductions and gradients of which the main function has made the like, before and after.
+// A closure may use the same constants, reductions and gradients as the main function uses before and after it.
 func TestClosureMayUseAllOperations(t *testing.T) {
 	inBoth := func(x *Node) *Node {
 		y := AddScalar(MulScalar(x, 3), 1)
@@ -33,8 +33,9 @@ func TestClosureMayUseAllOperations(t *testing.T) {
 	require.Equal(t, values[0], values[2])
 }
 
-// Another version of a library that keeps its caches otherwise is named.
+// The error names the library whose version keeps its caches differently.
 func TestCachesThatAreNotThere(t *testing.T) {
-	require.PanicsWithError(t, "this version of reflect keeps its caches otherwise than toolkit/network/survivors/internal/loops/closure.go knows (no field scalars of reflect.Value): build with the versions in go.mod",
-		func() { field(reflect.ValueOf(&reflect.Value{}).Elem(), "scalars") })
+	require.PanicsWithError(t, "this version of reflect keeps its caches differently from what "+
+		"toolkit/network/survivors/internal/loops/closure.go expects (no field scalars of reflect.Value): "+
+		"build with the versions in go.mod", func() { field(reflect.ValueOf(&reflect.Value{}).Elem(), "scalars") })
 }

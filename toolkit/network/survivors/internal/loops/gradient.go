@@ -5,10 +5,10 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered
-// for all loops, which asks the graph for the gradient that this loop's builder left there.
+// GoMLX has no gradient for While. It looks one up by the node's type, so one function is registered for all loops, which
+// asks the graph for the gradient that [Register] has left there for the loop.
 
-// gradient computes the gradients of a loop's initial values, nil for what has none, from those of its last values.
+// gradient computes the gradients of a loop's initial values from those of its last values, nil for those without one.
 type gradient func(outputs []*Node) []*Node
 
 type gradientsKey struct{}
@@ -24,7 +24,7 @@ func init() {
 	}
 }
 
-// Register leaves the gradient of the loop that gave results with the graph.
+// Register leaves the gradient of the loop that returned results with the graph.
 func Register(results []*Node, f func(outputs []*Node) []*Node) {
 	g, node := results[0].Graph(), results[0].Inputs()[0]
 	gradients, _ := g.State(gradientsKey{}).(map[*Node]gradient)

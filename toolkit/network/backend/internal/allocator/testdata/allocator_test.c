@@ -1,4 +1,4 @@
-// Uses the memory of large blocks as XLA does, before they are kept and after. Says what is wrong, or nothing.
+// Uses large blocks of memory as XLA does, before the allocator is started and after. Prints what is wrong, or nothing.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@ static char *take(size_t size) {
 	return data;
 }
 
-// resident is the memory of this process, in bytes.
+// resident returns the resident memory of this process, in bytes.
 static size_t resident(void) {
 	size_t total, pages;
 	FILE *f = fopen("/proc/self/statm", "r");
@@ -39,7 +39,7 @@ static void *free_soon(void *data) {
 	return NULL;
 }
 
-// kept says whether a block that is given back stays in the process.
+// kept reports whether a block that is given back stays in the process.
 static int kept(void) {
 	char *data = take(100 * MB);
 	memset(data, 1, 100 * MB);
@@ -48,7 +48,7 @@ static int kept(void) {
 	return resident() + 50 * (size_t)MB > used;
 }
 
-// before checks that no block is kept, and that all that takes a block knows the C library's.
+// before checks that no block is kept, and that all functions that take a block accept the C library's.
 static void before(void) {
 	CHECK(!stochdepth_allocator_started() && !kept() && !kept());
 	char *data = take(100 * MB);
@@ -58,14 +58,14 @@ static void before(void) {
 	CHECK((data = realloc(data, 150 * MB)) && data[0] == 1 && (data = reallocarray(data, 3, 60 * MB)) && data[0] == 1);
 	free(data);
 	CHECK(!kept());
-	void *aligned; // where a block of ours could begin
+	void *aligned; // begins where a block of ours could begin
 	CHECK(!posix_memalign(&aligned, 2 * MB, 100 * MB) && malloc_usable_size(aligned) >= 100 * MB);
 	free(aligned);
 }
 
 int main(void) {
 	before();
-	char *earlier = take(100 * MB), *here; // where a block of ours could begin, too
+	char *earlier = take(100 * MB), *here; // here begins where a block of ours could begin
 	CHECK(!posix_memalign((void **)&here, 2 * MB, 100 * MB));
 	stochdepth_start_allocator();
 	CHECK(stochdepth_allocator_started());
@@ -76,7 +76,7 @@ int main(void) {
 	CHECK(resident() < with + 10 * (size_t)MB);
 	CHECK(kept());
 
-	// A block stays for the next that fits, as it is, whatever came to lie in the heap meanwhile.
+	// A block stays as it is for the next request that fits, whatever was allocated in the heap meanwhile.
 	char *first = take(100 * MB);
 	memset(first, 7, 100 * MB);
 	free(first);
@@ -88,7 +88,7 @@ int main(void) {
 	}
 	free(small);
 
-	// Two at a time are two.
+	// Two blocks in use are two different ones.
 	char *a = take(100 * MB), *b = NULL;
 	b = take(100 * MB);
 	CHECK(a != b);
@@ -96,17 +96,17 @@ int main(void) {
 	CHECK(a[0] == 1 && a[100 * MB - 1] == 1 && b[0] == 2);
 	free(a), free(b);
 
-	// One that fits in none of them ends them.
+	// A request that fits none of the free blocks unmaps them.
 	size_t used = resident();
 	char *large = take(400 * MB);
 	CHECK(used - resident() > 190 * (size_t)MB);
 	memset(large, 3, 400 * MB);
 	free(large);
-	small = take(64 * MB); // and is itself too large for this one
+	small = take(64 * MB); // for which the large block is too large
 	CHECK(small != large && resident() < used);
 	free(small);
 
-	// One that is about to be given back is waited for.
+	// A request waits for a block that is about to be given back.
 	a = take(100 * MB);
 	pthread_t thread;
 	CHECK(!pthread_create(&thread, NULL, free_soon, a));
@@ -115,7 +115,7 @@ int main(void) {
 	pthread_join(thread, NULL);
 	free(b);
 
-	// It can be measured and changed in size, as what malloc gives.
+	// A block can be measured and resized, as one from malloc can.
 	a = take(100 * MB);
 	a[0] = 1, a[100 * MB - 1] = 2;
 	CHECK(malloc_usable_size(a) >= 100 * MB && realloc(a, 100) == a);
@@ -125,7 +125,7 @@ int main(void) {
 	free(a);
 	CHECK(!realloc(take(100 * MB), 0));
 
-	// Given back twice, it ends the program, with a word.
+	// A block that is given back twice ends the program, with a message.
 	int out[2], status;
 	CHECK(!pipe(out));
 	pid_t child = fork();
@@ -140,7 +140,7 @@ int main(void) {
 	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 	CHECK(read(out[0], said, sizeof said - 1) > 0 && strstr(said, "twice"));
 
-	// All else is the C library's.
+	// Everything else is the C library's.
 	char *many[1000];
 	for (int i = 0; i < 1000; i++) {
 		void *data;
