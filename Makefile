@@ -43,7 +43,8 @@ help:
 	@cat <<'END'
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
-	make test    all checks, tests and notebooks (small)
+	make test    all checks, tests and notebooks (small), in seven minutes
+	make test-fast   checks and most tests, in a minute and a half
 	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
@@ -87,17 +88,40 @@ lab: setup
 # Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge.
 raced := $(addprefix ./toolkit/,dataset figures/gallery internal/stopping notebook runs runs/sweep)
 
+# Packages whose tests take longest: they start first, so that both cores are busy until the end.
+long := $(addprefix ./toolkit/,network/survivors network network/training cmd/stochdepth)
+
+# Go's tests with a name for their record, from which the ten slowest are printed.
+gotest = .bin/gotestsum --format pkgname --format-hide-empty-pkg --format-icons text --hide-summary skipped \
+	--jsonfile .out/tests-$(1).json -- -timeout 20m
+slowest = echo "== The ten slowest tests =="; cat .out/tests-*.json | .bin/gotestsum tool slowest --num 10
+
 .PHONY: test
 test: check
-	@echo "== Notebooks, small =="
-	rm -rf .out/tiny
-	STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook $(notebooks)
-	echo "== go test, with the race detector where it can follow all threads =="
+	@echo "== Notebooks, small, two at a time =="
+	rm -rf .out/tiny .out/tests-*.json
+	printf '%s\n' $(notebooks) | xargs -n 4 -P 2 env STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook
 	failed=0
-	go test -timeout 20m -race -short $(raced) || failed=1
-	echo "== go test, the others =="
-	go test -timeout 20m -run TestSVHNMemory ./toolkit/dataset || failed=1 # too much for the detector, so not short
-	go test -timeout 20m $$(go list ./... | grep -vxF "$$(go list $(raced))") || failed=1
+	echo "== go test =="
+	$(call gotest,all) $(long) $$(go list ./... | grep -vxF "$$(go list $(raced) $(long))") || failed=1
+	$(call gotest,memory) -run TestSVHNMemory ./toolkit/dataset || failed=1 # too much for the detector, so not short
+	echo "== go test with the race detector, where it can follow all threads =="
+	$(call gotest,race) -race -short $(raced) || failed=1
+	$(slowest)
+	exit $$failed
+
+# What `make test-fast` leaves to `make test`, beside the notebooks and the race detector. An outdated name here costs
+# time and nothing else.
+slow := TestContract(OfAnyBlock|PerSample|Rounding|ThroughSteps|WithOlderKernels)|TestContract$$/(14|20)_layers|TestClosedBlocks|TestBodies$$
+slow := $(slow)|TestDevices|TestTheCommittedNetworks|TestOptions|TestSchedules|TestMemory|TestUnderSanitizers|TestConvolutions|TestStep$$
+slow := $(slow)|TestTrainingsEndAtACheckpoint|TestCrashAfterEveryChange
+
+.PHONY: test-fast
+test-fast: check
+	@rm -f .out/tests-*.json
+	failed=0
+	$(call gotest,fast) -short -skip '$(slow)' $(long) $$(go list ./... | grep -vxF "$$(go list $(long))") || failed=1
+	$(slowest)
 	exit $$failed
 
 # Tests the promises of a run's folder (toolkit/runs/README.md) more often than `make test` has time for: crashes after a

@@ -23,7 +23,7 @@ func TestContractThroughSteps(t *testing.T) {
 	for _, frozen := range []bool{false, true} {
 		variables := func(form string) map[string][]float64 {
 			r := tiny(t)
-			r.Form, r.DType, r.Depth, r.TrainImages = form, "float64", 14, 48 // equal batches: one compilation
+			r.Form, r.DType, r.Depth, r.BatchSize, r.TrainImages = form, "float64", 14, 8, 24 // equal batches: one compilation
 			r.LearningRate, r.FreezeClosed = 0.1, frozen
 			_, values := steps(t, r, 1, 5)
 			return values
