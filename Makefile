@@ -104,9 +104,9 @@ test: check
 	failed=0
 	echo "== go test =="
 	$(call gotest,all) $(long) $$(go list ./... | grep -vxF "$$(go list $(raced) $(long))") || failed=1
-	$(call gotest,memory) -run TestSVHNMemory ./toolkit/dataset || failed=1 # too much for the detector, so not short
+	$(call gotest,long) -run 'TestSVHNMemory|TestTheCommittedGallery|TestEveryFormat' ./toolkit/dataset ./toolkit/figures/gallery || failed=1
 	echo "== go test with the race detector, where it can follow all threads =="
-	$(call gotest,race) -race -short $(raced) || failed=1
+	$(call gotest,race) -race -short $(raced) || failed=1 # without the three above, which take it too long
 	$(slowest)
 	exit $$failed
 

@@ -163,7 +163,7 @@ func TestKilled(t *testing.T) {
 		makes     []string
 		command   func(dir string) []string
 	}{
-		{"sweep", []string{killed, workerKilled, allKilled, interrupted}, 8, 160, whole * 2 / 3, names, sweep},
+		{"sweep", []string{killed, workerKilled, allKilled, interrupted}, 5, 160, whole * 2 / 3, names, sweep},
 		{"run", []string{killed, killed, killed, interrupted}, 3, 60, whole / 2, names[1:2], func(dir string) []string {
 			return []string{"train", "--recipe", recipe, "--run", names[1], "--runs", dir}
 		}},

@@ -20,6 +20,9 @@ import (
 // Every figure can be drawn in every format, in both themes and in a column, and its PDF has what was drawn: as many
 // areas, texts and lines, without the lines of zero width.
 func TestEveryFormat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for a while")
+	}
 	sources := read(t, data)
 	styles := map[string]figures.Style{"light": {}, "dark": {Theme: figures.Dark}, "column": {Width: 8 * vg.Centimeter}}
 	for _, entry := range gallery.Entries() {

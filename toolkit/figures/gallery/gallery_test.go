@@ -30,6 +30,9 @@ func read(t *testing.T, folder string) *gallery.Sources {
 
 // The committed figures, tables and README.md are those of the committed data, byte for byte, and there are no others.
 func TestTheCommittedGalleryIsThatOfTheData(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for a while")
+	}
 	folder := t.TempDir()
 	drawn := map[string]bool{}
 	require.NoError(t, read(t, data).SaveAll(folder, []string{"png"}, gallery.Network{}, func(file string) {
