@@ -44,8 +44,9 @@ func pointwise(x, kernel *Node, stride int) *Node {
 	return Reshape(y, d[0], d[1], d[2], out)
 }
 
-// Relu is max(x, 0) of any shape.
-func Relu(x *Node) *Node { return Max(x, ScalarZero(x.Graph(), x.DType())) }
+// Relu is max(x, 0) of any shape. At exactly 0 its gradient is 0, as in PyTorch, Torch7 and JAX: GoMLX gives the gradient of
+// equal operands to the first. Zeros are not rare, since channels that a closed block fills up with zeros are normalised to 0.
+func Relu(x *Node) *Node { return Max(ScalarZero(x.Graph(), x.DType()), x) }
 
 // LinearParameters lists what [Linear] needs: weights [in, out], normal with deviation 0.02 as in transformers, and biases
 // of zero.

@@ -181,3 +181,22 @@ func TestBlocksThatCannotBe(t *testing.T) {
 		require.ErrorContains(t, err, what)
 	}
 }
+
+// TestGradientOfReluAtZero looks where a ReLU's input is exactly 0. A closed block between two groups fills up its new
+// channels with zeros, the next batch normalisation passes on its offset, 0 at first, and a gradient of it would be one that
+// PyTorch does not give. In both forms it is 0, and that of the other channels is not.
+func TestGradientOfReluAtZero(t *testing.T) {
+	b := backendtest.Open(t)
+	for block, layers := range map[string]int{"preactivation": 8, "bottleneck": 11} {
+		n := networkOf(t, block, layers, dtypes.Float64)
+		images, labels := batch(n, 3)
+		for _, form := range []resnet.Form{resnet.Textbook{}, general{}} {
+			offset := step(t, b, n, form)(images, gatesOf(n, depth.Gates{true, true, false}), labels)["gradient /network/head/offset"]
+			half := len(offset) / 2
+			require.Equal(t, make([]float64, half), offset[half:], "%s, %T: channels of zeros", block, form)
+			for channel, gradient := range offset[:half] {
+				require.NotZero(t, gradient, "%s, %T: channel %d", block, form, channel)
+			}
+		}
+	}
+}
