@@ -37,7 +37,9 @@ func (m *Model) evaluateGraph(scope *model.Scope, pixels, labels *Node) *Node {
 	logits := m.TestLogits(scope, pixels)
 	counts := ConvertDType(GreaterOrEqual(labels, ZerosLike(labels)), logits.DType())
 	labels = Max(labels, ZerosLike(labels))
-	mistakes := ReduceAllSum(Mul(wrong(logits, labels), counts))
+	sum := ReduceSum(logits, -1) // NaN if one logit is: no class is the largest then, although ArgMax names one
+	isNaN := ConvertDType(NotEqual(sum, sum), logits.DType())
+	mistakes := ReduceAllSum(Mul(Max(wrong(logits, labels), isNaN), counts))
 	return Stack([]*Node{mistakes, ReduceAllSum(Mul(CrossEntropy(logits, labels), counts))}, 0)
 }
 

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/dataset"
@@ -179,4 +181,19 @@ func TestImportSetsEachBlock(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, string(want) == string(got))
 	}
+}
+
+// A network that computes NaN for one class classifies nothing: its error is 100 %, whatever ArgMax finds among the others.
+func TestAnUnknownLogitIsAMistake(t *testing.T) {
+	net, err := Open(backendtest.Open(t), eight(t, 0), "")
+	require.NoError(t, err)
+	bias := net.Store.GetVariable("/network/linear/bias")
+	require.NotNil(t, bias)
+	values := make([]float32, bias.Shape().Size())
+	values[3] = float32(math.NaN())
+	require.NoError(t, bias.SetValue(tensors.FromFlatDataAndDimensions(values, len(values))))
+	score, err := net.Evaluate(t.Context(), net.Data.Test)
+	require.NoError(t, err)
+	require.Equal(t, 100.0, score.Error)
+	require.True(t, math.IsNaN(score.Loss))
 }

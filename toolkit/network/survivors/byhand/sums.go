@@ -10,7 +10,8 @@ import (
 // sums takes batch normalisation's sums over batch, height and width inside a loop, without reductions (see byhand.go).
 // x and dy are [batch, height, width, channels], everything else is [channels].
 type sums interface {
-	// moments returns the mean and the variance of x, which is divided by the number of values.
+	// moments returns the mean and the variance of x, which is divided by the number of values. XLA's batch-norm operation
+	// rounds the variance of a nearly constant channel to a number that may be negative; then it is 0.
 	moments(x *Node) (mean, variance *Node)
 	// gradients returns the gradients of scale and offset: the sums of dy (x - mean)/deviation and of dy.
 	gradients(x, mean, variance, dy *Node) (dscale, doffset *Node)
@@ -35,7 +36,7 @@ func (sumsByPixel) moments(x *Node) (mean, variance *Node) {
 	pixels := byPixel(x)
 	ones := onesLike(pixels, 1)
 	_, mean, variance = InternalBatchNormForTraining(pixels, ones, ones, resnet.Epsilon, -1)
-	return mean, variance
+	return mean, relu(variance)
 }
 
 func (sumsByPixel) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
@@ -55,7 +56,7 @@ func (sumsByRow) moments(x *Node) (mean, variance *Node) {
 	_, rowMean, rowVariance := InternalBatchNormForTraining(rows, ones, ones, resnet.Epsilon, -1)
 	mean = overWidth(rowMean, width, 1/float64(width))
 	between := Square(Sub(rowMean, resnet.AlongRow(mean, width)))
-	return mean, overWidth(Add(rowVariance, between), width, 1/float64(width))
+	return mean, overWidth(Add(relu(rowVariance), between), width, 1/float64(width))
 }
 
 func (sumsByRow) gradients(x, mean, variance, dy *Node) (dscale, doffset *Node) {
