@@ -192,7 +192,7 @@ func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
 	return networkOf(t, "basic", layers, dtype)
 }
 
-// networkOf is a network of so many layers with blocks of a kind, and batch normalisation's scales from (0, 1).
+// networkOf is a network of a number of layers with blocks of one kind, and batch normalisation's scales from (0, 1).
 func networkOf(t testing.TB, block string, layers int, dtype dtypes.DType) *resnet.Network {
 	blocks, err := depth.BlocksOf(block, layers)
 	require.NoError(t, err)
@@ -295,7 +295,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// requireReplaced requires that package proxy has replaced all loops of a network since there were so many, the stem's
+// requireReplaced requires that package proxy has replaced all loops of a network since their count was before, the stem's
 // and the stages', forward and backward: that it still recognises what go-xla writes.
 func requireReplaced(t *testing.T, b compute.Backend, n *resnet.Network, before int) {
 	if proxy.Processor(b.(*xla.Backend).PluginName()) != "" {
