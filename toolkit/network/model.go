@@ -157,7 +157,8 @@ type Outcome struct {
 	Open     float64 // open blocks; with gates per sample their mean over the batch
 }
 
-// SetLearningRate sets the rate of the next steps.
+// SetLearningRate sets the rate of the next steps. Before the first call it is 0, and steps leave the weights as they are; the
+// recipe's rate, with its milestones, is for the caller to set.
 func (m *Model) SetLearningRate(rate float64) error {
 	v := optimizer.LearningRate(m.Store.RootScope(), residual.Variable(m.Store.RootScope(), "linear/bias"))
 	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))

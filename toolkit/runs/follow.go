@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ func Follow(ctx context.Context, dir string, patience time.Duration, bar *progre
 			if patience > 0 { // the bar said that it waits
 				bar.Done("not there")
 			}
-			return nil, fmt.Errorf("there is no run %s: start its training first", filepath.Base(dir))
+			name := filepath.Base(dir)
+			return nil, cmp.Or(holdsRuns(dir, name), fmt.Errorf("there is no run %s: start its training first", name))
 		case err != nil:
 			return nil, err
 		default:

@@ -51,6 +51,9 @@ func TestFollow(t *testing.T) {
 	require.Len(t, run.Rows, 2)
 	require.Equal(t, "finished", run.Status())
 	require.IsIncreasing(t, grown)
+	sweep := filepath.Dir(dir)
+	_, err = follow(context.Background(), sweep, 0)
+	require.EqualError(t, err, filepath.Base(sweep)+" is a folder of runs: name one of them, such as "+filepath.Base(sweep)+"/run")
 
 	other := filepath.Join(t.TempDir(), "other")
 	require.NoError(t, os.MkdirAll(other, 0o755))

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -181,13 +182,18 @@ func Find(root, given string) (*Run, error) {
 	dir, name := Locate(root, given)
 	run, err := Open(dir)
 	if err != nil {
-		if inside := Names(dir); len(inside) > 0 {
-			err = fmt.Errorf("%s is a folder of runs: name one of them, such as %s", say.Shown(name), say.Shown(name+"/"+inside[0]))
-		}
-		return nil, err
+		return nil, cmp.Or(holdsRuns(dir, name), err)
 	}
 	run.Name = name
 	return run, nil
+}
+
+// holdsRuns says that name is a folder of runs, or returns nil where the folder dir holds none.
+func holdsRuns(dir, name string) error {
+	if inside := Names(dir); len(inside) > 0 {
+		return fmt.Errorf("%s is a folder of runs: name one of them, such as %s", say.Shown(name), say.Shown(name+"/"+inside[0]))
+	}
+	return nil
 }
 
 // showing returns err with the folder dir written as say.Shown writes it, wherever the message names it.

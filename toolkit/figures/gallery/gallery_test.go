@@ -92,6 +92,7 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 		"fig5":       {Runs: []string{"shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"}},
 		"fig7":       {Runs: []string{"gap/20-constant-epochs=64-s1", "gap/20-linear-0.5-epochs=64-s2"}},
 		"fig8-left":  {Runs: []string{"test-sweep-*"}},
+		"table2":     {Runs: []string{"gap"}},
 		"fig8-right": {Runs: []string{"gap/20-*0*5-epochs=64-s1", "gap/20-constant-epochs=64-s1"}},
 		"step-time":  {Bench: "cpu"},
 	})
@@ -106,6 +107,7 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 		"fig5: the runs shapes/20-constant-s11 and gap/20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"),
 		"fig7: the log of the run gap/20-linear-0.5-epochs=64-s2 is empty: train it first",
 		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
+		"table2: gap is a folder of runs: name one of them, such as gap/20-constant-epochs=128-s1",
 		"step-time: no measurements at " + filepath.Join(folder, "bench", "cpu.json") + ": measure with stochdepth bench",
 	}, "\n"))
 	require.Contains(t, drawn, "fig8-right.png")

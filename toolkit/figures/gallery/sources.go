@@ -83,11 +83,10 @@ func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err erro
 			if slices.ContainsFunc(chosen, same) {
 				continue
 			}
-			run, err := runs.Open(folder.dir)
+			run, err := runs.Find(root, folder.name)
 			if err != nil {
 				return nil, nil, err
 			}
-			run.Name = folder.name
 			switch err := complete(run); {
 			case err == nil:
 				chosen = append(chosen, run)
@@ -104,7 +103,7 @@ func (s *Sources) open(names []string) (chosen, unfinished []*runs.Run, err erro
 	return chosen, unfinished, nil
 }
 
-// folder is where a run is, and its name.
+// folder is where a run is, and its name or path.
 type folder struct {
 	dir, name string
 	byPattern bool // chosen by asterisks
@@ -114,11 +113,11 @@ type folder struct {
 // choose.
 func matching(root, name string) ([]folder, error) {
 	if !strings.Contains(name, "*") {
-		dir, run := runs.Locate(root, name)
+		dir, _ := runs.Locate(root, name)
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			return nil, absent{fmt.Sprintf("there is no run %s in %s: train it, or name another", name, root)}
 		}
-		return []folder{{dir: dir, name: run}}, nil
+		return []folder{{dir: dir, name: name}}, nil
 	}
 	var list []folder
 	for _, found := range runs.Names(root) {

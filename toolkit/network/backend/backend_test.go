@@ -97,6 +97,20 @@ func TestFindChoosesByMachineAndRequest(t *testing.T) {
 	}
 }
 
+// A program of one's own often runs outside the project's folder, whose .venv it should still find.
+func TestFindOutsideTheProject(t *testing.T) {
+	if len(installedByGoXLA()) > 0 {
+		t.Skip("go-xla's own plugins on this machine would be found")
+	}
+	newProject(t, false, cpuPlugin)
+	t.Setenv(project.EnvRoot, "")
+	t.Chdir(t.TempDir())
+	_, err := Find()
+	require.EqualError(t, err, "no PJRT plugin is installed in go-xla's folders, and the project's folder was not found: "+
+		"run inside it, or set STOCHDEPTH_ROOT to it")
+	require.ErrorIs(t, err, ErrNoPlugin)
+}
+
 func TestFindTakesTheFileThatIsNamed(t *testing.T) {
 	root := newProject(t, false, cpuPlugin)
 	own := filepath.Join(root, "own plugins", "libcuda_plugin.so")

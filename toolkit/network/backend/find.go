@@ -103,6 +103,9 @@ func search(wanted string) (Plugin, error) {
 			return plugin, nil
 		}
 	}
+	if _, err := project.Root(); err != nil { // .venv was not searched
+		return Plugin{}, fmt.Errorf("%w in go-xla's folders, and %w", ErrNoPlugin, err)
+	}
 	switch {
 	case wanted == CUDA:
 		return Plugin{}, fmt.Errorf("%w for NVIDIA GPUs: run `make setup PLUGIN=cuda13` in the project's folder", ErrNoPlugin)
