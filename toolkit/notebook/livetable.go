@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // LiveTable is a table in the cell's output that changes while the cell runs. Outside of a notebook it is printed once,
@@ -32,7 +34,7 @@ func (t *LiveTable) Update(rows func() [][]any) {
 func (t *LiveTable) Done(rows [][]any) {
 	lines := tableText(t.head, rows)
 	if !gonbui.IsNotebook {
-		fmt.Print(textTable(lines))
+		fmt.Print(say.Aligned(lines, nil))
 		return
 	}
 	gonbui.UpdateMarkdown(t.id, markdownTable(lines))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -48,7 +49,7 @@ func ShowTable(head []string, rows ...[]any) {
 		Markdown("%s", markdownTable(lines))
 		return
 	}
-	fmt.Print(textTable(lines))
+	fmt.Print(say.Aligned(lines, nil))
 }
 
 // tableText is a table's cells as text.
@@ -75,25 +76,6 @@ func markdownTable(lines [][]string) string {
 		if i == 0 {
 			table.WriteString(strings.Repeat("| --- ", len(line)) + "|\n")
 		}
-	}
-	return table.String()
-}
-
-// textTable is a table with its columns aligned.
-func textTable(lines [][]string) string {
-	widths := map[int]int{}
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
-	var table strings.Builder
-	for _, line := range lines {
-		text := ""
-		for i, cell := range line {
-			text += cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+2)
-		}
-		table.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 	return table.String()
 }

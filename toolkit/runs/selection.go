@@ -74,14 +74,21 @@ func withValue(list []*Run, where string) ([]*Run, error) {
 	return chosen, nil
 }
 
+// sortNames are the names by which a [Selection] knows those columns that it does not know by their keys.
+var sortNames = map[string]string{"epochs_done": "epochs", "steps_per_second": "speed", "hours": "time"}
+
 // SortKeys lists the columns that a [Selection] sorts by.
 func SortKeys() (keys []string) {
 	for _, c := range columns {
-		if c.sort != "" {
-			keys = append(keys, c.sort)
+		if c.Head != "" {
+			keys = append(keys, sortKey(c))
 		}
 	}
 	return keys
+}
+
+func sortKey(c say.Column[*Run]) string {
+	return strings.ReplaceAll(cmp.Or(sortNames[c.Key], c.Key), "_", "-")
 }
 
 // sorted returns the runs in the order asked for; equal ones stay as they were.
@@ -94,44 +101,37 @@ func (s Selection) sorted(list []*Run) ([]*Run, error) {
 		return list, nil
 	}
 	key := strings.ReplaceAll(s.Sort, "_", "-")
-	i := slices.IndexFunc(columns, func(c column) bool { return c.sort == key })
+	i := slices.IndexFunc(columns, func(c say.Column[*Run]) bool { return c.Head != "" && sortKey(c) == key })
 	if i < 0 {
 		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort,
 			say.DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
 	}
-	lines := make(map[*Run]summary)
+	values := make(map[*Run]any)
 	for _, run := range list {
-		lines[run] = summarize(run)
+		values[run] = columns[i].Value(run)
 	}
 	sorted := slices.Clone(list)
-	slices.SortStableFunc(sorted, func(a, b *Run) int { return columns[i].compare(lines[a], lines[b], s.Reverse) })
+	slices.SortStableFunc(sorted, func(a, b *Run) int { return compare(values[a], values[b], s.Reverse) })
 	return sorted, nil
 }
 
-// compare orders two lines; what is unknown comes last also in reverse.
-func (c column) compare(a, b summary, reverse bool) int {
+// compare orders two values of a column; what is unknown comes last also in reverse.
+func compare(a, b any, reverse bool) int {
 	order := 0
-	switch value := c.value(a).(type) {
+	switch a := a.(type) {
 	case string:
-		order = strings.Compare(value, c.value(b).(string))
+		order = strings.Compare(a, b.(string))
 	case int:
-		order = cmp.Compare(value, c.value(b).(int))
-	case number:
-		x, y := float64(value), float64(c.value(b).(number))
-		if math.IsNaN(x) || math.IsNaN(y) {
-			return cmp.Compare(boolInt(math.IsNaN(x)), boolInt(math.IsNaN(y)))
+		order = cmp.Compare(a, b.(int))
+	case float64:
+		b := b.(float64)
+		if math.IsNaN(a) || math.IsNaN(b) {
+			return -cmp.Compare(a, b) // NaN is below all numbers there
 		}
-		order = cmp.Compare(x, y)
+		order = cmp.Compare(a, b)
 	}
 	if reverse {
 		return -order
 	}
 	return order
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

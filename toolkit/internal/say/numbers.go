@@ -2,7 +2,6 @@ package say
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 )
 
@@ -26,11 +25,3 @@ func Grouped[T int | int64](n T) string {
 
 // Exact writes x in the fewest digits that read back exactly.
 func Exact(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-
-// Known is x for JSON, which has no NaN: nil, which is written as null, stands for it.
-func Known(x float64) *float64 {
-	if math.IsNaN(x) {
-		return nil
-	}
-	return &x
-}
