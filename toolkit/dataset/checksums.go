@@ -1,16 +1,16 @@
 package dataset
 
 import (
-	"bufio"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // sumsFile lists the SHA-256 of a folder's files in the format of sha256sum. [Get] writes it; if it is there, [Load] and
@@ -23,21 +23,16 @@ type checksums map[string][32]byte
 // readSums reads the checksums of a folder; without a list it returns nil.
 func readSums(dir string) (checksums, error) {
 	path := filepath.Join(dir, sumsFile)
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
-		return nil, fmt.Errorf("%s is no regular file: remove it", path)
-	}
-	file, err := os.Open(path)
+	data, err := files.ReadText(path, files.LargestText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the list of checksums: %w", err)
+		return nil, fmt.Errorf("cannot read the list of checksums: %w", err)
 	}
-	defer file.Close()
 	sums := checksums{}
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		digits, name, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+	for line := range strings.Lines(string(data)) {
+		digits, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if digits == "" {
 			continue
 		}
@@ -47,9 +42,6 @@ func readSums(dir string) (checksums, error) {
 			return nil, fmt.Errorf("%s has a line that is no SHA-256 and file name: remove the list or make it again with sha256sum", path)
 		}
 		sums[name] = [32]byte(sum)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	return sums, nil
 }

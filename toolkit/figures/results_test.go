@@ -26,7 +26,7 @@ func regimes() []*runs.Run {
 		run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages, run.Recipe.TestImages = "cifar10", true, 0, 0
 		if !run.Recipe.IsConstant() {
 			run.Recipe.Rule = "uniform"
-			run.Result = &runs.Result{Machine: "another"}
+			run.Result = &runs.Result{Session: runs.Session{Machine: "another"}}
 		}
 		list = append(list, run)
 	}

@@ -74,7 +74,7 @@ func TestOpenFile(t *testing.T) {
 		want := evaluate(t, m.Model, data.Test)
 
 		run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 2, Step: 6, ValidationError: 1, TestError: want.Error}},
-			Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
+			Result: &runs.Result{Session: runs.Session{Commit: "0123456789ab", Machine: "a machine"}}}
 		dir := t.TempDir()
 		path := filepath.Join(dir, "net.safetensors")
 		info := models.OfRun(run, 6, data.Train.Len())

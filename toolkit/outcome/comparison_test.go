@@ -69,7 +69,7 @@ func TestCompare(t *testing.T) {
 	require.Equal(t, [2]int{1, 1}, [2]int{c.Pairs, c.Wins})
 
 	// Without a recorded time, or on two machines, no time is said to be saved.
-	stochastic[0].Result = &runs.Result{Machine: "another"}
+	stochastic[0].Result = &runs.Result{Session: runs.Session{Machine: "another"}}
 	c, err = Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved) && math.IsNaN(c.TimeSavedMargin))
@@ -140,7 +140,7 @@ func TestTimeSaved(t *testing.T) {
 func TestUnfinishedRuns(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20), seeded(0.2, 6, 17)
 	stochastic[0].Rows = stochastic[0].Rows[:3]
-	stochastic[0].Result = &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
+	stochastic[0].Result = &runs.Result{Status: "stopped", Session: runs.Session{Machine: "example machine", Device: "cpu"}}
 	c, err := Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved))

@@ -23,7 +23,7 @@ func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
 			kind = "stochastic"
 		}
 		run := &runs.Run{Name: fmt.Sprintf("%s-epochs=%d-s%d", kind, epochs, i+1), Recipe: recipe,
-			Result: &runs.Result{Machine: "example machine", Device: "cpu"}}
+			Result: &runs.Result{Session: runs.Session{Machine: "example machine", Device: "cpu"}}}
 		for j := range epochs {
 			run.Rows = append(run.Rows, runs.Row{Epoch: float64(j + 1), Step: int64(16 * (j + 1)), ValidationError: e + float64(epochs-j),
 				TestError: e + float64(epochs-1-j), OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 * float64(j+1) * (1 - deathRate/2)})

@@ -30,7 +30,9 @@ var columns = []say.Column[*Run]{
 
 // Table writes one line for each run: what it is, how far it got, and the errors (percent) at its best validation epoch.
 // format is one of [say.TableFormats].
-func Table(w io.Writer, runs []*Run, format string) error { return say.WriteTable(w, format, columns, runs) }
+func Table(w io.Writer, runs []*Run, format string) error {
+	return say.WriteTable(w, format, columns, runs)
+}
 
 // selected is the row of Selected, or one of unknown numbers.
 func (r *Run) selected() Row {

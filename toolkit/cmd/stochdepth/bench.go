@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -82,22 +83,32 @@ names it. All must compute the same loss, which is checked.`,
 }
 
 func benchStepCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "step", Short: "Take the measurement described on standard input", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var spec bench.Spec
-			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&spec); err != nil {
-				return fmt.Errorf("this is started by `stochdepth bench`: %w", err)
-			}
+	return answering("step", "Take the measurement described on standard input", "bench",
+		func(ctx context.Context, spec bench.Spec) (taken bench.Taken, err error) {
 			b, err := backend.Open()
 			if err != nil {
-				return err
+				return taken, err
 			}
-			taken, err := measure.Step(cmd.Context(), b, spec)
+			return measure.Step(ctx, b, spec)
+		})
+}
+
+// answering is a hidden command that the command parent starts: it reads a question in JSON from its standard input, and
+// writes the answer to its standard output, as [sweep.Ask] expects.
+func answering[Question, Answer any](use, short, parent string,
+	answer func(context.Context, Question) (Answer, error)) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var question Question
+			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&question); err != nil {
+				return fmt.Errorf("this is started by `stochdepth %s`: %w", parent, err)
+			}
+			result, err := answer(cmd.Context(), question)
 			if err != nil {
 				return err
 			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(taken)
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(result)
 		},
 	}
 }

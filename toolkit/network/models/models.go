@@ -196,7 +196,7 @@ func (i Info) Complete() error {
 func (i Info) Record() *runs.Run {
 	run := &runs.Run{Name: i.Run, Recipe: i.Recipe, Result: &runs.Result{
 		BestEpoch: i.Epoch, ValidationError: i.ValidationError, TestError: i.TestError, Epochs: i.Epoch, Steps: i.Step,
-		Commit: i.Commit, Machine: i.Machine,
+		Session: runs.Session{Commit: i.Commit, Machine: i.Machine},
 	}}
 	if run.Name == "" {
 		run.Name = i.Name()
