@@ -2,6 +2,7 @@ package depth
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -20,11 +21,7 @@ func (p Survival) Draw(rng *rand.Rand) Gates {
 
 // AllOpen returns the gates of a network of constant depth.
 func AllOpen(blocks int) Gates {
-	gates := make(Gates, blocks)
-	for i := range gates {
-		gates[i] = true
-	}
-	return gates
+	return slices.Repeat(Gates{true}, blocks)
 }
 
 // Open returns the number of open blocks.

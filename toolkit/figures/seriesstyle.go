@@ -1,6 +1,8 @@
 package figures
 
 import (
+	"cmp"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -93,11 +95,7 @@ func noisy(points plotter.XYs) bool {
 }
 
 func (s seriesStyle) line() draw.LineStyle {
-	width := s.width
-	if width == 0 {
-		width = 1.6
-	}
-	return draw.LineStyle{Color: s.color, Width: width, Dashes: s.dashes}
+	return draw.LineStyle{Color: s.color, Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}
 }
 
 func (s seriesStyle) marker(radius vg.Length) draw.GlyphStyle {

@@ -16,13 +16,9 @@ func encode(name string, shape []int, values []float64, dtype dtypes.DType) tens
 	t := tensorfile.Tensor{Name: name, Shape: shape, DType: "F32"}
 	if dtype == dtypes.Float64 {
 		t.DType = "F64"
-	}
-	for _, v := range values {
-		if dtype == dtypes.Float64 {
-			t.Data = binary.LittleEndian.AppendUint64(t.Data, math.Float64bits(v))
-		} else {
-			t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(float32(v)))
-		}
+		t.Data, _ = binary.Append(nil, binary.LittleEndian, values) // floats cannot fail
+	} else {
+		t.Data, _ = binary.Append(nil, binary.LittleEndian, floats[float32](values))
 	}
 	return t
 }

@@ -140,12 +140,7 @@ func ascii(s string) string { return strings.ReplaceAll(s, "−", "-") }
 
 // values lists the different texts that the runs of a side have.
 func (s Side) values(textOf func(*runs.Run) string) string {
-	var values []string
-	for _, run := range s.Runs {
-		if value := say.Shown(textOf(run)); !slices.Contains(values, value) {
-			values = append(values, value)
-		}
-	}
+	values := distinct(s.Runs, func(r *runs.Run) []string { return []string{say.Shown(textOf(r))} })
 	if most := 6; len(values) > most {
 		values = append(values[:most], fmt.Sprintf("... (%d values)", len(values)))
 	}
@@ -153,17 +148,7 @@ func (s Side) values(textOf func(*runs.Run) string) string {
 }
 
 // machines lists the different machines that the results of a side name.
-func (s Side) machines() string {
-	var names []string
-	for _, run := range s.Runs {
-		for _, name := range machinesOf(run) {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return strings.Join(names, "; ")
-}
+func (s Side) machines() string { return strings.Join(distinct(s.Runs, machinesOf), "; ") }
 
 // sideLine is a line of the comparison.
 type sideLine struct {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,10 +23,7 @@ func MarkdownOfBlocks(open, compile *Record) string {
 			continue
 		}
 		last = m
-		kind := m.Block
-		if kind == "" {
-			kind = recipes.Default().Block
-		}
+		kind := cmp.Or(m.Block, recipes.Default().Block)
 		fmt.Fprintf(&b, "| `%s` | %d | %s (%s) ms | %s (%s) ms |", kind, m.Blocks,
 			significant(none.StepMS), significant(none.LowMS), significant(m.StepMS), significant(m.LowMS))
 		shallow, deep := compile.depthsOf(m.Block)

@@ -9,9 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"stochdepth/toolkit/depth"
@@ -110,7 +110,7 @@ func PresetNames() []string {
 	for i, entry := range entries {
 		names[i] = strings.TrimSuffix(entry.Name(), ".json")
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
@@ -148,7 +148,7 @@ func Parse(data []byte) (Recipe, error) {
 	}
 	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
 	known := Keys()
-	for _, key := range sortedKeys(keys) {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !slices.Contains(known, key) {
 			return Recipe{}, unknownKey(key)
 		}
@@ -159,13 +159,4 @@ func Parse(data []byte) (Recipe, error) {
 		return Recipe{}, say.JSONError(err)
 	}
 	return recipe, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }
