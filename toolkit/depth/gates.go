@@ -35,6 +35,17 @@ func (g Gates) Open() int {
 	return n
 }
 
+// Numbers are the gates as 1 for open and 0 for closed.
+func Numbers[T byte | float32 | float64](g Gates) []T {
+	numbers := make([]T, len(g))
+	for i, open := range g {
+		if open {
+			numbers[i] = 1
+		}
+	}
+	return numbers
+}
+
 // String draws the gates from block 1 to block L, an open one as a square and a closed one as a dot: "■ ■ · ■".
 func (g Gates) String() string {
 	signs := make([]string, len(g))

@@ -26,7 +26,6 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -40,10 +39,7 @@ func Save(path string, f *Figure) error {
 	if err != nil {
 		return fmt.Errorf("cannot save the figure %s: %w", path, err)
 	}
-	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
-		return files.WriteError(path, err)
-	}
-	return files.Write(path, data)
+	return files.Make(path, data)
 }
 
 // Bytes returns the figure as a file of the format "png", "svg" or "pdf".

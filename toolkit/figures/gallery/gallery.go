@@ -13,7 +13,6 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -244,10 +243,7 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 		return errors.Join(failed...) // and the README still shows the whole gallery
 	}
 	readme := filepath.Join(folder, "README.md")
-	if err := disk.MkdirAll(folder); err != nil {
-		return files.WriteError(readme, err)
-	}
-	if err := files.Write(readme, []byte(Readme(s.Paper, drawings))); err != nil {
+	if err := files.Make(readme, []byte(Readme(s.Paper, drawings))); err != nil {
 		return err
 	}
 	report(readme)

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 
-	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/bench"
@@ -178,18 +177,13 @@ func Open() (*Sources, error) {
 	return Read(filepath.Join(root, "data"))
 }
 
-// Draw draws the figure of that name from the project's data folder: what a notebook's cell calls.
-func Draw(name string) (*figures.Figure, error) {
-	drawing, err := drawEntry(name)
-	if err != nil {
-		return nil, err
-	}
-	return drawing.Figure, nil
-}
-
-// DrawTable is Draw for a table, as Markdown.
+// DrawTable draws the table of that name from the project's data folder, as Markdown.
 func DrawTable(name string) (string, error) {
-	drawing, err := drawEntry(name)
+	sources, entry, err := find(name)
+	if err != nil {
+		return "", err
+	}
+	drawing, err := sources.Draw(entry, Network{})
 	if err != nil {
 		return "", err
 	}
@@ -252,12 +246,4 @@ func find(name string) (*Sources, Entry, error) {
 	}
 	sources, err := Open()
 	return sources, entry, err
-}
-
-func drawEntry(name string) (*Drawing, error) {
-	sources, entry, err := find(name)
-	if err != nil {
-		return nil, err
-	}
-	return sources.Draw(entry, Network{})
 }

@@ -26,6 +26,14 @@ func Write(path string, data []byte) error {
 	})
 }
 
+// Make is Write for a file whose folder may be missing: it makes the folder.
+func Make(path string, data []byte) error {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
+		return WriteError(path, err)
+	}
+	return Write(path, data)
+}
+
 // WriteFrom is Write for data that is better written piece by piece: write gets the temporary file, which takes its final
 // name only after write and the flush to disk have succeeded. If path is anything but a regular file, that is an error, see
 // Check; if it is a link to a file, the link stays and the file is replaced.

@@ -202,11 +202,9 @@ func (i Info) Record() *runs.Run {
 		run.Name = i.Name()
 	}
 	if !math.IsNaN(i.Epoch) {
-		run.Rows = []runs.Row{{
-			Epoch: i.Epoch, Step: i.Step, ValidationError: i.ValidationError, TestError: i.TestError, LearningRate: math.NaN(),
-			TrainLoss: math.NaN(), TrainError: math.NaN(), OpenBlocksMean: math.NaN(), GradientMagnitude: math.NaN(),
-			Seconds: math.NaN(),
-		}}
+		row := runs.Unknown()
+		row.Epoch, row.Step, row.ValidationError, row.TestError = i.Epoch, i.Step, i.ValidationError, i.TestError
+		run.Rows = []runs.Row{row}
 	}
 	return run
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
@@ -170,10 +169,7 @@ func writeFailure(dir, message string) error {
 	if err != nil {
 		return err
 	}
-	if err := disk.MkdirAll(dir); err != nil {
-		return files.WriteError(dir, err)
-	}
-	return files.Write(filepath.Join(dir, failureFile), append(data, '\n'))
+	return files.Make(filepath.Join(dir, failureFile), append(data, '\n'))
 }
 
 // readFailure returns why the run failed, or "".
