@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
 
 	"github.com/janpfeifer/gonb/gonbui"
 
@@ -46,7 +45,7 @@ func Table(list ...*runs.Run) {
 func ShowTable(head []string, rows ...[]any) {
 	lines := tableText(head, rows)
 	if gonbui.IsNotebook {
-		Markdown("%s", markdownTable(lines))
+		Markdown("%s", say.MarkdownTable(lines))
 		return
 	}
 	fmt.Print(say.Aligned(lines, nil))
@@ -66,16 +65,4 @@ func tableText(head []string, rows [][]any) [][]string {
 		lines = append(lines, cells)
 	}
 	return lines
-}
-
-// markdownTable is a table as Markdown.
-func markdownTable(lines [][]string) string {
-	var table strings.Builder
-	for i, line := range lines {
-		fmt.Fprintf(&table, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			table.WriteString(strings.Repeat("| --- ", len(line)) + "|\n")
-		}
-	}
-	return table.String()
 }

@@ -130,3 +130,15 @@ func Aligned(lines [][]string, right func(column int) bool) string {
 	}
 	return table.String()
 }
+
+// MarkdownTable writes lines of cells as a table in Markdown; the first line is its head.
+func MarkdownTable(lines [][]string) string {
+	var table strings.Builder
+	for i, line := range lines {
+		fmt.Fprintf(&table, "| %s |\n", strings.Join(line, " | "))
+		if i == 0 {
+			table.WriteString(strings.Repeat("| --- ", len(line)) + "|\n")
+		}
+	}
+	return table.String()
+}

@@ -155,9 +155,11 @@ func significant(x float64) string {
 // MarkdownOfBlocks is a table of the kinds of blocks. The record open has the time of a step with no block open and with
 // all blocks open, and the record compile the compile times with the fewest and with the most blocks.
 func MarkdownOfBlocks(open, compile *Record) string {
-	var b strings.Builder
-	b.WriteString("| Block | Blocks | None open | All open | Compile, shallow | Compile, deep |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
+	lines := [][]string{{"Block", "Blocks", "None open", "All open", "Compile, shallow", "Compile, deep"}}
+	step := func(m Measurement) string {
+		return fmt.Sprintf("%s (%s) ms", significant(m.StepMS), significant(m.LowMS))
+	}
+	compiled := func(m Measurement) string { return fmt.Sprintf("%.1f s (%d blocks)", m.CompileS, m.Blocks) }
 	var none, last Measurement
 	for _, m := range open.Results {
 		if m.Fixed && m.Open == 0 {
@@ -167,16 +169,12 @@ func MarkdownOfBlocks(open, compile *Record) string {
 			continue
 		}
 		last = m
-		kind := cmp.Or(m.Block, recipes.Default().Block)
-		fmt.Fprintf(&b, "| `%s` | %d | %s (%s) ms | %s (%s) ms |", kind, m.Blocks,
-			significant(none.StepMS), significant(none.LowMS), significant(m.StepMS), significant(m.LowMS))
 		shallow, deep := compile.depthsOf(m.Block)
-		fmt.Fprintf(&b, " %.1f s (%d blocks) | %.1f s (%d blocks) |\n",
-			shallow.CompileS, shallow.Blocks, deep.CompileS, deep.Blocks)
+		lines = append(lines, []string{"`" + cmp.Or(m.Block, recipes.Default().Block) + "`", fmt.Sprint(m.Blocks), step(none), step(m),
+			compiled(shallow), compiled(deep)})
 	}
-	fmt.Fprintf(&b, "\nMedians of %d steps (fastest), minibatches of %d; %s. Compiling for minibatches of %d; %s.\n",
-		last.Steps, last.Batch, open.conditions(), compile.Results[0].Batch, compile.conditions())
-	return b.String()
+	return fmt.Sprintf("%s\nMedians of %d steps (fastest), minibatches of %d; %s. Compiling for minibatches of %d; %s.\n",
+		say.MarkdownTable(lines), last.Steps, last.Batch, open.conditions(), compile.Results[0].Batch, compile.conditions())
 }
 
 // depthsOf returns the measurements with the fewest and with the most blocks of one kind.

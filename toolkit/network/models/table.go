@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"stochdepth/toolkit/internal/say"
 )
@@ -59,17 +58,14 @@ func Markdown(folder string) (string, error) {
 			return "", err
 		}
 	}
-	var table strings.Builder
 	if len(list) == 0 {
-		table.WriteString("There is no network here yet.\n")
-	} else {
-		table.WriteString("| File | Data | Training images | Layers | Depth | Epoch | Seed | Validation | Test | Commit |\n")
-		table.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		return "There is no network here yet.\n", nil
 	}
+	lines := [][]string{{"File", "Data", "Training images", "Layers", "Depth", "Epoch", "Seed", "Validation", "Test", "Commit"}}
 	for _, i := range list {
-		fmt.Fprintf(&table, "| [%s](%s%s) | %s | %s | %d | %s | %.4g of %d | %d | %.2f | %.2f | %s |\n", i.Name(), i.Name(), Extension,
-			i.Recipe.Dataset, i.images(), i.Recipe.Depth, say.Markdown(i.Recipe.Closing()), i.Epoch, i.Recipe.Epochs,
-			i.Recipe.Seed, i.ValidationError, i.TestError, i.commit())
+		lines = append(lines, []string{fmt.Sprintf("[%s](%[1]s%s)", i.Name(), Extension), i.Recipe.Dataset, i.images(),
+			fmt.Sprint(i.Recipe.Depth), say.Markdown(i.Recipe.Closing()), fmt.Sprintf("%.4g of %d", i.Epoch, i.Recipe.Epochs),
+			fmt.Sprint(i.Recipe.Seed), fmt.Sprintf("%.2f", i.ValidationError), fmt.Sprintf("%.2f", i.TestError), i.commit()})
 	}
-	return table.String(), nil
+	return say.MarkdownTable(lines), nil
 }
