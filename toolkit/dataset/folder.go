@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"stochdepth/toolkit/internal/project"
 )
 
 // folder describes the files of a downloadable set and where they are.
@@ -85,4 +87,19 @@ func (f folder) broken(path, clause string) error {
 // brokenFolder is the error for files that cannot be used together; the clause says why.
 func (f folder) brokenFolder(dir, clause string) error {
 	return fmt.Errorf("%s: %s %s: remove it and %s", f.name, dir, clause, f.remedy())
+}
+
+// DefaultRoot returns the folder for data that git ignores: <project>/data/cache, or data/cache in the working directory
+// outside of the project.
+func DefaultRoot() string {
+	root, err := project.Root()
+	if err != nil {
+		root = "."
+	}
+	return filepath.Join(root, "data", "cache")
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

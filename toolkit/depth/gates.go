@@ -2,6 +2,7 @@ package depth
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -20,11 +21,7 @@ func (p Survival) Draw(rng *rand.Rand) Gates {
 
 // AllOpen returns the gates of a network of constant depth.
 func AllOpen(blocks int) Gates {
-	gates := make(Gates, blocks)
-	for i := range gates {
-		gates[i] = true
-	}
-	return gates
+	return slices.Repeat(Gates{true}, blocks)
 }
 
 // Open returns the number of open blocks.
@@ -36,6 +33,17 @@ func (g Gates) Open() int {
 		}
 	}
 	return n
+}
+
+// Numbers are the gates as 1 for open and 0 for closed.
+func Numbers[T byte | float32 | float64](g Gates) []T {
+	numbers := make([]T, len(g))
+	for i, open := range g {
+		if open {
+			numbers[i] = 1
+		}
+	}
+	return numbers
 }
 
 // String draws the gates from block 1 to block L, an open one as a square and a closed one as a dot: "■ ■ · ■".

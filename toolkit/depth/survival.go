@@ -3,6 +3,7 @@ package depth
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Survival holds the survival probabilities p_1..p_L of a network's blocks; p_l is Survival[l-1].
@@ -20,11 +21,7 @@ func Linear(blocks int, deathRate float64) Survival {
 
 // Uniform returns the rule that gives every block the same survival probability, p_l = p_L.
 func Uniform(blocks int, deathRate float64) Survival {
-	p := make(Survival, blocks)
-	for i := range p {
-		p[i] = 1 - deathRate
-	}
-	return p
+	return slices.Repeat(Survival{1 - deathRate}, blocks)
 }
 
 // Constant returns the survival probabilities of a network of constant depth: every p_l = 1.
@@ -65,12 +62,7 @@ func (p Survival) Validate() error {
 
 // IsConstant reports whether no block ever closes.
 func (p Survival) IsConstant() bool {
-	for _, v := range p {
-		if v != 1 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p, func(v float64) bool { return v != 1 })
 }
 
 // ExpectedOpen returns the expected number of open blocks, E(L~) = sum of p_l (Section 3, "Expected

@@ -33,7 +33,7 @@ func DepthBars(provenance Provenance, bars ...outcome.DepthErrors) (*Figure, err
 		p := newPlot()
 		p.Y.Min, p.Y.Max = 0, high*1.15
 		p.X.Min, p.X.Max = -0.5, float64(len(bars))-0.5
-		p.X.Tick.Marker, p.X.Tick.Length = noTicks{}, 0
+		p.X.Tick.Marker, p.X.Tick.Length = plot.ConstantTicks{}, 0
 		frame := draw.Crop(c, 0, 0, 16, 0)
 		area := p.DataCanvas(frame)
 		width := min((area.Max.X-area.Min.X)/vg.Length(len(bars))*0.34, 68)

@@ -70,7 +70,8 @@ func exampleRun(deathRate float64, epochs int) *runs.Run {
 		log.Fatal(err)
 	}
 	recipe.DeathRate, recipe.Epochs = deathRate, epochs
-	run := &runs.Run{Name: "constant", Recipe: recipe, Result: &runs.Result{Machine: "example machine", Device: "cpu"}}
+	run := &runs.Run{Name: "constant", Recipe: recipe,
+		Result: &runs.Result{Session: runs.Session{Machine: "example machine", Device: "cpu"}}}
 	if deathRate > 0 {
 		run.Name = "stochastic"
 	}
@@ -110,7 +111,7 @@ func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
 // elsewhere has the runs on another machine.
 func elsewhere(list []*runs.Run) []*runs.Run {
 	for _, run := range list {
-		run.Result = &runs.Result{Machine: "another machine"}
+		run.Result = &runs.Result{Session: runs.Session{Machine: "another machine"}}
 	}
 	return list
 }

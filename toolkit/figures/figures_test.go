@@ -84,12 +84,13 @@ func cases(t *testing.T) map[string]*figures.Figure {
 		last := &s.Rows[len(s.Rows)-1]
 		last.TrainLoss, last.ValidationError, last.TestError = math.NaN(), math.NaN(), math.NaN()
 	}, 12)
-	long := runs.Result{Machine: "a machine with a very long name of many words that says too much",
-		Device: "an accelerator whose name is long as well"}
+	long := runs.Result{Session: runs.Session{Machine: "a machine with a very long name of many words that says too much",
+		Device: "an accelerator whose name is long as well"}}
 	quickstart("long names", func(c, s *runs.Run) { c.Result, s.Result, s.Recipe.Seed = &long, &long, math.MaxInt64 }, 12)
 	quickstart("two machines", func(c, _ *runs.Run) { c.Result = &long }, 12)
 	quickstart("stopped", func(_, s *runs.Run) {
-		s.Rows, s.Result = s.Rows[:5], &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
+		s.Rows, s.Result = s.Rows[:5], &runs.Result{Status: "stopped",
+			Session: runs.Session{Machine: "example machine", Device: "cpu"}}
 	}, 12)
 
 	for name, list := range map[string][2][]*runs.Run{

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 )
 
@@ -36,11 +37,11 @@ func GapByEpochs(provenance Provenance, gaps ...outcome.Gap) (*Figure, error) {
 func setLengths(p *plot.Plot, gaps []outcome.Gap) {
 	p.X.Label.Text = "epochs of training"
 	p.X.Scale = plot.LogScale{}
-	var ticks plotter.XYs
+	var ticks plot.ConstantTicks
 	for _, g := range gaps {
-		ticks = append(ticks, plotter.XY{X: float64(g.Epochs)})
+		ticks = append(ticks, plot.Tick{Value: float64(g.Epochs), Label: say.Decimal(float64(g.Epochs))})
 	}
-	p.X.Tick.Marker = atPoints(ticks)
+	p.X.Tick.Marker = ticks
 	p.X.Min, p.X.Max = float64(gaps[0].Epochs)/1.4, float64(gaps[len(gaps)-1].Epochs)*1.4
 }
 

@@ -215,7 +215,7 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 	other := exampleRun(0.5, 3)
 	other.Name, other.Recipe.Dataset = "other", "svhn"
 	elsewhere := exampleRun(0.5, 3)
-	elsewhere.Result = &runs.Result{Machine: "another machine"}
+	elsewhere.Result = &runs.Result{Session: runs.Session{Machine: "another machine"}}
 	empty := exampleRun(0.5, 3)
 	empty.Rows = nil
 	for name, test := range map[string]struct {

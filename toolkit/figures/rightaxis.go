@@ -9,20 +9,13 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// RightAxis is a plotter that gives a plot, which has one vertical axis in gonum/plot, a second one at its right edge:
-// with its own scale, ticks and label, and the lines that belong to it. It shares the plot's horizontal axis and has no
-// influence on the vertical one. The label stands above the axis, so that it is read without turning the head.
+// RightAxis is a plotter that gives a plot, which has one vertical axis in gonum/plot, a second one at its right edge, a
+// logarithmic one, with the lines that belong to it. It shares the plot's horizontal axis and has no influence on the
+// vertical one. The label stands above the axis, so that it is read without turning the head.
 type RightAxis struct {
-	Min, Max float64
-	Scale    plot.Normalizer // linear or logarithmic
-	Ticker   plot.Ticker
-	Label    string
-
-	LineStyle  draw.LineStyle // of the axis and its ticks
-	TickLength vg.Length
-	TextStyle  draw.TextStyle // of the tick labels and the label
-
-	lines []rightLine
+	low, high float64
+	label     string
+	lines     []rightLine
 }
 
 type rightLine struct {
@@ -30,33 +23,29 @@ type rightLine struct {
 	style  draw.LineStyle
 }
 
-// NewLogRightAxis returns a logarithmic axis in the theme of the package. A range of less than a factor of two is
-// widened, so that equal values have an axis too.
+// NewLogRightAxis returns an axis in the theme of the package. A range of less than a factor of two is widened, so that
+// equal values have an axis too.
 func NewLogRightAxis(label string, low, high float64) *RightAxis {
 	if high < 2*low {
 		low, high = low/1.5, high*1.5
 	}
-	return &RightAxis{
-		Min: low, Max: high, Scale: plot.LogScale{}, Ticker: logTicks{}, Label: label,
-		LineStyle: draw.LineStyle{Color: grey, Width: 0.7}, TickLength: 3, TextStyle: text(sans(smallSize), grey),
-	}
+	return &RightAxis{low: low, high: high, label: label}
 }
+
+// tickLength is the length of a tick of a [RightAxis].
+const tickLength = 3
 
 // Add draws points as a line on the axis, a single one as a dot. Values that the axis cannot show are left out.
 func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
-	var shown plotter.XYs
-	for _, p := range points {
-		if _, log := a.Scale.(plot.LogScale); !log || p.Y > 0 {
-			shown = append(shown, p)
-		}
-	}
-	a.lines = append(a.lines, rightLine{shown, style})
+	a.lines = append(a.lines, rightLine{positive(points), style})
 }
+
+// at is where a value lies on the axis, from 0 to 1.
+func (a *RightAxis) at(value float64) float64 { return plot.LogScale{}.Normalize(a.low, a.high, value) }
 
 // Plot draws the lines and the axis: it implements plot.Plotter.
 func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
-	toY := func(y float64) vg.Length { return c.Y(a.Scale.Normalize(a.Min, a.Max, y)) }
 	for i, path := range a.paths(toX, c) {
 		if len(path) == 1 {
 			c.DrawGlyph(dot(a.lines[i].style), path[0])
@@ -64,16 +53,16 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLines(a.lines[i].style, c.ClipLinesXY(path)...)
 	}
 	x := c.Max.X
-	c.StrokeLine2(a.LineStyle, x, c.Min.Y, x, c.Max.Y)
-	label := a.TextStyle
+	line, label := draw.LineStyle{Color: grey, Width: 0.7}, text(sans(smallSize), grey)
+	c.StrokeLine2(line, x, c.Min.Y, x, c.Max.Y)
 	label.YAlign = draw.YCenter
 	for _, tick := range a.ticks() {
-		y := toY(tick.Value)
-		c.StrokeLine2(a.LineStyle, x, y, x+a.TickLength, y)
-		c.FillText(label, vg.Point{X: x + a.TickLength + 2, Y: y}, tick.Label)
+		y := c.Y(a.at(tick.Value))
+		c.StrokeLine2(line, x, y, x+tickLength, y)
+		c.FillText(label, vg.Point{X: x + tickLength + 2, Y: y}, tick.Label)
 	}
 	label.XAlign, label.YAlign = draw.XRight, draw.YBottom
-	c.FillText(label, vg.Point{X: x + a.room(), Y: c.Max.Y + 6}, a.Label)
+	c.FillText(label, vg.Point{X: x + a.room(), Y: c.Max.Y + 6}, a.label)
 }
 
 // paths returns the lines on a canvas; they may go beyond its edges.
@@ -81,7 +70,7 @@ func (a *RightAxis) paths(toX func(float64) vg.Length, c draw.Canvas) [][]vg.Poi
 	paths := make([][]vg.Point, len(a.lines))
 	for i, line := range a.lines {
 		for _, xy := range line.points {
-			paths[i] = append(paths[i], vg.Point{X: toX(xy.X), Y: c.Y(a.Scale.Normalize(a.Min, a.Max, xy.Y))})
+			paths[i] = append(paths[i], vg.Point{X: toX(xy.X), Y: c.Y(a.at(xy.Y))})
 		}
 	}
 	return paths
@@ -96,16 +85,16 @@ func (a *RightAxis) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 func (a *RightAxis) room() vg.Length {
 	var width vg.Length
 	for _, tick := range a.ticks() {
-		width = max(width, a.TextStyle.Width(tick.Label))
+		width = max(width, text(sans(smallSize), grey).Width(tick.Label))
 	}
-	return a.TickLength + 2 + width
+	return tickLength + 2 + width
 }
 
 // ticks returns the labelled ticks within the axis.
 func (a *RightAxis) ticks() []plot.Tick {
 	var ticks []plot.Tick
-	for _, tick := range a.Ticker.Ticks(a.Min, a.Max) {
-		if at := a.Scale.Normalize(a.Min, a.Max, tick.Value); at >= -1e-9 && at <= 1+1e-9 && !math.IsNaN(at) && tick.Label != "" {
+	for _, tick := range (logTicks{}).Ticks(a.low, a.high) {
+		if at := a.at(tick.Value); at >= -1e-9 && at <= 1+1e-9 && !math.IsNaN(at) && tick.Label != "" {
 			ticks = append(ticks, tick)
 		}
 	}

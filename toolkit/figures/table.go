@@ -32,31 +32,18 @@ func (r TableRow) bold(column int) bool { return r.Bold || slices.Contains(r.Bol
 
 // Markdown returns the table for a README, with its caption below.
 func (t Table) Markdown() string {
-	var b strings.Builder
-	line := func(cells []string) {
-		for _, cell := range cells {
-			b.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
-		}
-		b.WriteString("|\n")
-	}
-	fmt.Fprintf(&b, "**%s** (%s)\n\n", t.Title, t.Provenance.Origin)
-	line(t.Columns)
-	rule := make([]string, len(t.Columns))
-	for i := range rule {
-		rule[i] = "---"
-	}
-	line(rule)
+	lines := [][]string{t.Columns}
 	for _, row := range t.Rows {
 		cells := slices.Clone(row.Cells)
 		for i, cell := range cells {
-			if cell != "" && row.bold(i) {
-				cells[i] = "**" + cell + "**"
+			if cells[i] = strings.ReplaceAll(cell, "|", `\|`); cell != "" && row.bold(i) {
+				cells[i] = "**" + cells[i] + "**"
 			}
 		}
-		line(cells)
+		lines = append(lines, cells)
 	}
-	fmt.Fprintf(&b, "\n%s\n", t.Provenance.Caption)
-	return say.Markdown(b.String())
+	return say.Markdown(fmt.Sprintf("**%s** (%s)\n\n%s\n%s\n", t.Title, t.Provenance.Origin, say.MarkdownTable(lines),
+		t.Provenance.Caption))
 }
 
 // Figure draws the table. Columns are as wide as their cells need; what is too wide in all is written smaller.

@@ -187,21 +187,3 @@ func duration(seconds float64) string {
 		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
 	}
 }
-
-// noTicks is an axis without ticks.
-type noTicks struct{}
-
-func (noTicks) Ticks(float64, float64) []plot.Tick { return nil }
-
-// atPoints has a tick at the place of each point.
-type atPoints plotter.XYs
-
-func (a atPoints) Ticks(low, high float64) []plot.Tick {
-	var ticks []plot.Tick
-	for _, xy := range a {
-		if xy.X >= low && xy.X <= high && !math.IsNaN(xy.X) {
-			ticks = append(ticks, plot.Tick{Value: xy.X, Label: say.Decimal(xy.X)})
-		}
-	}
-	return ticks
-}

@@ -98,14 +98,7 @@ func (b *Batches) draw(step int64) *Batch {
 
 // SetGates sets the gates of the blocks, for the whole minibatch.
 func (b *Batch) SetGates(open depth.Gates) {
-	b.Gates, b.Open, b.perSample = b.Gates[:0], float64(open.Open()), false
-	for _, o := range open {
-		var gate float32
-		if o {
-			gate = 1
-		}
-		b.Gates = append(b.Gates, gate)
-	}
+	b.Gates, b.Open, b.perSample = depth.Numbers[float32](open), float64(open.Open()), false
 }
 
 // drawGates draws the gates of a step: one for each block, or one for each block and sample.
@@ -115,13 +108,10 @@ func (b *Batches) drawGates(batch *Batch, step int64) {
 		draws, batch.perSample = len(batch.Labels), true
 	}
 	for range draws {
-		for _, open := range survival.Draw(rng) {
-			var gate float32
-			if open {
-				gate = 1
-				batch.Open += 1 / float64(draws)
-			}
-			batch.Gates = append(batch.Gates, gate)
+		gates := survival.Draw(rng)
+		batch.Gates = append(batch.Gates, depth.Numbers[float32](gates)...)
+		for range gates.Open() {
+			batch.Open += 1 / float64(draws)
 		}
 	}
 }

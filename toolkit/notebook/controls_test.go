@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -45,8 +46,8 @@ func TestInteractWithoutReader(t *testing.T) {
 
 func TestTables(t *testing.T) {
 	lines := tableText([]string{"depth", "error"}, [][]any{{110, 40.25000000000002}, {20, "–"}})
-	require.Equal(t, "| depth | error |\n| --- | --- |\n| 110 | 40.25 |\n| 20 | – |\n", markdownTable(lines))
-	require.Equal(t, "depth  error\n110    40.25\n20     –\n", textTable(lines))
+	require.Equal(t, "| depth | error |\n| --- | --- |\n| 110 | 40.25 |\n| 20 | – |\n", say.MarkdownTable(lines))
+	require.Equal(t, "depth  error\n110    40.25\n20     –\n", say.Aligned(lines, nil))
 }
 
 func TestPresetTakesSettings(t *testing.T) {

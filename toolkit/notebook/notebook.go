@@ -18,12 +18,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/project"
@@ -138,4 +141,28 @@ func flush() {
 	case <-done:
 	case <-time.After(20 * time.Second): // longer than a busy machine takes
 	}
+}
+
+// EndCell ends the cell without an error, where the reason is no failure, such as a training that its reader stopped. Print
+// the reason before. It is meant for notebooks with a reader ([HasReader]); elsewhere return an error.
+func EndCell() {
+	flush()
+	os.Exit(0)
+}
+
+// Examples returns the first n images of each class with the class as their caption, class by class in alphabetical
+// order, for [figures.ImageGrid].
+func Examples(images dataset.View, classes []string, n int) []figures.Picture {
+	var pictures []figures.Picture
+	found := make([]int, len(classes))
+	for i := range images.Len() {
+		class := images.Label(i)
+		if found[class] == n {
+			continue
+		}
+		found[class]++
+		pictures = append(pictures, figures.Picture{Format: images.Format(), Pixels: images.Image(i), Caption: classes[class]})
+	}
+	slices.SortStableFunc(pictures, func(a, b figures.Picture) int { return strings.Compare(a.Caption, b.Caption) })
+	return pictures
 }

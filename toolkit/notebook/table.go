@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
 
 	"github.com/janpfeifer/gonb/gonbui"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -45,10 +45,10 @@ func Table(list ...*runs.Run) {
 func ShowTable(head []string, rows ...[]any) {
 	lines := tableText(head, rows)
 	if gonbui.IsNotebook {
-		Markdown("%s", markdownTable(lines))
+		Markdown("%s", say.MarkdownTable(lines))
 		return
 	}
-	fmt.Print(textTable(lines))
+	fmt.Print(say.Aligned(lines, nil))
 }
 
 // tableText is a table's cells as text.
@@ -65,35 +65,4 @@ func tableText(head []string, rows [][]any) [][]string {
 		lines = append(lines, cells)
 	}
 	return lines
-}
-
-// markdownTable is a table as Markdown.
-func markdownTable(lines [][]string) string {
-	var table strings.Builder
-	for i, line := range lines {
-		fmt.Fprintf(&table, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			table.WriteString(strings.Repeat("| --- ", len(line)) + "|\n")
-		}
-	}
-	return table.String()
-}
-
-// textTable is a table with its columns aligned.
-func textTable(lines [][]string) string {
-	widths := map[int]int{}
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
-	var table strings.Builder
-	for _, line := range lines {
-		text := ""
-		for i, cell := range line {
-			text += cell + strings.Repeat(" ", widths[i]-len([]rune(cell))+2)
-		}
-		table.WriteString(strings.TrimRight(text, " ") + "\n")
-	}
-	return table.String()
 }

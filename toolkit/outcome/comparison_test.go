@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func TestCompare(t *testing.T) {
@@ -69,7 +71,7 @@ func TestCompare(t *testing.T) {
 	require.Equal(t, [2]int{1, 1}, [2]int{c.Pairs, c.Wins})
 
 	// Without a recorded time, or on two machines, no time is said to be saved.
-	stochastic[0].Result = &runs.Result{Machine: "another"}
+	stochastic[0].Result = &runs.Result{Session: runs.Session{Machine: "another"}}
 	c, err = Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved) && math.IsNaN(c.TimeSavedMargin))
@@ -140,7 +142,7 @@ func TestTimeSaved(t *testing.T) {
 func TestUnfinishedRuns(t *testing.T) {
 	constant, stochastic := seeded(0, 6, 20), seeded(0.2, 6, 17)
 	stochastic[0].Rows = stochastic[0].Rows[:3]
-	stochastic[0].Result = &runs.Result{Status: "stopped", Machine: "example machine", Device: "cpu"}
+	stochastic[0].Result = &runs.Result{Status: "stopped", Session: runs.Session{Machine: "example machine", Device: "cpu"}}
 	c, err := Compare(constant, stochastic)
 	require.NoError(t, err)
 	require.True(t, math.IsNaN(c.TimeSaved))
@@ -206,4 +208,30 @@ func TestWhatCannotBeCompared(t *testing.T) {
 			require.EqualError(t, err, test.want)
 		})
 	}
+}
+
+// seeded makes up runs of one setting with the seeds 1, 2, ... and the given selected test errors, each at the last
+// epoch. The networks have nine blocks, of which deathRate times 5 are closed on average; an epoch takes ten seconds at
+// constant depth.
+func seeded(deathRate float64, epochs int, testErrors ...float64) []*runs.Run {
+	var list []*runs.Run
+	for i, e := range testErrors {
+		recipe, err := recipes.Preset("quickstart")
+		if err != nil {
+			panic(err)
+		}
+		recipe.DeathRate, recipe.Epochs, recipe.Seed = deathRate, epochs, int64(i+1)
+		kind := "constant"
+		if deathRate > 0 {
+			kind = "stochastic"
+		}
+		run := &runs.Run{Name: fmt.Sprintf("%s-epochs=%d-s%d", kind, epochs, i+1), Recipe: recipe,
+			Result: &runs.Result{Session: runs.Session{Machine: "example machine", Device: "cpu"}}}
+		for j := range epochs {
+			run.Rows = append(run.Rows, runs.Row{Epoch: float64(j + 1), Step: int64(16 * (j + 1)), ValidationError: e + float64(epochs-j),
+				TestError: e + float64(epochs-1-j), OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 * float64(j+1) * (1 - deathRate/2)})
+		}
+		list = append(list, run)
+	}
+	return list
 }

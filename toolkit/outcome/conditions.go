@@ -19,19 +19,8 @@ func Conditions(list []*runs.Run) string {
 	if len(list) == 0 {
 		return ""
 	}
-	all := func(textsOf func(r *runs.Run) []string) []string {
-		var values []string
-		for _, run := range list {
-			for _, v := range textsOf(run) {
-				if v != "" && !slices.Contains(values, v) {
-					values = append(values, v)
-				}
-			}
-		}
-		return values
-	}
 	each := func(textOf func(r *runs.Run) string) []string {
-		return all(func(r *runs.Run) []string { return []string{textOf(r)} })
+		return distinct(list, func(r *runs.Run) []string { return []string{textOf(r)} })
 	}
 	sentence := many(each(func(r *runs.Run) string { return DatasetName(r.Recipe) })) + ", " +
 		many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Depth) })) + " layers"
@@ -61,10 +50,10 @@ func Conditions(list []*runs.Run) string {
 	if !sameSeeds(list) {
 		sentence += ", not the same for all settings"
 	}
-	if machines := all(machinesOf); len(machines) > 0 {
+	if machines := distinct(list, machinesOf); len(machines) > 0 {
 		sentence += "; " + many(machines)
 	}
-	if commits := all(commitsOf); len(commits) > 0 {
+	if commits := distinct(list, commitsOf); len(commits) > 0 {
 		sentence += "; commit" + say.Plural(len(commits)) + " " + many(commits)
 	}
 	sentence += "."
@@ -74,6 +63,18 @@ func Conditions(list []*runs.Run) string {
 		}
 	}
 	return sentence
+}
+
+// distinct lists the different texts of runs, without empty ones.
+func distinct(list []*runs.Run, textsOf func(*runs.Run) []string) (texts []string) {
+	for _, run := range list {
+		for _, text := range textsOf(run) {
+			if text != "" && !slices.Contains(texts, text) {
+				texts = append(texts, text)
+			}
+		}
+	}
+	return texts
 }
 
 // ruleOf describes the survival rule of a stochastic recipe and its p_L, apart; a constant one has neither.

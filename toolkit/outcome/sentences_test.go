@@ -34,7 +34,7 @@ func TestHeadline(t *testing.T) {
 			for i, testErrors := range test.errors {
 				for seed, e := range testErrors {
 					run := &runs.Run{Recipe: recipes.Recipe{TestImages: test.images, Seed: int64(seed), DeathRate: float64(i) / 2},
-						Result: &runs.Result{Machine: "one"}}
+						Result: &runs.Result{Session: runs.Session{Machine: "one"}}}
 					run.Rows = []runs.Row{{TestError: e, Seconds: test.seconds[i][min(seed, len(test.seconds[i])-1)]}}
 					if i == 0 && test.machine != "" {
 						run.Result.Machine = test.machine

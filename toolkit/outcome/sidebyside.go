@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
@@ -29,9 +28,8 @@ func WriteSides(w io.Writer, a, b Side) error {
 	all := slices.Concat(a.Runs, b.Runs)
 	a.Runs, b.Runs = OfSharedSeeds(a.Runs, b.Runs)
 	compared := slices.Concat(a.Runs, b.Runs)
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	write := func(what, a, b, difference string) { fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", what, a, b, difference) }
+	var table [][]string
+	write := func(what, a, b, difference string) { table = append(table, []string{what, a, b, difference}) }
 	write("", say.Shown(a.Name), say.Shown(b.Name), "difference")
 	if max(len(a.Runs), len(b.Runs)) > 1 {
 		write("runs", fmt.Sprint(len(a.Runs)), fmt.Sprint(len(b.Runs)), "")
@@ -66,14 +64,6 @@ func WriteSides(w io.Writer, a, b Side) error {
 	if x, y := a.machines(), b.machines(); x != y || strings.Contains(x, "; ") {
 		write("machine", x, y, "")
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(text.String()) { // without the spaces of empty cells
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
-			return err
-		}
-	}
 	sentences := []string{conclusion(a, b, c, notCompared)}
 	if left := names(all, func(r *runs.Run) bool { return !slices.Contains(compared, r) }); left != "" {
 		sentences = append(sentences, fmt.Sprintf("Left out, as the other side does not have their seeds: %s.", left))
@@ -81,7 +71,7 @@ func WriteSides(w io.Writer, a, b Side) error {
 	if left := names(compared, (*runs.Run).Unfinished); left != "" {
 		sentences = append(sentences, fmt.Sprintf("Not trained to the end: %s.", left))
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(sentences, "\n"))
+	_, err := fmt.Fprintf(w, "%s\n%s\n", say.Aligned(table, nil), strings.Join(sentences, "\n"))
 	return err
 }
 
@@ -150,12 +140,7 @@ func ascii(s string) string { return strings.ReplaceAll(s, "−", "-") }
 
 // values lists the different texts that the runs of a side have.
 func (s Side) values(textOf func(*runs.Run) string) string {
-	var values []string
-	for _, run := range s.Runs {
-		if value := say.Shown(textOf(run)); !slices.Contains(values, value) {
-			values = append(values, value)
-		}
-	}
+	values := distinct(s.Runs, func(r *runs.Run) []string { return []string{say.Shown(textOf(r))} })
 	if most := 6; len(values) > most {
 		values = append(values[:most], fmt.Sprintf("... (%d values)", len(values)))
 	}
@@ -163,17 +148,7 @@ func (s Side) values(textOf func(*runs.Run) string) string {
 }
 
 // machines lists the different machines that the results of a side name.
-func (s Side) machines() string {
-	var names []string
-	for _, run := range s.Runs {
-		for _, name := range machinesOf(run) {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return strings.Join(names, "; ")
-}
+func (s Side) machines() string { return strings.Join(distinct(s.Runs, machinesOf), "; ") }
 
 // sideLine is a line of the comparison.
 type sideLine struct {

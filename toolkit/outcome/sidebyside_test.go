@@ -57,7 +57,7 @@ func TestGroups(t *testing.T) {
 func TestSingleRuns(t *testing.T) {
 	a, b := group(t, "a", 0.2, 20), group(t, "b", 0.5, 18, 19)
 	b.Runs = b.Runs[1:]
-	b.Runs[0].Result = &runs.Result{Machine: "another"}
+	b.Runs[0].Result = &runs.Result{Session: runs.Session{Machine: "another"}}
 	out := text(t, a, b)
 	require.Regexp(t, `(?m)^death_rate +0.2 +0.5\nseed +1 +2\n`, out)
 	require.Regexp(t, `(?m)^test error % +20 +19 +-1.00$`, out)
@@ -112,8 +112,9 @@ func TestOpenBlocksOfAllSteps(t *testing.T) {
 // Times of two machines are not compared, whether of two runs or of one run that went on elsewhere.
 func TestTwoMachines(t *testing.T) {
 	a, b := group(t, "constant", 0, 20), group(t, "linear", 0.2, 18)
-	here := runs.Result{Machine: "here"}
-	a.Runs[0].Result, b.Runs[0].Result = &here, &runs.Result{Machine: "here", Earlier: []runs.Session{{Machine: "there"}}}
+	here := runs.Result{Session: runs.Session{Machine: "here"}}
+	a.Runs[0].Result = &here
+	b.Runs[0].Result = &runs.Result{Session: here.Session, Earlier: []runs.Session{{Machine: "there"}}}
 	out := text(t, a, b)
 	require.Regexp(t, `(?m)^training time +1 min 40 s +1 min 20 s$`, out)
 	require.Regexp(t, `(?m)^time a step, ms +1e\+04 +8000$`, out)

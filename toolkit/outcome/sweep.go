@@ -3,10 +3,8 @@ package outcome
 import (
 	"fmt"
 	"io"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
@@ -56,70 +54,41 @@ func Points(s *sweep.Sweep, root string) []Point {
 	return points
 }
 
-// WritePoints writes one line for each point of a sweep's grid, in a format of [say.TableFormats]: "table" for people,
-// the others with exact numbers for programs.
+// WritePoints writes one line for each point of a sweep's grid, in a format of [say.TableFormats].
 func WritePoints(w io.Writer, s *sweep.Sweep, points []Point, format string) error {
-	keys := s.OtherKeys()
-	columns := append(append([]string{"name", "dataset", "depth", "rule", "death_rate"}, keys...), "runs", "planned",
-		"test_error", "test_error_sd", "validation_error", "validation_error_sd", "best_epoch", "seconds")
-	switch format {
-	case "table":
-		return writePointTable(w, keys, points)
-	case "tsv", "csv":
-		lines := make([][]string, len(points))
-		for i, p := range points {
-			r := p.Recipe
-			lines[i] = append([]string{p.Name, r.Dataset, strconv.Itoa(r.Depth), r.RuleName(), say.Exact(r.DeathRate)}, p.Others...)
-			lines[i] = append(lines[i], strconv.Itoa(p.TestError.N), strconv.Itoa(p.Planned))
-			for _, x := range p.numbers() {
-				lines[i] = append(lines[i], say.Exact(x))
-			}
-		}
-		return say.WriteSeparated(w, format, columns, lines)
-	case "json":
-		objects := make([]map[string]any, len(points))
-		for i, p := range points {
-			object := map[string]any{"name": p.Name, "dataset": p.Recipe.Dataset, "depth": p.Recipe.Depth, "rule": p.Recipe.RuleName(),
-				"death_rate": p.Recipe.DeathRate, "runs": p.TestError.N, "planned": p.Planned}
-			for k, key := range keys {
-				object[key] = p.Others[k]
-			}
-			for k, x := range p.numbers() {
-				object[columns[len(columns)-len(p.numbers())+k]] = say.Known(x)
-			}
-			objects[i] = object
-		}
-		return say.WriteJSON(w, objects)
+	columns := []say.Column[Point]{
+		{Key: "name", Value: func(p Point) any { return p.Name }},
+		{Key: "dataset", Head: "data set", Value: func(p Point) any { return p.Recipe.Dataset }},
+		{Key: "depth", Head: "depth", Value: func(p Point) any { return p.Recipe.Depth }},
+		{Key: "rule", Head: "rule", Value: func(p Point) any { return p.Recipe.RuleName() }},
+		{Key: "death_rate", Head: "p_L", Value: func(p Point) any { return p.Recipe.DeathRate }, Shown: Point.survival},
 	}
-	return say.CheckFormat(format)
-}
-
-// numbers returns the values of the last columns.
-func (p Point) numbers() []float64 {
-	return []float64{p.TestError.Mean, p.TestError.deviation(), p.ValidationError.Mean, p.ValidationError.deviation(),
-		p.BestEpoch.Mean, p.Seconds.Mean}
-}
-
-func writePointTable(w io.Writer, keys []string, points []Point) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, strings.Join(append(append([]string{"data set", "depth", "rule", "p_L"}, keys...),
-		"runs", "test %", "validation %", "best epoch", "seconds"), "\t"))
-	for _, p := range points {
-		survival := say.Exact(p.Recipe.LastSurvival())
-		if p.Recipe.Rule == "list" {
-			survival = "-"
-		}
-		cells := append([]string{p.Recipe.Dataset, strconv.Itoa(p.Recipe.Depth), p.Recipe.RuleName(), survival}, p.Others...)
-		cells = append(cells, fmt.Sprintf("%d/%d", p.TestError.N, p.Planned), p.TestError.String(), p.ValidationError.String(),
-			rounded(p.BestEpoch.Mean), rounded(p.Seconds.Mean))
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
+	for k, key := range s.OtherKeys() {
+		columns = append(columns, say.Column[Point]{Key: key, Head: key, Value: func(p Point) any { return p.Others[k] }})
 	}
-	return table.Flush()
+	columns = append(columns, []say.Column[Point]{
+		{Key: "runs", Head: "runs", Value: func(p Point) any { return p.TestError.N },
+			Shown: func(p Point) string { return fmt.Sprintf("%d/%d", p.TestError.N, p.Planned) }},
+		{Key: "planned", Value: func(p Point) any { return p.Planned }},
+		{Key: "test_error", Head: "test %", Value: func(p Point) any { return p.TestError.Mean },
+			Shown: func(p Point) string { return p.TestError.String() }},
+		{Key: "test_error_sd", Value: func(p Point) any { return p.TestError.deviation() }},
+		{Key: "validation_error", Head: "validation %", Value: func(p Point) any { return p.ValidationError.Mean },
+			Shown: func(p Point) string { return p.ValidationError.String() }},
+		{Key: "validation_error_sd", Value: func(p Point) any { return p.ValidationError.deviation() }},
+		{Key: "best_epoch", Head: "best epoch", Value: func(p Point) any { return p.BestEpoch.Mean }, Format: "%.1f"},
+		{Key: "seconds", Head: "seconds", Value: func(p Point) any { return p.Seconds.Mean }, Format: "%.1f"},
+	}...)
+	if format == "json" { // whose keys are in the order of the alphabet
+		slices.SortFunc(columns, func(a, b say.Column[Point]) int { return strings.Compare(a.Key, b.Key) })
+	}
+	return say.WriteTable(w, format, columns, points)
 }
 
-func rounded(x float64) string {
-	if math.IsNaN(x) {
+// survival is p_L for people; a dash where each block has its own survival probability.
+func (p Point) survival() string {
+	if p.Recipe.Rule == "list" {
 		return "-"
 	}
-	return strconv.FormatFloat(x, 'f', 1, 64)
+	return say.Exact(p.Recipe.LastSurvival())
 }

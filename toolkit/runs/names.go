@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"stochdepth/toolkit/internal/say"
@@ -24,7 +25,8 @@ func CheckName(name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("a run needs a name: give one with --run")
-	case filepath.IsAbs(name) || strings.ContainsRune(name, '\\') || hasDots(parts):
+	case filepath.IsAbs(name) || strings.ContainsRune(name, '\\') || slices.Contains(parts, ".") ||
+		slices.Contains(parts, ".."):
 		return fmt.Errorf("the run name %q is a path: name the folder with --runs, and the run in it with --run", name)
 	}
 	for _, part := range parts {
@@ -37,16 +39,6 @@ func CheckName(name string) error {
 		}
 	}
 	return nil
-}
-
-// hasDots reports whether one of the parts of a path is "." or "..".
-func hasDots(parts []string) bool {
-	for _, part := range parts {
-		if part == "." || part == ".." {
-			return true
-		}
-	}
-	return false
 }
 
 // The runs of a sweep are in a folder of its name: SWEEP/REST. They used to be named SWEEP-REST, and such names, patterns

@@ -31,20 +31,13 @@ type Result struct {
 	StepsPerSecond float64 `json:"steps_per_second"`
 	CompileSeconds float64 `json:"compile_seconds"`
 
-	Machine      string    `json:"machine"`
-	Device       string    `json:"device"`
-	Devices      int       `json:"devices,omitempty"` // that shared the training steps, in the newest session
-	GoVersion    string    `json:"go_version"`
-	GoMLXVersion string    `json:"gomlx_version"`
-	PJRTVersion  string    `json:"pjrt_version"`
-	Kernels      string    `json:"kernels,omitempty"` // instructions of the CPU kernels: "AVX-512" or "AVX2"; "" if XLA computed all
-	Commit       string    `json:"commit"`            // of this project's source
-	Parameters   int64     `json:"parameters"`
-	Started      time.Time `json:"started"`
-	Ended        time.Time `json:"ended"`
+	Session // the newest
 
-	// Earlier sessions that trained a part of the run elsewhere: on another machine, or with other versions. The fields
-	// above are those of the newest session.
+	Parameters int64     `json:"parameters"`
+	Started    time.Time `json:"started"`
+	Ended      time.Time `json:"ended"`
+
+	// Earlier sessions that trained a part of the run elsewhere: on another machine, or with other versions.
 	Earlier []Session `json:"earlier,omitempty"`
 }
 
@@ -52,19 +45,17 @@ type Result struct {
 type Session struct {
 	Machine      string `json:"machine"`
 	Device       string `json:"device"`
-	Devices      int    `json:"devices,omitempty"`
+	Devices      int    `json:"devices,omitempty"` // that shared the training steps
 	GoVersion    string `json:"go_version"`
 	GoMLXVersion string `json:"gomlx_version"`
 	PJRTVersion  string `json:"pjrt_version"`
-	Kernels      string `json:"kernels,omitempty"`
-	Commit       string `json:"commit"`
+	Kernels      string `json:"kernels,omitempty"` // instructions of the CPU kernels: "AVX-512" or "AVX2"; "" if XLA computed all
+	Commit       string `json:"commit"`            // of this project's source
 }
 
 // Sessions returns the sessions of the run that differ in machine or versions, the newest last.
 func (r *Result) Sessions() []Session {
-	return append(slices.Clone(r.Earlier), Session{
-		r.Machine, r.Device, r.Devices, r.GoVersion, r.GoMLXVersion, r.PJRTVersion, r.Kernels, r.Commit,
-	})
+	return append(slices.Clone(r.Earlier), r.Session)
 }
 
 // Machines names the machines that trained the run, each once: the processor, and the device if it is another one.

@@ -36,6 +36,14 @@ func (r *Row) fields() []*float64 {
 		&r.TestError, &r.OpenBlocksMean, &r.GradientMagnitude, &r.Seconds}
 }
 
+// Unknown is a row of which nothing is known.
+func Unknown() (row Row) {
+	for _, x := range row.fields() {
+		*x = math.NaN()
+	}
+	return row
+}
+
 // line is the row as text, with every float in the fewest digits that read back exactly.
 func (r Row) line() string {
 	var b strings.Builder

@@ -235,10 +235,9 @@ func (r *Run) Selected() (Row, bool) {
 	if len(r.Rows) > 0 || r.Result == nil {
 		return r.Best()
 	}
-	nan := math.NaN()
-	return Row{Epoch: r.Result.BestEpoch, ValidationError: r.Result.ValidationError, TestError: r.Result.TestError,
-		LearningRate: nan, TrainLoss: nan, TrainError: nan, OpenBlocksMean: nan, GradientMagnitude: nan, Seconds: nan,
-	}, !math.IsNaN(r.Result.ValidationError)
+	row := Unknown()
+	row.Epoch, row.ValidationError, row.TestError = r.Result.BestEpoch, r.Result.ValidationError, r.Result.TestError
+	return row, !math.IsNaN(row.ValidationError)
 }
 
 // Seconds is the training time so far; for a run recorded without its log, the time of all its work. It is NaN before the

@@ -298,8 +298,9 @@ func TestResultRoundTrip(t *testing.T) {
 	result := Result{
 		BestEpoch: 3, ValidationError: 5.5, TestError: math.NaN(), Epochs: 4.25, Steps: 99, Completed: true, Status: "diverged",
 		Message: "the loss is not a number", WallSeconds: 1. / 3, StepsPerSecond: math.Inf(1), CompileSeconds: 7,
-		Machine: "m", Device: "cpu", GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c", Parameters: 5,
-		Started: time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
+		Session:    Session{Machine: "m", Device: "cpu", GoVersion: "go1", GoMLXVersion: "v0", PJRTVersion: "p", Commit: "c"},
+		Parameters: 5,
+		Started:    time.Unix(10, 0).UTC(), Ended: time.Unix(20, 0).UTC(),
 		Earlier: []Session{{Machine: "first", Commit: "b"}, {Machine: "m", Device: "TFRT_CPU_0", Devices: 2, Commit: "c"}},
 	}
 	dir := filepath.Join(t.TempDir(), "run")

@@ -1,198 +1,211 @@
 package runs
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/runs/recipes"
 )
 
-// summary is what a line of Table is made from.
-type summary struct {
-	Name            string
-	Dataset         string
-	Depth           int // layers
-	Rule            string
-	DeathRate       number
-	EpochsDone      number
-	Epochs          int
-	BestEpoch       number
-	ValidationError number // percent, at the best epoch
-	TestError       number // percent, at the best epoch
-	StepsPerSecond  number
-	Hours           number // of training so far
-	Status          string
-}
-
-// column is a column of Table.
-type column struct {
-	key   string               // in the formats for programs
-	sort  string               // its name in a Selection; "" if that does not know it
-	head  string               // for people; "" if hidden from them
-	value func(summary) any    // a string, an int or a number
-	shown func(summary) string // what people see, if not just the value
-}
-
 // columns are the columns of Table, in order.
-var columns = []column{
-	{"name", "name", "name", func(s summary) any { return s.Name }, nil},
-	{"dataset", "dataset", "data set", func(s summary) any { return s.Dataset }, nil},
-	{"depth", "depth", "depth", func(s summary) any { return s.Depth }, nil},
-	{"rule", "rule", "rule", func(s summary) any { return s.Rule }, nil},
-	{"death_rate", "death-rate", "death rate", func(s summary) any { return s.DeathRate }, summary.deathRate},
-	{"epochs_done", "epochs", "epochs", func(s summary) any { return s.EpochsDone },
-		func(s summary) string { return rounded(s.EpochsDone, 1) + "/" + strconv.Itoa(s.Epochs) }},
-	{"epochs", "", "", func(s summary) any { return s.Epochs }, nil},
-	{"best_epoch", "best-epoch", "best epoch", func(s summary) any { return s.BestEpoch },
-		func(s summary) string { return rounded(s.BestEpoch, 1) }},
-	{"validation_error", "validation-error", "validation %", func(s summary) any { return s.ValidationError },
-		func(s summary) string { return rounded(s.ValidationError, 2) }},
-	{"test_error", "test-error", "test %", func(s summary) any { return s.TestError },
-		func(s summary) string { return rounded(s.TestError, 2) }},
-	{"steps_per_second", "speed", "steps/s", func(s summary) any { return s.StepsPerSecond },
-		func(s summary) string { return rounded(s.StepsPerSecond, 2) }},
-	{"hours", "time", "time", func(s summary) any { return s.Hours }, summary.time},
-	{"status", "status", "status", func(s summary) any { return s.Status }, nil},
-}
-
-func summarize(r *Run) summary {
-	nan := number(math.NaN())
-	s := summary{
-		Name: r.Name, Dataset: r.Recipe.Dataset, Depth: r.Recipe.Depth,
-		Rule: r.Recipe.RuleName(), DeathRate: number(r.Recipe.DeathRate), Epochs: r.Recipe.Epochs,
-		EpochsDone: number(r.EpochsDone()), Hours: number(r.Seconds() / 3600),
-		BestEpoch: nan, ValidationError: nan, TestError: nan, StepsPerSecond: nan, Status: r.Status(),
-	}
-	if best, ok := r.Selected(); ok {
-		s.BestEpoch, s.ValidationError, s.TestError = number(best.Epoch), number(best.ValidationError), number(best.TestError)
-	}
-	if n := len(r.Rows); n > 0 && r.Rows[n-1].Seconds > 0 {
-		s.StepsPerSecond = number(float64(r.Rows[n-1].Step) / r.Rows[n-1].Seconds)
-	} else if n == 0 && r.Result != nil {
-		s.StepsPerSecond = number(r.Result.StepsPerSecond)
-	}
-	return s
+var columns = []say.Column[*Run]{
+	{Key: "name", Head: "name", Value: func(r *Run) any { return r.Name }},
+	{Key: "dataset", Head: "data set", Value: func(r *Run) any { return r.Recipe.Dataset }},
+	{Key: "depth", Head: "depth", Right: true, Value: func(r *Run) any { return r.Recipe.Depth }},
+	{Key: "rule", Head: "rule", Value: func(r *Run) any { return r.Recipe.RuleName() }},
+	{Key: "death_rate", Head: "death rate", Right: true, Value: func(r *Run) any { return r.Recipe.DeathRate }, Shown: deathRate},
+	{Key: "epochs_done", Head: "epochs", Right: true, Value: func(r *Run) any { return r.EpochsDone() },
+		Shown: func(r *Run) string { return shownEpochs(r.EpochsDone()) + "/" + strconv.Itoa(r.Recipe.Epochs) }},
+	{Key: "epochs", Value: func(r *Run) any { return r.Recipe.Epochs }},
+	{Key: "best_epoch", Head: "best epoch", Right: true, Value: func(r *Run) any { return r.selected().Epoch },
+		Shown: func(r *Run) string { return shownEpochs(r.selected().Epoch) }},
+	{Key: "validation_error", Head: "validation %", Right: true, Format: "%.2f",
+		Value: func(r *Run) any { return r.selected().ValidationError }},
+	{Key: "test_error", Head: "test %", Right: true, Format: "%.2f", Value: func(r *Run) any { return r.selected().TestError }},
+	{Key: "steps_per_second", Head: "steps/s", Right: true, Format: "%.2f", Value: func(r *Run) any { return r.stepsPerSecond() }},
+	{Key: "hours", Head: "time", Right: true, Value: func(r *Run) any { return r.Seconds() / 3600 }, Shown: trainingTime},
+	{Key: "status", Head: "status", Value: func(r *Run) any { return r.Status() }},
 }
 
 // Table writes one line for each run: what it is, how far it got, and the errors (percent) at its best validation epoch.
-// Format "table" is for people (rounded, a dash for unknown), "tsv", "csv" and "json" are for programs (exact; unknown
-// numbers are NaN, and null in JSON).
+// format is one of [say.TableFormats].
 func Table(w io.Writer, runs []*Run, format string) error {
-	summaries := make([]summary, len(runs)) // not nil: no runs are [] in JSON
-	for i, r := range runs {
-		summaries[i] = summarize(r)
-	}
-	switch format {
-	case "table":
-		return writeAligned(w, summaries)
-	case "tsv", "csv":
-		var head []string
-		for _, c := range columns {
-			head = append(head, c.key)
-		}
-		lines := make([][]string, len(summaries))
-		for i, s := range summaries {
-			for _, c := range columns {
-				lines[i] = append(lines[i], c.exact(s))
-			}
-		}
-		return say.WriteSeparated(w, format, head, lines)
-	case "json":
-		return say.WriteJSON(w, summaries)
-	}
-	return say.CheckFormat(format)
+	return say.WriteTable(w, format, columns, runs)
 }
 
-// MarshalJSON writes the line as an object of its columns, in their order.
-func (s summary) MarshalJSON() ([]byte, error) {
-	var members []string
-	for _, c := range columns {
-		value, err := json.Marshal(c.value(s))
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, fmt.Sprintf("%q:%s", c.key, value))
+// selected is the row of Selected, or one of unknown numbers.
+func (r *Run) selected() Row {
+	if row, ok := r.Selected(); ok {
+		return row
 	}
-	return []byte("{" + strings.Join(members, ",") + "}"), nil
+	return Unknown()
 }
 
-// exact is the column's cell for programs.
-func (c column) exact(s summary) string {
-	switch v := c.value(s).(type) {
-	case string:
-		return v
-	case int:
-		return strconv.Itoa(v)
-	default:
-		return say.Exact(float64(v.(number)))
+// stepsPerSecond is the speed over the whole run, evaluations included; NaN if it is not known.
+func (r *Run) stepsPerSecond() float64 {
+	switch n := len(r.Rows); {
+	case n > 0 && r.Rows[n-1].Seconds > 0:
+		return float64(r.Rows[n-1].Step) / r.Rows[n-1].Seconds
+	case n == 0 && r.Result != nil:
+		return r.Result.StepsPerSecond
 	}
-}
-
-// writeAligned writes the columns for people, texts to the left and numbers to the right.
-func writeAligned(w io.Writer, summaries []summary) error {
-	visible := slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return c.head == "" })
-	table := make([][]string, 1+len(summaries))
-	widths := make([]int, len(visible))
-	for i, c := range visible {
-		table[0] = append(table[0], c.head)
-		for j, s := range summaries {
-			cell := c.exact(s)
-			if c.shown != nil {
-				cell = c.shown(s)
-			}
-			table[1+j] = append(table[1+j], say.Shown(cell))
-		}
-		for _, line := range table {
-			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
-		}
-	}
-	var text strings.Builder
-	for _, line := range table {
-		var out strings.Builder
-		for i, cell := range line {
-			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if _, isText := visible[i].value(summary{}).(string); isText {
-				out.WriteString(cell + padding + "  ")
-			} else {
-				out.WriteString(padding + cell + "  ")
-			}
-		}
-		text.WriteString(strings.TrimRight(out.String(), " ") + "\n")
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return math.NaN()
 }
 
 // deathRate is the death rate for people; a dash where each block has its own.
-func (s summary) deathRate() string {
-	if s.Rule == "list" {
+func deathRate(r *Run) string {
+	if r.Recipe.Rule == "list" {
 		return "-"
 	}
-	return rounded(s.DeathRate, -1)
+	return strconv.FormatFloat(r.Recipe.DeathRate, 'f', -1, 64)
 }
 
-// time is how long the training took so far, for people.
-func (s summary) time() string {
-	if math.IsNaN(float64(s.Hours)) {
+// trainingTime is how long the training took so far, for people.
+func trainingTime(r *Run) string {
+	if math.IsNaN(r.Seconds()) {
 		return "-"
 	}
-	return say.SpanOf(float64(s.Hours) * 3600)
+	return say.SpanOf(r.Seconds())
 }
 
-// rounded writes n with this many digits after the point; a single digit is left out if it is zero. NaN is a dash.
-func rounded(n number, digits int) string {
-	x := float64(n)
+// shownEpochs is a number of epochs for people. They are whole, mostly.
+func shownEpochs(x float64) string {
 	switch {
 	case math.IsNaN(x):
 		return "-"
-	case digits == 1 && x == math.Trunc(x): // epochs are whole, mostly
-		digits = 0
+	case x == math.Trunc(x):
+		return strconv.FormatFloat(x, 'f', 0, 64)
 	}
-	return strconv.FormatFloat(x, 'f', digits, 64)
+	return strconv.FormatFloat(x, 'f', 1, 64)
+}
+
+// Selection says which runs of a list are meant, and in which order. The zero value means all, as they are.
+type Selection struct {
+	Names   string   // a pattern for the names, such as quickstart/*; "" matches every name
+	Where   []string // conditions on the recipe's keys, such as depth=20; all must hold
+	Sort    string   // a column of [SortKeys] to sort by, the lowest first; "" keeps the order
+	Reverse bool     // the highest first, or without Sort the reverse order
+}
+
+// Of returns the runs that are meant. Runs without a number in the sorting column come last, also in reverse.
+func (s Selection) Of(list []*Run) ([]*Run, error) {
+	selected, err := Matching(list, s.Names)
+	if err != nil {
+		return nil, err
+	}
+	for _, where := range s.Where {
+		if selected, err = withValue(selected, where); err != nil {
+			return nil, err
+		}
+	}
+	return s.sorted(selected)
+}
+
+// Matching returns the runs whose name matches a pattern (see [Matches]), as a whole or in its last part. The pattern ""
+// matches every name.
+func Matching(list []*Run, pattern string) ([]*Run, error) {
+	if _, err := Matches(pattern, ""); err != nil {
+		return nil, err
+	}
+	var matching []*Run
+	for _, run := range list {
+		whole, _ := Matches(pattern, run.Name)
+		last, _ := Matches(pattern, path.Base(run.Name))
+		if whole || last || pattern == "" {
+			matching = append(matching, run)
+		}
+	}
+	return matching, nil
+}
+
+// withValue returns the runs whose recipe has a value for a key, written key=value.
+func withValue(list []*Run, where string) ([]*Run, error) {
+	key, value, ok := strings.Cut(where, "=")
+	if !ok {
+		return nil, fmt.Errorf("%q is not a condition: write key=value, such as depth=20", where)
+	}
+	trial := recipes.Default() // reports a mistake even where there are no runs
+	if err := trial.Set(key, value); err != nil {
+		return nil, err
+	}
+	var chosen []*Run
+	for _, run := range list {
+		asked := run.Recipe
+		if err := asked.Set(key, value); err != nil {
+			return nil, err
+		}
+		if asked.Description == run.Recipe.Description && len(recipes.Differences(asked, run.Recipe)) == 0 {
+			chosen = append(chosen, run)
+		}
+	}
+	return chosen, nil
+}
+
+// sortNames are the names by which a [Selection] knows those columns that it does not know by their keys.
+var sortNames = map[string]string{"epochs_done": "epochs", "steps_per_second": "speed", "hours": "time"}
+
+// SortKeys lists the columns that a [Selection] sorts by.
+func SortKeys() (keys []string) {
+	for _, c := range columns {
+		if c.Head != "" {
+			keys = append(keys, sortKey(c))
+		}
+	}
+	return keys
+}
+
+func sortKey(c say.Column[*Run]) string {
+	return strings.ReplaceAll(cmp.Or(sortNames[c.Key], c.Key), "_", "-")
+}
+
+// sorted returns the runs in the order asked for; equal ones stay as they were.
+func (s Selection) sorted(list []*Run) ([]*Run, error) {
+	if s.Sort == "" {
+		if s.Reverse {
+			list = slices.Clone(list)
+			slices.Reverse(list)
+		}
+		return list, nil
+	}
+	key := strings.ReplaceAll(s.Sort, "_", "-")
+	i := slices.IndexFunc(columns, func(c say.Column[*Run]) bool { return c.Head != "" && sortKey(c) == key })
+	if i < 0 {
+		return nil, fmt.Errorf("cannot sort by %q%s: the columns are %s", s.Sort,
+			say.DidYouMean(key, SortKeys()), strings.Join(SortKeys(), ", "))
+	}
+	values := make(map[*Run]any)
+	for _, run := range list {
+		values[run] = columns[i].Value(run)
+	}
+	sorted := slices.Clone(list)
+	slices.SortStableFunc(sorted, func(a, b *Run) int { return compare(values[a], values[b], s.Reverse) })
+	return sorted, nil
+}
+
+// compare orders two values of a column; what is unknown comes last also in reverse.
+func compare(a, b any, reverse bool) int {
+	order := 0
+	switch a := a.(type) {
+	case string:
+		order = strings.Compare(a, b.(string))
+	case int:
+		order = cmp.Compare(a, b.(int))
+	case float64:
+		b := b.(float64)
+		if math.IsNaN(a) || math.IsNaN(b) {
+			return -cmp.Compare(a, b) // NaN is below all numbers there
+		}
+		order = cmp.Compare(a, b)
+	}
+	if reverse {
+		return -order
+	}
+	return order
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
@@ -250,4 +251,38 @@ func (w *Writer) explain(name string, err error) error {
 		return fmt.Errorf("%w; the run is intact up to step %d", err, w.lastStep())
 	}
 	return err
+}
+
+// leftAfter is how long after its last change a file is left alone that another process may be writing to a run's folder.
+const leftAfter = time.Minute
+
+// removeLeftovers removes the temporary files that killed writers left in the run's folder. This writer holds the lock,
+// so nobody else writes the run's own files; but other processes may be asking for the lock, or noting a failure.
+func (w *Writer) removeLeftovers() {
+	for _, name := range []string{recipeFile, rowsFile, resultFile} {
+		files.RemoveLeft(w.dir, files.Temporary(name), 0, time.Now())
+	}
+	info, err := os.Stat(w.lock.claim.path()) // just made, by the clock of the folder
+	if err != nil {
+		return
+	}
+	files.RemoveLeft(w.dir, temporaryClaim, leftAfter, info.ModTime())
+	files.RemoveLeft(w.dir, files.Temporary("failed.json"), leftAfter, info.ModTime())
+}
+
+// Remove deletes the run in the folder dir, which may be missing. A folder that is not a run is left alone, and so is a
+// run that a process is writing ([ErrLocked]).
+func Remove(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := Open(dir); err != nil {
+		return fmt.Errorf("not deleted, because it cannot be read as a run: %w", err)
+	}
+	lock, err := takeLock(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	return disk.RemoveAll(dir)
 }

@@ -1,9 +1,21 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs"
 )
 
 func modelsCommand() *cobra.Command {
@@ -25,4 +37,119 @@ again; export adds a network.`,
 		return broken
 	}
 	return cmd
+}
+
+func evalCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "eval RUN|FILE",
+		Short: "Print the error of a run or of a network's file on the validation and test images",
+		Long: `Print the error on the validation and test images: of a run, by its name or folder; or of a network in a
+safetensors file, as export writes it, by the file's path with or without the extension. If no run has the
+name, it is looked up in data/models.
+
+A network's file records the errors measured when it was trained, and eval says whether they are the same
+here. The data are those of its recipe, split as in its training. A file without a recipe, from elsewhere, must
+be turned into a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
+		Example: "  stochdepth eval mine\n  stochdepth eval mine --checkpoint last\n  stochdepth eval data/models/NAME",
+		Args:    cobra.ExactArgs(1),
+	}
+	restore := restoreFlags(cmd)
+	folder := modelsFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		runsFolder, _ := cmd.Flags().GetString("runs")
+		file, isFile := models.Find(*folder, args[0])
+		dir, _ := runs.Locate(runsFolder, args[0])
+		switch {
+		case !isDir(dir) && isFile:
+			if cmd.Flags().Changed("checkpoint") {
+				return fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
+			}
+			root, _ := cmd.Flags().GetString("data-root")
+			return evaluateFile(cmd, file, root)
+		case !isDir(dir):
+			return fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
+				"`stochdepth models` the networks in %s", args[0], *folder)
+		}
+		r, err := restore(args[0])
+		if err != nil {
+			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
+				return fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
+					"but there is a network with its name: stochdepth eval %s", args[0], file)
+			}
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.Info.Step)
+		unknown := math.NaN()
+		return printErrors(cmd, r.Opened, unknown, unknown)
+	}
+	return cmd
+}
+
+// evaluateFile prints what a network's file says, and its errors here.
+func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
+	b, err := backend.Open()
+	if err != nil {
+		return err
+	}
+	net, err := network.OpenFile(b, path, dataRoot)
+	if err != nil {
+		return err
+	}
+	describeNetwork(cmd.OutOrStdout(), net.Info)
+	printNotes(cmd.OutOrStdout(), net.Notes)
+	return printErrors(cmd, net, net.Info.ValidationError, net.Info.TestError)
+}
+
+// describeNetwork prints a line about a network's file.
+func describeNetwork(w io.Writer, info models.Info) {
+	parts := []string{fmt.Sprintf("%s: %s, %d layers", info.Path, info.Recipe.Dataset, info.Recipe.Depth)}
+	if info.Run != "" {
+		parts = append(parts, "run "+info.Run)
+	}
+	if !math.IsNaN(info.Epoch) {
+		parts = append(parts, fmt.Sprintf("epoch %.4g", info.Epoch))
+	}
+	parts = append(parts, fmt.Sprintf("seed %d", info.Recipe.Seed))
+	if info.Commit != "" {
+		parts = append(parts, "commit "+info.Commit)
+	}
+	fmt.Fprintln(w, strings.Join(parts, ", "))
+}
+
+// printErrors prints a network's errors on the validation and test images beside the recorded errors in percent, which are
+// NaN if there are none.
+func printErrors(cmd *cobra.Command, net *network.Opened, validation, test float64) error {
+	for _, part := range []struct {
+		name     string
+		images   dataset.View
+		recorded float64
+	}{{"validation", net.Data.Validation, validation}, {"test", net.Data.Test, test}} {
+		score, err := net.Evaluate(cmd.Context(), part.images)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%-10s  error %6.2f %%  loss %.4f  (%d images)%s\n", part.name, score.Error, score.Loss,
+			part.images.Len(), besideRecord(score.Error, part.recorded, part.images.Len()))
+	}
+	return nil
+}
+
+// besideRecord says whether the error measured on some images is the recorded one, both in percent: "" if none is recorded.
+func besideRecord(measured, recorded float64, images int) string {
+	count := int(math.Round((measured - recorded) / 100 * float64(images)))
+	switch {
+	case math.IsNaN(recorded):
+		return ""
+	case math.Abs(measured-recorded) < 1e-6:
+		return fmt.Sprintf("  as recorded: %.2f %%", recorded)
+	}
+	more := "more"
+	if measured < recorded {
+		more, count = "fewer", -count
+	}
+	noun := "images"
+	if count == 1 {
+		noun = "image"
+	}
+	return fmt.Sprintf("  recorded: %.2f %%, here %d %s %s wrong", recorded, count, more, noun)
 }

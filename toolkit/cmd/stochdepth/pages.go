@@ -97,13 +97,12 @@ func partOf(words []string) (string, error) {
 
 // tableOfRuns returns a table of single runs for data/README.md.
 func tableOfRuns(list []*runs.Run) string {
-	var b strings.Builder
-	b.WriteString("| Run | Epoch | Validation error (%) | Test error (%) | Training loss at the end | Training time |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- |\n")
+	lines := [][]string{{"Run", "Epoch", "Validation error (%)", "Test error (%)", "Training loss at the end", "Training time"}}
 	for _, run := range list {
 		best, _ := run.Selected()
-		fmt.Fprintf(&b, "| [%s](runs/%s) | %g of %d | %.2f | %.2f | %.3f | %s |\n", run.Name, run.Name, best.Epoch, run.Recipe.Epochs,
-			best.ValidationError, best.TestError, run.Rows[len(run.Rows)-1].TrainLoss, say.SpanOf(run.Seconds()))
+		lines = append(lines, []string{fmt.Sprintf("[%s](runs/%[1]s)", run.Name), fmt.Sprintf("%g of %d", best.Epoch, run.Recipe.Epochs),
+			fmt.Sprintf("%.2f", best.ValidationError), fmt.Sprintf("%.2f", best.TestError),
+			fmt.Sprintf("%.3f", run.Rows[len(run.Rows)-1].TrainLoss), say.SpanOf(run.Seconds())})
 	}
-	return b.String()
+	return say.MarkdownTable(lines)
 }

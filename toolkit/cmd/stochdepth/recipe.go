@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
 	return func(from *origin) (none recipes.Checked, err error) {
 		if from == nil || *name != "" {
-			from = &origin{source: source(*name, flags.Lookup("dataset").Value.String())}
+			from = &origin{source: cmp.Or(*name, flags.Lookup("dataset").Value.String(), "shapes")}
 			if from.recipe, err = read(from.source); err != nil {
 				return none, err
 			}
@@ -82,17 +83,6 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 		}
 		return checked, nil
 	}
-}
-
-// source returns the preset or the file that a recipe comes from, by default the preset of the data set.
-func source(name, dataset string) string {
-	switch {
-	case name != "":
-		return name
-	case dataset != "":
-		return dataset
-	}
-	return "shapes"
 }
 
 func read(source string) (recipes.Recipe, error) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/sweep"
@@ -190,10 +189,7 @@ times does not stop the others.`,
 }
 
 func writeOut(cmd *cobra.Command, path, text string) error {
-	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
-		return files.WriteError(path, err)
-	}
-	if err := files.Write(path, []byte(text)); err != nil {
+	if err := files.Make(path, []byte(text)); err != nil {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "wrote", path)

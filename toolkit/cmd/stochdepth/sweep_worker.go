@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -27,20 +25,7 @@ func sweepWorkerCommand() *cobra.Command {
 
 // sweepProbeCommand returns the command that `sweep plan` starts.
 func sweepProbeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "probe", Short: "Measure a few steps of the run described on standard input", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var order sweep.Order
-			if err := json.NewDecoder(cmd.InOrStdin()).Decode(&order); err != nil {
-				return fmt.Errorf("this is started by `stochdepth sweep plan`: %w", err)
-			}
-			probe, err := worker.Probe(cmd.Context(), order)
-			if err != nil {
-				return err
-			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(probe)
-		},
-	}
+	return answering("probe", "Measure a few steps of the run described on standard input", "sweep plan", worker.Probe)
 }
 
 func sweepTaskCommand() *cobra.Command {

@@ -94,43 +94,41 @@ func Entries() []Entry {
 	}
 }
 
-func figure(f *figures.Figure, err error) (output, error) { return output{figure: f}, err }
-
-func drawNetwork(blocks int) func(drawing) (output, error) {
-	return func(d drawing) (output, error) {
+func drawNetwork(blocks int) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
 		n := d.network.withDefaults(blocks)
 		survival, err := n.survival()
 		if err != nil {
-			return output{}, err
+			return nil, err
 		}
-		return figure(figures.StochasticDepth(survival, survival.Draw(depth.Rand(n.Seed, depth.GateDraws, 0))))
+		return figures.StochasticDepth(survival, survival.Draw(depth.Rand(n.Seed, depth.GateDraws, 0)))
 	}
 }
 
-func drawBlock(d drawing) (output, error) {
+func drawBlock(d *drawing) (*figures.Figure, error) {
 	survival, err := d.network.withDefaults(54).survival()
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.Block(survival, (len(survival)+1)/2))
+	return figures.Block(survival, (len(survival)+1)/2)
 }
 
-func drawQuickstart(d drawing) (output, error) {
+func drawQuickstart(d *drawing) (*figures.Figure, error) {
 	constant, stochastic := outcome.Split(d.list)
 	a, b := outcome.OfSharedSeeds(constant, stochastic) // which are drawn
-	return figure(figures.Quickstart(figures.OfRuns(slices.Concat(a, b)).With(d.note), constant, stochastic))
+	return figures.Quickstart(figures.OfRuns(slices.Concat(a, b)).With(d.note), constant, stochastic)
 }
 
-func drawErrorByTime(d drawing) (output, error) {
+func drawErrorByTime(d *drawing) (*figures.Figure, error) {
 	constant, stochastic, err := d.pair()
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.ErrorByTime(d.provenance, constant, stochastic))
+	return figures.ErrorByTime(d.provenance, constant, stochastic)
 }
 
 // pair returns the two runs of a figure that compares two, that of constant depth first.
-func (d drawing) pair() (constant, stochastic *runs.Run, err error) {
+func (d *drawing) pair() (constant, stochastic *runs.Run, err error) {
 	if len(d.list) != 2 {
 		return nil, nil, fmt.Errorf("%d runs are named: this figure compares two, one of constant and one of stochastic depth",
 			len(d.list))
@@ -146,93 +144,93 @@ func (d drawing) pair() (constant, stochastic *runs.Run, err error) {
 	return constant, stochastic, nil
 }
 
-func drawCurves(d drawing) (output, error) {
+func drawCurves(d *drawing) (*figures.Figure, error) {
 	panels, err := figures.PanelsOf(d.list)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.TrainingCurves(d.provenance, panels...))
+	return figures.TrainingCurves(d.provenance, panels...)
 }
 
-func drawFig5(d drawing) (output, error) {
+func drawFig5(d *drawing) (*figures.Figure, error) {
 	bars, err := outcome.DepthErrorsOf(d.list)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.DepthBars(d.provenance, bars...))
+	return figures.DepthBars(d.provenance, bars...)
 }
 
-func drawFig7(d drawing) (output, error) {
+func drawFig7(d *drawing) (*figures.Figure, error) {
 	curves, drops, err := figures.GradientsOf(outcome.Split(d.list))
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.Gradients(d.provenance, curves, drops))
+	return figures.Gradients(d.provenance, curves, drops)
 }
 
-func drawFig8Left(d drawing) (output, error) {
+func drawFig8Left(d *drawing) (*figures.Figure, error) {
 	swept, err := outcome.SurvivalErrorsOf(d.list)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
 	provenance := d.provenance.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule.",
 		"Speed-ups are computed: blocks over expected open blocks.")
-	return figure(figures.SurvivalSweep(provenance, swept))
+	return figures.SurvivalSweep(provenance, swept)
 }
 
-func drawFig8Right(d drawing) (output, error) {
+func drawFig8Right(d *drawing) (*figures.Figure, error) {
 	grid, err := outcome.GridOf(d.list)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.HeatMap(d.provenance, grid))
+	return figures.HeatMap(d.provenance, grid)
 }
 
-func drawGapByEpochs(d drawing) (output, error) {
+func drawGapByEpochs(d *drawing) (*figures.Figure, error) {
 	gaps, err := outcome.GapsOf(d.list)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.GapByEpochs(d.provenance, gaps...))
+	return figures.GapByEpochs(d.provenance, gaps...)
 }
 
-func drawTable(tableOf func(*published.Paper, []*runs.Run) (figures.Table, error)) func(drawing) (output, error) {
-	return func(d drawing) (output, error) {
+func drawTable(tableOf func(*published.Paper, []*runs.Run) (figures.Table, error)) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
 		return d.table(tableOf(d.Paper, d.list))
 	}
 }
 
-func drawResults(d drawing) (output, error) { return d.table(figures.Results(d.list)) }
+func drawResults(d *drawing) (*figures.Figure, error) { return d.table(figures.Results(d.list)) }
 
-// table draws a table of runs, with the note about these records.
-func (d drawing) table(t figures.Table, err error) (output, error) {
+// table draws a table, with the note about the records, if there are any.
+func (d *drawing) table(t figures.Table, err error) (*figures.Figure, error) {
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
 	if d.note != "" {
 		t.Provenance = t.Provenance.With(d.note)
 	}
-	f, err := t.Figure()
-	return output{f, t.Markdown()}, err
+	d.markdown = t.Markdown()
+	return t.Figure()
 }
 
-func drawStepTime(d drawing) (output, error) {
+func drawStepTime(d *drawing) (*figures.Figure, error) {
 	record, err := d.record(d.bench)
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
-	return figure(figures.StepTime(record))
+	return figures.StepTime(record)
 }
 
-func drawGates(draw func(figures.Provenance, *outcome.Gates) (*figures.Figure, error)) func(drawing) (output, error) {
-	return func(d drawing) (output, error) {
+func drawGates(draw func(figures.Provenance, *outcome.Gates) (*figures.Figure, error)) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
 		if len(d.list) != 1 {
-			return output{}, fmt.Errorf("%d runs are named: this figure is of one", len(d.list))
+			return nil, fmt.Errorf("%d runs are named: this figure is of one", len(d.list))
 		}
 		gates, err := outcome.GatesOf(d.list[0])
 		if err != nil {
-			return output{}, err
+			return nil, err
 		}
-		return figure(draw(d.provenance, gates))
+		return draw(d.provenance, gates)
 	}
 }

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/runs"
 )
@@ -24,7 +24,7 @@ type Entry struct {
 	Shows   string // in a sentence or two
 	inputs  inputs
 	settings
-	draw func(d drawing) (output, error)
+	draw func(d *drawing) (*figures.Figure, error)
 }
 
 // inputs is what an entry is drawn from.
@@ -52,12 +52,7 @@ type drawing struct {
 	bench      string
 	provenance figures.Provenance // of the runs
 	note       string             // about these records
-}
-
-// output is a figure, and a table's Markdown too.
-type output struct {
-	figure   *figures.Figure
-	markdown string
+	markdown   string             // set by the entry's function, if it draws a table
 }
 
 // Drawing is a drawn entry.
@@ -80,19 +75,7 @@ type Network struct {
 
 // withDefaults fills in the zero values.
 func (n Network) withDefaults(blocks int) Network {
-	if n.Blocks == 0 {
-		n.Blocks = blocks
-	}
-	if n.Rule == "" {
-		n.Rule = "linear"
-	}
-	if n.DeathRate == 0 {
-		n.DeathRate = 0.5
-	}
-	if n.Seed == 0 {
-		n.Seed = 1
-	}
-	return n
+	return Network{cmp.Or(n.Blocks, blocks), cmp.Or(n.Rule, "linear"), cmp.Or(n.DeathRate, 0.5), cmp.Or(n.Seed, 1)}
 }
 
 func (n Network) survival() (depth.Survival, error) {
@@ -146,7 +129,7 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 		return nil, fmt.Errorf("the figure %s has no runs or measurements to be drawn from yet: name some with --runs, or in %s",
 			e.Name, filepath.Join(s.Folder, "figures.json"))
 	}
-	d := drawing{Sources: s, network: network, bench: choice.Bench, note: choice.Note}
+	d := &drawing{Sources: s, network: network, bench: choice.Bench, note: choice.Note}
 	drawn := &Drawing{Entry: e, Named: choice.Runs}
 	switch e.inputs {
 	case ofRuns:
@@ -163,11 +146,11 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	case ofBench:
 		drawn.Used = []string{choice.Bench}
 	}
-	out, err := e.draw(d)
-	if err != nil {
+	var err error
+	if drawn.Figure, err = e.draw(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Name, err)
 	}
-	drawn.Figure, drawn.Markdown = out.figure, out.markdown
+	drawn.Markdown = d.markdown
 	return drawn, nil
 }
 
@@ -260,10 +243,7 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 		return errors.Join(failed...) // and the README still shows the whole gallery
 	}
 	readme := filepath.Join(folder, "README.md")
-	if err := disk.MkdirAll(folder); err != nil {
-		return files.WriteError(readme, err)
-	}
-	if err := files.Write(readme, []byte(Readme(s.Paper, drawings))); err != nil {
+	if err := files.Make(readme, []byte(Readme(s.Paper, drawings))); err != nil {
 		return err
 	}
 	report(readme)

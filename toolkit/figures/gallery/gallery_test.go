@@ -251,7 +251,8 @@ func TestRegimesOverSeeds(t *testing.T) {
 				}
 				require.NoError(t, writer.Append(runs.Row{Epoch: float64(epochs), Step: 10, TrainLoss: 1, ValidationError: 20, TestError: e,
 					OpenBlocksMean: 9 - 5*deathRate, Seconds: 10 - 10*deathRate}))
-				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished", Machine: "machine"}))
+				require.NoError(t, writer.WriteResult(runs.Result{Completed: true, Status: "finished",
+					Session: runs.Session{Machine: "machine"}}))
 				require.NoError(t, writer.Close())
 			}
 		}

@@ -25,13 +25,13 @@ func network(constant bool, quantity string) published.Key {
 }
 
 // drawPaperFig2 has the paper's closed blocks, 3 and 5.
-func drawPaperFig2(drawing) (output, error) {
-	return figure(figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false},
-		figures.Published("").Of("Fig. 2")))
+func drawPaperFig2(*drawing) (*figures.Figure, error) {
+	return figures.StochasticDepth(depth.Linear(5, 0.5), depth.Gates{true, true, false, true, false},
+		figures.Published("").Of("Fig. 2"))
 }
 
-func drawPaperCurves(sources ...string) func(drawing) (output, error) {
-	return func(d drawing) (output, error) {
+func drawPaperCurves(sources ...string) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
 		var panels []figures.Panel
 		for _, source := range sources {
 			panel := figures.Panel{Digits: 2}
@@ -43,18 +43,18 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 				}{{published.TestError, &training.Error}, {published.TrainingLoss, &training.Loss}} {
 					curve, err := d.Paper.Curve(source, network(constant, part.quantity))
 					if err != nil {
-						return output{}, err
+						return nil, err
 					}
 					*part.points = xys(curve)
 					panel.Title = fmt.Sprintf("%s, %d layers", curve.Dataset, curve.Layers)
 				}
 				epoch, err := d.Paper.Number(source, network(constant, published.SelectedEpoch))
 				if err != nil {
-					return output{}, err
+					return nil, err
 				}
 				selected, err := d.Paper.Number(source, network(constant, published.TestError))
 				if err != nil {
-					return output{}, err
+					return nil, err
 				}
 				training.Selected = plotter.XY{X: epoch.Value, Y: selected.Value}
 				if constant {
@@ -71,7 +71,7 @@ func drawPaperCurves(sources ...string) func(drawing) (output, error) {
 			provenance = figures.ReadOff(readOff + " The errors beside the circles are printed there.")
 		}
 		name, _, _ := strings.Cut(sources[0], " left")
-		return figure(figures.TrainingCurves(provenance.Of(name), panels...))
+		return figures.TrainingCurves(provenance.Of(name), panels...)
 	}
 }
 
@@ -83,7 +83,7 @@ func xys(curve published.Curve) plotter.XYs {
 	return points
 }
 
-func drawPaperFig5(d drawing) (output, error) {
+func drawPaperFig5(d *drawing) (*figures.Figure, error) {
 	var bars []outcome.DepthErrors
 	for _, layers := range []int{110, 1202} {
 		bar := outcome.DepthErrors{Layers: layers}
@@ -92,7 +92,7 @@ func drawPaperFig5(d drawing) (output, error) {
 			k.Layers = layers
 			n, err := d.Paper.Number("Fig. 5", k)
 			if err != nil {
-				return output{}, err
+				return nil, err
 			}
 			if constant {
 				bar.Constant.Mean = n.Value
@@ -103,22 +103,22 @@ func drawPaperFig5(d drawing) (output, error) {
 		bars = append(bars, bar)
 	}
 	provenance := figures.Published("CIFAR-10+; linear decay, p_L = 0.5; one run each. Arrows: change from 110 layers.")
-	return figure(figures.DepthBars(provenance.Of("Fig. 5"), bars...))
+	return figures.DepthBars(provenance.Of("Fig. 5"), bars...)
 }
 
-func drawPaperFig6(d drawing) (output, error) {
+func drawPaperFig6(d *drawing) (*figures.Figure, error) {
 	var curves [2]figures.ErrorCurve
 	for i, constant := range []bool{true, false} {
 		k := network(constant, published.ValidationError)
 		curve, err := d.Paper.Curve("Fig. 6", k)
 		if err != nil {
-			return output{}, err
+			return nil, err
 		}
 		curves[i].Points = xys(curve)
 		for _, k.Epoch = range []float64{90, 120} {
 			n, err := d.Paper.Number("text", k)
 			if err != nil {
-				return output{}, err
+				return nil, err
 			}
 			curves[i].Printed = append(curves[i].Printed, plotter.XY{X: k.Epoch, Y: n.Value})
 		}
@@ -127,24 +127,24 @@ func drawPaperFig6(d drawing) (output, error) {
 		"The curves are read off the paper's vector drawing; " +
 		"the errors beside the circles, after 90 and 120 epochs, are printed in the text. " +
 		"This project has no run on ImageNet, which is out of its reach, so there is no figure of our own.")
-	return figure(figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves[0], curves[1]))
+	return figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves[0], curves[1])
 }
 
-func drawPaperFig7(d drawing) (output, error) {
+func drawPaperFig7(d *drawing) (*figures.Figure, error) {
 	var curves [2][]plotter.XYs
 	for i, constant := range []bool{true, false} {
 		curve, err := d.Paper.Curve("Fig. 7", network(constant, published.GradientMagnitude))
 		if err != nil {
-			return output{}, err
+			return nil, err
 		}
 		curves[i] = []plotter.XYs{xys(curve)}
 	}
 	provenance := figures.ReadOff("First convolution of the first block, 110 layers, CIFAR-10+; linear decay, p_L = 0.5. " +
 		"The curves are read off the paper's vector drawing.")
-	return figure(figures.Gradients(provenance.Of("Fig. 7"), curves, []float64{250, 375}))
+	return figures.Gradients(provenance.Of("Fig. 7"), curves, []float64{250, 375})
 }
 
-func drawPaperFig8Left(d drawing) (output, error) {
+func drawPaperFig8Left(d *drawing) (*figures.Figure, error) {
 	var swept outcome.SurvivalErrors
 	points := func(rule string) []outcome.SurvivalError {
 		var list []outcome.SurvivalError
@@ -161,23 +161,23 @@ func drawPaperFig8Left(d drawing) (output, error) {
 	swept.Linear, swept.Uniform = points("linear"), points("uniform")
 	constant, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.TestError, Survival: 1})
 	if err != nil {
-		return output{}, err
+		return nil, err
 	}
 	swept.Constant, swept.Digits = outcome.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
 	provenance := figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 " +
 		"(uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). " +
 		"Speed-ups are printed there, and are the ratio of blocks to expected open blocks.")
-	return figure(figures.SurvivalSweep(provenance.Of("Fig. 8 left"), swept))
+	return figures.SurvivalSweep(provenance.Of("Fig. 8 left"), swept)
 }
 
-func drawPaperFig8Right(d drawing) (output, error) {
+func drawPaperFig8Right(d *drawing) (*figures.Figure, error) {
 	g := outcome.Grid{Layers: []int{20, 38, 56, 74, 92, 110}, Survival: []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5}}
 	for _, survival := range g.Survival {
 		var row []outcome.Estimate
 		for _, layers := range g.Layers {
 			n, err := d.Paper.Number("Fig. 8 right", published.Key{Layers: layers, Survival: survival})
 			if err != nil {
-				return output{}, err
+				return nil, err
 			}
 			row = append(row, outcome.Estimate{Mean: n.Value})
 		}
@@ -185,16 +185,11 @@ func drawPaperFig8Right(d drawing) (output, error) {
 	}
 	provenance := figures.Published("CIFAR-10+, linear decay; p_L = 1 is constant depth. " +
 		"All numbers are printed in the paper's figure.")
-	return figure(figures.HeatMap(provenance.Of("Fig. 8 right"), g))
+	return figures.HeatMap(provenance.Of("Fig. 8 right"), g)
 }
 
-func drawPaperTable(tableOf func(*published.Paper) (figures.Table, error)) func(drawing) (output, error) {
-	return func(d drawing) (output, error) {
-		t, err := tableOf(d.Paper)
-		if err != nil {
-			return output{}, err
-		}
-		f, err := t.Figure()
-		return output{f, t.Markdown()}, err
+func drawPaperTable(tableOf func(*published.Paper) (figures.Table, error)) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
+		return d.table(tableOf(d.Paper))
 	}
 }

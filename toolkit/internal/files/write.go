@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"stochdepth/toolkit/internal/disk"
 )
@@ -22,6 +24,14 @@ func Write(path string, data []byte) error {
 		_, err := io.Copy(w, bytes.NewReader(data))
 		return err
 	})
+}
+
+// Make is Write for a file whose folder may be missing: it makes the folder.
+func Make(path string, data []byte) error {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
+		return WriteError(path, err)
+	}
+	return Write(path, data)
 }
 
 // WriteFrom is Write for data that is better written piece by piece: write gets the temporary file, which takes its final
@@ -104,4 +114,28 @@ func writeSentence(path string, err error) error {
 		return fmt.Errorf("cannot write %s (%w): choose a folder that you may write to", path, err)
 	}
 	return fmt.Errorf("cannot write %s: %w", path, err)
+}
+
+// A process that is killed leaves the temporary file that it was writing. The next Write of the same file removes it.
+
+// leftLong is the age, since its last change, from which no process can be writing a temporary file any more.
+const leftLong = time.Hour
+
+// Temporary is the pattern, as in os.CreateTemp, of the temporary files that Write makes for a file named base.
+func Temporary(base string) string { return "." + base + ".*.tmp" }
+
+// RemoveLeft removes the temporary files that match a pattern with one star and were last changed at least age before now.
+func RemoveLeft(dir, pattern string, age time.Duration, now time.Time) {
+	before, after, _ := strings.Cut(pattern, "*")
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		middle, begins := strings.CutPrefix(entry.Name(), before)
+		middle, ends := strings.CutSuffix(middle, after)
+		if !begins || !ends || strings.Trim(middle, "0123456789") != "" || !entry.Type().IsRegular() {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && now.Sub(info.ModTime()) >= age {
+			disk.Remove(filepath.Join(dir, entry.Name()))
+		}
+	}
 }

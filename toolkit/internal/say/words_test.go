@@ -2,6 +2,7 @@ package say
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -19,4 +20,16 @@ func TestWords(t *testing.T) {
 	require.Equal(t, []string{"0.1", "−0.5", "1.23457"}, []string{Decimal(1 - 0.9), Decimal(-0.5), Decimal(1.234567)})
 	require.Equal(t, "s, , s", Plural(0)+", "+Plural(1)+", "+Plural(2))
 	require.Equal(t, "*p<sub>L</sub>* = 0.5", Markdown("p_L = 0.5"))
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		400 * time.Millisecond:        "0 s",
+		59*time.Second + 6e8:          "1 min 00 s",
+		61 * time.Minute:              "1 h 01 min",
+		47*time.Hour + 59*time.Minute: "47 h 59 min",
+		14 * 24 * time.Hour:           "14 days",
+	} {
+		require.Equal(t, want, Span(d), d)
+	}
 }

@@ -14,7 +14,6 @@ import (
 	"sort"
 	"time"
 
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/project"
 )
@@ -93,10 +92,7 @@ func (r *Record) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the measurements %s: %w", path, err)
 	}
-	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
-		return files.WriteError(path, err)
-	}
-	return files.Write(path, append(data, '\n'))
+	return files.Make(path, append(data, '\n'))
 }
 
 // Read reads the record at path.

@@ -151,3 +151,44 @@ func significant(x float64) string {
 	}
 	return fmt.Sprintf("%.2f", x)
 }
+
+// MarkdownOfBlocks is a table of the kinds of blocks. The record open has the time of a step with no block open and with
+// all blocks open, and the record compile the compile times with the fewest and with the most blocks.
+func MarkdownOfBlocks(open, compile *Record) string {
+	lines := [][]string{{"Block", "Blocks", "None open", "All open", "Compile, shallow", "Compile, deep"}}
+	step := func(m Measurement) string {
+		return fmt.Sprintf("%s (%s) ms", significant(m.StepMS), significant(m.LowMS))
+	}
+	compiled := func(m Measurement) string { return fmt.Sprintf("%.1f s (%d blocks)", m.CompileS, m.Blocks) }
+	var none, last Measurement
+	for _, m := range open.Results {
+		if m.Fixed && m.Open == 0 {
+			none = m
+		}
+		if !m.Fixed || m.Open < float64(m.Blocks) {
+			continue
+		}
+		last = m
+		shallow, deep := compile.depthsOf(m.Block)
+		lines = append(lines, []string{"`" + cmp.Or(m.Block, recipes.Default().Block) + "`", fmt.Sprint(m.Blocks), step(none), step(m),
+			compiled(shallow), compiled(deep)})
+	}
+	return fmt.Sprintf("%s\nMedians of %d steps (fastest), minibatches of %d; %s. Compiling for minibatches of %d; %s.\n",
+		say.MarkdownTable(lines), last.Steps, last.Batch, open.conditions(), compile.Results[0].Batch, compile.conditions())
+}
+
+// depthsOf returns the measurements with the fewest and with the most blocks of one kind.
+func (r *Record) depthsOf(block string) (shallow, deep Measurement) {
+	for _, m := range r.Results {
+		if m.Block != block {
+			continue
+		}
+		if shallow.Blocks == 0 || m.Blocks < shallow.Blocks {
+			shallow = m
+		}
+		if m.Blocks > deep.Blocks {
+			deep = m
+		}
+	}
+	return shallow, deep
+}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 
 	"stochdepth/toolkit/depth"
@@ -46,9 +47,7 @@ const (
 func (s Spec) Recipe() recipes.Recipe {
 	recipe := recipes.Default()
 	recipe.Dataset, recipe.Epochs = "shapes", 1
-	if s.Block != "" {
-		recipe.Block = s.Block
-	}
+	recipe.Block = cmp.Or(s.Block, recipe.Block)
 	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
 	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
 	return recipe

@@ -196,17 +196,15 @@ func (i Info) Complete() error {
 func (i Info) Record() *runs.Run {
 	run := &runs.Run{Name: i.Run, Recipe: i.Recipe, Result: &runs.Result{
 		BestEpoch: i.Epoch, ValidationError: i.ValidationError, TestError: i.TestError, Epochs: i.Epoch, Steps: i.Step,
-		Commit: i.Commit, Machine: i.Machine,
+		Session: runs.Session{Commit: i.Commit, Machine: i.Machine},
 	}}
 	if run.Name == "" {
 		run.Name = i.Name()
 	}
 	if !math.IsNaN(i.Epoch) {
-		run.Rows = []runs.Row{{
-			Epoch: i.Epoch, Step: i.Step, ValidationError: i.ValidationError, TestError: i.TestError, LearningRate: math.NaN(),
-			TrainLoss: math.NaN(), TrainError: math.NaN(), OpenBlocksMean: math.NaN(), GradientMagnitude: math.NaN(),
-			Seconds: math.NaN(),
-		}}
+		row := runs.Unknown()
+		row.Epoch, row.Step, row.ValidationError, row.TestError = i.Epoch, i.Step, i.ValidationError, i.TestError
+		run.Rows = []runs.Row{row}
 	}
 	return run
 }

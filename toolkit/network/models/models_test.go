@@ -43,7 +43,7 @@ func finished(t *testing.T, change func(*recipes.Recipe)) *runs.Run {
 	return &runs.Run{Name: "mine", Recipe: recipe,
 		Rows: []runs.Row{{Epoch: 1, Step: 10, ValidationError: 20.1, TestError: 21.25},
 			{Epoch: 2, Step: 20, ValidationError: 30, TestError: 31}},
-		Result: &runs.Result{Commit: "0123456789ab+", Machine: "a machine, 2 cores"}}
+		Result: &runs.Result{Session: runs.Session{Commit: "0123456789ab+", Machine: "a machine, 2 cores"}}}
 }
 
 // write writes a file without tensors.

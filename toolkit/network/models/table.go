@@ -4,78 +4,36 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
 	"stochdepth/toolkit/internal/say"
 )
 
-// Table writes one line for each network: its file's name, its recipe, its errors in percent, and its origin. Format "table"
-// is for people (rounded, a dash for unknown), the others are for programs (exact; unknown numbers are NaN, and null in JSON).
+// columns are the columns of Table, in order.
+var columns = []say.Column[Info]{
+	{Key: "name", Head: "name", Value: func(i Info) any { return i.Name() }},
+	{Key: "dataset", Head: "data set", Value: func(i Info) any { return i.Recipe.Dataset }},
+	{Key: "training_images", Head: "images", Value: func(i Info) any { return i.TrainingImages }, Shown: Info.images},
+	{Key: "depth", Head: "layers", Value: func(i Info) any { return i.Recipe.Depth }},
+	{Key: "rule", Head: "depth", Value: func(i Info) any { return i.Recipe.Rule },
+		Shown: func(i Info) string { return i.Recipe.Closing() }},
+	{Key: "death_rate", Value: func(i Info) any { return i.Recipe.DeathRate }},
+	{Key: "epoch", Head: "epoch", Value: func(i Info) any { return i.Epoch }, Format: "%.4g"},
+	{Key: "epochs", Value: func(i Info) any { return i.Recipe.Epochs }}, // of the whole run
+	{Key: "seed", Head: "seed", Value: func(i Info) any { return i.Recipe.Seed }},
+	{Key: "validation_error", Head: "validation %", Value: func(i Info) any { return i.ValidationError }, Format: "%.2f"},
+	{Key: "test_error", Head: "test %", Value: func(i Info) any { return i.TestError }, Format: "%.2f"},
+	{Key: "commit", Head: "commit", Value: func(i Info) any { return i.Commit }, Shown: Info.commit},
+	{Key: "machine", Value: func(i Info) any { return i.Machine }},
+	{Key: "run", Value: func(i Info) any { return i.Run }},
+	{Key: "bytes", Head: "MB", Value: func(i Info) any { return i.Bytes },
+		Shown: func(i Info) string { return fmt.Sprintf("%.1f", float64(i.Bytes)/1e6) }},
+}
+
+// Table writes one line for each network: its file's name, its recipe, its errors in percent, and its origin. format is one of
+// [say.TableFormats].
 func Table(w io.Writer, list []Info, format string) error {
-	switch format {
-	case "table":
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "name\tdata set\timages\tlayers\tdepth\tepoch\tseed\tvalidation %\ttest %\tcommit\tMB")
-		for _, i := range list {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%s\t%.1f\n",
-				i.Name(), i.Recipe.Dataset, i.images(), i.Recipe.Depth, i.Recipe.Closing(), rounded(i.Epoch, -1), i.Recipe.Seed,
-				rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"), float64(i.Bytes)/1e6)
-		}
-		return table.Flush()
-	case "tsv", "csv":
-		lines := make([][]string, len(list))
-		for n, i := range list {
-			lines[n] = []string{i.Name(), i.Recipe.Dataset, strconv.Itoa(i.TrainingImages), strconv.Itoa(i.Recipe.Depth),
-				i.Recipe.Rule, say.Exact(i.Recipe.DeathRate), say.Exact(i.Epoch), strconv.Itoa(i.Recipe.Epochs),
-				strconv.FormatInt(i.Recipe.Seed, 10), say.Exact(i.ValidationError), say.Exact(i.TestError), i.Commit, i.Machine,
-				i.Run, strconv.FormatInt(i.Bytes, 10)}
-		}
-		const head = "name dataset training_images depth rule death_rate epoch epochs seed validation_error test_error commit " +
-			"machine run bytes"
-		return say.WriteSeparated(w, format, strings.Fields(head), lines)
-	case "json":
-		lines := make([]line, len(list)) // not nil: no networks are [] in JSON
-		for n, i := range list {
-			lines[n] = line{i.Name(), i.Recipe.Dataset, i.TrainingImages, i.Recipe.Depth, i.Recipe.Rule, i.Recipe.DeathRate,
-				say.Known(i.Epoch), i.Recipe.Epochs, i.Recipe.Seed, say.Known(i.ValidationError), say.Known(i.TestError),
-				i.Commit, i.Machine, i.Run, i.Bytes}
-		}
-		return say.WriteJSON(w, lines)
-	}
-	return say.CheckFormat(format)
-}
-
-// line is a network in JSON.
-type line struct {
-	Name            string   `json:"name"`
-	Dataset         string   `json:"dataset"`
-	TrainingImages  int      `json:"training_images"`
-	Depth           int      `json:"depth"` // layers
-	Rule            string   `json:"rule"`
-	DeathRate       float64  `json:"death_rate"`
-	Epoch           *float64 `json:"epoch"`
-	Epochs          int      `json:"epochs"` // of the whole run
-	Seed            int64    `json:"seed"`
-	ValidationError *float64 `json:"validation_error"` // percent
-	TestError       *float64 `json:"test_error"`       // percent
-	Commit          string   `json:"commit"`
-	Machine         string   `json:"machine"`
-	Run             string   `json:"run"`
-	Bytes           int64    `json:"bytes"`
-}
-
-// rounded returns x with the given number of digits after the point, or for -1 with up to four digits in all; NaN is a dash.
-func rounded(x float64, digits int) string {
-	if math.IsNaN(x) {
-		return "-"
-	}
-	if digits < 0 {
-		return strconv.FormatFloat(x, 'g', 4, 64)
-	}
-	return strconv.FormatFloat(x, 'f', digits, 64)
+	return say.WriteTable(w, format, columns, list)
 }
 
 // images is the number of training images, or a dash.
@@ -85,6 +43,9 @@ func (i Info) images() string {
 	}
 	return strconv.Itoa(i.TrainingImages)
 }
+
+// commit is the short commit, or a dash.
+func (i Info) commit() string { return cmp.Or(say.ShortCommit(i.Commit), "-") }
 
 // Markdown returns a table of the networks of a folder, whose descriptions must be complete.
 func Markdown(folder string) (string, error) {
@@ -97,17 +58,14 @@ func Markdown(folder string) (string, error) {
 			return "", err
 		}
 	}
-	var table strings.Builder
 	if len(list) == 0 {
-		table.WriteString("There is no network here yet.\n")
-	} else {
-		table.WriteString("| File | Data | Training images | Layers | Depth | Epoch | Seed | Validation | Test | Commit |\n")
-		table.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		return "There is no network here yet.\n", nil
 	}
+	lines := [][]string{{"File", "Data", "Training images", "Layers", "Depth", "Epoch", "Seed", "Validation", "Test", "Commit"}}
 	for _, i := range list {
-		fmt.Fprintf(&table, "| [%s](%s%s) | %s | %s | %d | %s | %s of %d | %d | %s | %s | %s |\n", i.Name(), i.Name(), Extension,
-			i.Recipe.Dataset, i.images(), i.Recipe.Depth, say.Markdown(i.Recipe.Closing()), rounded(i.Epoch, -1), i.Recipe.Epochs,
-			i.Recipe.Seed, rounded(i.ValidationError, 2), rounded(i.TestError, 2), cmp.Or(say.ShortCommit(i.Commit), "-"))
+		lines = append(lines, []string{fmt.Sprintf("[%s](%[1]s%s)", i.Name(), Extension), i.Recipe.Dataset, i.images(),
+			fmt.Sprint(i.Recipe.Depth), say.Markdown(i.Recipe.Closing()), fmt.Sprintf("%.4g of %d", i.Epoch, i.Recipe.Epochs),
+			fmt.Sprint(i.Recipe.Seed), fmt.Sprintf("%.2f", i.ValidationError), fmt.Sprintf("%.2f", i.TestError), i.commit()})
 	}
-	return table.String(), nil
+	return say.MarkdownTable(lines), nil
 }

@@ -19,15 +19,13 @@ func (s *session) result(err error) runs.Result {
 	if run, openErr := runs.Open(s.Dir); openErr == nil && run.Result != nil {
 		earlier = *run.Result
 	}
-	here := s.at.Sessions[len(s.at.Sessions)-1]
+	last := len(s.at.Sessions) - 1
 	r := runs.Result{
 		Epochs: float64(s.at.Step) / float64(s.batches.PerEpoch()), Steps: s.at.Step,
 		Completed: err == nil, Status: "finished",
 		WallSeconds:    earlier.WallSeconds + time.Since(s.started).Seconds(),
 		CompileSeconds: earlier.CompileSeconds + s.pipeline.compileSeconds,
-		Machine:        here.Machine, Device: here.Device, Devices: here.Devices,
-		GoVersion: here.GoVersion, GoMLXVersion: here.GoMLXVersion, PJRTVersion: here.PJRTVersion, Kernels: here.Kernels,
-		Commit: here.Commit, Earlier: s.at.Sessions[:len(s.at.Sessions)-1], Parameters: s.net.Parameters(),
+		Session:        s.at.Sessions[last], Earlier: s.at.Sessions[:last], Parameters: s.net.Parameters(),
 		Started: s.started.UTC().Truncate(time.Second), Ended: time.Now().UTC().Truncate(time.Second),
 	}
 	if !earlier.Started.IsZero() {

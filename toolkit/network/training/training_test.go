@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
@@ -366,4 +367,25 @@ func TestFullDisk(t *testing.T) {
 	run, err := runs.Open(dir)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(run.Rows), 1)
+}
+
+// A continued run has the same programs at every start, so that they are found compiled.
+func TestResumedProgramsAreTheSame(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "run")
+	stop(t, from, tiny(t), atStep(1))
+	var programs [2][]string
+	defer proxy.Watch(nil)
+	for i := range programs {
+		dir := filepath.Join(t.TempDir(), "run")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+		proxy.Watch(func(program string) bool {
+			programs[i] = append(programs[i], program)
+			return true
+		})
+		stop(t, dir, tiny(t), atStep(2))
+	}
+	if len(programs[0]) == 0 {
+		t.Skip("this machine has no kernels, with which the programs are watched")
+	}
+	require.True(t, slices.Equal(programs[0], programs[1]))
 }

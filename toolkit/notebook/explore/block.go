@@ -68,16 +68,11 @@ func outcome(b compute.Backend, block string, layers int, gates depth.Gates, for
 		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	pixels, open := make([]float64, images*rgb.Bytes()), make([]float64, len(gates))
+	pixels := make([]float64, images*rgb.Bytes())
 	for i := range pixels {
 		pixels[i] = rng.NormFloat64()
 	}
-	for i, g := range gates {
-		if g {
-			open[i] = 1
-		}
-	}
-	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, rgb.Batch(images)...), open)
+	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, rgb.Batch(images)...), depth.Numbers[float64](gates))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 package explore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -135,12 +136,7 @@ func Lesions(ctx context.Context, study Study, networks ...*network.Opened) (*fi
 
 // filled is the study with its zero fields replaced.
 func (s Study) filled(networks []*network.Opened) Study {
-	if s.Choices == 0 {
-		s.Choices = 8
-	}
-	if s.Images == 0 {
-		s.Images = 500
-	}
+	s.Choices, s.Images = cmp.Or(s.Choices, 8), cmp.Or(s.Images, 500)
 	most := 6
 	for _, net := range networks {
 		most = min(most, len(net.Network.Survival))

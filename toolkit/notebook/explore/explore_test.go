@@ -28,7 +28,7 @@ func untrained(t *testing.T, deathRate float64) *network.Opened {
 	m, err := network.Open(b, r, "")
 	require.NoError(t, err)
 	run := &runs.Run{Name: "mine", Recipe: r, Rows: []runs.Row{{Epoch: 1, Step: 1, ValidationError: 90, TestError: 90}},
-		Result: &runs.Result{Commit: "0123456789ab", Machine: "a machine"}}
+		Result: &runs.Result{Session: runs.Session{Commit: "0123456789ab", Machine: "a machine"}}}
 	path := filepath.Join(t.TempDir(), "net.safetensors")
 	require.NoError(t, m.Export(path, models.OfRun(run, 1, 40).Metadata()))
 	opened, err := network.OpenFile(b, path, "")

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -291,13 +292,8 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe)
 
 // base reads the recipe that a sweep starts from.
 func base(raw json.RawMessage, dataset, folder string) (recipes.Recipe, error) {
-	var name string
-	switch {
-	case len(raw) == 0 && dataset == "":
-		name = "shapes"
-	case len(raw) == 0:
-		name = dataset
-	case json.Unmarshal(raw, &name) != nil:
+	name := cmp.Or(dataset, "shapes")
+	if len(raw) > 0 && json.Unmarshal(raw, &name) != nil {
 		return recipes.Parse(raw)
 	}
 	if !isPath(name) {

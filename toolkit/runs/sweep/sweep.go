@@ -9,8 +9,16 @@
 package sweep
 
 import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -61,4 +69,62 @@ func (s *Sweep) Varies(key string) bool {
 		}
 	}
 	return false
+}
+
+// point names a point of the grid without its seed: the sweep's folder, data set if it varies, depth, rule and p_L, and
+// other keys that vary, as key=value. An example is fig8-left/20-linear-0.5.
+func (s *Sweep) point(r recipes.Recipe, values []string) string {
+	var parts []string
+	if s.Varies("dataset") {
+		parts = append(parts, r.Dataset)
+	}
+	parts = append(parts, strconv.Itoa(r.Depth), r.DepthName())
+	for i, axis := range s.Axes {
+		if isUsual(axis.Key) || r.IsConstant() && slices.Contains(recipes.StochasticKeys, axis.Key) {
+			continue
+		}
+		parts = append(parts, axis.Key+"="+nameOf(values[i]))
+	}
+	return s.Folder + "/" + strings.Join(parts, "-")
+}
+
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9.+=_-]+`)
+
+// nameOf makes a value a part of a folder's name; a long value becomes its hash.
+func nameOf(value string) string {
+	name := notInNames.ReplaceAllString(strings.ReplaceAll(value, ",", "+"), "_")
+	if len(name) > 24 || name == "" {
+		return shortHash(value)
+	}
+	return name
+}
+
+// shortHash is a hash of a text, in eight digits.
+func shortHash(text string) string {
+	hash := fnv.New32a()
+	hash.Write([]byte(text))
+	return fmt.Sprintf("%08x", hash.Sum32())
+}
+
+const (
+	// MaxJobs is how many runs a sweep may have. Its grid is counted before it is expanded.
+	MaxJobs = 100_000
+
+	// MaxWorkers is how many runs may be made at the same time on one machine.
+	MaxWorkers = 1024
+
+	maxCPUs = 1 << 20 // of a task
+	maxGPUs = 1024    // of a task
+
+	maxArraySize = 4_000_001 // of any Slurm
+)
+
+func (o SlurmOptions) check() error {
+	return cmp.Or(say.CheckRange("--cpus", o.CPUs, 0, maxCPUs),
+		say.CheckRange("--gpus", o.GPUs, 0, maxGPUs), say.CheckRange("--at-once", o.AtOnce, 0, MaxJobs),
+		say.CheckRange("--array-size", o.ArraySize, 0, maxArraySize))
+}
+
+func (o KubernetesOptions) check() error {
+	return cmp.Or(say.CheckRange("--gpus", o.GPUs, 0, maxGPUs), say.CheckRange("--at-once", o.AtOnce, 0, MaxJobs))
 }

@@ -262,3 +262,8 @@ func TestSentence(t *testing.T) {
 	require.Equal(t, "Here 61 % are.", sentence("First. Here 61 % are. Last.", 12, 16))
 	require.Empty(t, unregistered(nil, &File{}, &published.Paper{}))
 }
+
+// The committed pages and notebooks agree with the committed records about outcomes.
+func TestTheCommittedTexts(t *testing.T) {
+	require.NoError(t, Verify("../../../.."))
+}

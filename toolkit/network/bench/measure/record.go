@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/runs/sweep"
@@ -107,4 +110,42 @@ func (s Session) record(b compute.Backend) (*bench.Record, error) {
 // startFile is the file that WriteStart writes for the peers.
 func startFile(folder string, s bench.Spec) string {
 	return filepath.Join(folder, fmt.Sprintf("%d-%d-%g.safetensors", s.Layers, s.Batch, s.DeathRate))
+}
+
+// WriteStart writes the safetensors file from which all programs that take the steps of a specification start. It has the
+// network with its initial weights, as [network.Model.Export] writes it, and also
+//
+//	batch.pixels [batch, 32, 32, 3]     bytes
+//	batch.labels [batch]                I32
+//	gates [bench.Untimed + steps, L]    bytes, 1 for open: a row for each step
+func WriteStart(b compute.Backend, s bench.Spec, path string) error {
+	gates, err := s.Gates()
+	if err != nil {
+		return err
+	}
+	model, err := newModel(b, s.Recipe())
+	if err != nil {
+		return err
+	}
+	if err := model.Export(path, nil); err != nil {
+		return err
+	}
+	tensors, metadata, err := tensorfile.Read(path)
+	if err != nil {
+		return err
+	}
+	batch := randomBatch(s.Batch)
+	labels := make([]byte, 0, 4*s.Batch)
+	for _, label := range batch.Labels {
+		labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
+	}
+	var rows []byte
+	for _, row := range gates {
+		rows = append(rows, depth.Numbers[byte](row)...)
+	}
+	tensors = append(tensors,
+		tensorfile.Tensor{Name: "batch.pixels", DType: "U8", Shape: batch.Format.Batch(s.Batch), Data: batch.Pixels},
+		tensorfile.Tensor{Name: "batch.labels", DType: "I32", Shape: []int{s.Batch}, Data: labels},
+		tensorfile.Tensor{Name: "gates", DType: "U8", Shape: []int{len(gates), len(gates[0])}, Data: rows})
+	return tensorfile.Write(path, tensors, metadata)
 }
