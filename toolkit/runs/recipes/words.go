@@ -10,13 +10,13 @@ func (r Recipe) RuleName() string {
 	return r.Rule
 }
 
-// DepthName is the part of a run's name that says how blocks close: constant, list, or rule and p_L as in linear-0.5.
+// DepthName is the part of a run's name that says how blocks close: constant, list, or the rule and 1 - death_rate as in linear-0.5.
 func (r Recipe) DepthName() string {
 	switch name := r.RuleName(); name {
 	case "constant", "list":
 		return name
 	default:
-		return fmt.Sprintf("%s-%g", name, r.LastSurvival())
+		return fmt.Sprintf("%s-%g", name, r.nominalSurvival())
 	}
 }
 
