@@ -48,6 +48,19 @@ func TestLinear(t *testing.T) {
 	require.True(t, depth.Constant(5).IsConstant())
 }
 
+// The rules of other libraries, as their networks of 16 residual blocks have them at a nominal rate of 0.2: timm's resnet50,
+// and the 16 blocks of torchvision's efficientnet_b0.
+func TestLinearRulesOfLibraries(t *testing.T) {
+	for rule, want := range map[string][]float64{ // of the first, second, ninth and last block
+		"linear": {0.9875, 0.975, 0.8875, 0.8}, "linear-from-zero": {1, 1 - 0.2/15, 1 - 0.2*8/15, 0.8}, "linear-short": {1, 0.9875, 0.9, 0.8125},
+	} {
+		p, err := depth.ByRule(rule, 16, 0.2, nil)
+		require.NoError(t, err)
+		require.InDeltaSlice(t, want, []float64{p[0], p[1], p[8], p[15]}, 1e-12, rule)
+	}
+	require.Equal(t, depth.Survival{1}, depth.LinearFromZero(1, 0.5))
+}
+
 func TestByRule(t *testing.T) {
 	for _, c := range []struct {
 		rule string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Survival holds the survival probabilities p_1..p_L of a network's blocks; p_l is Survival[l-1].
@@ -12,9 +13,26 @@ type Survival []float64
 // Linear returns the paper's linear decay rule (Eq. 4), p_l = 1 - (l/L)(1 - p_L), for L blocks and
 // the death rate 1 - p_L of the last block. The first block can close too: p_0 = 1 belongs to the input.
 func Linear(blocks int, deathRate float64) Survival {
+	return decay(blocks, deathRate, 1, blocks)
+}
+
+// LinearFromZero returns the linear rule of most libraries, p_l = 1 - ((l-1)/(L-1)) (1 - p_L): timm's ResNet, ConvNeXt, ViT
+// and Swin, torchvision's ConvNeXt and MViT, transformers and keras-hub. The first block never closes; a single one neither.
+func LinearFromZero(blocks int, deathRate float64) Survival {
+	return decay(blocks, deathRate, 0, blocks-1)
+}
+
+// LinearShort returns the linear rule of EfficientNets (timm, torchvision, Keras), p_l = 1 - ((l-1)/L) d: the first block
+// never closes, and the last one less often than the nominal death rate d says.
+func LinearShort(blocks int, deathRate float64) Survival {
+	return decay(blocks, deathRate, 0, blocks)
+}
+
+// decay is p_l = 1 - (k/steps) d, where k counts the blocks from first on.
+func decay(blocks int, deathRate float64, first, steps int) Survival {
 	p := make(Survival, blocks)
-	for l := 1; l <= blocks; l++ {
-		p[l-1] = 1 - float64(l)/float64(blocks)*deathRate
+	for i := range p {
+		p[i] = 1 - float64(first+i)/float64(max(steps, 1))*deathRate
 	}
 	return p
 }
@@ -27,8 +45,13 @@ func Uniform(blocks int, deathRate float64) Survival {
 // Constant returns the survival probabilities of a network of constant depth: every p_l = 1.
 func Constant(blocks int) Survival { return Uniform(blocks, 0) }
 
-// ByRule returns the survival probabilities for a rule's name: "linear", "uniform", or "list", which
-// takes the given probabilities, one for each block.
+// Rules lists the names that [ByRule] knows.
+func Rules() []string {
+	return []string{"linear", "linear-from-zero", "linear-short", "uniform", "list"}
+}
+
+// ByRule returns the survival probabilities for a rule's name: "linear", "linear-from-zero", "linear-short", "uniform", or
+// "list", which takes the given probabilities, one for each block.
 func ByRule(rule string, blocks int, deathRate float64, list []float64) (Survival, error) {
 	if !(deathRate >= 0 && deathRate < 1) {
 		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, "+
@@ -37,6 +60,10 @@ func ByRule(rule string, blocks int, deathRate float64, list []float64) (Surviva
 	switch rule {
 	case "linear":
 		return Linear(blocks, deathRate), nil
+	case "linear-from-zero":
+		return LinearFromZero(blocks, deathRate), nil
+	case "linear-short":
+		return LinearShort(blocks, deathRate), nil
 	case "uniform":
 		return Uniform(blocks, deathRate), nil
 	case "list":
@@ -47,7 +74,7 @@ func ByRule(rule string, blocks int, deathRate float64, list []float64) (Surviva
 		}
 		return p, p.Validate()
 	}
-	return nil, fmt.Errorf("unknown survival rule %q: use linear, uniform or list", rule)
+	return nil, fmt.Errorf("unknown survival rule %q: use %s", rule, strings.Join(Rules(), ", "))
 }
 
 // Validate returns an error that names the first block whose probability is outside (0, 1].

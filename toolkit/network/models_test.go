@@ -196,6 +196,7 @@ func TestAnUnknownLogitIsAMistake(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 100.0, score.Error)
 	require.True(t, math.IsNaN(score.Loss))
+}
 
 // rgb is the format of the images.
 var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}

@@ -38,8 +38,14 @@ func (r Recipe) LastSurvival() float64 {
 	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 {
 		return r.SurvivalProbabilities[n-1]
 	}
-	return math.Round((1-r.DeathRate)*1e9) / 1e9
+	if survival, err := r.Survival(); err == nil && r.Rule == "linear-short" { // which does not reach the nominal rate
+		return math.Round(survival[len(survival)-1]*1e9) / 1e9
+	}
+	return r.nominalSurvival()
 }
+
+// nominalSurvival is 1 - death_rate without rounding noise: p_L under all rules but linear-short and list.
+func (r Recipe) nominalSurvival() float64 { return math.Round((1-r.DeathRate)*1e9) / 1e9 }
 
 // ExpectedOpen returns the expected number of open blocks of a minibatch, averaged over the training, and the number of
 // all blocks, L. Both are 0 for an invalid recipe.
@@ -95,13 +101,13 @@ func (r Recipe) RuleName() string {
 	return r.Rule
 }
 
-// DepthName is the part of a run's name that says how blocks close: constant, list, or rule and p_L as in linear-0.5.
+// DepthName is the part of a run's name that says how blocks close: constant, list, or the rule and 1 - death_rate as in linear-0.5.
 func (r Recipe) DepthName() string {
 	switch name := r.RuleName(); name {
 	case "constant", "list":
 		return name
 	default:
-		return fmt.Sprintf("%s-%g", name, r.LastSurvival())
+		return fmt.Sprintf("%s-%g", name, r.nominalSurvival())
 	}
 }
 

@@ -21,7 +21,7 @@ var choices = []struct {
 }{
 	{"dataset", func(r Recipe) string { return r.Dataset }, dataset.Names()},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
-	{"rule", func(r Recipe) string { return r.Rule }, []string{"linear", "uniform", "list"}},
+	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules()},
 	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds()},
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
 	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
