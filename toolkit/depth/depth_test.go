@@ -52,7 +52,9 @@ func TestLinear(t *testing.T) {
 // and the 16 blocks of torchvision's efficientnet_b0.
 func TestLinearRulesOfLibraries(t *testing.T) {
 	for rule, want := range map[string][]float64{ // of the first, second, ninth and last block
-		"linear": {0.9875, 0.975, 0.8875, 0.8}, "linear-from-zero": {1, 1 - 0.2/15, 1 - 0.2*8/15, 0.8}, "linear-short": {1, 0.9875, 0.9, 0.8125},
+		"linear":           {0.9875, 0.975, 0.8875, 0.8},
+		"linear-from-zero": {1, 1 - 0.2/15, 1 - 0.2*8/15, 0.8},
+		"linear-short":     {1, 0.9875, 0.9, 0.8125},
 	} {
 		p, err := depth.ByRule(rule, 16, 0.2, nil)
 		require.NoError(t, err)

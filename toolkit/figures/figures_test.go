@@ -108,9 +108,10 @@ func cases(t *testing.T) map[string]*figures.Figure {
 	waiting := exampleRun(0.2, 12)
 	waiting.Name, waiting.Rows = "a run with a name that is much too long for the margin beside the curves", nil
 	for name, list := range map[string][]*runs.Run{
-		"live, waiting":    {waiting},
-		"live, one epoch":  {exampleRun(0, 1)},
-		"live, ten equal":  {exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), waiting, waiting},
+		"live, waiting":   {waiting},
+		"live, one epoch": {exampleRun(0, 1)},
+		"live, ten equal": {exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0, 9), exampleRun(0.5, 9),
+			exampleRun(0.5, 9), exampleRun(0.5, 9), exampleRun(0.5, 9), waiting, waiting},
 		"live, 500 epochs": {exampleRun(0, 500), exampleRun(0.5, 500)},
 	} {
 		f, err := figures.LiveCurve(list...)
@@ -159,7 +160,8 @@ func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
 					face := font.DefaultCache.Lookup(a.Font, a.Size)
 					// Capitals and digits reach about 0.7 of the size above the baseline.
 					box := vg.Rectangle{Min: a.Point, Max: vg.Point{X: a.Point.X + face.Width(a.String), Y: a.Point.Y + a.Size*0.7}}
-					require.True(t, box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X*scale <= figure.Width+0.01 && box.Max.Y*scale <= figure.Height,
+					require.True(t,
+						box.Min.X >= 0 && box.Min.Y >= 0 && box.Max.X*scale <= figure.Width+0.01 && box.Max.Y*scale <= figure.Height,
 						"%q leaves the figure", a.String)
 					for _, other := range texts {
 						apart := box.Max.X <= other.box.Min.X || other.box.Max.X <= box.Min.X || box.Max.Y <= other.box.Min.Y ||
@@ -216,20 +218,24 @@ func TestWhatCannotBeDrawnIsSaid(t *testing.T) {
 		draw func() (*figures.Figure, error)
 		want string
 	}{
-		"no rows": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), empty, nil, nil) }, "the run stochastic has no evaluated epoch to draw yet: train it first"},
+		"no rows": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), empty, nil, nil) },
+			"the run stochastic has no evaluated epoch to draw yet: train it first"},
 		"swapped": {func() (*figures.Figure, error) {
 			return figures.QuickstartOwn(exampleRun(0.5, 3), exampleRun(0, 3), nil, nil)
 		}, "the run stochastic is not of constant depth: its death rate must be 0"},
-		"other depth": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), deeper, nil, nil) }, "the runs constant and stochastic cannot be compared, their recipes differ in depth: 20, 110"},
-		"no runs":     {func() (*figures.Figure, error) { return figures.LiveCurve() }, "no run to draw: name one at least"},
+		"other depth": {func() (*figures.Figure, error) { return figures.QuickstartOwn(exampleRun(0, 3), deeper, nil, nil) },
+			"the runs constant and stochastic cannot be compared, their recipes differ in depth: 20, 110"},
+		"no runs": {func() (*figures.Figure, error) { return figures.LiveCurve() }, "no run to draw: name one at least"},
 		"gates missing": {func() (*figures.Figure, error) {
 			return figures.StochasticDepth(depth.Linear(3, 0.5), depth.AllOpen(2))
 		}, "3 survival probabilities and 2 gates: a block has one of each"},
 		"too many": {func() (*figures.Figure, error) {
 			return figures.StochasticDepth(depth.Linear(1001, 0.5), depth.AllOpen(1001))
 		}, "a picture of 1001 blocks cannot be read: draw 1 to 1000"},
-		"no blocks":  {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) }, "a picture of 0 blocks cannot be read: draw 1 to 1000"},
-		"impossible": {func() (*figures.Figure, error) { return figures.StochasticDepth(depth.Survival{2}, depth.AllOpen(1)) }, "the survival probability of block 1 is 2: it must be in (0, 1]"},
+		"no blocks": {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) },
+			"a picture of 0 blocks cannot be read: draw 1 to 1000"},
+		"impossible": {func() (*figures.Figure, error) { return figures.StochasticDepth(depth.Survival{2}, depth.AllOpen(1)) },
+			"the survival probability of block 1 is 2: it must be in (0, 1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := test.draw()

@@ -118,7 +118,8 @@ func (c *pdfCanvas) trace(path vg.Path, style string) {
 			if len(p.Control) == 1 {
 				c.CurveTo(float64(p.Control[0].X), float64(p.Control[0].Y), x, y)
 			} else {
-				c.CurveBezierCubicTo(float64(p.Control[0].X), float64(p.Control[0].Y), float64(p.Control[1].X), float64(p.Control[1].Y), x, y)
+				c.CurveBezierCubicTo(float64(p.Control[0].X), float64(p.Control[0].Y), float64(p.Control[1].X),
+					float64(p.Control[1].Y), x, y)
 			}
 		case vg.ArcComp:
 			r, pieces := float64(p.Radius), math.Ceil(math.Abs(p.Angle)/(math.Pi/2))

@@ -195,13 +195,19 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		constant, stochastic []*runs.Run
 		want                 string
 	}{
-		"nothing":      {seeded(0, 3, 10), nil, "1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least"},
-		"swapped":      {seeded(0.2, 3, 10), seeded(0, 3, 10), "the run stochastic-epochs=3-s1 is not of constant depth: its death rate must be 0"},
-		"constant":     {seeded(0, 3, 10), seeded(0, 3, 10), "the run constant-epochs=3-s1 is of constant depth, where one of stochastic depth is to be compared"},
-		"augmented":    {seeded(0, 3, 10), augmented, "the runs constant-epochs=3-s1 and stochastic-epochs=3-s1 cannot be compared, their recipes differ in augment: false, true"},
-		"two settings": {seeded(0, 3, 10), mixed, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings: compare one of them at a time"},
-		"equal seeds":  {seeded(0, 3, 10), twice, "the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s2 are one experiment with one seed: they are not two repeats, name one of them"},
-		"not tested":   {seeded(0, 3, 10), untested, "the run stochastic-epochs=3-s1 has no evaluated epoch to draw yet: train it first"},
+		"nothing": {seeded(0, 3, 10), nil,
+			"1 runs of constant and 0 of stochastic depth are no comparison: name one of each at least"},
+		"swapped": {seeded(0.2, 3, 10), seeded(0, 3, 10),
+			"the run stochastic-epochs=3-s1 is not of constant depth: its death rate must be 0"},
+		"constant": {seeded(0, 3, 10), seeded(0, 3, 10),
+			"the run constant-epochs=3-s1 is of constant depth, where one of stochastic depth is to be compared"},
+		"augmented": {seeded(0, 3, 10), augmented,
+			"the runs constant-epochs=3-s1 and stochastic-epochs=3-s1 cannot be compared, their recipes differ in augment: false, true"},
+		"two settings": {seeded(0, 3, 10), mixed,
+			"the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings: compare one of them at a time"},
+		"equal seeds": {seeded(0, 3, 10), twice,
+			"the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s2 are one experiment with one seed: they are not two repeats, name one of them"},
+		"not tested": {seeded(0, 3, 10), untested, "the run stochastic-epochs=3-s1 has no evaluated epoch to draw yet: train it first"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Compare(test.constant, test.stochastic)

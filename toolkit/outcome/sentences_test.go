@@ -19,11 +19,14 @@ func TestHeadline(t *testing.T) {
 		machine         string // of the constant runs
 		want            string
 	}{
-		"the paper's numbers": {pairOf(6.41, 5.25), pairOf(74520, 54420), 0, "", "Stochastic depth: test error 5.25 % instead of 6.41 %, in 27 % less training time"},
-		"worse and slower":    {pairOf(6, 7.06), pairOf(100, 110), 500, "", "Stochastic depth: higher test error, 7.1 % instead of 6.0 %, in 10 % more training time"},
-		"equal":               {pairOf(6, 6.001), pairOf(100, 100.1), 0, "", "Stochastic depth: the same test error, 6.00 %, in the same training time"},
-		"no times":            {pairOf(6, 5), pairOf(0, 0), 0, "", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
-		"two machines":        {pairOf(6, 5), pairOf(100, 50), 0, "another", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
+		"the paper's numbers": {pairOf(6.41, 5.25), pairOf(74520, 54420), 0, "",
+			"Stochastic depth: test error 5.25 % instead of 6.41 %, in 27 % less training time"},
+		"worse and slower": {pairOf(6, 7.06), pairOf(100, 110), 500, "",
+			"Stochastic depth: higher test error, 7.1 % instead of 6.0 %, in 10 % more training time"},
+		"equal": {pairOf(6, 6.001), pairOf(100, 100.1), 0, "",
+			"Stochastic depth: the same test error, 6.00 %, in the same training time"},
+		"no times":     {pairOf(6, 5), pairOf(0, 0), 0, "", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
+		"two machines": {pairOf(6, 5), pairOf(100, 50), 0, "another", "Stochastic depth: test error 5.00 % instead of 6.00 %"},
 		"three seeds": {[2][]float64{{20, 21, 22}, {15.5, 16, 17.5}}, [2][]float64{{100, 110, 120}, {80, 90, 100}}, 1000, "",
 			"Stochastic depth: test error 16.3 ± 1.0 % instead of 21.0 ± 1.0 %, in 18 % less training time"},
 		"equal means": {[2][]float64{{20, 22}, {21, 21}}, pairOf(0, 0), 1000, "",

@@ -21,7 +21,8 @@ func group(t *testing.T, name string, deathRate float64, testErrors ...float64) 
 		require.NoError(t, err)
 		recipe.DeathRate, recipe.Epochs, recipe.Seed = deathRate, 120, int64(i+1)
 		s.Runs = append(s.Runs, &runs.Run{Name: fmt.Sprintf("%s-s%d", name, i+1), Recipe: recipe, Rows: []runs.Row{
-			{Epoch: 120, Step: 10, TrainLoss: 1, ValidationError: e, TestError: e, OpenBlocksMean: 9 - 5*deathRate, Seconds: 100 * (1 - deathRate)},
+			{Epoch: 120, Step: 10, TrainLoss: 1, ValidationError: e, TestError: e, OpenBlocksMean: 9 - 5*deathRate,
+				Seconds: 100 * (1 - deathRate)},
 		}})
 	}
 	return s

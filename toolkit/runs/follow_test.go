@@ -37,7 +37,8 @@ func TestFollow(t *testing.T) {
 			}
 			defer w.Close()
 			for epoch := 1; epoch <= 2; epoch++ {
-				if err := w.Append(Row{Epoch: float64(epoch), Step: int64(epoch), TrainLoss: 1, TestError: 20 - float64(epoch)}); err != nil {
+				if err := w.Append(Row{Epoch: float64(epoch), Step: int64(epoch), TrainLoss: 1,
+					TestError: 20 - float64(epoch)}); err != nil {
 					return err
 				}
 				time.Sleep(lookEvery / 2)

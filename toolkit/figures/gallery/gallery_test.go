@@ -104,7 +104,8 @@ func TestWhatCannotBeDrawnIsSaidAndTheRestIsDrawn(t *testing.T) {
 	require.EqualError(t, err, strings.Join([]string{
 		"quickstart: the run shapes/20-linear-0.7-s11 is incomplete, 120 of 120 epochs are done: go on with stochdepth train --run shapes/20-linear-0.7-s11",
 		"fig3: there is no run nowhere in " + root + ": train it, or name another",
-		"fig5: the runs shapes/20-constant-s11 and gap/20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t, folder, "shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"),
+		"fig5: the runs shapes/20-constant-s11 and gap/20-linear-0.5-epochs=64-s1 cannot be compared, their recipes differ in " + differences(t,
+			folder, "shapes/20-constant-s11", "gap/20-linear-0.5-epochs=64-s1"),
 		"fig7: the log of the run gap/20-linear-0.5-epochs=64-s2 is empty: train it first",
 		"fig8-left: there is no run test-sweep-* in " + root + ": train them, or name others",
 		"table2: gap is a folder of runs: name one of them, such as gap/20-constant-epochs=128-s1",
@@ -217,9 +218,10 @@ func TestAsterisksPassOverWhatIsNotFinished(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"under-way-a"}, list)
 	for said, patterns := range map[string][]string{
-		"the run under-way-b is incomplete, 1 of 4 epochs are done: go on with stochdepth train --run under-way-b": {"under-way-*", "under-way-b"},
-		"the run begun-a is incomplete, 2 of 4 epochs are done: go on with stochdepth train --run begun-a":         {"begun-*"},
-		"the run lost-b diverged after 3 epochs and has no result to show":                                         {"lost-*"},
+		"the run under-way-b is incomplete, 1 of 4 epochs are done: go on with stochdepth train --run under-way-b": {"under-way-*",
+			"under-way-b"},
+		"the run begun-a is incomplete, 2 of 4 epochs are done: go on with stochdepth train --run begun-a": {"begun-*"},
+		"the run lost-b diverged after 3 epochs and has no result to show":                                 {"lost-*"},
 	} {
 		_, err := names(patterns...)
 		require.EqualError(t, err, said)
@@ -242,7 +244,8 @@ func TestRegimesOverSeeds(t *testing.T) {
 		for _, deathRate := range []float64{0, 0.2} {
 			for seed := int64(1); seed <= 3; seed++ {
 				recipe.Epochs, recipe.DeathRate, recipe.Seed = epochs, deathRate, seed
-				writer, err := runs.Create(filepath.Join(folder, "runs", fmt.Sprintf("test-gap-%d-%g-s%d", epochs, deathRate, seed)), recipe)
+				writer, err := runs.Create(filepath.Join(folder, "runs",
+					fmt.Sprintf("test-gap-%d-%g-s%d", epochs, deathRate, seed)), recipe)
 				require.NoError(t, err)
 				// 20.x at constant depth; with stochastic depth 1 more after 8 epochs and 1.4 to 1.6 less after 16
 				e := 20 + float64(seed)/10

@@ -21,13 +21,14 @@ func TestRoot(t *testing.T) {
 		env, gonb, dir string
 		want, err      string
 	}{
-		"in the folder":         {dir: root, want: root},
-		"below it":              {dir: deep, want: root},
-		"in another module":     {dir: nested, want: root},
-		"outside":               {dir: outside, err: "the project's folder was not found: run inside it, or set STOCHDEPTH_ROOT to it"},
-		"outside, notebook":     {dir: outside, gonb: deep, want: root},
-		"outside, variable":     {dir: outside, env: root, want: root},
-		"variable of elsewhere": {dir: root, env: outside, err: "STOCHDEPTH_ROOT is set to " + outside + ", which has no go.mod of module stochdepth: set it to the project's folder or unset it"},
+		"in the folder":     {dir: root, want: root},
+		"below it":          {dir: deep, want: root},
+		"in another module": {dir: nested, want: root},
+		"outside":           {dir: outside, err: "the project's folder was not found: run inside it, or set STOCHDEPTH_ROOT to it"},
+		"outside, notebook": {dir: outside, gonb: deep, want: root},
+		"outside, variable": {dir: outside, env: root, want: root},
+		"variable of elsewhere": {dir: root, env: outside,
+			err: "STOCHDEPTH_ROOT is set to " + outside + ", which has no go.mod of module stochdepth: set it to the project's folder or unset it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(EnvRoot, c.env)

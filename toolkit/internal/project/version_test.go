@@ -15,7 +15,8 @@ func TestVersions(t *testing.T) {
 	libraries := map[string]string{"GoMLX": "v1.2.3", "go-xla": "v4.5.6"}
 	require.Regexp(t, `^stochdepth v0.1.0, commit 0123456789ab\+\nGo \d\.\d+\S* \w+/\w+\nGoMLX v1.2.3\ngo-xla v4.5.6\n$`,
 		versions("v0.1.0", "0123456789ab+", libraries))
-	require.Contains(t, versions("(devel)", "0123456789ab", libraries), "stochdepth commit 0123456789ab\n", "a build from a checkout has no version")
+	require.Contains(t, versions("(devel)", "0123456789ab", libraries), "stochdepth commit 0123456789ab\n",
+		"a build from a checkout has no version")
 	require.Contains(t, versions("(devel)", "", nil), "stochdepth of unknown version\n")
 	require.Contains(t, versions("v0.1.0+dirty", "0123456789ab", nil), "stochdepth v0.1.0, commit 0123456789ab\n")
 	require.Contains(t, versions("v0.1.0+dirty", "0123456789ab+", nil), "stochdepth v0.1.0+dirty, commit 0123456789ab+\n")
@@ -27,7 +28,8 @@ func TestVersions(t *testing.T) {
 func TestCommitOf(t *testing.T) {
 	root := t.TempDir()
 	git := func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", root, "-c", "user.name=a", "-c", "user.email=b"}, args...)...).CombinedOutput()
+		out, err := exec.Command("git", append([]string{"-C", root, "-c", "user.name=a", "-c", "user.email=b"},
+			args...)...).CombinedOutput()
 		require.NoError(t, err, string(out))
 		return strings.TrimSpace(string(out))
 	}

@@ -20,7 +20,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(data[:len(data)-1])
 	const one = `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
 	for _, text := range []string{
-		"", "\xff\xff\xff\xff\xff\xff\xff\xff{}", file("{}", ""), file("[]", ""), file("{", ""), file(one, "12345678"), file(one, "1234567"),
+		"", "\xff\xff\xff\xff\xff\xff\xff\xff{}", file("{}", ""), file("[]", ""), file("{", ""), file(one, "12345678"), file(one,
+			"1234567"),
 		file(strings.Replace(one, "[2]", "[9223372036854775808,2]", 1), "12345678"),
 		file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, ""),
 		file(`{"__metadata__":{"a":"b"},"":{"dtype":"I8","shape":[],"data_offsets":[0,1]}}`, "1"),

@@ -51,7 +51,8 @@ func TestWriteRefuses(t *testing.T) {
 		tensors []Tensor
 		want    string
 	}{
-		"too few bytes":   {[]Tensor{{"a", "F32", []int{2}, make([]byte, 7)}}, `cannot write tensor "a" to ` + path + `: shape [2] of F32 takes 8 bytes, but there are 7`},
+		"too few bytes": {[]Tensor{{"a", "F32", []int{2}, make([]byte, 7)}},
+			`cannot write tensor "a" to ` + path + `: shape [2] of F32 takes 8 bytes, but there are 7`},
 		"empty scalar":    {[]Tensor{{"a", "F32", nil, nil}}, "shape [] of F32 takes 4 bytes, but there are 0"},
 		"unknown type":    {[]Tensor{{"a", "float", []int{1}, make([]byte, 4)}}, `unknown data type "float"`},
 		"two of a name":   {[]Tensor{{"a", "I64", nil, make([]byte, 8)}, {"a", "F64", nil, make([]byte, 8)}}, "there are two of this name"},
@@ -98,10 +99,12 @@ func TestReadRefusesDamagedFiles(t *testing.T) {
 		"huge beside zero":   file(`{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, ""),
 		"unknown type":       file(change("F32", "F31"), "12345678"),
 		"no shape":           file(change(`"shape":[2],`, ""), "12345678"),
-		"tensor twice":       file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, "12345678"),
-		"shape twice":        file(change(`"shape":[2]`, `"shape":[1],"shape":[2]`), "12345678"),
-		"metadata twice":     file(`{"__metadata__":{"recipe":"a","recipe":"b"}}`, ""),
-		"overlap":            file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, "123456789012"),
+		"tensor twice": file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`,
+			"12345678"),
+		"shape twice":    file(change(`"shape":[2]`, `"shape":[1],"shape":[2]`), "12345678"),
+		"metadata twice": file(`{"__metadata__":{"recipe":"a","recipe":"b"}}`, ""),
+		"overlap": file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`,
+			"123456789012"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(content), 0o644))

@@ -64,7 +64,8 @@ Medians of 24 steps (fastest), minibatches of 8; a machine, commit 0123456, 2016
 			m("stochdepth", "survivors", 0.5, 6.25, 28, 0), b("", 20, 9, 0, 4, 0), b("", 20, 9, 5, 30, 0), b("", 20, 9, 9, 60, 0),
 			b("transformer", 20, 20, 0, 8, 0), b("transformer", 20, 20, 20, 400, 0)}},
 		&Record{Machine: "another", Commit: "89abcdef0123", Date: "2016-03-31T00:00:00Z", Results: []Measurement{
-			b("", 44, 21, 7, 1, 2), b("transformer", 201, 201, 7, 1, 3.5), b("", 404, 201, 7, 1, 2.5), b("transformer", 21, 21, 7, 1, 1.5)}}))
+			b("", 44, 21, 7, 1, 2), b("transformer", 201, 201, 7, 1, 3.5), b("", 404, 201, 7, 1, 2.5), b("transformer", 21, 21, 7,
+				1, 1.5)}}))
 
 	deep, shallow := m("stochdepth", "survivors", 0, 54, 40, 0), m("stochdepth", "survivors", 0, 9, 40, 0)
 	deep.Layers = 110

@@ -72,7 +72,8 @@ func TestContractOfAnyBlock(t *testing.T) {
 				want := textbookOutcomes(t, b, n, c.batch, 1, patterns, gatesOf)
 				for _, name := range slices.Sorted(maps.Keys(patterns)) {
 					gates := patterns[name]
-					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted, name), gates, tolerance,
+					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted,
+						name), gates, tolerance,
 						want[name], engine(images, gatesOf(n, gates), labels))
 				}
 			})
@@ -122,7 +123,8 @@ func TestClosedBlocksAreNotComputed(t *testing.T) {
 			continue
 		}
 		engines++
-		require.LessOrEqual(t, len(products.FindAllString(main, -1)), 2+3, "the stem's convolution and its gradient, and the linear layer's product and its gradients")
+		require.LessOrEqual(t, len(products.FindAllString(main, -1)), 2+3,
+			"the stem's convolution and its gradient, and the linear layer's product and its gradients")
 		require.GreaterOrEqual(t, len(products.FindAllString(loops, -1)), 30)
 	}
 	require.Equal(t, 4, engines, "programs with loops in what XLA wrote")

@@ -100,7 +100,8 @@ func TestBodies(t *testing.T) {
 		lines = append(lines, digest+" "+what+"\n")
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[33:], b[33:]) })
-	table := "# The loops' bodies that the C code computes. Written by: go test ./toolkit/network/survivors -run Bodies -update\n" + strings.Join(lines, "")
+	table := "# The loops' bodies that the C code computes. Written by: go test ./toolkit/network/survivors -run Bodies -update\n" + strings.Join(lines,
+		"")
 	if *update {
 		require.NoError(t, os.WriteFile(tableOfBodies, []byte(table), 0o644))
 		t.Skip("wrote the table: run the tests again, which compare the C code's results")

@@ -88,12 +88,14 @@ func TestContractPerSample(t *testing.T) {
 		{"preactivation", 8, dtypes.Float32, true, 2, general{}, 1e-4},
 		{"transformer", 3, dtypes.Float64, false, 3, general{}, 1e-9},
 	} {
-		t.Run(strings.ReplaceAll(fmt.Sprintf("%s, %s, %d layers, inverted %t, %d images, %T%+v", c.dtype, c.block, c.layers, c.inverted, c.batch, c.form, c.form), "/", "."), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(fmt.Sprintf("%s, %s, %d layers, inverted %t, %d images, %T%+v", c.dtype, c.block, c.layers,
+			c.inverted, c.batch, c.form, c.form), "/", "."), func(t *testing.T) {
 			n := networkOf(t, c.block, c.layers, c.dtype)
 			n.Inverted = c.inverted
 			patterns := imageGatePatterns(n.Survival, c.batch)
 			if c.batch > 4 { // what matters there are the sums
-				patterns = map[string]imageGates{"drawn": patterns["drawn 0"], "each block by one image": patterns["each block by one image"]}
+				patterns = map[string]imageGates{"drawn": patterns["drawn 0"],
+					"each block by one image": patterns["each block by one image"]}
 			}
 			names := slices.Sorted(maps.Keys(patterns))
 			want := textbookOutcomes(t, b, n, c.batch, 1, patterns, imageGatesOf)

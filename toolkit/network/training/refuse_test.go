@@ -44,8 +44,9 @@ func TestImportRefuses(t *testing.T) {
 			"normalization.deviation of " + bad + " has the value 0 at position 1, but a deviation is above zero"},
 		"negative deviation": {"normalization.deviation", -2, "a deviation is above zero"},
 		"NaN mean":           {"normalization.mean", math.NaN(), "all must be finite"},
-		"survival":           {"survival", 1.5, "survival of " + bad + ": the survival probability of block 2 is 1.5: it must be in (0, 1]"},
-		"survival NaN":       {"survival", math.NaN(), "survival of " + bad + " has the value NaN"},
+		"survival": {"survival", 1.5,
+			"survival of " + bad + ": the survival probability of block 2 is 1.5: it must be in (0, 1]"},
+		"survival NaN": {"survival", math.NaN(), "survival of " + bad + " has the value NaN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list, meta, err := tensorfile.Read(good)
@@ -79,18 +80,54 @@ func TestImportRefuses(t *testing.T) {
 func TestTrainRefusesNumbers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	for want, change := range map[string]func(*training.Options, *recipes.Recipe){
-		"the time limit -1s is negative: give one such as 90m, or none":                            func(o *training.Options, _ *recipes.Recipe) { o.MaxTime = -time.Second },
-		"the number of devices is -1: it must be from 0 to 1,024":                                  func(o *training.Options, _ *recipes.Recipe) { o.Devices = -1 },
-		"epochs is 9223372036854775807: it must be from 1 to 1,000,000":                            func(_ *training.Options, r *recipes.Recipe) { r.Epochs = math.MaxInt },
-		"depth is 600000002: it must be from 8 to 10,000":                                          func(_ *training.Options, r *recipes.Recipe) { r.Depth = 600000002 },
-		"batch_size is 50, but there are 40 training images: make it 40 at most":                   func(_ *training.Options, r *recipes.Recipe) { r.BatchSize = 50 },
-		"batch_size is 8001, but there are 8000 training images: make it 8000 at most":             func(_ *training.Options, r *recipes.Recipe) { r.BatchSize, r.TrainImages = 8001, 0 },
-		"train_images is 9223372036854775807: it must be from 0 to 1,000,000":                      func(_ *training.Options, r *recipes.Recipe) { r.TrainImages = math.MaxInt },
-		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs":        func(_ *training.Options, r *recipes.Recipe) { r.WarmupEpochs = math.MaxInt },
-		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000":                func(_ *training.Options, r *recipes.Recipe) { r.EvaluateEvery = math.MaxInt },
-		"batch_size is -9223372036854775808: a minibatch has 1 image at least":                     func(_ *training.Options, r *recipes.Recipe) { r.BatchSize = math.MinInt },
-		"validation_images is -9223372036854775808: give a number of images, or 0 for all":         func(_ *training.Options, r *recipes.Recipe) { r.ValidationImages = math.MinInt },
-		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(_ *training.Options, r *recipes.Recipe) { r.Rule, r.SurvivalProbabilities = "list", []float64{1} },
+		"the time limit -1s is negative: give one such as 90m, or none": func(o *training.Options,
+			_ *recipes.Recipe) {
+			o.MaxTime = -time.Second
+		},
+		"the number of devices is -1: it must be from 0 to 1,024": func(o *training.Options,
+			_ *recipes.Recipe) {
+			o.Devices = -1
+		},
+		"epochs is 9223372036854775807: it must be from 1 to 1,000,000": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.Epochs = math.MaxInt
+		},
+		"depth is 600000002: it must be from 8 to 10,000": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.Depth = 600000002
+		},
+		"batch_size is 50, but there are 40 training images: make it 40 at most": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.BatchSize = 50
+		},
+		"batch_size is 8001, but there are 8000 training images: make it 8000 at most": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.BatchSize, r.TrainImages = 8001, 0
+		},
+		"train_images is 9223372036854775807: it must be from 0 to 1,000,000": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.TrainImages = math.MaxInt
+		},
+		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.WarmupEpochs = math.MaxInt
+		},
+		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.EvaluateEvery = math.MaxInt
+		},
+		"batch_size is -9223372036854775808: a minibatch has 1 image at least": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.BatchSize = math.MinInt
+		},
+		"validation_images is -9223372036854775808: give a number of images, or 0 for all": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.ValidationImages = math.MinInt
+		},
+		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(_ *training.Options,
+			r *recipes.Recipe) {
+			r.Rule, r.SurvivalProbabilities = "list", []float64{1}
+		},
 	} {
 		o, r := training.Options{Dir: dir}, tiny(t)
 		change(&o, &r)

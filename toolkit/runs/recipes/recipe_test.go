@@ -44,7 +44,8 @@ func TestPresetsAreThePapers(t *testing.T) {
 	}
 
 	_, err := Preset("cifar-10")
-	require.EqualError(t, err, `no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, quickstart, shapes, svhn`)
+	require.EqualError(t, err,
+		`no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, quickstart, shapes, svhn`)
 }
 
 // small is a recipe for tests that does not depend on changes of the presets.
@@ -61,23 +62,30 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		set  [][2]string
 		want string
 	}{
-		"depth":              {[][2]string{{"depth", "100"}}, "depth 100 is not 6N+2 layers: the nearest are 98 and 104"},
-		"depth too small":    {[][2]string{{"depth", "2"}}, "depth 2 is not 6N+2 layers: the nearest is 8"},
-		"death rate 1":       {[][2]string{{"death_rate", "1"}}, "death_rate 1 is outside [0, 1): it is 1 - p_L, and 0 means constant depth"},
-		"death rate NaN":     {[][2]string{{"death_rate", "NaN"}}, "death_rate NaN is outside [0, 1)"},
-		"data set":           {[][2]string{{"dataset", "cifar11"}}, `dataset "cifar11" is unknown (did you mean "cifar10"?): use shapes, cifar10, cifar100, svhn`},
-		"no data set":        {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
-		"rule":               {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
-		"dtype":              {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
-		"list length":        {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,0.5"}}, "survival_probabilities has 2 values, but a network of 20 layers has 9 blocks: give one a block"},
-		"list and rate":      {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
-		"list value":         {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1.5"}}, "survival probability 1.5 of block 9 is outside (0, 1]"},
-		"list without rule":  {[][2]string{{"survival_probabilities", "1"}}, `survival_probabilities need rule "list", but rule is "linear"`},
-		"gates a sample":     {[][2]string{{"gates_per", "sample"}, {"freeze_closed", "true"}}, `freeze_closed needs gates_per "minibatch"`},
-		"epochs":             {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
-		"batch":              {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
-		"rate":               {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},
-		"warm-up too long":   {[][2]string{{"warmup_epochs", "6"}, {"warmup_rate", "0.01"}}, "warmup_epochs is 6: it must be from 0 to less than the 6 epochs"},
+		"depth":           {[][2]string{{"depth", "100"}}, "depth 100 is not 6N+2 layers: the nearest are 98 and 104"},
+		"depth too small": {[][2]string{{"depth", "2"}}, "depth 2 is not 6N+2 layers: the nearest is 8"},
+		"death rate 1": {[][2]string{{"death_rate", "1"}},
+			"death_rate 1 is outside [0, 1): it is 1 - p_L, and 0 means constant depth"},
+		"death rate NaN": {[][2]string{{"death_rate", "NaN"}}, "death_rate NaN is outside [0, 1)"},
+		"data set": {[][2]string{{"dataset", "cifar11"}},
+			`dataset "cifar11" is unknown (did you mean "cifar10"?): use shapes, cifar10, cifar100, svhn`},
+		"no data set": {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
+		"rule":        {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
+		"dtype":       {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
+		"list length": {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,0.5"}},
+			"survival_probabilities has 2 values, but a network of 20 layers has 9 blocks: give one a block"},
+		"list and rate": {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
+		"list value": {[][2]string{{"rule", "list"}, {"death_rate", "0"},
+			{"survival_probabilities", "1,1,1,1,1,1,1,1,1.5"}}, "survival probability 1.5 of block 9 is outside (0, 1]"},
+		"list without rule": {[][2]string{{"survival_probabilities", "1"}},
+			`survival_probabilities need rule "list", but rule is "linear"`},
+		"gates a sample": {[][2]string{{"gates_per", "sample"}, {"freeze_closed", "true"}},
+			`freeze_closed needs gates_per "minibatch"`},
+		"epochs": {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
+		"batch":  {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
+		"rate":   {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},
+		"warm-up too long": {[][2]string{{"warmup_epochs", "6"}, {"warmup_rate", "0.01"}},
+			"warmup_epochs is 6: it must be from 0 to less than the 6 epochs"},
 		"warm-up rate":       {[][2]string{{"warmup_epochs", "1"}}, "warmup_rate is 0"},
 		"momentum":           {[][2]string{{"momentum", "1"}}, "momentum is 1: it must be in [0, 1)"},
 		"weight decay":       {[][2]string{{"weight_decay", "inf"}}, "weight_decay is +Inf: it must be 0 or more"},
@@ -88,13 +96,18 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"images":             {[][2]string{{"train_images", "-5"}}, "train_images is -5"},
 		"depth too large":    {[][2]string{{"depth", "10004"}}, "depth is 10004: it must be from 8 to 10,000"},
 		"depth overflows":    {[][2]string{{"depth", "9223372036854775802"}}, "depth is 9223372036854775802: it must be from 8 to 10,000"},
-		"many epochs":        {[][2]string{{"epochs", "9223372036854775807"}}, "epochs is 9223372036854775807: it must be from 1 to 1,000,000"},
-		"large batch":        {[][2]string{{"batch_size", "9223372036854775807"}}, "batch_size is 9223372036854775807: it must be from 1 to 100,000"},
-		"batch, images":      {[][2]string{{"batch_size", "65"}, {"train_images", "64"}}, "batch_size is 65, but there are 64 training images: make it 64 at most"},
-		"rare evaluations":   {[][2]string{{"evaluate_every", "1000000001"}}, "evaluate_every is 1000000001: it must be from 0 to 1,000,000,000"},
-		"rare tests":         {[][2]string{{"test_every", "1000000001"}}, "test_every is 1000000001: it must be from 0 to 1,000,000,000"},
-		"many images":        {[][2]string{{"validation_images", "1000001"}}, "validation_images is 1000001: it must be from 0 to 1,000,000"},
-		"warm-up negative":   {[][2]string{{"warmup_epochs", "-1"}}, "warmup_epochs is -1: it must be from 0 to less than the 6 epochs"},
+		"many epochs": {[][2]string{{"epochs", "9223372036854775807"}},
+			"epochs is 9223372036854775807: it must be from 1 to 1,000,000"},
+		"large batch": {[][2]string{{"batch_size", "9223372036854775807"}},
+			"batch_size is 9223372036854775807: it must be from 1 to 100,000"},
+		"batch, images": {[][2]string{{"batch_size", "65"}, {"train_images", "64"}},
+			"batch_size is 65, but there are 64 training images: make it 64 at most"},
+		"rare evaluations": {[][2]string{{"evaluate_every", "1000000001"}},
+			"evaluate_every is 1000000001: it must be from 0 to 1,000,000,000"},
+		"rare tests": {[][2]string{{"test_every", "1000000001"}}, "test_every is 1000000001: it must be from 0 to 1,000,000,000"},
+		"many images": {[][2]string{{"validation_images", "1000001"}},
+			"validation_images is 1000001: it must be from 0 to 1,000,000"},
+		"warm-up negative": {[][2]string{{"warmup_epochs", "-1"}}, "warmup_epochs is -1: it must be from 0 to less than the 6 epochs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recipe := small(t)
@@ -137,10 +150,11 @@ func TestSet(t *testing.T) {
 		"far key":       {"zebra", "1", `unknown key "zebra": the keys are description, dataset, train_images,`},
 		"not whole":     {"depth", "20.5", `depth must be a whole number, not "20.5"`},
 		"too many bits": {"seed", "9223372036854775808", "seed 9223372036854775808 is out of range: whole numbers have up to 64 bits here"},
-		"negative bits": {"epochs", "-99999999999999999999", "epochs -99999999999999999999 is out of range: whole numbers have up to 64 bits here"},
-		"not a number":  {"death_rate", "half", `death_rate must be a number, not "half"`},
-		"not a bool":    {"augment", "maybe", `augment must be true or false, not "maybe"`},
-		"not a list":    {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
+		"negative bits": {"epochs", "-99999999999999999999",
+			"epochs -99999999999999999999 is out of range: whole numbers have up to 64 bits here"},
+		"not a number": {"death_rate", "half", `death_rate must be a number, not "half"`},
+		"not a bool":   {"augment", "maybe", `augment must be true or false, not "maybe"`},
+		"not a list":   {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := recipe
@@ -166,11 +180,12 @@ func TestRecipeFileRoundTrip(t *testing.T) {
 func TestReadRecipeRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recipe.json")
 	for name, test := range map[string]struct{ text, want string }{
-		"unknown key":  {`{"deathrate": 0.5}`, `unknown key "deathrate" (did you mean "death_rate"?)`},
-		"capital":      {`{"Depth": 20}`, `unknown key "Depth" (did you mean "depth"?)`},
-		"wrong type":   {`{"depth": "20"}`, "depth must be a whole number, not a string"},
-		"a fraction":   {`{"depth": 20.5}`, "depth must be a whole number"},
-		"too large":    {`{"seed": 9223372036854775808}`, "seed 9223372036854775808 is out of range: whole numbers have up to 64 bits here"},
+		"unknown key": {`{"deathrate": 0.5}`, `unknown key "deathrate" (did you mean "death_rate"?)`},
+		"capital":     {`{"Depth": 20}`, `unknown key "Depth" (did you mean "depth"?)`},
+		"wrong type":  {`{"depth": "20"}`, "depth must be a whole number, not a string"},
+		"a fraction":  {`{"depth": 20.5}`, "depth must be a whole number"},
+		"too large": {`{"seed": 9223372036854775808}`,
+			"seed 9223372036854775808 is out of range: whole numbers have up to 64 bits here"},
 		"not JSON":     {`{"depth": 20,}`, "not valid JSON at byte 14"},
 		"cut off":      {`{"depth": 20`, "not valid JSON"},
 		"empty":        {``, "not valid JSON"},
@@ -190,7 +205,8 @@ func TestReadRecipeRefuses(t *testing.T) {
 
 func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recipe.json")
-	require.NoError(t, os.WriteFile(path, []byte(`{"dataset": "cifar10", "depth": 110, "epochs": 500, "augment": true, "death_rate": 0.5}`), 0o644))
+	require.NoError(t, os.WriteFile(path,
+		[]byte(`{"dataset": "cifar10", "depth": 110, "epochs": 500, "augment": true, "death_rate": 0.5}`), 0o644))
 	recipe, err := Read(path)
 	require.NoError(t, err)
 	paper, err := Preset("cifar10")
@@ -207,8 +223,11 @@ func TestChoicesAreThoseThatValidateTakes(t *testing.T) {
 
 func TestHowBlocksCloseInWords(t *testing.T) {
 	for want, change := range map[[3]string]func(*Recipe){
-		{"linear", "linear-0.1", "linear, p_L = 0.1"}:                    func(r *Recipe) { r.DeathRate = 0.9 },
-		{"uniform", "uniform-0.5", "uniform, p_L = 0.5, early schedule"}: func(r *Recipe) { r.Rule, r.SurvivalSchedule = "uniform", "early" },
+		{"linear", "linear-0.1", "linear, p_L = 0.1"}: func(r *Recipe) { r.DeathRate = 0.9 },
+		{"uniform", "uniform-0.5", "uniform, p_L = 0.5, early schedule"}: func(r *Recipe) {
+			r.Rule,
+				r.SurvivalSchedule = "uniform", "early"
+		},
 		{"linear-short", "linear-short-0.8", "linear-short, p_L = 0.8125"}: func(r *Recipe) {
 			r.Block, r.Depth, r.Rule, r.DeathRate = "transformer", 16, "linear-short", 0.2
 		},

@@ -67,7 +67,8 @@ func TestExpansion(t *testing.T) {
 }
 
 func TestExpandedRecipe(t *testing.T) {
-	path := write(t, "it", `{"recipe": "own.json", "set": {"epochs": 3, "milestones": [0.6]}, "grid": {"death_rate": [0.3], "depth": [14]}}`)
+	path := write(t, "it",
+		`{"recipe": "own.json", "set": {"epochs": 3, "milestones": [0.6]}, "grid": {"death_rate": [0.3], "depth": [14]}}`)
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"),
 		[]byte(`{"dataset": "shapes", "depth": 8, "epochs": 9, "momentum": 0.5}`), 0o644))
 	s, err := Read(path)
@@ -80,16 +81,19 @@ func TestExpandedRecipe(t *testing.T) {
 
 func TestSweepFileIsRefusedInOneSentence(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
-		"no JSON":        {`{"grid": `, "not a JSON object"},
-		"unknown key":    {`{"recipes": "shapes", "grid": {"depth": [8]}}`, `unknown key "recipes" (did you mean "recipe"?): the keys of a sweep are description, name, recipe, set, grid`},
-		"in the grid":    {`{"grid": {"deth_rate": [0.5]}}`, `grid: unknown key "deth_rate" (did you mean "death_rate"?)`},
-		"in set":         {`{"set": {"epoch": 5}, "grid": {"depth": [8]}}`, `unknown key "epoch" (did you mean "epochs" or "warmup_epochs"?)`},
+		"no JSON": {`{"grid": `, "not a JSON object"},
+		"unknown key": {`{"recipes": "shapes", "grid": {"depth": [8]}}`,
+			`unknown key "recipes" (did you mean "recipe"?): the keys of a sweep are description, name, recipe, set, grid`},
+		"in the grid": {`{"grid": {"deth_rate": [0.5]}}`, `grid: unknown key "deth_rate" (did you mean "death_rate"?)`},
+		"in set": {`{"set": {"epoch": 5}, "grid": {"depth": [8]}}`,
+			`unknown key "epoch" (did you mean "epochs" or "warmup_epochs"?)`},
 		"no list":        {`{"grid": {"depth": 8}}`, "grid: depth must be a list of values"},
 		"empty list":     {`{"grid": {"depth": []}}`, "grid: depth must be a list of values"},
 		"no grid":        {`{"recipe": "shapes"}`, "there is no grid"},
 		"nothing varies": {`{"dataset": "shapes", "depth": 8, "milestones": [0.5]}`, "no key has a list of values"},
 		"twice":          {`{"grid": {"death_rate": [0.5, 0.50]}}`, "a value twice: it gives the run it/20-linear-0.5-s1 two times"},
-		"same name":      {`{"grid": {"death_rate": [0.5, 0.5000000000001]}}`, "two runs would have the name it/20-linear-0.5-s1 (death_rate: 0.5, 0.5000000000001)"},
+		"same name": {`{"grid": {"death_rate": [0.5, 0.5000000000001]}}`,
+			"two runs would have the name it/20-linear-0.5-s1 (death_rate: 0.5, 0.5000000000001)"},
 		"in both":        {`{"set": {"depth": 8}, "grid": {"depth": [8]}}`, "depth is in set and in grid"},
 		"invalid recipe": {`{"grid": {"depth": [8, 9]}}`, "run it/9-linear-0.7-s1: depth 9 is not 6N+2 layers: the nearest are 8 and 14"},
 		"wrong type":     {`{"grid": {"depth": ["deep"]}}`, `depth must be a whole number, not "deep"`},

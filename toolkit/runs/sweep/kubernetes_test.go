@@ -12,7 +12,8 @@ import (
 )
 
 func TestKubernetesManifest(t *testing.T) {
-	path := write(t, "Fig_8", `{"recipe": "own.json", "description": "\"quoted\": yes #5\n", "grid": {"death_rate": [0, 0.5], "seed": [1, 2, 3]}}`)
+	path := write(t, "Fig_8",
+		`{"recipe": "own.json", "description": "\"quoted\": yes #5\n", "grid": {"death_rate": [0, 0.5], "seed": [1, 2, 3]}}`)
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "own.json"),
 		[]byte(`{"dataset": "shapes", "depth": 8, "epochs": 9}`), 0o644))
 	s, err := Read(path)

@@ -24,8 +24,9 @@ func TestGridsAreCountedFirst(t *testing.T) {
 	const want = "the grid has more than 100,000 combinations, the most that a sweep may have: give fewer values, or " +
 		"make several sweeps"
 	for name, grid := range map[string]string{
-		"a product":    fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s}`, list(100)),
-		"overflow":     fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s, "test_every": %[1]s, "train_images": %[1]s, "test_images": %[1]s}`, list(1000)),
+		"a product": fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s}`, list(100)),
+		"overflow": fmt.Sprintf(`{"seed": %s, "epochs": %[1]s, "warmup_epochs": %[1]s, "evaluate_every": %[1]s, "test_every": %[1]s, "train_images": %[1]s, "test_images": %[1]s}`,
+			list(1000)),
 		"a long list":  fmt.Sprintf(`{"seed": %s}`, list(100_001)),
 		"a wrong axis": fmt.Sprintf(`{"seed": %s, "epochs": [1, 2]}`, list(50_001)),
 	} {

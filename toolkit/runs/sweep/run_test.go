@@ -279,7 +279,8 @@ func TestWhyAWorkerCrashed(t *testing.T) {
 		"SIGSEGV: segmentation violation\nPC=0x0 m=0\n\nrax 0x0\n":                                                "SIGSEGV: segmentation violation",
 		"F1130 05:00:00.0 1 pjrt.cc:7] Check failed: ok\n    @ 0x7f  main\n":                                      "F1130 05:00:00.0 1 pjrt.cc:7] Check failed: ok",
 		"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n":            "terminate called after throwing an instance of 'std::bad_alloc'",
-		strings.Repeat("x", 2000) + "\n":                                                                          strings.Repeat("x", 1000),
+		strings.Repeat("x",
+			2000) + "\n": strings.Repeat("x", 1000),
 	} {
 		for _, size := range []int{1, 7, 5000} { // in pieces
 			var why reason

@@ -45,7 +45,8 @@ func TestSlurmScript(t *testing.T) {
 	require.Equal(t, []string{"--job-name=it", "--array=0,2-5%3", "--nodes=1 --ntasks=1", "--requeue", "--open-mode=append",
 		`--output="/logs/it-%A_%a.log"`, "--partition=gpu", "--time=90", "--cpus-per-task=4", "--mem=8G", "--gpus-per-task=1", "--account=mine"}, optionsOf(script))
 	require.Contains(t, script, `export STOCHDEPTH_ROOT='/it'\''s'`)
-	require.Contains(t, script, `'/my bin/stochdepth' 'sweep' 'task' '`+s.Path+`' '--runs' '`+root+`' '--data-root' '/data' '--max-time' '1h27m59s' &`)
+	require.Contains(t, script,
+		`'/my bin/stochdepth' 'sweep' 'task' '`+s.Path+`' '--runs' '`+root+`' '--data-root' '/data' '--max-time' '1h27m59s' &`)
 	out, err := exec.Command("bash", "-n", "-c", script).CombinedOutput()
 	require.NoError(t, err, string(out))
 

@@ -24,7 +24,8 @@ func TestTaskIndex(t *testing.T) {
 	}{
 		{"3", "4", "5", 3, ""}, {"", "4", "5", 4, ""}, {"", "", "5", 5, ""}, {"0", "", "", 0, ""}, {"11", "", "", 11, ""},
 		{"12", "", "", 0, `the index "12" is not one of this sweep's: they are 0 to 11`},
-		{"-1", "", "", 0, `the index "-1" is not one`}, {"", "x", "", 0, `the index "x" is not one`}, {"", "", "", 0, "which run? Give its index"},
+		{"-1", "", "", 0, `the index "-1" is not one`}, {"", "x", "", 0, `the index "x" is not one`}, {"", "", "", 0,
+			"which run? Give its index"},
 	} {
 		t.Setenv("SLURM_ARRAY_TASK_ID", c.slurm)
 		t.Setenv("JOB_COMPLETION_INDEX", c.kubernetes)
@@ -43,7 +44,9 @@ func TestTask(t *testing.T) {
 	s, o, folder := twelve(t)
 	var log bytes.Buffer
 	require.NoError(t, s.Task(context.Background(), o, 7, &log, pretend))
-	require.Regexp(t, `^\S+ \S+ it/20-linear-0.6-s2: starting\n\S+ \S+ it/20-linear-0.6-s2: \n\S+ \S+ it/20-linear-0.6-s2: finished, well\n$`, log.String())
+	require.Regexp(t,
+		`^\S+ \S+ it/20-linear-0.6-s2: starting\n\S+ \S+ it/20-linear-0.6-s2: \n\S+ \S+ it/20-linear-0.6-s2: finished, well\n$`,
+		log.String())
 	require.Equal(t, "12 runs: 1 done, 11 left", Summary(s.Status(o.Runs)))
 
 	// It says why it failed, also to the next task, and later that it no longer fails.

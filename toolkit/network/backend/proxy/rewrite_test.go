@@ -36,7 +36,8 @@ func TestLoopsAreReplaced(t *testing.T) {
 	program, calls := Rewrite(loop)
 	require.Equal(t, 1, calls)
 	require.NotContains(t, program, `%8 = "stablehlo.add"`)
-	require.Contains(t, program, `"stablehlo.custom_call"(%forward_block_k, %forward_block_h, %forward_block_kernel1, %forward_block_outputs) { call_target_name = "stochdepth_forward"`)
+	require.Contains(t, program,
+		`"stablehlo.custom_call"(%forward_block_k, %forward_block_h, %forward_block_kernel1, %forward_block_outputs) { call_target_name = "stochdepth_forward"`)
 	// h and outputs, arguments 1 and 3, are written in place.
 	require.Contains(t, program, `output_tuple_indices = [0], operand_index = 1,`)
 	require.Contains(t, program, `output_tuple_indices = [1], operand_index = 3,`)
