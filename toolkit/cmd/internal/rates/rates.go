@@ -1,8 +1,10 @@
 // Package rates says what a rate of stochastic depth means in other libraries: which block is dropped how often, for what, and
-// how it is scaled. The facts are in data/rates.json, each with how it was seen.
+// how it is scaled. The facts are in data/rates.json, each with how it was seen. measure.py, which
+// `make rates` runs, measures most of them.
 package rates
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +18,7 @@ import (
 
 // Table is the file data/rates.json.
 type Table struct {
-	Date     string            `json:"date"`     // of all measurements
+	Date     string            `json:"date"`     // of the measurements
 	Versions map[string]string `json:"versions"` // of each library
 	Networks []Network         `json:"networks"`
 }
@@ -32,6 +34,7 @@ type Network struct {
 	Evaluation string    `json:"evaluation"`  // what evaluation does with a branch
 	AtRateOne  string    `json:"at_rate_one"` // what a block does at rate 1
 	Seen       string    `json:"seen"`        // measured, or read in the source
+	Date       string    `json:"date"`        // if it is not the table's
 	Note       string    `json:"note"`
 }
 
@@ -149,7 +152,7 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 		return err
 	}
 	library, _, _ := strings.Cut(n.Name, "/")
-	fmt.Fprintf(w, "%s at rate %g, %s on %s in %s %s\n", n.Name, rate, n.Seen, t.Date, library, t.version(n))
+	fmt.Fprintf(w, "%s at rate %g, %s on %s in %s %s\n", n.Name, rate, n.Seen, cmp.Or(n.Date, t.Date), library, t.version(n))
 	if n.Note != "" {
 		fmt.Fprintln(w, n.Note)
 	}

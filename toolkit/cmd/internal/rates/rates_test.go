@@ -2,6 +2,7 @@ package rates
 
 import (
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -62,4 +63,21 @@ func TestSettingsGiveTheSame(t *testing.T) {
 		require.NoError(t, table.Describe(io.Discard, n, 0.3))
 	}
 	require.ErrorContains(t, table.Describe(io.Discard, table.Networks[0], 1.5), "outside [0, 1)")
+}
+
+// make rates installs the versions that the table names.
+func TestMeasuredVersions(t *testing.T) {
+	table, err := Read("../../../../data/rates.json")
+	require.NoError(t, err)
+	requirements, err := os.ReadFile("requirements.txt")
+	require.NoError(t, err)
+	pinned := 0
+	for _, line := range strings.Fields(string(requirements)) {
+		library, version, isPin := strings.Cut(line, "==")
+		if recorded, is := table.Versions[library]; isPin && is {
+			require.Equal(t, recorded, version, library)
+			pinned++
+		}
+	}
+	require.Equal(t, 7, pinned)
 }
