@@ -116,24 +116,37 @@ func (t *Table) List(w io.Writer, format string) error {
 		{Key: "name", Head: "network", Value: func(n Network) any { return n.Name }},
 		{Key: "version", Head: "version", Value: func(n Network) any { return t.version(n) }},
 		{Key: "blocks", Head: "blocks", Right: true, Value: func(n Network) any { return max(n.Blocks, len(n.Fractions)) },
-			Shown: func(n Network) string {
-				if n.Blocks == 0 && len(n.Fractions) < 2 {
-					return "any"
-				}
-				return fmt.Sprint(max(n.Blocks, len(n.Fractions)))
-			}},
-		{Key: "rule", Head: "rule", Value: func(n Network) any {
-			if n.Fractions != nil {
-				return "its own"
-			}
-			return n.Rule
-		}},
+			Shown: Network.blocks},
+		{Key: "rule", Head: "rule", Value: func(n Network) any { return n.rule() }},
 		{Key: "unit", Head: "drawn for each", Value: func(n Network) any { return n.Unit }},
 		{Key: "scale", Head: "scaled at", Value: func(n Network) any { return n.Scale }},
 		{Key: "evaluation", Head: "in evaluation", Value: func(n Network) any { return n.Evaluation }},
 		{Key: "at_rate_one", Head: "at rate 1", Value: func(n Network) any { return n.AtRateOne }},
 		{Key: "seen", Head: "seen", Value: func(n Network) any { return n.Seen }},
 	}, t.Networks)
+}
+
+// Markdown is a table with the line of each network.
+func (t *Table) Markdown() string {
+	lines := [][]string{{"Network", "Blocks", "Rule", "Drawn for each", "Scaled at", "At rate 1", "Seen"}}
+	for _, n := range t.Networks {
+		lines = append(lines, []string{n.Name, n.blocks(), n.rule(), n.Unit, n.Scale, n.AtRateOne, n.Seen})
+	}
+	return say.MarkdownTable(lines)
+}
+
+func (n Network) blocks() string {
+	if n.Blocks == 0 && len(n.Fractions) < 2 {
+		return "any"
+	}
+	return fmt.Sprint(max(n.Blocks, len(n.Fractions)))
+}
+
+func (n Network) rule() string {
+	if n.Fractions != nil {
+		return "its own"
+	}
+	return n.Rule
 }
 
 func (t *Table) version(n Network) string {
