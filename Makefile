@@ -50,6 +50,7 @@ help:
 	make bench   time training steps on this machine
 	make bench-blocks  the same with all kinds of blocks, and compile times
 	make bench-peers  the same beside PyTorch and JAX, which it installs
+	make rates   measure what a rate means in other libraries (6 GB to install)
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
 	make check   gofmt, go vet, staticcheck
@@ -220,6 +221,16 @@ bench-blocks: setup
 	.bin/stochdepth figures step-time-blocks
 	.bin/stochdepth pages
 
+# Builds the networks of other libraries and compares where they drop with data/rates.json; a few minutes. RATES=--update
+# records what agrees as measured, RATES=timm/resnet50 measures one network. A PyTorch for CPUs, if pip's index has one,
+# spares most of the 6 GB.
+RATES ?=
+.PHONY: rates
+rates: tools
+	@[ -x .venv-rates/bin/python ] || '$(PYTHON)' -m venv .venv-rates
+	.venv-rates/bin/python -m pip install --quiet -r toolkit/cmd/internal/rates/requirements.txt
+	.venv-rates/bin/python toolkit/cmd/internal/rates/measure.py $(RATES)
+
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
 # data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'" compiles
 # some of them, --update writes the table.
@@ -264,7 +275,7 @@ setup: $(jupyter_stamp) $(kernel_stamp)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-browser .venv-gpu .venv-peers .bin .out
+	rm -rf .venv .venv-browser .venv-gpu .venv-peers .venv-rates .bin .out
 
 # --- What setup installs -----------------------------------------------------
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/cmd/internal/rates"
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/say"
@@ -26,7 +27,8 @@ type choices func(cmd *cobra.Command) []string
 // argumentChoices are the arguments that a command takes, by its path, and argumentCounts how many of them (0: any number).
 var (
 	argumentChoices = map[string]choices{
-		"runs": runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels,
+		"rates": rateNames,
+		"runs":  runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels,
 		"data get": downloads, "data verify": downloads, "figures": figureNames,
 		"sweep plan": sweepNames, "sweep run": sweepNames, "sweep status": sweepNames, "sweep results": sweepNames,
 		"sweep task": sweepNames, "sweep slurm": sweepNames, "sweep kubernetes": sweepNames,
@@ -110,6 +112,15 @@ func completeKey(_ *cobra.Command, _ []string, prefix string) (list []string, _ 
 		list = append(list, key+"=")
 	}
 	return withPrefix(list, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// rateNames are the networks of other libraries whose rates are known.
+func rateNames(*cobra.Command) []string {
+	table, err := rates.Read(inProject("data", "rates.json"))
+	if err != nil {
+		return nil
+	}
+	return table.Names()
 }
 
 func fixed(list ...string) choices { return func(*cobra.Command) []string { return list } }

@@ -44,7 +44,7 @@ func command() *cobra.Command {
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(),
-		compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(), pagesCommand(), sweepCommand(),
+		compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(), pagesCommand(), ratesCommand(), sweepCommand(),
 		benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/cmd/internal/rates"
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/page"
@@ -23,8 +24,8 @@ func pagesCommand() *cobra.Command {
 		Use:   "pages",
 		Short: "Write the generated parts of the project's pages again, from the records",
 		Long: `Write the generated parts of the project's pages again, from the records in data: the results in README.md, and the
-tables of runs, speed and trained networks. Each part stands between two comments. The command figures writes the
-gallery's page.`,
+tables of runs, speed, trained networks and rates in other libraries. Each part stands between two comments. The command
+figures writes the gallery's page.`,
 		Args: cobra.NoArgs,
 	}
 	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page does not agree with the records")
@@ -71,6 +72,12 @@ func partOf(words []string) (string, error) {
 		return gallery.DrawTable(kind)
 	case kind == "networks" && len(words) == 1:
 		return models.Markdown(inProject("data", "models"))
+	case kind == "rates" && len(words) == 1:
+		table, err := rates.Read(inProject("data", "rates.json"))
+		if err != nil {
+			return "", err
+		}
+		return table.Markdown(), nil
 	case kind == "runs" && len(words) > 1:
 		sources, err := gallery.Open()
 		if err != nil {
@@ -91,8 +98,8 @@ func partOf(words []string) (string, error) {
 		}
 		return bench.MarkdownOfBlocks(open, compile), nil
 	}
-	return "", fmt.Errorf("there is no part %q: the parts are results, networks, runs NAME ..., speed RECORDS "+
-		"and blocks RECORD RECORD", strings.Join(words, " "))
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, rates, runs NAME ..., speed "+
+		"RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
 }
 
 // tableOfRuns returns a table of single runs for data/README.md.

@@ -1,0 +1,189 @@
+// Package rates says what a rate of stochastic depth means in other libraries: which block is dropped how often, for what, and
+// how it is scaled. The facts are in data/rates.json, each with how it was seen. measure.py, which
+// `make rates` runs, measures most of them.
+package rates
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
+)
+
+// Table is the file data/rates.json.
+type Table struct {
+	Date     string            `json:"date"`     // of the measurements
+	Versions map[string]string `json:"versions"` // of each library
+	Networks []Network         `json:"networks"`
+}
+
+// Network is what a library makes of a rate in one of its networks.
+type Network struct {
+	Name       string    `json:"name"`        // library/network
+	Blocks     int       `json:"blocks"`      // that can close; 0: as many as one asks for, or those of Fractions
+	Rule       string    `json:"rule"`        // one of depth.Rules
+	Fractions  []float64 `json:"fractions"`   // instead of a rule: the death rate of each block, as a part of the nominal rate
+	Unit       string    `json:"unit"`        // what a gate is drawn for: minibatch or sample
+	Scale      string    `json:"scale"`       // train: the branch is divided by p_l in training; test: times p_l at test; never
+	Evaluation string    `json:"evaluation"`  // what evaluation does with a branch
+	AtRateOne  string    `json:"at_rate_one"` // what a block does at rate 1
+	Seen       string    `json:"seen"`        // measured, or read in the source
+	Date       string    `json:"date"`        // if it is not the table's
+	Note       string    `json:"note"`
+}
+
+// Read reads the table.
+func Read(path string) (*Table, error) {
+	data, err := files.ReadText(path, files.LargestText)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the rates of other libraries: %w", err)
+	}
+	var table Table
+	if err := json.Unmarshal(data, &table); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", path, say.JSONError(err))
+	}
+	return &table, nil
+}
+
+// Names lists the networks.
+func (t *Table) Names() (names []string) {
+	for _, n := range t.Networks {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+// Find returns the network of a name; an unknown name is an error that names the nearest.
+func (t *Table) Find(name string) (Network, error) {
+	if i := slices.IndexFunc(t.Networks, func(n Network) bool { return n.Name == name }); i >= 0 {
+		return t.Networks[i], nil
+	}
+	return Network{}, fmt.Errorf("nothing is known of %s%s: `stochdepth rates` lists the networks",
+		say.Shown(name), say.DidYouMean(name, t.Names()))
+}
+
+// Survival returns the survival probability of each block at a nominal rate from 0 to below 1; where there may be any number
+// of blocks, which then have one probability, of one.
+func (n Network) Survival(rate float64) (depth.Survival, error) {
+	if n.Fractions == nil {
+		return depth.ByRule(n.Rule, max(n.Blocks, 1), rate, nil)
+	}
+	if _, err := depth.ByRule("uniform", 1, rate, nil); err != nil {
+		return nil, err
+	}
+	p := make(depth.Survival, len(n.Fractions))
+	for i, fraction := range n.Fractions {
+		p[i] = 1 - fraction*rate
+	}
+	return p, nil
+}
+
+// Settings are the settings of a recipe that give the same here, as key=value. unscaled reports that the library scales
+// branches neither in training nor at test, which no setting does.
+func (n Network) Settings(rate float64) (settings []string, unscaled bool, err error) {
+	p, err := n.Survival(rate)
+	if err != nil {
+		return nil, false, err
+	}
+	switch {
+	case n.Fractions == nil:
+		settings = []string{"rule=" + n.Rule, fmt.Sprintf("death_rate=%g", rate)}
+	case len(p) == 1:
+		settings = []string{"rule=uniform", fmt.Sprintf("death_rate=%g", n.Fractions[0]*rate)}
+	default:
+		list := make([]string, len(p))
+		for i, v := range p {
+			list[i] = fmt.Sprintf("%.10g", v)
+		}
+		settings = []string{"rule=list", "death_rate=0", "survival_probabilities=" + strings.Join(list, ",")}
+	}
+	settings = append(settings, "gates_per="+n.Unit)
+	if n.Scale == "never" {
+		return settings, true, nil
+	}
+	return append(settings, "scale_at="+n.Scale), false, nil
+}
+
+// List writes a line for each network, in one of say.TableFormats.
+func (t *Table) List(w io.Writer, format string) error {
+	return say.WriteTable(w, format, []say.Column[Network]{
+		{Key: "name", Head: "network", Value: func(n Network) any { return n.Name }},
+		{Key: "version", Head: "version", Value: func(n Network) any { return t.version(n) }},
+		{Key: "blocks", Head: "blocks", Right: true, Value: func(n Network) any { return max(n.Blocks, len(n.Fractions)) },
+			Shown: Network.blocks},
+		{Key: "rule", Head: "rule", Value: func(n Network) any { return n.rule() }},
+		{Key: "unit", Head: "drawn for each", Value: func(n Network) any { return n.Unit }},
+		{Key: "scale", Head: "scaled at", Value: func(n Network) any { return n.Scale }},
+		{Key: "evaluation", Head: "in evaluation", Value: func(n Network) any { return n.Evaluation }},
+		{Key: "at_rate_one", Head: "at rate 1", Value: func(n Network) any { return n.AtRateOne }},
+		{Key: "seen", Head: "seen", Value: func(n Network) any { return n.Seen }},
+	}, t.Networks)
+}
+
+// Markdown is a table with the line of each network.
+func (t *Table) Markdown() string {
+	lines := [][]string{{"Network", "Blocks", "Rule", "Drawn for each", "Scaled at", "At rate 1", "Seen"}}
+	for _, n := range t.Networks {
+		lines = append(lines, []string{n.Name, n.blocks(), n.rule(), n.Unit, n.Scale, n.AtRateOne, n.Seen})
+	}
+	return say.MarkdownTable(lines)
+}
+
+func (n Network) blocks() string {
+	if n.Blocks == 0 && len(n.Fractions) < 2 {
+		return "any"
+	}
+	return fmt.Sprint(max(n.Blocks, len(n.Fractions)))
+}
+
+func (n Network) rule() string {
+	if n.Fractions != nil {
+		return "its own"
+	}
+	return n.Rule
+}
+
+func (t *Table) version(n Network) string {
+	library, _, _ := strings.Cut(n.Name, "/")
+	return t.Versions[library]
+}
+
+// Describe writes what a network does with a rate, and what gives the same here.
+func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
+	p, err := n.Survival(rate)
+	if err != nil {
+		return err
+	}
+	settings, unscaled, err := n.Settings(rate)
+	if err != nil {
+		return err
+	}
+	library, _, _ := strings.Cut(n.Name, "/")
+	fmt.Fprintf(w, "%s at rate %g, %s on %s in %s %s\n", n.Name, rate, n.Seen, cmp.Or(n.Date, t.Date), library, t.version(n))
+	if n.Note != "" {
+		fmt.Fprintln(w, n.Note)
+	}
+	fmt.Fprintln(w)
+	if len(p) == 1 {
+		fmt.Fprintf(w, "every block   survives with probability %.4g\n", p[0])
+	}
+	for i := 0; i < len(p) && len(p) > 1; i++ {
+		fmt.Fprintf(w, "block %2d      survives with probability %.4g\n", i+1, p[i])
+	}
+	fmt.Fprintf(w, "gates         drawn for each %s\n", n.Unit)
+	scaled := map[string]string{"train": "in training, divided by the survival probability",
+		"test": "at test, times the survival probability", "never": "neither in training nor at test"}[n.Scale]
+	fmt.Fprintf(w, "branches      scaled %s\n", scaled)
+	fmt.Fprintf(w, "evaluation    %s\n", n.Evaluation)
+	fmt.Fprintf(w, "at rate 1     %s\n\nThe same here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
+	if unscaled {
+		fmt.Fprintln(w, "but for the scale, which this toolkit always has: add scale_at=test (the paper) or scale_at=train")
+	}
+	return nil
+}

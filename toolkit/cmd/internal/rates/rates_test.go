@@ -1,0 +1,83 @@
+package rates
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/runs/recipes"
+)
+
+// The first, second and last block at the rate 0.2, as they were seen in the libraries.
+func TestSurvivalInLibraries(t *testing.T) {
+	table, err := Read("../../../../data/rates.json")
+	require.NoError(t, err)
+	for name, want := range map[string][3]float64{
+		"composer/resnet50":           {0.9875, 0.975, 0.8},
+		"timm/resnet50":               {1, 0.9867, 0.8},
+		"torchvision/efficientnet_b0": {0.975, 0.95, 0.825},
+		"monai/SwinUNETR":             {1, 0.9714, 0.8},
+		"transformers/dinov2":         {0.8, 0.8, 0.8},
+		"transformers/cvt-13":         {1, 0.8, 0.9556},
+		"transformers/wavlm":          {1, 0.8, 0.8},
+	} {
+		n, err := table.Find(name)
+		require.NoError(t, err)
+		p, err := n.Survival(0.2)
+		require.NoError(t, err)
+		require.InDeltaSlice(t, want[:], []float64{p[0], p[1], p[len(p)-1]}, 1e-4, name)
+	}
+	_, err = table.Find("timm/convnext")
+	require.EqualError(t, err, `nothing is known of timm/convnext (did you mean "timm/convnext_tiny"?): `+"`stochdepth rates` lists the networks")
+}
+
+// The settings that are printed for a network are those of a recipe with the same survival probabilities.
+func TestSettingsGiveTheSame(t *testing.T) {
+	table, err := Read("../../../../data/rates.json")
+	require.NoError(t, err)
+	require.Greater(t, len(table.Networks), 20)
+	for _, n := range table.Networks {
+		require.NotEmpty(t, table.version(n), n.Name)
+		require.Contains(t, []string{"measured", "read"}, n.Seen, n.Name)
+		require.True(t, (n.Fractions == nil) == slices.Contains(depth.Rules(), n.Rule), "%s: a rule or fractions", n.Name)
+		want, err := n.Survival(0.3)
+		require.NoError(t, err)
+		settings, unscaled, err := n.Settings(0.3)
+		require.NoError(t, err)
+		require.Equal(t, n.Scale == "never", unscaled)
+		r := recipes.Default()
+		r.Dataset, r.Epochs, r.Block, r.Depth = "shapes", 1, "transformer", max(len(want), 2)
+		for _, setting := range settings {
+			key, value, _ := strings.Cut(setting, "=")
+			require.NoError(t, r.Set(key, value), n.Name)
+		}
+		require.NoError(t, r.Validate(), n.Name)
+		got, err := r.Survival()
+		require.NoError(t, err)
+		require.InDeltaSlice(t, want, got[:len(want)], 1e-9, n.Name)
+		require.NoError(t, table.Describe(io.Discard, n, 0.3))
+	}
+	require.ErrorContains(t, table.Describe(io.Discard, table.Networks[0], 1.5), "outside [0, 1)")
+}
+
+// make rates installs the versions that the table names.
+func TestMeasuredVersions(t *testing.T) {
+	table, err := Read("../../../../data/rates.json")
+	require.NoError(t, err)
+	requirements, err := os.ReadFile("requirements.txt")
+	require.NoError(t, err)
+	pinned := 0
+	for _, line := range strings.Fields(string(requirements)) {
+		library, version, isPin := strings.Cut(line, "==")
+		if recorded, is := table.Versions[library]; isPin && is {
+			require.Equal(t, recorded, version, library)
+			pinned++
+		}
+	}
+	require.Equal(t, 7, pinned)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"stochdepth/toolkit/cmd/internal/rates"
+)
+
+func ratesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rates [LIBRARY/NETWORK RATE]",
+		Short: "Say what a rate of stochastic depth means in other libraries",
+		Long: `Say what a rate of stochastic depth ("drop path", "layer drop") means in other libraries. Without arguments,
+list the networks that are known. With one and a rate, print the survival probability of each block, for what gates are
+drawn, how branches are scaled, what evaluation does, how that was seen, and the settings that give the same here.`,
+		Example: "  stochdepth rates\n  stochdepth rates timm/convnext_tiny 0.2",
+		Args:    cobra.MatchAll(cobra.MaximumNArgs(2), notOne),
+	}
+	format := formatFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		table, err := rates.Read(inProject("data", "rates.json"))
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 {
+			return table.List(cmd.OutOrStdout(), *format)
+		}
+		network, err := table.Find(args[0])
+		if err != nil {
+			return err
+		}
+		rate, err := strconv.ParseFloat(args[1], 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a rate: give a number from 0 to below 1, such as 0.2", args[1])
+		}
+		return table.Describe(cmd.OutOrStdout(), network, rate)
+	}
+	return cmd
+}
+
+// notOne refuses a network without a rate.
+func notOne(_ *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return fmt.Errorf("say a rate too, such as: stochdepth rates %s 0.2", args[0])
+	}
+	return nil
+}
