@@ -189,15 +189,27 @@ func TestBlocksThatCannotBe(t *testing.T) {
 // PyTorch does not give. In both forms it is 0, and that of the other channels is not.
 func TestGradientOfReluAtZero(t *testing.T) {
 	b := backendtest.Open(t)
-	for block, layers := range map[string]int{"preactivation": 8, "bottleneck": 11} {
-		n := networkOf(t, block, layers, dtypes.Float64)
-		images, labels := batch(n, 3)
-		for _, form := range []resnet.Form{resnet.Textbook{}, general{}} {
-			offset := step(t, b, n, form)(images, gatesOf(n, depth.Gates{true, true, false}), labels)["gradient /network/head/offset"]
+	for _, c := range []struct { // of TestContractOfAnyBlock, whose programs are compiled already
+		block    string
+		layers   int
+		inverted bool
+		batch    int
+	}{{"preactivation", 8, true, 3}, {"bottleneck", 20, false, 2}} {
+		n := networkOf(t, c.block, c.layers, dtypes.Float64)
+		n.Inverted = c.inverted
+		open := depth.AllOpen(len(n.Survival))
+		clear(open[2*len(open)/3:])
+		patterns := map[string]depth.Gates{"last group closed": open}
+		images, labels := batch(n, c.batch)
+		for form, o := range map[string]outcome{
+			"textbook": textbookOutcomes(t, b, n, c.batch, 1, patterns, gatesOf)["last group closed"],
+			"engine":   step(t, b, n, general{})(images, gatesOf(n, open), labels),
+		} {
+			offset := o["gradient /network/head/offset"]
 			half := len(offset) / 2
-			require.Equal(t, make([]float64, half), offset[half:], "%s, %T: channels of zeros", block, form)
+			require.Equal(t, make([]float64, half), offset[half:], "%s, %s: channels of zeros", c.block, form)
 			for channel, gradient := range offset[:half] {
-				require.NotZero(t, gradient, "%s, %T: channel %d", block, form, channel)
+				require.NotZero(t, gradient, "%s, %s: channel %d", c.block, form, channel)
 			}
 		}
 	}
