@@ -110,8 +110,10 @@ func SurvivalErrorsOf(list []*runs.Run) (SurvivalErrors, error) {
 			swept.Linear = append(swept.Linear, point)
 		case "uniform":
 			swept.Uniform = append(swept.Uniform, point)
-		default:
+		case "list":
 			return swept, fmt.Errorf("the run %s has no p_L: its survival probabilities are a list", p.Name)
+		default:
+			return swept, fmt.Errorf("the run %s has the rule %s: the figure is for linear and uniform", p.Name, r.Rule)
 		}
 	}
 	for _, points := range [][]SurvivalError{swept.Linear, swept.Uniform} {

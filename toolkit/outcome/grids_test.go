@@ -69,6 +69,20 @@ func TestRunsAreAveragedOverSeedsByTheirSettings(t *testing.T) {
 		require.InDelta(t, want, swept.Linear[0].SpeedUp, 1e-9)
 	}
 
+	// Rules that Fig. 8 left does not have are refused by their names.
+	for rule, want := range map[string]string{
+		"list": "has no p_L: its survival probabilities are a list", "linear-short": "has the rule linear-short: the figure is for linear and uniform",
+	} {
+		run := seeded(0, 3, 5)[0]
+		if run.Recipe.Rule = rule; rule == "list" {
+			run.Recipe.SurvivalProbabilities = []float64{1, 1, 1, 1, 1, 1, 1, 1, 0.5}
+		} else {
+			run.Recipe.DeathRate = 0.5
+		}
+		_, err := SurvivalErrorsOf([]*runs.Run{run})
+		require.ErrorContains(t, err, want)
+	}
+
 	// A run that closes its blocks in another way is no second value of one setting.
 	for key, change := range map[string]func(*recipes.Recipe){
 		"survival_schedule: constant, early": func(r *recipes.Recipe) { r.SurvivalSchedule = "early" },
