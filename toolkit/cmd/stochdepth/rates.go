@@ -15,7 +15,7 @@ func ratesCommand() *cobra.Command {
 		Short: "Say what a rate of stochastic depth means in other libraries",
 		Long: `Say what a rate of stochastic depth ("drop path", "layer drop") means in other libraries. Without arguments,
 list the networks that are known. With one and a rate, print the survival probability of each block, for what gates are
-drawn, how branches are scaled, what evaluation does, how that was seen, and the settings that give the same here.`,
+drawn, how branches are scaled, what evaluation does, how that was seen, and the settings for it here.`,
 		Example: "  stochdepth rates\n  stochdepth rates timm/convnext_tiny 0.2",
 		Args:    cobra.MatchAll(cobra.MaximumNArgs(2), notOne),
 	}

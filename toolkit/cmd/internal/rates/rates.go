@@ -84,12 +84,12 @@ func (n Network) Survival(rate float64) (depth.Survival, error) {
 	return p, nil
 }
 
-// Settings are the settings of a recipe that give the same here, as key=value. unscaled reports that the library scales
+// Settings are the settings of a recipe for a rate here, as key=value. They leave the scale out where the library scales
 // branches neither in training nor at test, which no setting does.
-func (n Network) Settings(rate float64) (settings []string, unscaled bool, err error) {
+func (n Network) Settings(rate float64) (settings []string, err error) {
 	p, err := n.Survival(rate)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	switch {
 	case n.Fractions == nil:
@@ -104,18 +104,20 @@ func (n Network) Settings(rate float64) (settings []string, unscaled bool, err e
 		settings = []string{"rule=list", "death_rate=0", "survival_probabilities=" + strings.Join(list, ",")}
 	}
 	settings = append(settings, "gates_per="+n.Unit)
-	if n.Scale == "never" {
-		return settings, true, nil
+	if n.unscaled() {
+		return settings, nil
 	}
-	return append(settings, "scale_at="+n.Scale), false, nil
+	return append(settings, "scale_at="+n.Scale), nil
 }
+
+func (n Network) unscaled() bool { return n.Scale == "never" }
 
 // List writes a line for each network, in one of say.TableFormats.
 func (t *Table) List(w io.Writer, format string) error {
 	return say.WriteTable(w, format, []say.Column[Network]{
 		{Key: "name", Head: "network", Value: func(n Network) any { return n.Name }},
 		{Key: "version", Head: "version", Value: func(n Network) any { return t.version(n) }},
-		{Key: "blocks", Head: "blocks", Right: true, Value: func(n Network) any { return max(n.Blocks, len(n.Fractions)) },
+		{Key: "blocks", Head: "blocks", Right: true, Value: func(n Network) any { return n.count() },
 			Shown: Network.blocks},
 		{Key: "rule", Head: "rule", Value: func(n Network) any { return n.rule() }},
 		{Key: "unit", Head: "drawn for each", Value: func(n Network) any { return n.Unit }},
@@ -135,11 +137,19 @@ func (t *Table) Markdown() string {
 	return say.MarkdownTable(lines)
 }
 
+// count is the number of blocks that can close; 0 where it may be any.
+func (n Network) count() int {
+	if len(n.Fractions) > 1 {
+		return len(n.Fractions)
+	}
+	return n.Blocks
+}
+
 func (n Network) blocks() string {
-	if n.Blocks == 0 && len(n.Fractions) < 2 {
+	if n.count() == 0 {
 		return "any"
 	}
-	return fmt.Sprint(max(n.Blocks, len(n.Fractions)))
+	return fmt.Sprint(n.count())
 }
 
 func (n Network) rule() string {
@@ -149,23 +159,25 @@ func (n Network) rule() string {
 	return n.Rule
 }
 
-func (t *Table) version(n Network) string {
+func (n Network) library() string {
 	library, _, _ := strings.Cut(n.Name, "/")
-	return t.Versions[library]
+	return library
 }
 
-// Describe writes what a network does with a rate, and what gives the same here.
+func (t *Table) version(n Network) string { return t.Versions[n.library()] }
+
+// Describe writes what a network does with a rate, and the settings for it here.
 func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 	p, err := n.Survival(rate)
 	if err != nil {
 		return err
 	}
-	settings, unscaled, err := n.Settings(rate)
+	settings, err := n.Settings(rate)
 	if err != nil {
 		return err
 	}
-	library, _, _ := strings.Cut(n.Name, "/")
-	fmt.Fprintf(w, "%s at rate %g, %s on %s in %s %s\n", n.Name, rate, n.Seen, cmp.Or(n.Date, t.Date), library, t.version(n))
+	fmt.Fprintf(w, "%s at rate %g, %s on %s in %s %s\n",
+		n.Name, rate, n.Seen, cmp.Or(n.Date, t.Date), n.library(), t.version(n))
 	if n.Note != "" {
 		fmt.Fprintln(w, n.Note)
 	}
@@ -181,9 +193,12 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 		"test": "at test, times the survival probability", "never": "neither in training nor at test"}[n.Scale]
 	fmt.Fprintf(w, "branches      scaled %s\n", scaled)
 	fmt.Fprintf(w, "evaluation    %s\n", n.Evaluation)
-	fmt.Fprintf(w, "at rate 1     %s\n\nThe same here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
-	if unscaled {
-		fmt.Fprintln(w, "but for the scale, which this toolkit always has: add scale_at=test (the paper) or scale_at=train")
+	fmt.Fprintf(w, "at rate 1     %s\n\nThe settings for it here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
+	if n.Unit == "sample" {
+		fmt.Fprintln(w, "With gates per sample, batch normalisation here counts a block's open images only.")
+	}
+	if n.unscaled() {
+		fmt.Fprintln(w, "Branches here are always scaled: add scale_at=test (the paper) or scale_at=train.")
 	}
 	return nil
 }
