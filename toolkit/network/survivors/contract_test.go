@@ -42,8 +42,8 @@ func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) 
 }
 
 // stepOf is step with variables that are there.
-func stepOf(b compute.Backend, store *model.Store, n *resnet.Network, form resnet.Form) func(images, gates,
-	labels *tensors.Tensor) outcome {
+func stepOf(b compute.Backend, store *model.Store, n *resnet.Network,
+	form resnet.Form) func(images, gates, labels *tensors.Tensor) outcome {
 	var names []string
 	exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 		g := images.Graph()

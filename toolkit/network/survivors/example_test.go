@@ -14,7 +14,7 @@ import (
 	"stochdepth/toolkit/network/survivors"
 )
 
-// dense is a block of one's own: f(x) = tanh(x W) on x [batch, width].
+// dense is a block of your own: f(x) = tanh(x W) on x [batch, width].
 type dense struct {
 	residual.Identity
 	width int
@@ -28,7 +28,7 @@ func (d dense) Branch(b *residual.Branch, x *graph.Node) *graph.Node {
 	return graph.Tanh(graph.Dot(x, b.Value("weights")).Product())
 }
 
-// A stack of thirty blocks in one's own graph, of which the minibatch opens three: the engine's loop makes three turns,
+// A stack of thirty blocks in your own graph, of which the minibatch opens three: the engine's loop makes three turns,
 // forward and backward, and gives what the textbook form gives; closed blocks get no gradient.
 func ExampleForm() {
 	b, err := backend.Open()

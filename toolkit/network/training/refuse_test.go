@@ -79,53 +79,45 @@ func TestImportRefuses(t *testing.T) {
 // Impossible numbers are refused before the data is read or a folder is made.
 func TestTrainRefusesNumbers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	for want, change := range map[string]func(*training.Options, *recipes.Recipe){
-		"the time limit -1s is negative: give one such as 90m, or none": func(o *training.Options,
-			_ *recipes.Recipe) {
+	type (
+		options = training.Options
+		recipe  = recipes.Recipe
+	)
+	for want, change := range map[string]func(*options, *recipe){
+		"the time limit -1s is negative: give one such as 90m, or none": func(o *options, _ *recipe) {
 			o.MaxTime = -time.Second
 		},
-		"the number of devices is -1: it must be from 0 to 1,024": func(o *training.Options,
-			_ *recipes.Recipe) {
+		"the number of devices is -1: it must be from 0 to 1,024": func(o *options, _ *recipe) {
 			o.Devices = -1
 		},
-		"epochs is 9223372036854775807: it must be from 1 to 1,000,000": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"epochs is 9223372036854775807: it must be from 1 to 1,000,000": func(_ *options, r *recipe) {
 			r.Epochs = math.MaxInt
 		},
-		"depth is 600000002: it must be from 8 to 10,000": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"depth is 600000002: it must be from 8 to 10,000": func(_ *options, r *recipe) {
 			r.Depth = 600000002
 		},
-		"batch_size is 50, but there are 40 training images: make it 40 at most": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"batch_size is 50, but there are 40 training images: make it 40 at most": func(_ *options, r *recipe) {
 			r.BatchSize = 50
 		},
-		"batch_size is 8001, but there are 8000 training images: make it 8000 at most": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"batch_size is 8001, but there are 8000 training images: make it 8000 at most": func(_ *options, r *recipe) {
 			r.BatchSize, r.TrainImages = 8001, 0
 		},
-		"train_images is 9223372036854775807: it must be from 0 to 1,000,000": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"train_images is 9223372036854775807: it must be from 0 to 1,000,000": func(_ *options, r *recipe) {
 			r.TrainImages = math.MaxInt
 		},
-		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"warmup_epochs is 9223372036854775807: it must be from 0 to less than the 3 epochs": func(_ *options, r *recipe) {
 			r.WarmupEpochs = math.MaxInt
 		},
-		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"evaluate_every is 9223372036854775807: it must be from 0 to 1,000,000,000": func(_ *options, r *recipe) {
 			r.EvaluateEvery = math.MaxInt
 		},
-		"batch_size is -9223372036854775808: a minibatch has 1 image at least": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"batch_size is -9223372036854775808: a minibatch has 1 image at least": func(_ *options, r *recipe) {
 			r.BatchSize = math.MinInt
 		},
-		"validation_images is -9223372036854775808: give a number of images, or 0 for all": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"validation_images is -9223372036854775808: give a number of images, or 0 for all": func(_ *options, r *recipe) {
 			r.ValidationImages = math.MinInt
 		},
-		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(_ *training.Options,
-			r *recipes.Recipe) {
+		"survival_probabilities has 1 values, but a network of 8 layers has 3 blocks: give one a ": func(_ *options, r *recipe) {
 			r.Rule, r.SurvivalProbabilities = "list", []float64{1}
 		},
 	} {

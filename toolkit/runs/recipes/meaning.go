@@ -38,8 +38,10 @@ func (r Recipe) LastSurvival() float64 {
 	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 {
 		return r.SurvivalProbabilities[n-1]
 	}
-	if survival, err := r.Survival(); err == nil && r.Rule == "linear-short" { // which does not reach the nominal rate
-		return math.Round(survival[len(survival)-1]*1e9) / 1e9
+	if r.Rule == "linear-short" { // which does not reach the nominal rate
+		if survival, err := r.Survival(); err == nil {
+			return math.Round(survival[len(survival)-1]*1e9) / 1e9
+		}
 	}
 	return r.nominalSurvival()
 }
