@@ -7,7 +7,10 @@
 // open has constant depth.
 package depth
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Groups is the number of groups of equally shaped blocks: 16, 32 and 64 filters (Section 4).
 const Groups = 3
@@ -71,19 +74,36 @@ func convolutionsOf(block string) int {
 	return 2
 }
 
-// BlocksOf returns L, the number of residual blocks in a network with this kind of block and this number of layers: 3N for
-// 6N+2 layers where a block counts as two, as the paper's and your own do; 3N for 9N+2 layers of [Bottleneck]; and the
-// number of layers itself for [Transformer]. Other depths are errors.
-func BlocksOf(block string, layers int) (int, error) {
+// GroupsOf returns the number of blocks in each group of equally shaped blocks, for a network with this kind of block and
+// this number of layers: N, N, N for 6N+2 layers where a block counts as two, as the paper's and your own do, and for 9N+2
+// layers of [Bottleneck]; one group of as many blocks as layers for [Transformer]. Other depths are errors.
+func GroupsOf(block string, layers int) ([]int, error) {
 	convolutions := convolutionsOf(block)
 	if convolutions == 0 {
 		if layers < 1 {
-			return 0, fmt.Errorf("depth %d: a transformer has one block at least", layers)
+			return nil, fmt.Errorf("depth %d: a transformer has one block at least", layers)
 		}
-		return layers, nil
+		return []int{layers}, nil
 	}
 	n, err := blocksPerGroup(layers, convolutions)
-	return Blocks(n), err
+	if err != nil {
+		return nil, err
+	}
+	return slices.Repeat([]int{n}, Groups), nil
+}
+
+// BlocksOf returns L, the number of residual blocks in all groups of [GroupsOf].
+func BlocksOf(block string, layers int) (int, error) {
+	groups, err := GroupsOf(block, layers)
+	return sum(groups), err
+}
+
+// sum returns L for groups of these numbers of blocks.
+func sum(groups []int) (blocks int) {
+	for _, n := range groups {
+		blocks += n
+	}
+	return blocks
 }
 
 // LayersOf is the inverse of BlocksOf: the number of layers of a network with this number of residual blocks.

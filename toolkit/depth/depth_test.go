@@ -56,11 +56,38 @@ func TestLinearRulesOfLibraries(t *testing.T) {
 		"linear-from-zero": {1, 1 - 0.2/15, 1 - 0.2*8/15, 0.8},
 		"linear-short":     {1, 0.9875, 0.9, 0.8125},
 	} {
-		p, err := depth.ByRule(rule, 16, 0.2, nil)
+		p, err := depth.ByRule(rule, []int{3, 4, 6, 3}, 0.2, nil)
 		require.NoError(t, err)
 		require.InDeltaSlice(t, want, []float64{p[0], p[1], p[8], p[15]}, 1e-12, rule)
 	}
 	require.Equal(t, depth.Survival{1}, depth.LinearFromZero(1, 0.5))
+}
+
+// The rule of TensorFlow's ResNets, in ResNet-50's groups: 2/5, 3/5, 4/5 and all of the nominal rate.
+func TestStagewise(t *testing.T) {
+	p, err := depth.ByRule("stagewise", []int{3, 4, 6, 3}, 0.2, nil)
+	require.NoError(t, err)
+	want := []float64{0.92, 0.92, 0.92, 0.88, 0.88, 0.88, 0.88, 0.84, 0.84, 0.84, 0.84, 0.84, 0.84, 0.8, 0.8, 0.8}
+	require.InDeltaSlice(t, want, []float64(p), 1e-12)
+	require.InDeltaSlice(t, []float64{0.75, 0.625, 0.5}, []float64(depth.Stagewise([]int{1, 1, 1}, 0.5)), 1e-12)
+	require.Equal(t, depth.Uniform(12, 0.5), depth.Stagewise([]int{12}, 0.5))
+}
+
+func TestGroupsOf(t *testing.T) {
+	for _, c := range []struct {
+		block  string
+		layers int
+		want   []int
+	}{{"basic", 110, []int{18, 18, 18}}, {"mine", 8, []int{1, 1, 1}}, {"bottleneck", 164, []int{18, 18, 18}},
+		{"transformer", 12, []int{12}}} {
+		groups, err := depth.GroupsOf(c.block, c.layers)
+		require.NoError(t, err)
+		require.Equal(t, c.want, groups)
+	}
+	_, err := depth.GroupsOf("transformer", 0)
+	require.EqualError(t, err, "depth 0: a transformer has one block at least")
+	_, err = depth.GroupsOf("bottleneck", 26)
+	require.ErrorContains(t, err, "depth 26 is not 9N+2 layers")
 }
 
 func TestByRule(t *testing.T) {
@@ -76,10 +103,10 @@ func TestByRule(t *testing.T) {
 		{"list", 0, []float64{1}, "1 survival probabilities, the network has 2 blocks"},
 		{"list", 0, []float64{1, 0}, "of block 2 is 0"},
 	} {
-		_, err := depth.ByRule(c.rule, 2, c.rate, c.list)
+		_, err := depth.ByRule(c.rule, []int{2}, c.rate, c.list)
 		require.ErrorContains(t, err, c.want)
 	}
-	p, err := depth.ByRule("list", 2, 0, []float64{1, 0.25})
+	p, err := depth.ByRule("list", []int{1, 1}, 0, []float64{1, 0.25})
 	require.NoError(t, err)
 	require.Equal(t, depth.Survival{1, 0.25}, p)
 }

@@ -37,6 +37,21 @@ func decay(blocks int, deathRate float64, first, steps int) Survival {
 	return p
 }
 
+// Stagewise returns the rule of TensorFlow's ResNets, in which all blocks of a group (a stage) have one probability: in the
+// s-th of S groups 1 - ((s+1)/(S+1)) (1 - p_L), as if the layers before the first group were a group too. With four
+// groups the death rates are 2/5, 3/5, 4/5 and all of 1 - p_L: official/vision/modeling/backbones/resnet.py of
+// tf-models-official 2.19.1, also for ResNet-RS, and tf-keras 2.21.0's ResNetRS. A single group has the rule [Uniform].
+//
+// timm's calculate_drop_path_rates(..., stagewise=True) is not this rule, although its documentation says that all blocks of
+// a stage have one rate: it returns the rates of [LinearFromZero], divided into a list for each stage (timm 1.0.31).
+func Stagewise(groups []int, deathRate float64) Survival {
+	p := make(Survival, 0, sum(groups))
+	for i, blocks := range groups {
+		p = append(p, Uniform(blocks, float64(i+2)/float64(len(groups)+1)*deathRate)...)
+	}
+	return p
+}
+
 // Uniform returns the rule that gives every block the same survival probability, p_l = p_L.
 func Uniform(blocks int, deathRate float64) Survival {
 	return slices.Repeat(Survival{1 - deathRate}, blocks)
@@ -47,16 +62,17 @@ func Constant(blocks int) Survival { return Uniform(blocks, 0) }
 
 // Rules lists the names that [ByRule] knows.
 func Rules() []string {
-	return []string{"linear", "linear-from-zero", "linear-short", "uniform", "list"}
+	return []string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform", "list"}
 }
 
-// ByRule returns the survival probabilities for a rule's name: "linear", "linear-from-zero", "linear-short", "uniform", or
-// "list", which takes the given probabilities, one for each block.
-func ByRule(rule string, blocks int, deathRate float64, list []float64) (Survival, error) {
+// ByRule returns the survival probabilities for a rule's name, one of [Rules], in a network whose groups have these numbers
+// of blocks, see [GroupsOf]. The rule "list" takes the given probabilities, one for each block.
+func ByRule(rule string, groups []int, deathRate float64, list []float64) (Survival, error) {
 	if !(deathRate >= 0 && deathRate < 1) {
 		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, "+
 			"so 0.5 closes the last block in every other minibatch", deathRate)
 	}
+	blocks := sum(groups)
 	switch rule {
 	case "linear":
 		return Linear(blocks, deathRate), nil
@@ -64,6 +80,8 @@ func ByRule(rule string, blocks int, deathRate float64, list []float64) (Surviva
 		return LinearFromZero(blocks, deathRate), nil
 	case "linear-short":
 		return LinearShort(blocks, deathRate), nil
+	case "stagewise":
+		return Stagewise(groups, deathRate), nil
 	case "uniform":
 		return Uniform(blocks, deathRate), nil
 	case "list":

@@ -35,7 +35,7 @@ func TestCompletion(t *testing.T) {
 		"train --recipe ":                    "cifar10 cifar10-1202 cifar100 quickstart shapes svhn :0",
 		"train --run ":                       "more/two one :4",
 		"rates comp":                         "composer/resnet50 :4",
-		"train --rule ":                      "linear linear-from-zero linear-short uniform list :4",
+		"train --rule ":                      "linear linear-from-zero linear-short stagewise uniform list :4",
 		"train --augment ":                   "true false :4",
 		"train --set form=":                  "form=survivors form=resnet :4",
 		"train --set survival":               "survival_probabilities= survival_schedule= :6",

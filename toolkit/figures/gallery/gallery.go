@@ -68,7 +68,7 @@ type Drawing struct {
 // Network is what the schematic figures (fig1, fig2, stochastic-depth) show; zero values leave each its own.
 type Network struct {
 	Blocks    int     // L
-	Rule      string  // linear or uniform
+	Rule      string  // one of depth.Rules but list
 	DeathRate float64 // 1 - p_L
 	Seed      int64   // of the drawn minibatch
 }
@@ -78,8 +78,17 @@ func (n Network) withDefaults(blocks int) Network {
 	return Network{cmp.Or(n.Blocks, blocks), cmp.Or(n.Rule, "linear"), cmp.Or(n.DeathRate, 0.5), cmp.Or(n.Seed, 1)}
 }
 
+// survival takes the blocks for three equal groups, as the paper's networks have them; only the rule stagewise asks.
 func (n Network) survival() (depth.Survival, error) {
-	return depth.ByRule(n.Rule, n.Blocks, n.DeathRate, nil)
+	groups := []int{n.Blocks}
+	if n.Rule == "stagewise" {
+		if n.Blocks%depth.Groups != 0 {
+			return nil, fmt.Errorf("the rule stagewise is for %d groups of equally many blocks, and there are %d blocks: "+
+				"give --blocks a multiple of %[1]d", depth.Groups, n.Blocks)
+		}
+		groups = slices.Repeat([]int{n.Blocks / depth.Groups}, depth.Groups)
+	}
+	return depth.ByRule(n.Rule, groups, n.DeathRate, nil)
 }
 
 // Find returns the entry of that name.

@@ -13,11 +13,11 @@ import (
 // Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that no
 // network of the recipe's blocks has, an unknown rule and probabilities outside (0, 1] are errors.
 func (r Recipe) Survival() (depth.Survival, error) {
-	blocks, err := depth.BlocksOf(r.Block, r.Depth)
+	groups, err := depth.GroupsOf(r.Block, r.Depth)
 	if err != nil {
 		return nil, err
 	}
-	return depth.ByRule(r.Rule, blocks, r.DeathRate, r.SurvivalProbabilities)
+	return depth.ByRule(r.Rule, groups, r.DeathRate, r.SurvivalProbabilities)
 }
 
 // Schedule says how the survival probabilities change over the training.
@@ -95,7 +95,7 @@ func SameSetting(a, b Recipe) bool {
 	return len(Differences(a.Canonical(), b.Canonical())) == 0
 }
 
-// RuleName is the survival rule in a word: linear, uniform or list, and constant where no block ever closes.
+// RuleName is the survival rule in a word, one of [depth.Rules], and constant where no block ever closes.
 func (r Recipe) RuleName() string {
 	if r.IsConstant() {
 		return "constant"

@@ -215,7 +215,7 @@ func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 }
 
 func TestChoicesAreThoseThatValidateTakes(t *testing.T) {
-	require.Equal(t, []string{"linear", "linear-from-zero", "linear-short", "uniform", "list"}, Choices("rule"))
+	require.Equal(t, []string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform", "list"}, Choices("rule"))
 	require.Equal(t, []string{"true", "false"}, Choices("augment"))
 	require.Empty(t, Choices("depth"))
 	require.Empty(t, Choices("unknown"))

@@ -72,9 +72,9 @@ func (t *Table) Find(name string) (Network, error) {
 // of blocks, which then have one probability, of one.
 func (n Network) Survival(rate float64) (depth.Survival, error) {
 	if n.Fractions == nil {
-		return depth.ByRule(n.Rule, max(n.Blocks, 1), rate, nil)
+		return depth.ByRule(n.Rule, []int{max(n.Blocks, 1)}, rate, nil)
 	}
-	if _, err := depth.ByRule("uniform", 1, rate, nil); err != nil {
+	if _, err := depth.ByRule("uniform", []int{1}, rate, nil); err != nil {
 		return nil, err
 	}
 	p := make(depth.Survival, len(n.Fractions))
