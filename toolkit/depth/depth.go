@@ -42,10 +42,11 @@ func Blocks(n int) int { return Groups * n }
 // The kinds of blocks that come with the project, by their names in recipes. Package resnet says what they compute;
 // their names and layers are here, so that reading a recipe needs no GoMLX.
 const (
-	Basic         = "basic" // the paper's
-	Preactivation = "preactivation"
-	Bottleneck    = "bottleneck"
-	Transformer   = "transformer"
+	Basic              = "basic" // the paper's
+	Preactivation      = "preactivation"
+	OriginalBottleneck = "bottleneck-original" // that of the ImageNet networks of 2015
+	Bottleneck         = "bottleneck"
+	Transformer        = "transformer"
 )
 
 // builtIn lists these kinds with the number of convolutions in a block; 0: the depth of the network is its number of
@@ -53,7 +54,7 @@ const (
 var builtIn = []struct {
 	kind         string
 	convolutions int
-}{{Basic, 2}, {Preactivation, 2}, {Bottleneck, 3}, {Transformer, 0}}
+}{{Basic, 2}, {Preactivation, 2}, {Bottleneck, 3}, {OriginalBottleneck, 3}, {Transformer, 0}}
 
 // Named lists the kinds of blocks that come with the project, the paper's first.
 func Named() []string {
@@ -104,6 +105,15 @@ func sum(groups []int) (blocks int) {
 		blocks += n
 	}
 	return blocks
+}
+
+// LayersIn returns the number of layers of a network with this kind of block and these groups, the inverse of GroupsOf for
+// any groups: the first convolution, those of all blocks, and the linear layer.
+func LayersIn(block string, groups []int) int {
+	if convolutions := convolutionsOf(block); convolutions > 0 {
+		return convolutions*sum(groups) + 2
+	}
+	return sum(groups)
 }
 
 // LayersOf is the inverse of BlocksOf: the number of layers of a network with this number of residual blocks.

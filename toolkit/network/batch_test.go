@@ -22,7 +22,7 @@ func TestSameDataOrder(t *testing.T) {
 	batches := func(deathRate float64, seed int64) (list []*Batch) {
 		r := r
 		r.DeathRate, r.Seed = deathRate, seed
-		n, err := newNetwork(r, rgb, 10)
+		n, err := Of(r, rgb, 10)
 		require.NoError(t, err)
 		b := NewBatches(r, n.Survival, data.Train)
 		require.EqualValues(t, 3, b.PerEpoch())

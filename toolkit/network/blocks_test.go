@@ -20,20 +20,27 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 	for _, c := range []struct {
 		block string
 		depth int
+		set   map[string]string // further keys of the recipe
 		names map[string][]int // some of the file's tensors
 	}{
-		{"preactivation", 8, map[string][]int{"stem.conv.weight": {16, 3, 3, 3}, "blocks.1.bn1.running_mean": {16},
+		{"preactivation", 8, nil, map[string][]int{"stem.conv.weight": {16, 3, 3, 3}, "blocks.1.bn1.running_mean": {16},
 			"blocks.1.conv1.weight": {32, 16, 3, 3}, "head.bn.weight": {64}, "fc.weight": {10, 64}}},
-		{"bottleneck", 11, map[string][]int{"blocks.0.conv1.weight": {16, 16, 1, 1}, "blocks.2.conv3.weight": {256, 64, 1, 1},
+		{"bottleneck", 11, nil, map[string][]int{"blocks.0.conv1.weight": {16, 16, 1, 1}, "blocks.2.conv3.weight": {256, 64, 1, 1},
 			"fc.weight": {10, 256}}},
-		{"transformer", 2, map[string][]int{"stem.patches.weight": {128, 48}, "stem.positions": {64, 128},
+		{"transformer", 2, nil, map[string][]int{"stem.patches.weight": {128, 48}, "stem.positions": {64, 128},
 			"blocks.1.qkv.weight": {384, 128}, "blocks.1.qkv.bias": {384}, "blocks.1.norm2.bias": {128}, "head.norm.weight": {128}}},
+		{"bottleneck-original", 8, map[string]string{"blocks": "1,1", "stem": "imagenet", "shortcut": "projection"},
+			map[string][]int{"stem.conv.weight": {64, 3, 7, 7}, "blocks.0.downsample.0.weight": {256, 64, 1, 1},
+				"blocks.1.downsample.1.running_var": {512}, "blocks.1.conv2.weight": {128, 128, 3, 3}, "fc.weight": {10, 512}}},
 	} {
 		t.Run(c.block, func(t *testing.T) {
 			r, err := recipes.Preset("shapes")
 			require.NoError(t, err)
 			r.Block, r.Depth, r.DeathRate, r.BatchSize, r.LearningRate = c.block, c.depth, 0.5, 4, 0.01
 			r.TrainImages, r.ValidationImages, r.TestImages = 8, 4, 20
+			for key, value := range c.set {
+				require.NoError(t, r.Set(key, value))
+			}
 			m, err := Open(b, r, "")
 			require.NoError(t, err)
 			require.NoError(t, m.SetLearningRate(r.LearningRate))

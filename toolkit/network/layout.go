@@ -60,12 +60,21 @@ func (m *Model) visit(f func(name string, part variablePart) error) error {
 var torchParts = map[string]string{"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var"}
 
 // torchName returns PyTorch's name of a variable: for kernel2 "conv2.weight", for scale2 "bn2.weight" (or "norm2.weight", if
-// the list has no mean2), for linear/weights "fc.weight", for qkv_bias "qkv.bias". weights says whether PyTorch orders its
+// the list has no mean2), for linear/weights "fc.weight", for qkv_bias "qkv.bias", for kernel_shortcut "downsample.0.weight".
+// weights says whether PyTorch orders its
 // axes differently.
 func torchName(name string, list []string) (torch string, weights bool) {
 	scope, own := path.Split(name)
 	kind := strings.TrimRight(own, "0123456789")
 	number := own[len(kind):]
+	if part, ok := strings.CutSuffix(own, "_shortcut"); ok { // torchvision's names, the normalisation second
+		if weights = part == "kernel"; weights {
+			own = "downsample.0.weight"
+		} else {
+			own = "downsample.1." + torchParts[part]
+		}
+		return strings.ReplaceAll(scope, "/", ".") + own, weights
+	}
 	switch part, isNorm := torchParts[kind]; {
 	case name == "linear/weights":
 		return "fc.weight", true

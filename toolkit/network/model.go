@@ -5,6 +5,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -48,7 +49,7 @@ type Input struct {
 // NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data and describes them as
 // the input.
 func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error) {
-	network, err := newNetwork(recipe, in.Format, in.Classes)
+	network, err := Of(recipe, in.Format, in.Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -64,16 +65,21 @@ func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error
 	return m, err
 }
 
-// newNetwork returns the network that a recipe describes.
-func newNetwork(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Network, error) {
+// Of returns the network that a recipe describes, without variables.
+func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Network, error) {
 	survival, err := recipe.Survival()
 	if err != nil {
 		return nil, err
 	}
-	network, err := resnet.New(recipe.Block, recipe.Depth, image, classes, survival)
+	groups, err := recipe.Groups()
 	if err != nil {
 		return nil, err
 	}
+	network, err := resnet.New(recipe.Block, groups, image, classes, survival)
+	if err != nil {
+		return nil, err
+	}
+	network.ImageNetStem, network.Projection = recipe.Stem == "imagenet", recipe.Shortcut == "projection"
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
@@ -114,10 +120,12 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 }
 
 // openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for a variable outside the
-// blocks.
+// blocks' branches: the shortcut of a closed block is computed, so its weights learn.
 func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 	for _, s := range m.Network.Stages() {
-		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
+		ofBranch := func(p residual.Parameter) bool { return p.Name == v.Name() }
+		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name &&
+			slices.ContainsFunc(s.Trained(), ofBranch) {
 			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
 			return residual.WithAxes(open, v.Shape().Rank()-1)
 		}

@@ -37,11 +37,12 @@ type Block interface {
 	// random numbers: an engine builds it inside a loop, and a second time for its gradient. x has the type of activations,
 	// parameters have their own type, which is float32 under bfloat16; the result has x's type.
 	Branch(b *Branch, x *graph.Node) *graph.Node
-	// Shortcut is id(x), without parameters: x itself, or, in a stack of one block, x brought to another shape.
-	Shortcut(x *graph.Node) *graph.Node
+	// Shortcut is id(x): x itself, or, in a stack of one block, x brought to another shape. It gets the parameters that are
+	// marked as the shortcut's from b, and is computed for every image, whatever the gate.
+	Shortcut(b *Branch, x *graph.Node) *graph.Node
 	// Join makes the block's output from its branch, which is already multiplied by gate and scale, and its shortcut. A
-	// closed block must be the identity (Eq. 3): Join of zeros and a shortcut must be that shortcut, for every output of a
-	// block.
+	// closed block must be its shortcut (Eq. 3): Join of zeros and a shortcut must be that shortcut, for every output of a
+	// block. Only where the shortcut has parameters, and so may be anything, the output is Join of zeros and shortcut.
 	Join(branch, shortcut *graph.Node) *graph.Node
 }
 
@@ -55,9 +56,9 @@ func (Sum) Join(branch, shortcut *graph.Node) *graph.Node { return graph.Add(bra
 type Identity struct{ Sum }
 
 // Shortcut returns x.
-func (Identity) Shortcut(x *graph.Node) *graph.Node { return x }
+func (Identity) Shortcut(_ *Branch, x *graph.Node) *graph.Node { return x }
 
-// Branch gives a block's branch function the block's values.
+// Branch gives a block's branch function the block's values, or its shortcut those of the shortcut.
 type Branch struct {
 	// Training says whether batch statistics are to be used and measured, or running averages to be used.
 	Training bool

@@ -38,7 +38,7 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 		if scales != nil {
 			gate = graph.Mul(gate, graph.ConvertDType(at(scales, i), f.DType()))
 		}
-		h = s.Block.Join(graph.Mul(f, gate), s.Block.Shortcut(h))
+		h = s.Block.Join(graph.Mul(f, gate), s.Shortcut(scope, h, true))
 		for _, p := range s.Averages() {
 			measured[p.Name] = append(measured[p.Name], b.Measured(p.Name))
 		}
@@ -56,17 +56,14 @@ func (Textbook) Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.
 	for i := range s.Count {
 		f := s.Block.Branch(s.branch(scope, h.Graph(), i, false), h)
 		f = graph.Mul(f, graph.ConvertDType(at(scales, i), f.DType()))
-		h = s.Block.Join(f, s.Block.Shortcut(h))
+		h = s.Block.Join(f, s.Shortcut(scope, h, false))
 	}
 	return h
 }
 
 // branch returns the Branch of block i of the stack, with its values without the leading axis.
 func (s Stack) branch(scope *model.Scope, g *graph.Graph, i int, training bool) *Branch {
-	values := make(map[string]*graph.Node)
-	for _, p := range s.Block.Parameters() {
-		values[p.Name] = graph.Reshape(graph.Slice(s.Value(scope, g, p), graph.AxisRange(i, i+1)), p.Dims...)
-	}
+	values := s.values(scope, g, append(s.Trained(), s.Averages()...), i)
 	return NewBranch(training, false, values)
 }
 

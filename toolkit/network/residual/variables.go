@@ -22,6 +22,8 @@ type Parameter struct {
 	Dims    []int // of one block; none for a scalar
 	Start   Start
 	Average bool // a running average of what the branch measures under this name, which is not trained
+
+	Shortcut bool // the shortcut's, which a closed block has too, and not the branch's
 }
 
 // Size is the number of values.
@@ -56,17 +58,51 @@ type Stack struct {
 	Block Block
 }
 
-// Trained lists the block's parameters, and Averages its running averages.
-func (s Stack) Trained() []Parameter  { return s.which(false) }
-func (s Stack) Averages() []Parameter { return s.which(true) } // see Trained
+// Trained lists the parameters of the block's branch, Averages its running averages, and OfShortcut all that its shortcut
+// has.
+func (s Stack) Trained() []Parameter {
+	return s.which(func(p Parameter) bool { return !p.Shortcut && !p.Average })
+}
+func (s Stack) Averages() []Parameter { // see Trained
+	return s.which(func(p Parameter) bool { return !p.Shortcut && p.Average })
+}
+func (s Stack) OfShortcut() []Parameter { // see Trained
+	return s.which(func(p Parameter) bool { return p.Shortcut })
+}
 
-func (s Stack) which(average bool) (list []Parameter) {
+func (s Stack) which(is func(Parameter) bool) (list []Parameter) {
 	for _, p := range s.Block.Parameters() {
-		if p.Average == average {
+		if is(p) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// Shortcut computes id(h) of each block of the stack, and in training moves the running averages that it measures, whatever
+// the gates: closed blocks have their shortcut too (Eq. 3). A shortcut with parameters is that of a stack of one block.
+func (s Stack) Shortcut(scope *model.Scope, h *graph.Node, training bool) *graph.Node {
+	own := s.OfShortcut()
+	if len(own) > 0 && s.Count > 1 {
+		panic(fmt.Errorf("the blocks of %s have a shortcut with parameters: a stack of them must be of one block", s.Name))
+	}
+	b := NewBranch(training, false, s.values(scope, h.Graph(), own, 0))
+	y := s.Block.Shortcut(b, h)
+	for _, p := range own {
+		if p.Average && training {
+			MoveAverage(scope, s.Name+"/"+p.Name, graph.InsertAxes(b.Measured(p.Name), 0), nil)
+		}
+	}
+	return y
+}
+
+// values returns the given parameters of block i of the stack by name, without the leading axis.
+func (s Stack) values(scope *model.Scope, g *graph.Graph, list []Parameter, i int) map[string]*graph.Node {
+	values := make(map[string]*graph.Node)
+	for _, p := range list {
+		values[p.Name] = graph.Reshape(graph.Slice(s.Value(scope, g, p), graph.AxisRange(i, i+1)), p.Dims...)
+	}
+	return values
 }
 
 // Value returns the node of a parameter or running average of the stack, [Count, ...].

@@ -22,7 +22,7 @@ func init() {
 			return byGoMLX(node, outputs, shape)
 		}
 		x, kernel, dy := node.Inputs()[0], node.Inputs()[1], outputs[0]
-		return []*Node{InputGradient(dy, kernel, stride), KernelGradient(x, dy, kernel.Shape().Dimensions[0], stride)}
+		return []*Node{InputGradient(dy, kernel, stride, x.Shape().Dimensions[1]), KernelGradient(x, dy, kernel.Shape().Dimensions[0], stride)}
 	}
 }
 
@@ -36,12 +36,12 @@ func differentiateInStandardOrder(y *Node, stride int) {
 	strides[y] = stride
 }
 
-// InputGradient returns the gradient of x [batch, height, width, in] from the gradient of y = Convolution(x, kernel,
-// stride), in standard order. The height is a multiple of the stride.
-func InputGradient(dy, kernel *Node, stride int) *Node {
+// InputGradient returns the gradient of x [batch, side, side, in] from the gradient of y = Convolution(x, kernel, stride),
+// in standard order.
+func InputGradient(dy, kernel *Node, stride, side int) *Node {
 	around := kernel.Shape().Dimensions[0] / 2
 	flipped := TransposeAllAxes(Reverse(ConvertDType(kernel, dy.DType()), 0, 1), 0, 1, 3, 2)
-	padding := [2]int{around, around + stride - 1}
+	padding := [2]int{around, around + unused(side, stride)}
 	conv := Convolve(dy, flipped).PaddingPerDim([][2]int{padding, padding})
 	if stride > 1 {
 		conv = conv.InputDilationPerAxis(stride, stride)
@@ -53,7 +53,7 @@ func InputGradient(dy, kernel *Node, stride int) *Node {
 // stride), in standard order and in dy's type.
 func KernelGradient(x, dy *Node, size, stride int) *Node {
 	around := size / 2
-	padding := [2]int{around, around + 1 - stride}
+	padding := [2]int{around, around - unused(x.Shape().Dimensions[1], stride)}
 	conv := Convolve(TransposeAllAxes(x, 3, 1, 2, 0), TransposeAllAxes(dy, 1, 2, 0, 3)).
 		PaddingPerDim([][2]int{padding, padding})
 	if stride > 1 {
@@ -61,3 +61,6 @@ func KernelGradient(x, dy *Node, size, stride int) *Node {
 	}
 	return TransposeAllAxes(conv.Done(), 1, 2, 0, 3)
 }
+
+// unused is how far the last window of a convolution ends before the edge of its padded input.
+func unused(side, stride int) int { return (side - 1) % stride }

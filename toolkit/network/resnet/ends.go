@@ -33,25 +33,34 @@ func (p part) run(scope *model.Scope, x *Node) *Node {
 	return y
 }
 
-// stem is Conv-BN-ReLU in the paper; [batch, height, width, channels] becomes [batch, height, width, 16].
+// stem is Conv-BN-ReLU in the paper; [batch, height, width, channels] becomes [batch, height, width, 16]. The stem for
+// ImageNet makes it [batch, height/4, width/4, 64].
 func (c convolutional) stem(n *Network) part {
-	image, out := n.Image, Filters[0]
-	p := part{name: "stem", parameters: ConvolutionParameters("kernel", 3, image.Channels, out),
-		output: []int{image.Height, image.Width, out}, multiplyAdds: 9 * int64(image.Bytes()*out)}
-	convolve := func(b *residual.Branch, x *Node) *Node { return Convolution(b, x, b.Value("kernel"), 1) }
+	image, out, size, stride := n.Image, n.Filters(), 3, 1
+	pool := func(x *Node) *Node { return x }
+	if n.ImageNetStem {
+		size, stride = 7, 2
+		pool = func(x *Node) *Node { // of 3x3, with nothing around x
+			return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
+		}
+	}
+	side := halved(image.Height, stride)
+	p := part{name: "stem", parameters: ConvolutionParameters("kernel", size, image.Channels, out),
+		output: []int{n.stemSide(), n.stemSide(), out}, multiplyAdds: int64(size * size * image.Channels * out * side * side)}
+	convolve := func(b *residual.Branch, x *Node) *Node { return Convolution(b, x, b.Value("kernel"), stride) }
 	if c.preactivated {
-		p.build = convolve
+		p.build = func(b *residual.Branch, x *Node) *Node { return pool(convolve(b, x)) }
 		return p
 	}
 	p.parameters = append(p.parameters, BatchNormParameters("", out, n.Scale.start())...)
-	p.build = func(b *residual.Branch, x *Node) *Node { return Relu(BatchNorm(b, "", convolve(b, x))) }
+	p.build = func(b *residual.Branch, x *Node) *Node { return pool(Relu(BatchNorm(b, "", convolve(b, x)))) }
 	return p
 }
 
 // head is the average over the pixels, in the paper 8x8, after BN-ReLU if blocks are pre-activated:
 // [batch, height/4, width/4, channels] becomes [batch, channels].
 func (c convolutional) head(n *Network) part {
-	channels := c.widening * Filters[len(Filters)-1]
+	channels := c.widening * n.Filters() << (len(n.Groups) - 1)
 	average := func(x *Node) *Node { return ReduceMean(ConvertDType(x, n.ParameterDType()), 1, 2) }
 	p := part{name: "head", output: []int{channels}, build: func(_ *residual.Branch, x *Node) *Node { return average(x) }}
 	if c.preactivated {

@@ -13,7 +13,6 @@ import (
 
 // kind is common to all networks with the same kind of blocks.
 type kind interface {
-	groups() int
 	stages(n *Network) []Stage
 	stem(n *Network) part
 	head(n *Network) part // without the linear layer
@@ -22,10 +21,11 @@ type kind interface {
 var (
 	// kinds has the kinds of depth.Named, and the registered ones.
 	kinds = map[string]kind{
-		depth.Basic:         convolutional{block: NewBasic, widening: 1},
-		depth.Preactivation: convolutional{block: NewPreactivation, widening: 1, preactivated: true},
-		depth.Bottleneck:    convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
-		depth.Transformer:   encoder{width: 128, heads: 4, hidden: 256},
+		depth.Basic:              convolutional{block: NewBasic, widening: 1},
+		depth.Preactivation:      convolutional{block: NewPreactivation, widening: 1, preactivated: true},
+		depth.Bottleneck:         convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
+		depth.OriginalBottleneck: convolutional{block: NewOriginalBottleneck, widening: expansion},
+		depth.Transformer:        encoder{width: 128, heads: 4, hidden: 256},
 	}
 	kindsLock sync.Mutex
 )
@@ -67,46 +67,55 @@ func kindOf(name string) (kind, error) {
 	return k, nil
 }
 
-// convolutional networks have the paper's three groups, or wider ones.
+// convolutional networks have groups of blocks, in the paper three, of which each has twice the channels of the one before
+// and half the side.
 type convolutional struct {
 	block        func(Shape) residual.Block
-	widening     int  // the groups' channels divided by Filters
+	widening     int  // the blocks' output channels divided by the group's filters
 	preactivated bool // blocks and head begin with batch normalisation and ReLU, and the stem does not have them
 }
 
-func (convolutional) groups() int { return depth.Groups }
-
 func (c convolutional) stages(n *Network) (stages []Stage) {
-	in, side := Filters[0], n.Image.Height
-	for group := range depth.Groups {
-		s := Shape{In: in, Out: c.widening * Filters[group], Stride: 1, Subsample: n.Subsample, Scale: n.Scale.start()}
+	in, side, before := n.Filters(), n.stemSide(), 0
+	for group, blocks := range n.Groups {
+		s := Shape{In: in, Out: c.widening * n.Filters() << group, Stride: 1, Subsample: n.Subsample,
+			Projection: n.Projection, Scale: n.Scale.start()}
 		if group > 0 {
 			s.Stride = 2
 		}
-		s.Side = side / s.Stride
+		s.Side = halved(side, s.Stride)
 		add := func(name string, first, count int) {
 			if count > 0 {
 				stages = append(stages, Stage{Stack: residual.Stack{Name: name, Count: count, Block: c.block(s)},
 					First: first, Output: []int{s.Side, s.Side, s.Out}})
 			}
 		}
-		name, first, count := fmt.Sprintf("group%d", group+1), group*n.N, n.N
-		if s.In != s.Out || s.Stride > 1 {
+		name, first, count := fmt.Sprintf("group%d", group+1), before, blocks
+		if s.Changes() {
 			add(name+"/transition", first, 1)
 			s.In, s.Stride, first, count = s.Out, 1, first+1, count-1
 		}
 		add(name, first, count)
-		in, side = s.Out, s.Side
+		in, side, before = s.Out, s.Side, before+blocks
 	}
 	return stages
 }
 
+// stemSide is the side of the stem's output.
+func (n *Network) stemSide() int {
+	if n.ImageNetStem {
+		return halved(halved(n.Image.Height, 2), 2)
+	}
+	return n.Image.Height
+}
+
+// halved is the side after a step of the given stride, rounded up.
+func halved(side, stride int) int { return (side + stride - 1) / stride }
+
 // encoder networks are transformers on patches of the image.
 type encoder struct{ width, heads, hidden int }
 
-func (encoder) groups() int { return 1 }
-
 func (e encoder) stages(n *Network) []Stage {
 	block := Transformer{Tokens: tokens(n), Width: e.width, Heads: e.heads, Hidden: e.hidden}
-	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: n.N, Block: block}, Output: []int{block.Tokens, e.width}}}
+	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: sum(n.Groups), Block: block}, Output: []int{block.Tokens, e.width}}}
 }

@@ -16,18 +16,21 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
-// Filters are the channels of the paper's three groups; each group after the first halves the side.
-var Filters = [depth.Groups]int{16, 32, 64}
-
 // Network says which network to build. Zero values are the paper's choices, except in the fields that every network needs,
 // which [New] sets.
 type Network struct {
 	Block    string         // kind of its blocks, one of [Blocks]
-	N        int            // blocks in each group
+	Groups   []int          // number of blocks in each group
 	Image    dataset.Format // of each image; in the paper 32x32 of three colours
 	Classes  int            // outputs of the linear layer
 	Survival depth.Survival // p_l of each block
 
+	// ImageNetStem begins the network as those for ImageNet (He et al. 2015): a convolution 7x7 with stride 2 to 64 channels,
+	// and then the largest of 3x3 values with stride 2, so that blocks see a sixteenth of the pixels. The paper's stem for
+	// small images is a convolution 3x3 to 16 channels.
+	ImageNetStem bool
+	// Projection gives the shortcut parameters where the shape changes: a convolution 1x1 and batch normalisation.
+	Projection bool
 	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did until February 2017,
 	// instead of the average of 2x2 pixels.
 	Subsample bool
@@ -41,27 +44,44 @@ type Network struct {
 	kind kind
 }
 
-// New returns a network with the given number of layers, kind of blocks and format of images; the paper's is [depth.Basic],
-// with 6N+2 layers. Images must be square, with a side that is a multiple of 4, and there must be one survival probability
-// for each block.
-func New(block string, layers int, image dataset.Format, classes int, survival depth.Survival) (*Network, error) {
+// New returns a network with the given kind of blocks, number of blocks in each group (see [depth.GroupsOf]) and format of
+// images; the paper's is [depth.Basic] with three groups. Images must be square, of 4x4 pixels or more (a transformer's side
+// is a multiple of 4), and there must be one survival probability for each block.
+func New(block string, groups []int, image dataset.Format, classes int, survival depth.Survival) (*Network, error) {
 	kind, err := kindOf(block)
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := depth.BlocksOf(block, layers)
-	if err != nil {
-		return nil, err
+	multiple := 1
+	if _, isEncoder := kind.(encoder); isEncoder {
+		multiple = patch
 	}
-	if side := image.Height; side != image.Width || side < 4 || side%4 > 0 || image.Channels < 1 {
-		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no network here: they must be square, with a side "+
-			"that is a multiple of 4", image.Height, image.Width, image.Channels)
+	if side := image.Height; side != image.Width || side < 4 || side%multiple > 0 || image.Channels < 1 {
+		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no %s network: they must be square, "+
+			"with a side of 4 or more%s", image.Height, image.Width, image.Channels, block,
+			map[bool]string{true: fmt.Sprintf(" that is a multiple of %d", multiple)}[multiple > 1])
 	}
-	if len(survival) != blocks {
+	if blocks := sum(groups); len(survival) != blocks {
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
-	return &Network{Block: block, N: blocks / kind.groups(), Image: image, Classes: classes, Survival: survival,
+	return &Network{Block: block, Groups: groups, Image: image, Classes: classes, Survival: survival,
 		DType: dtypes.Float32, kind: kind}, nil
+}
+
+func sum(groups []int) (blocks int) {
+	for _, n := range groups {
+		blocks += n
+	}
+	return blocks
+}
+
+// Filters are the channels of the first group's blocks, or with bottlenecks of their middle: 16 in the paper, 64 with the
+// ImageNet stem. Each further group doubles them and halves the side.
+func (n *Network) Filters() int {
+	if n.ImageNetStem {
+		return 64
+	}
+	return 16
 }
 
 // ParameterDType is the type of weights, gradients and running averages: Float64 for a Float64 network, otherwise Float32,
@@ -90,5 +110,5 @@ func (s Stage) Weights() string {
 	panic(fmt.Errorf("the block of %s has no weights", s.Name))
 }
 
-// Stages lists the stages from input to output. With N = 1 a group that changes the shape has only its transition.
+// Stages lists the stages from input to output. A group of one block that changes the shape has only its transition.
 func (n *Network) Stages() []Stage { return n.kind.stages(n) }

@@ -24,7 +24,7 @@ import (
 var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
 
 func network(t testing.TB, layers int, deathRate float64) *resnet.Network {
-	n, err := resnet.New("basic", layers, rgb, 10, depth.Linear((layers-2)/2, deathRate))
+	n, err := resnet.New("basic", slices.Repeat([]int{(layers - 2) / 6}, 3), rgb, 10, depth.Linear((layers-2)/2, deathRate))
 	require.NoError(t, err)
 	n.DType = dtypes.Float64
 	return n
@@ -55,7 +55,7 @@ func TestStagesAndParameters(t *testing.T) {
 		}
 		require.Equal(t, want, got, "%d layers", layers)
 		require.EqualValues(t, want, n.Size().Parameters, "as counted without the variables")
-		require.Equal(t, 3*n.N, blocks)
+		require.Equal(t, (layers-2)/2, blocks)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestShortcut(t *testing.T) {
 		}
 	}
 	shortcut := func() []float64 {
-		out, err := CallOnce(backendtest.Open(t), func(x *Node) *Node { return s.Shortcut(x) },
+		out, err := CallOnce(backendtest.Open(t), func(x *Node) *Node { return s.Shortcut(nil, x) },
 			tensors.FromFlatDataAndDimensions(image, 1, 4, 4, 2))
 		require.NoError(t, err)
 		return tensors.MustCopyFlatData[float64](out)
@@ -321,26 +321,26 @@ func TestGradientByDifferences(t *testing.T) {
 func TestKinds(t *testing.T) {
 	require.Equal(t, depth.Named(), resnet.Blocks())
 	for kind, size := range map[string]struct{ layers, blocks int }{
-		depth.Basic: {20, 9}, depth.Preactivation: {20, 9}, depth.Bottleneck: {29, 9}, depth.Transformer: {4, 4},
+		depth.Basic: {20, 9}, depth.Preactivation: {20, 9}, depth.Bottleneck: {29, 9},
+		depth.OriginalBottleneck: {29, 9}, depth.Transformer: {4, 4},
 	} {
-		blocks, err := depth.BlocksOf(kind, size.layers)
+		groups, err := depth.GroupsOf(kind, size.layers)
 		require.NoError(t, err)
-		require.Equal(t, size.blocks, blocks, kind)
-		n, err := resnet.New(kind, size.layers, rgb, 10, depth.Linear(blocks, 0.5))
+		n, err := resnet.New(kind, groups, rgb, 10, depth.Linear(size.blocks, 0.5))
 		require.NoError(t, err)
 		counted := 0
 		for _, s := range n.Stages() {
 			require.Equal(t, counted, s.First)
 			counted += s.Count
 		}
-		require.Equal(t, blocks, counted, kind)
+		require.Equal(t, size.blocks, counted, kind)
 		require.ErrorContains(t, resnet.Register(kind, nil), "is taken")
 	}
 	for range 2 {
 		require.NoError(t, resnet.Register("aaa", func(s resnet.Shape) residual.Block { return resnet.Basic{Shape: s} }))
 	}
 	require.Equal(t, append(depth.Named(), "aaa"), resnet.Blocks())
-	_, err := resnet.New("bbb", 20, rgb, 10, depth.Linear(9, 0.5))
-	require.EqualError(t, err, `no block "bbb" is known here: there are basic, preactivation, bottleneck, transformer, aaa, `+
+	_, err := resnet.New("bbb", []int{3, 3, 3}, rgb, 10, depth.Linear(9, 0.5))
+	require.EqualError(t, err, `no block "bbb" is known here: there are basic, preactivation, bottleneck, bottleneck-original, transformer, aaa, `+
 		`and a program may register its own`)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/network/residual"
@@ -76,6 +77,50 @@ func TestContractOfAnyBlock(t *testing.T) {
 						name), gates, tolerance,
 						want[name], engine(images, gatesOf(n, gates), labels))
 				}
+			})
+		}
+	}
+}
+
+// TestContractForImageNet holds the engine to the textbook form where the stem pools, the shortcut has parameters of its own,
+// which learn in closed blocks too, there are as many groups as one likes, and sides are odd: 36, 18, 9 and 5 pixels.
+func TestContractForImageNet(t *testing.T) {
+	b := backendtest.Open(t)
+	for _, c := range []struct {
+		block     string
+		groups    []int
+		side      int
+		form      resnet.Form
+		inverted  bool
+		perSample bool
+	}{
+		{depth.Basic, []int{2, 1, 2}, 36, byhand.Form{}, false, false},
+		{depth.Basic, []int{1, 2}, 32, byhand.Form{Recompute: true}, true, true},
+		{depth.OriginalBottleneck, []int{2, 2}, 36, general{}, false, false},
+		{depth.OriginalBottleneck, []int{1, 1}, 32, general{}, true, true},
+	} {
+		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
+			t.Run(fmt.Sprint(c.block, c.groups, c.side, c.perSample, dtype), func(t *testing.T) {
+				n := groupsOf(t, c.block, c.groups, dataset.Format{Height: c.side, Width: c.side, Channels: 3}, dtype)
+				n.ImageNetStem, n.Projection, n.Inverted = true, true, c.inverted
+				images, labels := batch(n, 3)
+				engine := step(t, b, n, c.form)
+				if c.perSample {
+					patterns := imageGatePatterns(n.Survival, 3)
+					want := textbookOutcomes(t, b, n, 3, 1, patterns, imageGatesOf)
+					for _, name := range slices.Sorted(maps.Keys(patterns)) {
+						gates := patterns[name]
+						compare(t, name, gates[len(gates)-1], tolerance, want[name], engine(images, imageGatesOf(n, gates), labels))
+					}
+					return
+				}
+				patterns := gatePatterns(n.Survival)
+				want := textbookOutcomes(t, b, n, 3, 1, patterns, gatesOf)
+				for _, name := range slices.Sorted(maps.Keys(patterns)) {
+					compare(t, name, patterns[name], tolerance, want[name], engine(images, gatesOf(n, patterns[name]), labels))
+				}
+				kernel := "gradient /network/group2/transition/kernel_shortcut"
+				require.NotZero(t, want["all closed"][kernel][0], "closed blocks' shortcuts learn")
 			})
 		}
 	}
@@ -159,7 +204,7 @@ func (f forgetful) Branch(b *residual.Branch, x *Node) *Node {
 	return x
 }
 
-func (f forgetful) Shortcut(x *Node) *Node { return Neg(x) }
+func (f forgetful) Shortcut(_ *residual.Branch, x *Node) *Node { return Neg(x) }
 
 func TestBlocksThatCannotBe(t *testing.T) {
 	b := backendtest.Open(t)

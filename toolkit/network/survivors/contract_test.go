@@ -85,10 +85,15 @@ type compiled struct {
 	step  func(images, gates, labels *tensors.Tensor) outcome
 }
 
+// variant tells networks apart, except for their types and weights.
+func variant(n *resnet.Network) string {
+	return fmt.Sprint(n.Block, n.Groups, n.Image, n.ImageNetStem, n.Projection, n.Inverted, n.Subsample)
+}
+
 // textbook is a network in float64 and a step of its textbook form, from the first running averages on. It is compiled
 // once for all tests.
 func textbook(t testing.TB, b compute.Backend, n *resnet.Network) (*resnet.Network, func(images, gates, labels *tensors.Tensor) outcome) {
-	exact, key := *n, fmt.Sprint(n.Block, n.N, n.Inverted, n.Subsample)
+	exact, key := *n, variant(n)
 	exact.DType = dtypes.Float64
 	fresh := model.NewStore()
 	require.NoError(t, exact.Initialize(fresh, 7))
@@ -112,7 +117,7 @@ var computed = make(map[string]map[string]outcome)
 func textbookOutcomes[G any](t testing.TB, b compute.Backend, n *resnet.Network, size int, seed uint64, patterns map[string]G,
 	tensorOf func(*resnet.Network, G) *tensors.Tensor) map[string]outcome {
 	names := slices.Sorted(maps.Keys(patterns))
-	key := fmt.Sprintf("%s %d %t %t %d %d %T %q", n.Block, n.N, n.Inverted, n.Subsample, size, seed, patterns, names)
+	key := fmt.Sprintf("%s %d %d %T %q", variant(n), size, seed, patterns, names)
 	if computed[key] == nil {
 		exact, step := textbook(t, b, n)
 		images, labels := batchOf(exact, size, seed)
@@ -165,14 +170,14 @@ func batch(n *resnet.Network, size int) (images, labels *tensors.Tensor) { retur
 // batchOf is a minibatch drawn from a seed.
 func batchOf(n *resnet.Network, size int, seed uint64) (images, labels *tensors.Tensor) {
 	rng := rand.New(rand.NewPCG(seed, 2))
-	pixels, classes := make([]float64, size*rgb.Bytes()), make([]int32, size)
+	pixels, classes := make([]float64, size*n.Image.Bytes()), make([]int32, size)
 	for i := range pixels {
 		pixels[i] = rng.NormFloat64()
 	}
 	for i := range classes {
 		classes[i] = int32(rng.IntN(n.Classes))
 	}
-	return residual.Tensor(n.ParameterDType(), pixels, rgb.Batch(size)...),
+	return residual.Tensor(n.ParameterDType(), pixels, n.Image.Batch(size)...),
 		tensors.FromFlatDataAndDimensions(classes, size)
 }
 
@@ -195,9 +200,18 @@ func network(t testing.TB, layers int, dtype dtypes.DType) *resnet.Network {
 
 // networkOf is a network of a number of layers with blocks of one kind, and batch normalisation's scales from (0, 1).
 func networkOf(t testing.TB, block string, layers int, dtype dtypes.DType) *resnet.Network {
-	blocks, err := depth.BlocksOf(block, layers)
+	groups, err := depth.GroupsOf(block, layers)
 	require.NoError(t, err)
-	n, err := resnet.New(block, layers, rgb, 10, depth.Linear(blocks, 0.5))
+	return groupsOf(t, block, groups, rgb, dtype)
+}
+
+// groupsOf is networkOf with the number of blocks in each group and any images.
+func groupsOf(t testing.TB, block string, groups []int, image dataset.Format, dtype dtypes.DType) *resnet.Network {
+	blocks := 0
+	for _, n := range groups {
+		blocks += n
+	}
+	n, err := resnet.New(block, groups, image, 10, depth.Linear(blocks, 0.5))
 	require.NoError(t, err)
 	n.DType, n.Scale = dtype, resnet.ScaleUniform
 	return n

@@ -11,7 +11,7 @@ const gradientOf = "gradient_"
 
 // backward builds the backward loop, over the open blocks in reverse, and returns the gradients of the forward loop's
 // initial values, nil for those without one. The loop carries the gradient of open block k's output, which after the
-// last turn is the gradient of the stack's shortcut, and the gradients of the parameters, zero for closed blocks.
+// last turn is the gradient of the stack's output with all blocks closed, and the gradients of the parameters, zero for closed blocks.
 func (l *loop) backward(forward *loops.State, initial loops.Values, results []*Node, dh *Node) []*Node {
 	g, st, values := dh.Graph(), &loops.State{}, make(loops.Values)
 	carry := func(name string, value *Node) {
@@ -25,6 +25,9 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 		carry("input", initial["input"])
 		carry("shortcut", initial["shortcut"])
 		carry(gradientOf+"input", Zeros(g, l.input))
+		if l.closed != l.shortcut {
+			carry(gradientOf+"shortcut", ZerosLike(l.shortcut))
+		}
 	} else {
 		carry("inputs", results[forward.Index["inputs"]])
 	}
@@ -47,6 +50,9 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	give("h")
 	if l.changes {
 		give("input")
+	}
+	if l.closed != l.shortcut {
+		give("shortcut")
 	}
 	for _, p := range l.trained {
 		give(ownOf + p.Name)
@@ -79,6 +85,9 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	if l.changes {
 		next[gradientOf+"input"] = next[gradientOf+"h"]
 		next[gradientOf+"h"], gradients = gradients[0], gradients[1:]
+	}
+	if l.closed != l.shortcut { // the output of the closed block counts for nothing
+		next[gradientOf+"shortcut"], next[gradientOf+"h"] = next[gradientOf+"h"], ZerosLike(v[gradientOf+"h"])
 	}
 	for i, p := range l.trained {
 		name := gradientOf + ownOf + p.Name

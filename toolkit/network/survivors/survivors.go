@@ -43,7 +43,7 @@ const (
 func (Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	g, open := h.Graph(), residual.OpenBlocks(gates)
 	open.AssertDims(s.Count)
-	l := newLoop(s, h, scales != nil)
+	l := newLoop(scope, s, h, true, scales != nil)
 	l.perSample, l.dtype = gates.Rank() == 2, s.DType(scope, h)
 	initial := l.parameters(scope, g)
 	initial["order"], initial["count"] = loops.OpenFirst(open)
@@ -58,7 +58,8 @@ type loop struct {
 	stack     residual.Stack
 	trained   []residual.Parameter
 	averages  []residual.Parameter
-	shortcut  *Node        // the stack's output with all blocks closed
+	shortcut  *Node        // of the first block
+	closed    *Node        // the stack's output with all blocks closed: the shortcut, joined with zeros if it has parameters
 	changes   bool         // the shortcut is not the input: a stack of one block
 	scaled    bool         // each branch is multiplied by its scale
 	perSample bool         // gates are per sample
@@ -66,9 +67,13 @@ type loop struct {
 	input     shapes.Shape // of a block, [batch, ...]
 }
 
-func newLoop(s residual.Stack, h *Node, scaled bool) *loop {
-	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Block.Shortcut(h), scaled: scaled,
+func newLoop(scope *model.Scope, s residual.Stack, h *Node, training, scaled bool) *loop {
+	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Shortcut(scope, h, training), scaled: scaled,
 		input: h.Shape()}
+	l.closed = l.shortcut
+	if len(s.OfShortcut()) > 0 {
+		l.closed = s.Block.Join(ZerosLike(l.shortcut), l.shortcut)
+	}
 	l.changes = l.shortcut != h
 	if l.changes && s.Count > 1 {
 		panic(errors.New("a stack whose blocks have another shortcut than the identity must be of one block"))
@@ -133,7 +138,7 @@ func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[strin
 		dims := append([]int{l.stack.Count}, p.Dims...)
 		initial[measuredOf+p.Name] = Zeros(g, shapes.Make(l.dtype, dims...))
 	}
-	initial["k"], initial["h"] = Const(g, int32(0)), l.shortcut
+	initial["k"], initial["h"] = Const(g, int32(0)), l.closed
 	initial["input"], initial["shortcut"] = h, l.shortcut
 	if !l.changes {
 		initial["inputs"] = Zeros(g, loops.Stacked(l.input, l.stack.Count))
@@ -204,7 +209,7 @@ func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 // Test implements residual.Form.
 func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	g := h.Graph()
-	l := newLoop(s, h, true)
+	l := newLoop(scope, s, h, false, true)
 	initial := l.parameters(scope, g)
 	for _, p := range l.averages {
 		initial[ownOf+p.Name] = s.Value(scope, g, p)
@@ -214,7 +219,8 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	if l.changes {
 		names = append(names, "input")
 	}
-	for _, p := range s.Block.Parameters() {
+	own := append(l.trained, l.averages...)
+	for _, p := range own {
 		names = append(names, ownOf+p.Name)
 	}
 	st := initial.State(names...)
@@ -226,7 +232,7 @@ func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 			x = v["input"]
 		}
 		rows := make(map[string]*Node)
-		for _, p := range s.Block.Parameters() {
+		for _, p := range own {
 			rows[p.Name] = loops.Row(v[ownOf+p.Name], v["k"])
 		}
 		return loops.Values{"k": v.Next(), "h": l.join(residual.NewBranch(false, true, rows), v, v["k"], x, v["h"])}

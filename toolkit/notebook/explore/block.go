@@ -49,7 +49,11 @@ func Agreement(block string, layers int, gates depth.Gates) (logits, gradients f
 func outcome(b compute.Backend, block string, layers int, gates depth.Gates, form resnet.Form) ([][]float64, error) {
 	const images, classes = 2, 10
 	rgb := dataset.Format{Height: 32, Width: 32, Channels: 3}
-	network, err := resnet.New(block, layers, rgb, classes, depth.Linear(len(gates), 0.5))
+	groups, err := depth.GroupsOf(block, layers)
+	if err != nil {
+		return nil, err
+	}
+	network, err := resnet.New(block, groups, rgb, classes, depth.Linear(len(gates), 0.5))
 	if err != nil {
 		return nil, err
 	}

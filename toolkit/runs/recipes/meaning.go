@@ -13,7 +13,7 @@ import (
 // Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that no
 // network of the recipe's blocks has, an unknown rule and probabilities outside (0, 1] are errors.
 func (r Recipe) Survival() (depth.Survival, error) {
-	groups, err := depth.GroupsOf(r.Block, r.Depth)
+	groups, err := r.Groups()
 	if err != nil {
 		return nil, err
 	}

@@ -35,10 +35,12 @@ type Recipe struct {
 	Normalization string `json:"normalization"`
 	Augment       bool   `json:"augment"` // random flip and shift by up to 4 pixels
 
-	Block     string  `json:"block"`      // basic (the paper's), preactivation, bottleneck, transformer, or your own
-	Depth     int     `json:"depth"`      // layers: 6N+2, bottleneck 9N+2, N blocks in each of the three groups; transformer: blocks
-	Rule      string  `json:"rule"`       // linear (Eq. 4), uniform or list
-	DeathRate float64 `json:"death_rate"` // 1 - p_L; 0 is constant depth
+	Block     string  `json:"block"`            // basic (the paper's), one of depth.Named, or your own
+	Depth     int     `json:"depth"`            // layers: 6N+2, bottlenecks 9N+2, N blocks in each of the three groups; transformer: blocks
+	Blocks    []int   `json:"blocks,omitempty"` // number of blocks in each group, if they are not three equal ones
+	Stem      string  `json:"stem"`             // paper: 3x3 for small images; imagenet: 7x7 with stride 2, and pooling
+	Rule      string  `json:"rule"`             // linear (Eq. 4), uniform or list
+	DeathRate float64 `json:"death_rate"`       // 1 - p_L; 0 is constant depth
 
 	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one for each block
 
@@ -54,8 +56,9 @@ type Recipe struct {
 	// Form survivors: compute a block's convolutions again for its gradient, in a third of the memory.
 	Recompute bool `json:"recompute,omitempty"`
 
-	FreezeClosed   bool   `json:"freeze_closed"`    // leave a closed block's weights alone; the authors' optimizer moves them
-	Shortcut       string `json:"shortcut"`         // between groups: average pooling, or subsample (the authors' before Feb 2017)
+	FreezeClosed bool `json:"freeze_closed"` // leave a closed block's weights alone; the authors' optimizer moves them
+	// Between groups: average pooling, subsample (the authors' before Feb 2017), or projection, a convolution with its own weights.
+	Shortcut       string `json:"shortcut"`
 	BatchNormScale string `json:"batch_norm_scale"` // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
 	DType          string `json:"dtype"`            // float32, tf32 (for convolutions on an NVIDIA GPU), bfloat16 or float64
 
@@ -79,8 +82,8 @@ type Recipe struct {
 func Default() Recipe {
 	return Recipe{
 		Normalization: "channel",
-		Block:         depth.Basic,
-		Rule:          "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
+		Block:         depth.Basic, Stem: "paper",
+		Rule: "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
 		Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",
 		BatchSize: 128, LearningRate: 0.1, Milestones: []float64{0.5, 0.75}, Momentum: 0.9, WeightDecay: 1e-4,
@@ -148,14 +151,23 @@ func Parse(data []byte) (Recipe, error) {
 	if err := json.Unmarshal(data, &keys); err != nil {
 		return Recipe{}, say.JSONError(err)
 	}
+	recipe := Default()
+	if name, ok := keys[networkKey]; ok { // before the keys that it sets, which may change it
+		var text string
+		if err := json.Unmarshal(name, &text); err != nil {
+			return Recipe{}, fmt.Errorf("%s must be a text, not %s", networkKey, name)
+		}
+		if err := recipe.Set(networkKey, text); err != nil {
+			return Recipe{}, err
+		}
+	}
 	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
-	known := Keys()
+	known := append(Keys(), networkKey)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !slices.Contains(known, key) {
 			return Recipe{}, unknownKey(key)
 		}
 	}
-	recipe := Default()
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&recipe); err != nil {
 		return Recipe{}, say.JSONError(err)
@@ -178,6 +190,9 @@ func Keys() []string {
 // nearest known ones are named; Validate checks the recipe as a whole.
 func (r *Recipe) Set(key, value string) error {
 	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
+	if key == networkKey {
+		return r.setNetwork(strings.TrimSpace(value))
+	}
 	for i, name := range Keys() {
 		if name == key {
 			return setField(reflect.ValueOf(r).Elem().Field(i), key, strings.TrimSpace(value))
@@ -212,9 +227,21 @@ func setField(field reflect.Value, key, value string) error {
 			return refuse()
 		}
 		field.SetFloat(x)
-	case reflect.Slice: // of float64
+	case reflect.Slice:
+		if field.Type().Elem().Kind() == reflect.Int {
+			list := []int{}
+			for _, part := range parts(value) {
+				n, err := strconv.Atoi(part)
+				if err != nil {
+					return refuse()
+				}
+				list = append(list, n)
+			}
+			field.Set(reflect.ValueOf(list))
+			return nil
+		}
 		list := []float64{}
-		for _, part := range strings.FieldsFunc(strings.Trim(value, "[]"), func(c rune) bool { return c == ',' || c == ' ' }) {
+		for _, part := range parts(value) {
 			x, err := strconv.ParseFloat(part, 64)
 			if err != nil {
 				return refuse()
@@ -224,6 +251,11 @@ func setField(field reflect.Value, key, value string) error {
 		field.Set(reflect.ValueOf(list))
 	}
 	return nil
+}
+
+// parts splits the text of a list.
+func parts(value string) []string {
+	return strings.FieldsFunc(strings.Trim(value, "[]"), func(c rune) bool { return c == ',' || c == ' ' })
 }
 
 // Get returns the value of one key as text, "" for an unknown key.

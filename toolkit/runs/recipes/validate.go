@@ -26,7 +26,8 @@ var choices = []struct {
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
 	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
-	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample"}},
+	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection"}},
+	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
 }
@@ -94,9 +95,22 @@ func (r Recipe) validateNetwork() error {
 		return fmt.Errorf("block %q is no name of a block%s: use %s, or the name of your own, in small letters, digits and hyphens",
 			r.Block, say.DidYouMean(r.Block, depth.Named()), strings.Join(depth.Named(), ", "))
 	}
-	blocks, err := depth.BlocksOf(r.Block, r.Depth)
+	groups, err := r.Groups()
 	if err != nil {
 		return err
+	}
+	blocks := 0
+	for _, n := range groups {
+		blocks += n
+	}
+	switch r.Block {
+	case depth.Preactivation, depth.Bottleneck, depth.Transformer:
+		if r.Shortcut == "projection" {
+			return fmt.Errorf("shortcut \"projection\" goes with the blocks basic, bottleneck-original and your own, not with %s", r.Block)
+		}
+	}
+	if r.Block == depth.Transformer && r.Stem != "paper" {
+		return fmt.Errorf("stem %q is for convolutional networks: a transformer divides the image into patches", r.Stem)
 	}
 	if !(r.DeathRate >= 0 && r.DeathRate < 1) {
 		return fmt.Errorf("death_rate %v is outside [0, 1): it is 1 - p_L, and 0 means constant depth", r.DeathRate)

@@ -12,6 +12,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -38,20 +39,17 @@ func Of(asked recipes.Checker) (Summary, error) {
 		return Summary{}, err
 	}
 	recipe := checked.Recipe()
-	survival, err := recipe.Survival()
-	if err != nil {
-		return Summary{}, err
-	}
 	set, err := dataset.Find(recipe.Dataset)
 	if err != nil {
 		return Summary{}, err
 	}
 	images := cmp.Or(recipe.TrainImages, set.Train)
-	network, err := resnet.New(recipe.Block, recipe.Depth, set.Format, len(set.Classes), survival)
+	net, err := network.Of(recipe, set.Format, len(set.Classes))
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Recipe: recipe, Size: network.Size(), Images: images, Blocks: len(survival), Share: 1,
+	survival := net.Survival
+	s := Summary{Recipe: recipe, Size: net.Size(), Images: images, Blocks: len(survival), Share: 1,
 		StepsPerEpoch: int64((images + recipe.BatchSize - 1) / recipe.BatchSize)}
 	s.Steps = s.StepsPerEpoch * int64(recipe.Epochs)
 	var computed float64

@@ -31,9 +31,16 @@ type Form struct {
 
 var _ resnet.Form = Form{}
 
+// known returns the paper's block if the stack has it, in a shape that the code here is for: with a shortcut that has no
+// parameters, and sides that halve.
+func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
+	block, ok = s.Block.(resnet.Basic)
+	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride
+}
+
 // Train implements residual.Form.
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
-	block, ok := s.Block.(resnet.Basic)
+	block, ok := known(s, h)
 	if !ok {
 		return survivors.Form{}.Train(scope, s, h, gates, scales)
 	}
@@ -44,7 +51,7 @@ func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node
 	l.inverted, l.perSample = scales != nil, weights != nil
 	order, count := loops.OpenFirst(open)
 	initial := loops.Values{"order": order, "count": count, "scales": scales, "weights": weights}
-	out, statistics := l.run(block.Shortcut(h), h, initial, parameters)
+	out, statistics := l.run(s.Shortcut(scope, h, true), h, initial, parameters)
 	measured, pixels := make(map[string]*Node), block.Side*block.Side
 	for i, name := range statisticNames {
 		measured[name] = Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, block.Out)

@@ -15,14 +15,14 @@ import (
 // H_l = ReLU(p_l f_l(H_{l-1}) + id(H_{l-1})) (Eq. 5). h [batch, Side*Stride, Side*Stride, In] becomes
 // [batch, Side, Side, Out].
 func (f Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
-	block, ok := s.Block.(resnet.Basic)
+	block, ok := known(s, h)
 	if !ok {
 		return survivors.Form{}.Test(scope, s, h, scales)
 	}
 	g := h.Graph()
 	parameters := packed(scope, g, s)
 	l := f.newLoop(block, s.Count, h, parameters[0].DType())
-	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": block.Shortcut(h), "scales": scales}
+	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": s.Shortcut(scope, h, false), "scales": scales}
 	for i, p := range parameters {
 		initial[parameterNames[i]] = p
 	}

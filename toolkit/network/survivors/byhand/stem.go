@@ -16,11 +16,11 @@ import (
 // of one turn. So its gradient is the short one written by hand, and package proxy finds it. The images get no gradient.
 func (f Form) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
-	if n.Block != depth.Basic || !scope.IsTraining(g) {
+	if n.Block != depth.Basic || n.ImageNetStem || !scope.IsTraining(g) {
 		return n.Stem(scope, images)
 	}
 	images = ConvertDType(images, n.DType)
-	shape := resnet.Shape{In: n.Image.Channels, Out: resnet.Filters[0], Stride: 1, Side: n.Image.Height}
+	shape := resnet.Shape{In: n.Image.Channels, Out: n.Filters(), Stride: 1, Side: n.Image.Height}
 	l := f.newLoop(resnet.Basic{Shape: shape}, 0, images, n.ParameterDType())
 	channels := shapes.Make(l.parameterType, l.block.Out)
 	initial := loops.Values{

@@ -1,0 +1,72 @@
+package recipes
+
+import (
+	"fmt"
+	"strings"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
+)
+
+// networkKey stands for several keys: `network=resnet50` sets block, blocks, depth, stem and shortcut. A recipe keeps these.
+const networkKey = "network"
+
+// networks are those for ImageNet of He et al. 2015 (Table 1), with the shortcuts of their option B.
+var networks = []struct {
+	name, block string
+	blocks      []int // in each of the four groups
+}{
+	{"resnet18", depth.Basic, []int{2, 2, 2, 2}},
+	{"resnet34", depth.Basic, []int{3, 4, 6, 3}},
+	{"resnet50", depth.OriginalBottleneck, []int{3, 4, 6, 3}},
+	{"resnet101", depth.OriginalBottleneck, []int{3, 4, 23, 3}},
+	{"resnet152", depth.OriginalBottleneck, []int{3, 8, 36, 3}},
+}
+
+// Networks lists the values that Set takes for the key network, which a recipe itself does not have.
+func Networks() []string {
+	var names []string
+	for _, n := range networks {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// setNetwork sets the keys that a network of this name has.
+func (r *Recipe) setNetwork(name string) error {
+	for _, n := range networks {
+		if n.name == name {
+			r.Block, r.Blocks, r.Stem, r.Shortcut = n.block, n.blocks, "imagenet", "projection"
+			r.Depth = depth.LayersIn(n.block, n.blocks)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %q is unknown%s: use %s", networkKey, name, say.DidYouMean(name, Networks()), strings.Join(Networks(), ", "))
+}
+
+// Groups returns the number of blocks in each group of equally shaped blocks: the recipe's own, or those that its depth gives
+// (see [depth.GroupsOf]). A depth that no network of the recipe's blocks has is an error.
+func (r Recipe) Groups() ([]int, error) {
+	if len(r.Blocks) == 0 {
+		return depth.GroupsOf(r.Block, r.Depth)
+	}
+	if r.Block == depth.Transformer {
+		return nil, fmt.Errorf("blocks is %v, but a transformer has one group: leave it out, depth is the number of its blocks", r.Blocks)
+	}
+	if len(r.Blocks) > maxGroups {
+		return nil, fmt.Errorf("blocks has %d groups: a network has %d at most, as each halves the side", len(r.Blocks), maxGroups)
+	}
+	for _, n := range r.Blocks {
+		if n < 1 || n > MaxDepth {
+			return nil, fmt.Errorf("blocks is %v: a group has from 1 to %s blocks", r.Blocks, say.Grouped(MaxDepth))
+		}
+	}
+	if layers := depth.LayersIn(r.Block, r.Blocks); layers != r.Depth {
+		return nil, fmt.Errorf("depth is %d, but blocks %v of the kind %s make %d layers: set depth to %d",
+			r.Depth, r.Blocks, r.Block, layers, layers)
+	}
+	return r.Blocks, nil
+}
+
+// maxGroups is the largest number of groups: the widest has 32 times the channels of the first.
+const maxGroups = 6

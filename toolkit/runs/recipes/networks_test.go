@@ -1,0 +1,44 @@
+package recipes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The networks of Table 1 of He et al. 2015: a name sets their depth, blocks, stem and shortcut, in a file before its other
+// keys, which may change it; the recipe keeps what was set, and not the name.
+func TestNetworks(t *testing.T) {
+	for i, want := range []struct{ depth, blocks int }{{18, 8}, {34, 16}, {50, 16}, {101, 33}, {152, 50}} {
+		r := small(t)
+		require.NoError(t, r.Set("network", Networks()[i]))
+		require.NoError(t, r.Validate())
+		survival, err := r.Survival()
+		require.NoError(t, err)
+		require.Equal(t, []int{want.depth, want.blocks}, []int{r.Depth, len(survival)})
+	}
+	r, err := Parse([]byte(`{"dataset": "shapes", "epochs": 1, "shortcut": "average", "network": "resnet50"}`))
+	require.NoError(t, err)
+	require.NoError(t, r.Validate())
+	require.Equal(t, []any{50, "bottleneck-original", []int{3, 4, 6, 3}, "imagenet", "average"},
+		[]any{r.Depth, r.Block, r.Blocks, r.Stem, r.Shortcut})
+
+	for want, set := range map[string][2]string{
+		`network "resnet51" is unknown (did you mean "resnet50"?)`:                           {"network", "resnet51"},
+		"depth is 50, but blocks [3 4 6] of the kind bottleneck-original make 41 layers":     {"blocks", "3,4,6"},
+		"blocks is [3 0]: a group has from 1 to 10,000 blocks":                               {"blocks", "3,0"},
+		"blocks has 7 groups: a network has 6 at most":                                       {"blocks", "1,1,1,1,1,1,1"},
+		`shortcut "projection" goes with the blocks basic, bottleneck-original and your own`: {"block", "bottleneck"},
+		"blocks is [3 4 6 3], but a transformer has one group":                               {"block", "transformer"},
+		`shortcut "projektion" is unknown (did you mean "projection"?)`:                      {"shortcut", "projektion"},
+		`blocks must be a list of whole numbers, not "3,x"`:                                  {"blocks", "3,x"},
+	} {
+		r := small(t)
+		require.NoError(t, r.Set("network", "resnet50"))
+		err := r.Set(set[0], set[1])
+		if err == nil {
+			err = r.Validate()
+		}
+		require.ErrorContains(t, err, want)
+	}
+}
