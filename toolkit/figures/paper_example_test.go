@@ -37,6 +37,11 @@ func ExampleBlock() {
 	save("block.png", figure, err)
 }
 
+func ExampleSurvivalRules() {
+	figure, err := figures.SurvivalRules([]int{3, 3, 3}, 0.5)
+	save("rules.png", figure, err)
+}
+
 func ExampleTrainingCurves() {
 	constant, err := figures.TrainingOf(exampleRun(0, 12))
 	if err != nil {

@@ -1,6 +1,7 @@
 package figures_test
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,7 +20,8 @@ import (
 
 func TestPaperFiguresLookAsBefore(t *testing.T) {
 	for file, example := range map[string]func(){
-		"block.png": ExampleBlock, "training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
+		"block.png": ExampleBlock, "rules.png": ExampleSurvivalRules,
+		"training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
 		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "error-curves.png": ExampleErrorCurves, "column.png": ExampleFigure_In,
 		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
@@ -136,6 +138,12 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 	for _, l := range []int{1, 54, 600} {
 		f, err := figures.Block(depth.Linear(600, 0.9), l)
 		add("block", f, err)
+	}
+	for _, groups := range [][]int{{1}, {1, 1, 1}, {3, 4, 6, 3}, {18, 18, 18}, {333, 333, 333}} {
+		for _, rate := range []float64{0, 0.999} {
+			f, err := figures.SurvivalRules(groups, rate)
+			add(fmt.Sprintf("rules, %v at %g", groups, rate), f, err)
+		}
 	}
 	panels := func(list ...*runs.Run) []figures.Panel {
 		p, err := figures.PanelsOf(list)

@@ -39,8 +39,8 @@ func figuresCommand() *cobra.Command {
 	flags.BoolVar(&style.NoCaption, "no-caption", false, "leave out the caption")
 	flags.StringVar((*string)(&style.Theme), "theme", string(figures.Light), "colours: light, or dark for slides and dark pages")
 	var network gallery.Network
-	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth: residual blocks, L")
-	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth: 1 - p_L (default 0.5)")
+	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth, rules: residual blocks, L")
+	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth, rules: 1 - p_L (default 0.5)")
 	flags.StringVar(&network.Rule, "rule", "", "fig1, fig2, stochastic-depth: linear, linear-from-zero, linear-short, stagewise or uniform (default linear)")
 	flags.Int64Var(&network.Seed, "seed", 0, "fig2, stochastic-depth: seed of the minibatch (default 1)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -29,6 +29,8 @@ func Entries() []Entry {
 			Shows: "The paper's example: five blocks, linear decay from 1 to 0.5, blocks 3 and 5 closed."},
 		{Name: "fig2", Heading: "Fig. 2: linear decay", inputs: nothing, draw: drawNetwork(54),
 			Shows: "Linear decay over the 54 blocks of 110 layers, and the first minibatch of seed 1."},
+		{Name: "rules", Heading: "Fig. 2: linear decay", inputs: nothing, draw: drawRules,
+			Shows: "The paper's rule beside those of other libraries, block by block, for one death rate."},
 
 		{Name: "paper/fig3", Heading: "Fig. 3: training on CIFAR", inputs: paper, draw: drawPaperCurves("Fig. 3 left", "Fig. 3 right"),
 			Shows: "Test error and training loss, 110 layers on CIFAR-10 and CIFAR-100, read off the paper's drawing; " +
@@ -111,6 +113,15 @@ func drawBlock(d *drawing) (*figures.Figure, error) {
 		return nil, err
 	}
 	return figures.Block(survival, (len(survival)+1)/2)
+}
+
+func drawRules(d *drawing) (*figures.Figure, error) {
+	n := d.network.withDefaults(9)
+	groups, err := n.groups()
+	if err != nil {
+		return nil, err
+	}
+	return figures.SurvivalRules(groups, n.DeathRate)
 }
 
 func drawQuickstart(d *drawing) (*figures.Figure, error) {

@@ -65,10 +65,10 @@ type Drawing struct {
 	LeftOut  string   // a sentence on the runs that asterisks name and that are not finished, or ""
 }
 
-// Network is what the schematic figures (fig1, fig2, stochastic-depth) show; zero values leave each its own.
+// Network is what the schematic figures (fig1, fig2, stochastic-depth, and rules) show; zero values leave each its own.
 type Network struct {
 	Blocks    int     // L
-	Rule      string  // one of depth.Rules but list
+	Rule      string  // one of depth.Rules but list; rules draws all of these
 	DeathRate float64 // 1 - p_L
 	Seed      int64   // of the drawn minibatch
 }
@@ -78,15 +78,22 @@ func (n Network) withDefaults(blocks int) Network {
 	return Network{cmp.Or(n.Blocks, blocks), cmp.Or(n.Rule, "linear"), cmp.Or(n.DeathRate, 0.5), cmp.Or(n.Seed, 1)}
 }
 
-// survival takes the blocks for three equal groups, as the paper's networks have them; only the rule stagewise asks.
+// groups are those of the paper's networks: three, with equally many blocks.
+func (n Network) groups() ([]int, error) {
+	if n.Blocks%depth.Groups != 0 {
+		return nil, fmt.Errorf("the rule stagewise is for %d groups of equally many blocks, and there are %d blocks: "+
+			"give --blocks a multiple of %[1]d", depth.Groups, n.Blocks)
+	}
+	return slices.Repeat([]int{n.Blocks / depth.Groups}, depth.Groups), nil
+}
+
 func (n Network) survival() (depth.Survival, error) {
-	groups := []int{n.Blocks}
+	groups := []int{n.Blocks} // which no other rule divides
 	if n.Rule == "stagewise" {
-		if n.Blocks%depth.Groups != 0 {
-			return nil, fmt.Errorf("the rule stagewise is for %d groups of equally many blocks, and there are %d blocks: "+
-				"give --blocks a multiple of %[1]d", depth.Groups, n.Blocks)
+		var err error
+		if groups, err = n.groups(); err != nil {
+			return nil, err
 		}
-		groups = slices.Repeat([]int{n.Blocks / depth.Groups}, depth.Groups)
 	}
 	return depth.ByRule(n.Rule, groups, n.DeathRate, nil)
 }

@@ -26,7 +26,8 @@ type Table struct {
 // Network is what a library makes of a rate in one of its networks.
 type Network struct {
 	Name       string    `json:"name"`        // library/network
-	Blocks     int       `json:"blocks"`      // that can close; 0: as many as one asks for, or those of Fractions
+	Blocks     int       `json:"blocks"`      // that can close; 0: as many as one asks for, or those of Groups or Fractions
+	Groups     []int     `json:"groups"`      // blocks of each group, for a rule that asks for them
 	Rule       string    `json:"rule"`        // one of depth.Rules
 	Fractions  []float64 `json:"fractions"`   // instead of a rule: the death rate of each block, as a part of the nominal rate
 	Unit       string    `json:"unit"`        // what a gate is drawn for: minibatch or sample
@@ -72,7 +73,11 @@ func (t *Table) Find(name string) (Network, error) {
 // of blocks, which then have one probability, of one.
 func (n Network) Survival(rate float64) (depth.Survival, error) {
 	if n.Fractions == nil {
-		return depth.ByRule(n.Rule, []int{max(n.Blocks, 1)}, rate, nil)
+		groups := n.Groups
+		if groups == nil {
+			groups = []int{max(n.Blocks, 1)}
+		}
+		return depth.ByRule(n.Rule, groups, rate, nil)
 	}
 	if _, err := depth.ByRule("uniform", []int{1}, rate, nil); err != nil {
 		return nil, err
@@ -142,7 +147,11 @@ func (n Network) count() int {
 	if len(n.Fractions) > 1 {
 		return len(n.Fractions)
 	}
-	return n.Blocks
+	blocks := n.Blocks
+	for _, group := range n.Groups {
+		blocks += group
+	}
+	return blocks
 }
 
 func (n Network) blocks() string {
@@ -194,6 +203,9 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 	fmt.Fprintf(w, "branches      scaled %s\n", scaled)
 	fmt.Fprintf(w, "evaluation    %s\n", n.Evaluation)
 	fmt.Fprintf(w, "at rate 1     %s\n\nThe settings for it here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
+	if n.Groups != nil {
+		fmt.Fprintf(w, "The rule gives these probabilities in a network whose groups have %s blocks.\n", say.Enumerate(n.Groups))
+	}
 	if n.Unit == "sample" {
 		fmt.Fprintln(w, "With gates per sample, batch normalisation here counts a block's open images only.")
 	}

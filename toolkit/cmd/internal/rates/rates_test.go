@@ -25,6 +25,7 @@ func TestSurvivalInLibraries(t *testing.T) {
 		"transformers/dinov2":         {0.8, 0.8, 0.8},
 		"transformers/cvt-13":         {1, 0.8, 0.9556},
 		"transformers/wavlm":          {1, 0.8, 0.8},
+		"tf-models-official/resnet50": {0.92, 0.92, 0.8},
 	} {
 		n, err := table.Find(name)
 		require.NoError(t, err)
@@ -59,6 +60,11 @@ func TestSettingsGiveTheSame(t *testing.T) {
 		require.NoError(t, r.Validate(), n.Name)
 		got, err := r.Survival()
 		require.NoError(t, err)
+		if n.Groups != nil { // the recipe's network has the groups that its blocks and depth give
+			got, err = depth.ByRule(r.Rule, n.Groups, r.DeathRate, nil)
+			require.NoError(t, err)
+			require.Equal(t, len(want), n.count())
+		}
 		require.InDeltaSlice(t, want, got[:len(want)], 1e-9, n.Name)
 		require.NoError(t, table.Describe(io.Discard, n, 0.3))
 	}

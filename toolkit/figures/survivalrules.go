@@ -1,0 +1,116 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
+)
+
+// ruleStyles are the styles of the rules that have a formula, as the legend has them; the first one is drawn last.
+var ruleStyles = []struct {
+	rule, formula string
+	seriesStyle
+}{
+	{"linear", "1 − ℓ/L · d", stochasticStyle},
+	{"linear-from-zero", "1 − (ℓ − 1)/(L − 1) · d", seriesStyle{color: magenta, glyph: draw.CircleGlyph{}, phase: 0.3}},
+	{"linear-short", "1 − (ℓ − 1)/L · d",
+		seriesStyle{color: amber, glyph: draw.SquareGlyph{}, dashes: []vg.Length{8, 2, 2, 2}, phase: 0.55}},
+	{"uniform", "1 − d", uniformStyle},
+	{stagewise, "1 − (s + 1)/(S + 1) · d", seriesStyle{color: ink, glyph: draw.RingGlyph{}, phase: 0.3}},
+}
+
+const stagewise = "stagewise" // the rule whose line breaks off between groups
+
+// SurvivalRules draws the survival probability of each block under each rule of package depth that has a formula, on one
+// axis, for a network whose groups have these numbers of blocks and a death rate from 0 to below 1.
+func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
+	curves := make([]plotter.XYs, len(ruleStyles))
+	styles := make([]seriesStyle, len(ruleStyles))
+	open := make([]string, len(ruleStyles))
+	for i, s := range ruleStyles {
+		survival, err := depth.ByRule(s.rule, groups, deathRate, nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(survival) == 0 {
+			return nil, fmt.Errorf("there are no blocks to draw")
+		}
+		for l, p := range survival {
+			curves[i] = append(curves[i], plotter.XY{X: float64(l + 1), Y: p})
+		}
+		styles[i] = s.named(s.rule + ":  " + s.formula)
+		open[i] = s.rule + "\u00a0" + say.Decimal(math.Round(survival.ExpectedOpen()*100)/100)
+	}
+	blocks := len(curves[0])
+	caption := fmt.Sprintf("Open on average, of %d block%s: %s. With more blocks, the linear rules come closer to each other.",
+		blocks, say.Plural(blocks), strings.Join(open, ", "))
+	l := layout{headline: fmt.Sprintf("The survival rules at a death rate of %s", say.Decimal(deathRate)), styles: styles,
+		below: []string{fmt.Sprintf("d is the death rate that a recipe names; ℓ = 1 … L counts the blocks, s = 1 … S the groups: "+
+			"here L = %d, S = %d.", blocks, len(groups))},
+		provenance: Provenance{Caption: caption}}
+	return l.figure(2.8*vg.Inch, func(c draw.Canvas) {
+		c = title(c, "Survival probability p_ℓ")
+		p := newPlot()
+		p.X.Label.Text, p.X.Tick.Marker = "block ℓ", blockTicks(blocks)
+		p.X.Min, p.X.Max = 0.5, float64(blocks)+0.5
+		room := max(deathRate, 0.01)
+		p.Y.Min, p.Y.Max = 1-1.14*room, 1+0.04*room // below are the names of the groups
+		p.Add(groupBorders(groups))
+		for i, s := range slices.Backward(ruleStyles) {
+			if s.rule != stagewise {
+				addCurve(p, s.seriesStyle, curves[i])
+				continue
+			}
+			rest := curves[i]
+			for _, n := range groups {
+				add(p, &plotter.Line{XYs: rest[:n], LineStyle: s.line()})
+				rest = rest[n:]
+			}
+			addMarkers(p, s.seriesStyle, 2.4, s.marked(curves[i]))
+		}
+		p.Draw(c)
+	}), nil
+}
+
+// blockTicks are ticks at blocks: at each of them if they are few.
+func blockTicks(blocks int) plot.Ticker {
+	if blocks > 16 {
+		return niceTicks{whole: true}
+	}
+	var ticks plot.ConstantTicks
+	for l := 1; l <= blocks; l++ {
+		ticks = append(ticks, plot.Tick{Value: float64(l), Label: fmt.Sprint(l)})
+	}
+	return ticks
+}
+
+// groupBorders is a plotter of dashed lines between groups of these numbers of blocks, with their names.
+type groupBorders []int
+
+// Plot draws the lines and the names: it implements plot.Plotter.
+func (g groupBorders) Plot(c draw.Canvas, p *plot.Plot) {
+	if len(g) < 2 {
+		return
+	}
+	toX, _ := p.Transforms(&c)
+	label := centered(text(sans(smallSize), grey))
+	first := 0.5
+	for i, blocks := range g {
+		last := first + float64(blocks)
+		if i > 0 {
+			c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7, Dashes: []vg.Length{2, 3}}, toX(first), c.Min.Y, toX(first), c.Max.Y)
+		}
+		name := fmt.Sprintf("group %d", i+1)
+		c.FillText(fit(label, name, toX(last)-toX(first)-4), vg.Point{X: (toX(first) + toX(last)) / 2, Y: c.Min.Y + 7}, name)
+		first = last
+	}
+}
