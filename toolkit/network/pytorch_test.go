@@ -28,10 +28,7 @@ import (
 // same minibatch and gates. In float64 the losses and all parameters agree to 1e-8, so their differences in float32 are
 // rounding. The test needs a Python with torch in BENCH_PYTHON, such as the one of make bench-peers, and is skipped without.
 func TestAgainstPyTorch(t *testing.T) {
-	python := os.Getenv("BENCH_PYTHON")
-	if python == "" {
-		t.Skip("set BENCH_PYTHON to a Python with torch to compare with PyTorch")
-	}
+	python := pythonWith(t, "torch")
 	b := backendtest.Open(t)
 	for _, c := range []struct {
 		dtype, form     string
@@ -68,6 +65,16 @@ func TestAgainstPyTorch(t *testing.T) {
 		}))
 		t.Logf("%s %-9s  largest differences of all parameters after three steps: %v", c.dtype, c.form, largest)
 	}
+}
+
+// pythonWith returns the path of a Python that has these packages. Without one the test is skipped.
+func pythonWith(t *testing.T, packages string) string {
+	t.Helper()
+	python := os.Getenv("BENCH_PYTHON")
+	if python == "" {
+		t.Skipf("set BENCH_PYTHON to the whole path of a Python with %s to compare with PyTorch", packages)
+	}
+	return python
 }
 
 type namedTensor struct {
@@ -136,10 +143,7 @@ func first(t *testing.T, x *tensors.Tensor) float64 {
 // PyTorch. Without such a Python the test is skipped.
 func pythonOfThePage(t *testing.T, heading string) (python, lines string) {
 	t.Helper()
-	python = os.Getenv("BENCH_PYTHON")
-	if python == "" {
-		t.Skip("set BENCH_PYTHON to a Python with torch and safetensors to run the page's lines")
-	}
+	python = pythonWith(t, "torch and safetensors")
 	page, err := os.ReadFile("models/README.md")
 	require.NoError(t, err)
 	_, lines, _ = strings.Cut(string(page), heading)

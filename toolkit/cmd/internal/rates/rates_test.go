@@ -71,19 +71,21 @@ func TestSettingsGiveTheSame(t *testing.T) {
 	require.ErrorContains(t, table.Describe(io.Discard, table.Networks[0], 1.5), "outside [0, 1)")
 }
 
-// make rates installs the versions that the table names.
+// make rates installs the versions that the table names, and so does make bench-peers, for the tests beside PyTorch.
 func TestMeasuredVersions(t *testing.T) {
 	table, err := Read("../../../../data/rates.json")
 	require.NoError(t, err)
-	requirements, err := os.ReadFile("requirements.txt")
-	require.NoError(t, err)
-	pinned := 0
-	for _, line := range strings.Fields(string(requirements)) {
-		library, version, isPin := strings.Cut(line, "==")
-		if recorded, is := table.Versions[library]; isPin && is {
-			require.Equal(t, recorded, version, library)
-			pinned++
+	for path, libraries := range map[string]int{"requirements.txt": 7, "../../../network/bench/peers/requirements.txt": 2} {
+		requirements, err := os.ReadFile(path)
+		require.NoError(t, err)
+		pinned := 0
+		for _, line := range strings.Fields(string(requirements)) {
+			library, version, isPin := strings.Cut(line, "==")
+			if recorded, is := table.Versions[library]; isPin && is {
+				require.Equal(t, recorded, version, library)
+				pinned++
+			}
 		}
+		require.Equal(t, libraries, pinned, path)
 	}
-	require.Equal(t, 7, pinned)
 }
