@@ -21,7 +21,7 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 		block string
 		depth int
 		set   map[string]string // further keys of the recipe
-		names map[string][]int // some of the file's tensors
+		names map[string][]int  // some of the file's tensors
 	}{
 		{"preactivation", 8, nil, map[string][]int{"stem.conv.weight": {16, 3, 3, 3}, "blocks.1.bn1.running_mean": {16},
 			"blocks.1.conv1.weight": {32, 16, 3, 3}, "head.bn.weight": {64}, "fc.weight": {10, 64}}},

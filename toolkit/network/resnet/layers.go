@@ -26,12 +26,38 @@ func Convolution(p *residual.Branch, x, kernel *Node, stride int) *Node {
 	if size == 1 && inLoop { // in a loop a product is faster
 		return pointwise(x, kernel, stride)
 	}
+	if halved(x.Shape().Dimensions[1], stride) < size {
+		return byPatches(x, kernel, stride)
+	}
 	around := size / 2
 	y := Convolve(x, kernel).PaddingPerDim([][2]int{{around, around}, {around, around}}).Strides(stride).Done()
 	if inLoop {
 		differentiateInStandardOrder(y, stride)
 	}
 	return y
+}
+
+// byPatches is a convolution as a product of the patches under each window with the kernel. Where a window is larger than
+// the output, XLA's convolution on a CPU takes up to a hundred times as long.
+func byPatches(x, kernel *Node, stride int) *Node {
+	d, size, in, out := x.Shape().Dimensions, kernel.Shape().Dimensions[0], kernel.Shape().Dimensions[2], kernel.Shape().Dimensions[3]
+	around, height, width := size/2, halved(d[1], stride), halved(d[2], stride)
+	for _, axis := range []int{1, 2} { // zeros around x: GoMLX has no gradient for Pad
+		margin := x.Shape().Clone()
+		margin.Dimensions[axis] = around
+		zeros := Zeros(x.Graph(), margin)
+		x = Concatenate([]*Node{zeros, x, zeros}, axis)
+	}
+	var patches []*Node
+	for row := range size {
+		for column := range size {
+			patches = append(patches, Slice(x, AxisRange(), AxisRange(row, row+stride*(height-1)+1).Stride(stride),
+				AxisRange(column, column+stride*(width-1)+1).Stride(stride)))
+		}
+	}
+	values := size * size * in
+	y := Dot(Reshape(Concatenate(patches, -1), d[0]*height*width, values), Reshape(kernel, values, out)).Product()
+	return Reshape(y, d[0], height, width, out)
 }
 
 // pointwise is a convolution with a kernel [1, 1, in, out], as a product over the channels.

@@ -32,10 +32,10 @@ type Form struct {
 var _ resnet.Form = Form{}
 
 // known returns the paper's block if the stack has it, in a shape that the code here is for: with a shortcut that has no
-// parameters, and sides that halve.
+// parameters, sides that halve, and images no smaller than a window.
 func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
 	block, ok = s.Block.(resnet.Basic)
-	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride
+	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride && block.Side >= 3
 }
 
 // Train implements residual.Form.
