@@ -204,7 +204,7 @@ var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
 // tiny is the recipe of 8 layers and 3 epochs of 3 steps, with a smaller last minibatch.
 func tiny(t *testing.T) recipes.Recipe {
 	r := eight(t, 0.5)
-	r.Epochs, r.Augment, r.EvaluateEvery = 3, true, 0
+	r.Epochs, r.Augment, r.EvaluateEvery = 3, "shift", 0
 	return r
 }
 

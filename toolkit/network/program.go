@@ -45,23 +45,27 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 
 // TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. The inputs are those
 // that [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or
-// [batch, L] for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running
+// [batch, L] for gates per sample), and the draws of the augmentation ([batch, 3] of shifts, [batch, 5] of crops) if the recipe asks for it. The running
 // averages of batch normalisation are updated.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	pixels, gates := inputs[0], inputs[2]
 	scope.Store().SetTraining(pixels.Graph(), true)
 	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
-	if m.Recipe.Augment {
-		images = augment(images, inputs[3])
+	switch m.Recipe.Augment {
+	case "shift":
+		images = shift(images, inputs[3])
+	case "crop":
+		images = crop(images, inputs[3], m.Network.Image)
 	}
-	return m.Network.ForwardIn(m.Form, scope, images, gates)
+	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), gates)
 }
 
 // TestLogits builds the forward pass at test, with every block open and scaled by its survival probability (Eq. 5), for
 // pixels [batch, height, width, channels], and returns the logits [batch, classes].
 func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
 	scope.Store().SetTraining(pixels.Graph(), false)
-	return m.Network.ForwardIn(m.Form, scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
+	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
+	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), nil)
 }
 
 // CrossEntropy returns the cross-entropy of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's

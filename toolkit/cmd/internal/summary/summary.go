@@ -47,7 +47,7 @@ func Of(asked recipes.Checker) (Summary, error) {
 		return Summary{}, err
 	}
 	images := cmp.Or(recipe.TrainImages, set.Train)
-	network, err := resnet.New(recipe.Block, recipe.Depth, set.Format, len(set.Classes), survival)
+	network, err := resnet.New(recipe.Block, recipe.Depth, recipe.Image(), len(set.Classes), survival)
 	if err != nil {
 		return Summary{}, err
 	}
