@@ -1,9 +1,10 @@
 // Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws another one, shapes, which needs
 // no download.
 //
-// All images are RGB bytes, described by a [Format]: 32x32, and shapes at any size that is asked for. [Load] returns the training, validation and test
-// parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied. [Get] downloads a set,
-// [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the training part alone.
+// All images are RGB bytes, described by a [Format]: 32x32, and shapes at any size that is asked for. [Load] returns the
+// training, validation and test parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is
+// copied. [Get] downloads a set, [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on
+// the training part alone.
 package dataset
 
 import (

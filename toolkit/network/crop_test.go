@@ -13,6 +13,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend/backendtest"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // crops are images of a format, cut by draws, as the device makes them.
@@ -122,5 +123,50 @@ func TestDrawnBoxes(t *testing.T) {
 	for i, count := range ratios {
 		a, b := 1+float64(i)/12, 1+float64(i+1)/12
 		require.InDelta(t, (b-a+1/a-1/b)/(4./3-3./4), count/small, 0.015, "%g to %g", a, b)
+	}
+}
+
+// With a resize_size the network of the smaller images is trained on crops of the larger ones and evaluated on their middle:
+// it computes what a network computes that gets these pixels from the host, up to their rounding to bytes.
+func TestCropsOfLargerImages(t *testing.T) {
+	b, r := backendtest.Open(t), tiny(t)
+	r.DType, r.ImageSize, r.ResizeSize, r.Augment = "float64", 16, 20, "crop"
+	net, err := Open(b, r, "")
+	require.NoError(t, err)
+	image := dataset.Format{Height: 16, Width: 16, Channels: 3}
+	require.Equal(t, image, net.Network.Image)
+	require.Equal(t, dataset.Format{Height: 20, Width: 20, Channels: 3}, net.Data.Format())
+
+	r.ResizeSize, r.Augment = 0, "none"
+	plain, err := NewModel(b, r, Input{image, 10, net.Normalization})
+	require.NoError(t, err)
+	batch := net.Batches().At(0)
+	require.Equal(t, []int{len(batch.Labels) * 5, len(batch.Labels) * 20 * 20 * 3}, []int{len(batch.Augmentation), len(batch.Pixels)})
+	seen := *batch
+	seen.Format, seen.Augmentation, seen.Pixels = image, nil, batch.Augmented(net.Normalization)
+	require.InDelta(t, takeStep(t, plain, &seen).Loss, takeStep(t, net.Model, batch).Loss, 2e-3)
+
+	middle := &dataset.Images{Format: image}
+	for i := range net.Data.Test.Len() {
+		for y := range 16 {
+			middle.Pixels = append(middle.Pixels, net.Data.Test.Image(i)[((y+2)*20+2)*3:][:16*3]...)
+		}
+		middle.Labels = append(middle.Labels, uint8(net.Data.Test.Label(i)))
+	}
+	net, err = Open(b, net.Recipe, "") // the averages of before
+	require.NoError(t, err)
+	plain, err = NewModel(b, r, Input{image, 10, net.Normalization})
+	require.NoError(t, err)
+	require.InDelta(t, evaluate(t, plain, dataset.NewView(middle)).Loss, evaluate(t, net.Model, net.Data.Test).Loss, 1e-12)
+
+	// Shifts, and no augmentation, end in the middle too.
+	for _, augment := range []recipes.Augment{"none", "shift"} {
+		shown := net.Recipe
+		shown.Augment = augment
+		batch := net.BatchesOf(shown, net.Network.Survival).At(0)
+		require.Len(t, batch.Augmented(net.Normalization), len(batch.Labels)*image.Bytes())
+		if augment == "none" {
+			require.Equal(t, batch.Pixels[(2*20+2)*3:][:16*3], batch.Augmented(net.Normalization)[:16*3])
+		}
 	}
 }

@@ -67,6 +67,9 @@ func TestOpenFile(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
 		r := eight(t, 0.5)
+		if normalization == "mean-image" {
+			r.ImageSize, r.ResizeSize = 16, 20
+		}
 		r.Seed, r.Normalization, r.SurvivalSchedule, r.TestImages = 3, normalization, "ramp", 30
 		m, err := Open(b, r, "")
 		require.NoError(t, err)

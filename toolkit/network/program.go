@@ -87,8 +87,9 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	return vector(outputs[0])
 }
 
-// EvaluationBatch is the largest number of images that are classified at once.
-const EvaluationBatch = 500
+// EvaluationBatch returns the largest number of images of a format that are classified at once: fewer, but not below 50, if
+// they have more pixels than the paper's, so that the memory stays about the same.
+func EvaluationBatch(f dataset.Format) int { return min(500, max(50, 500*32*32/(f.Height*f.Width))) }
 
 // OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part in their
 // order, in batches of equal size, and calls do with the labels of each batch and the values of each output. Images with
@@ -99,7 +100,7 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 	if part.Len() == 0 {
 		return fmt.Errorf("there are no images to evaluate on")
 	}
-	size := min(EvaluationBatch, part.Len())
+	size := min(EvaluationBatch(part.Format()), part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
 	pixels := make([]byte, size*part.Format().Bytes())
 	for first := 0; first < part.Len(); first += size {

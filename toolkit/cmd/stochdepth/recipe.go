@@ -23,7 +23,7 @@ var keyFlags = []struct{ flag, help string }{
 	{"epochs", "passes over the training images"},
 	{"batch-size", "images in a minibatch"},
 	{"learning-rate", "before the first milestone"},
-	{"augment", "none, shift (the paper's: random shift and flip; also the flag without a value) or crop (random resized crop and flip)"},
+	{"augment", "none, shift (random shift and flip; the flag without a value) or crop (random resized crop and flip)"},
 	{"image-size", "side of the images in pixels; 0 is the data set's own"},
 	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
 	{"dtype", "float32, tf32 (NVIDIA GPUs), bfloat16 or float64"},
