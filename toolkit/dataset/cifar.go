@@ -94,7 +94,7 @@ func (c cifar) images() (training, test int) {
 }
 
 func (c cifar) newImages(n int) *Images {
-	images := newImages(n)
+	images := newImages(n, rgb32)
 	if c.coarse > 0 {
 		images.Coarse = make([]uint8, n)
 	}

@@ -1,9 +1,10 @@
 // Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws another one, shapes, which needs
 // no download.
 //
-// All images of these sets are 32x32 RGB bytes, described by a [Format]. [Load] returns the training, validation and test
-// parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied. [Get] downloads a set,
-// [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the training part alone.
+// All images are RGB bytes, described by a [Format]: 32x32, and shapes at any size that is asked for. [Load] returns the
+// training, validation and test parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is
+// copied. [Get] downloads a set, [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on
+// the training part alone.
 package dataset
 
 import (
@@ -42,6 +43,9 @@ type Options struct {
 	// Train, Validation and Test limit the parts to their first images; 0 means all. For shapes they are the numbers of images
 	// drawn; 0 means 8,000, 1,000 and 2,000.
 	Train, Validation, Test int
+
+	// Size is the side of the images wanted, in pixels; 0 means the set's own, see [Set.CheckSize].
+	Size int
 }
 
 // Load reads (or draws) a set and splits it.
@@ -51,7 +55,7 @@ type Options struct {
 // 6,000 in all. The test part is not split.
 //
 // Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the wrong folder, a limit
-// above the size of its part.
+// above the size of its part, a size that the set's images do not have.
 func Load(name string, o Options) (*Data, error) {
 	set, err := Find(name)
 	if err != nil {
@@ -59,6 +63,9 @@ func Load(name string, o Options) (*Data, error) {
 	}
 	if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
 		return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
+	}
+	if err := set.CheckSize(o.Size); err != nil {
+		return nil, err
 	}
 	o.Root = cmp.Or(o.Root, DefaultRoot())
 	return set.load(o)

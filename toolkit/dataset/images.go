@@ -13,14 +13,17 @@ func (f Format) Bytes() int { return f.Height * f.Width * f.Channels }
 // Batch returns the shape of n images, [n, Height, Width, Channels].
 func (f Format) Batch(n int) []int { return []int{n, f.Height, f.Width, f.Channels} }
 
-// The sets here have images of one format.
+// The images of CIFAR and SVHN, and of shapes if no other size is asked for.
 const (
 	side       = 32
 	channels   = 3 // red, green, blue
 	imageBytes = side * side * channels
 )
 
-var rgb32 = Format{side, side, channels}
+var rgb32 = square(side)
+
+// square is the format of colour images with size*size pixels.
+func square(size int) Format { return Format{size, size, channels} }
 
 // Images are decoded images in memory, from one file or generator.
 type Images struct {
@@ -33,8 +36,8 @@ type Images struct {
 // Len returns the number of images, n.
 func (m *Images) Len() int { return len(m.Labels) }
 
-func newImages(n int) *Images {
-	return &Images{Format: rgb32, Pixels: make([]byte, n*imageBytes), Labels: make([]uint8, n)}
+func newImages(n int, f Format) *Images {
+	return &Images{Format: f, Pixels: make([]byte, n*f.Bytes()), Labels: make([]uint8, n)}
 }
 
 // View is an ordered selection of images from one or several [Images], without copies of their pixels. The zero View is empty.

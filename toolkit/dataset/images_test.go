@@ -9,7 +9,7 @@ import (
 
 // numbered returns n images; all bytes of image i are first+i, and its label is i modulo classes.
 func numbered(n, first, classes int) *Images {
-	images := newImages(n)
+	images := newImages(n, rgb32)
 	for i := range n {
 		for p := range imageBytes {
 			images.Pixels[i*imageBytes+p] = byte(first + i)
@@ -129,7 +129,7 @@ func TestSets(t *testing.T) {
 
 // Two images: in one every channel is (0, 10, 7), in the other (4, 20, 7).
 func twoImages() *Images {
-	images := newImages(2)
+	images := newImages(2, rgb32)
 	for p := range side * side {
 		copy(images.Pixels[p*channels:], []byte{0, 10, 7})
 		copy(images.Pixels[imageBytes+p*channels:], []byte{4, 20, 7})
@@ -160,7 +160,7 @@ func TestFitMeanImage(t *testing.T) {
 
 // Sums must not overflow or round: 3,000 images with pixels of 255, except for one.
 func TestFitIsExact(t *testing.T) {
-	images := newImages(3000)
+	images := newImages(3000, rgb32)
 	for p := range images.Pixels {
 		images.Pixels[p] = 255
 	}

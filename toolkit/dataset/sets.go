@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"strings"
+
+	"stochdepth/toolkit/internal/say"
 )
 
 // Set describes a data set before it is read.
@@ -13,7 +15,7 @@ type Set struct {
 
 	Train, Validation, Test int // default numbers of images in the parts that [Load] returns; for shapes they may be larger
 
-	Format Format // of its images
+	Format Format // of its images, if no other size is asked for
 
 	Drawn bool // made by this package: there is nothing to download
 
@@ -36,6 +38,19 @@ func Find(name string) (Set, error) {
 		}
 	}
 	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
+}
+
+// CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. Shapes are drawn at
+// sizes from 8 to 512, the others have one size. 0 stands for the set's own.
+func (s Set) CheckSize(size int) error {
+	switch own := s.Format.Height; {
+	case size == 0 || size == own:
+		return nil
+	case !s.Drawn:
+		return fmt.Errorf("%s has images of %dx%d pixels only, not %dx%d: leave the size out", s.Title, own, own, size, size)
+	default:
+		return say.CheckRange("the size of "+s.Title, size, smallestShape, largestShape)
+	}
 }
 
 // Names returns the names of [Sets], in their order.

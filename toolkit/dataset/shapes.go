@@ -15,22 +15,26 @@ const (
 	shapesValidation = 1_000
 	shapesTest       = 2_000
 
-	shapesLimit = 1_000_000 // of a part: 3 GB
+	shapesLimit = 1_000_000 // of a part, at 32x32 pixels: 3 GB
+
+	smallestShape, largestShape = 8, 512 // sides in pixels
 )
 
 // loadShapes draws the set. Image i of a part depends only on the seed, the part and i, so that the first images are the same in
-// larger sets; its class is i modulo 10.
+// larger sets; its class is i modulo 10. At another size it is the same drawing with other noise.
 func loadShapes(o Options) (*Data, error) {
-	if most := max(o.Train, o.Validation, o.Test); most > shapesLimit {
+	size := cmp.Or(o.Size, side)
+	limit := shapesLimit * side * side / (size * size)
+	if most := max(o.Train, o.Validation, o.Test); most > limit {
 		return nil, fmt.Errorf("shapes: %s images are more than the %s that fit into memory: ask for fewer",
-			say.Grouped(most), say.Grouped(shapesLimit))
+			say.Grouped(most), say.Grouped(limit))
 	}
 	return &Data{
 		Name:       "shapes",
 		Classes:    shapesClasses(),
-		Train:      NewView(drawShapes(o.Seed, streamShapesTrain, cmp.Or(o.Train, shapesTrain))),
-		Validation: NewView(drawShapes(o.Seed, streamShapesValidation, cmp.Or(o.Validation, shapesValidation))),
-		Test:       NewView(drawShapes(o.Seed, streamShapesTest, cmp.Or(o.Test, shapesTest))),
+		Train:      NewView(drawShapes(o.Seed, streamShapesTrain, size, cmp.Or(o.Train, shapesTrain))),
+		Validation: NewView(drawShapes(o.Seed, streamShapesValidation, size, cmp.Or(o.Validation, shapesValidation))),
+		Test:       NewView(drawShapes(o.Seed, streamShapesTest, size, cmp.Or(o.Test, shapesTest))),
 	}, nil
 }
 
@@ -43,15 +47,15 @@ func shapesClasses() []string {
 	return classes
 }
 
-func drawShapes(seed int64, stream uint64, n int) *Images {
-	images := newImages(n)
+func drawShapes(seed int64, stream uint64, size, n int) *Images {
+	images := newImages(n, square(size))
 	parallel(n, 64, func(from, to int) {
-		p := new(painter)
+		p := newPainter(size)
 		for i := from; i < to; i++ {
 			class := i % len(figures)
 			p.source = newSource(seed, stream, i)
 			p.draw(class)
-			p.copyTo(images.Pixels[i*imageBytes : (i+1)*imageBytes])
+			p.copyTo(images.Pixels[i*images.Format.Bytes():][:images.Format.Bytes()])
 			images.Labels[i] = uint8(class)
 		}
 	})

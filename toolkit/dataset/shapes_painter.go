@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// unit is 1 in fixed-point numbers; as a length it is a pixel. Drawing uses integers (and single, exactly rounded float
-// operations), so that every platform draws the same bytes.
+// unit is 1 in fixed-point numbers; as a length it is a pixel of a canvas of 32 pixels. The canvas has that size whatever the
+// number of pixels that it is painted with, so that a figure has the same place in images of all sizes. Drawing uses integers
+// (and single, exactly rounded float operations), so that every platform draws the same bytes.
 const unit = 256
 
 type point struct{ x, y int }
@@ -22,8 +23,13 @@ func (v point) rotate(d point) point {
 // painter draws an image with random numbers from source.
 type painter struct {
 	source   *rand.PCG
-	pixels   [side * side]colour
-	coverage [side * side]int // of the polygon being filled, 0..fullCover
+	size     int      // side of the image in pixels
+	pixels   []colour // [size*size]
+	coverage []int    // [size*size], of the polygon being filled, 0..fullCover
+}
+
+func newPainter(size int) *painter {
+	return &painter{size: size, pixels: make([]colour, size*size), coverage: make([]int, size*size)}
 }
 
 // between returns a uniform random integer in [low, high].
@@ -45,7 +51,7 @@ func (p *painter) direction() point {
 	}
 }
 
-// copyTo writes the image as bytes, [32, 32, 3].
+// copyTo writes the image as bytes, [size, size, 3].
 func (p *painter) copyTo(pixels []byte) {
 	for i, rgb := range p.pixels {
 		for c, x := range rgb {
@@ -56,7 +62,7 @@ func (p *painter) copyTo(pixels []byte) {
 
 func (p *painter) background(t texture) {
 	for i := range p.pixels {
-		p.pixels[i] = t.at(i%side, i/side)
+		p.pixels[i] = t.at(i%p.size, i/p.size, p.size)
 	}
 }
 
@@ -84,14 +90,15 @@ const (
 
 // fill paints the inside of outlines, by the even-odd rule, with anti-aliased edges.
 func (p *painter) fill(outlines [][]point, t texture) {
-	clear(p.coverage[:])
+	clear(p.coverage)
 	var buffer [64]int
-	for line := range side * linesPerPixel {
+	for line := range p.size * linesPerPixel {
 		y := line*unit/linesPerPixel + unit/linesPerPixel/2
 		crossings := buffer[:0]
 		for _, outline := range outlines {
-			a := outline[len(outline)-1]
+			a := p.inPixels(outline[len(outline)-1])
 			for _, b := range outline {
+				b = p.inPixels(b)
 				if (a.y <= y) != (b.y <= y) {
 					crossings = append(crossings, a.x+(y-a.y)*(b.x-a.x)/(b.y-a.y))
 				}
@@ -99,9 +106,9 @@ func (p *painter) fill(outlines [][]point, t texture) {
 			}
 		}
 		slices.Sort(crossings)
-		row := p.coverage[line/linesPerPixel*side:][:side]
+		row := p.coverage[line/linesPerPixel*p.size:][:p.size]
 		for i := 0; i+1 < len(crossings); i += 2 {
-			from, to := max(crossings[i], 0), min(crossings[i+1], side*unit)
+			from, to := max(crossings[i], 0), min(crossings[i+1], p.size*unit)
 			for x := from / unit; x*unit < to; x++ {
 				row[x] += min(to, (x+1)*unit) - max(from, x*unit)
 			}
@@ -111,21 +118,24 @@ func (p *painter) fill(outlines [][]point, t texture) {
 		if cover == 0 {
 			continue
 		}
-		ink := t.at(i%side, i/side)
+		ink := t.at(i%p.size, i/p.size, p.size)
 		for c := range channels {
 			p.pixels[i][c] += (ink[c] - p.pixels[i][c]) * cover / fullCover
 		}
 	}
 }
 
+// inPixels turns a point of the canvas into the pixels of the image, times unit.
+func (p *painter) inPixels(v point) point { return point{v.x * p.size / side, v.y * p.size / side} }
+
 // texture blends two colours over the canvas.
 type texture struct {
 	kind      int // gradient, stripes, checks, blotches
 	from, to  colour
 	direction point
-	period    int // of stripes and checks, in pixels times unit
+	period    int // of stripes and checks, times unit
 	phase     int
-	lattice   [6][6]int // of blotches: blend at every eighth pixel
+	lattice   [6][6]int // of blotches: blend at every quarter of the canvas
 }
 
 const (
@@ -158,24 +168,24 @@ func (p *painter) texture(c colour, spread int) texture {
 	return t
 }
 
-// at returns the colour of pixel (x, y).
-func (t *texture) at(x, y int) colour {
-	along := x*t.direction.x + y*t.direction.y
-	across := y*t.direction.x - x*t.direction.y
+// at returns the colour of pixel (x, y) of an image with size*size pixels.
+func (t *texture) at(x, y, size int) colour {
+	along := (x*t.direction.x + y*t.direction.y) * side / size
+	across := (y*t.direction.x - x*t.direction.y) * side / size
 	var blend int // 0..unit
 	switch t.kind {
 	case gradient:
-		blend = min(max(unit/2+((x-side/2)*t.direction.x+(y-side/2)*t.direction.y)/side, 0), unit)
+		blend = min(max(unit/2+((2*x-size)*t.direction.x+(2*y-size)*t.direction.y)/(2*size), 0), unit)
 	case stripes:
 		blend = t.wave(along)
 	case checks:
 		a, b := t.wave(along)*2-unit, t.wave(across)*2-unit
 		blend = (unit + a*b/unit) / 2
 	case blotches:
-		i, j, fy, fx := y/8, x/8, y%8, x%8
-		top := t.lattice[i][j]*(8-fx) + t.lattice[i][j+1]*fx
-		bottom := t.lattice[i+1][j]*(8-fx) + t.lattice[i+1][j+1]*fx
-		blend = (top*(8-fy) + bottom*fy) / 64
+		i, j, fy, fx := 4*y/size, 4*x/size, 4*y%size, 4*x%size
+		top := t.lattice[i][j]*(size-fx) + t.lattice[i][j+1]*fx
+		bottom := t.lattice[i+1][j]*(size-fx) + t.lattice[i+1][j+1]*fx
+		blend = (top*(size-fy) + bottom*fy) / (size * size)
 	}
 	c := t.from
 	for i := range c {

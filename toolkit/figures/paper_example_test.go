@@ -265,7 +265,7 @@ func exampleRuns() []*runs.Run {
 	for _, deathRate := range []float64{0, 0.5} {
 		for seed := int64(1); seed <= 2; seed++ {
 			run := exampleRun(deathRate, 12)
-			run.Recipe.Seed, run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages = seed, "cifar10", true, 0
+			run.Recipe.Seed, run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages = seed, "cifar10", "shift", 0
 			run.Name += fmt.Sprint("-", seed)
 			for i := range run.Rows {
 				run.Rows[i].TestError += 0.3 * float64(seed)

@@ -189,7 +189,7 @@ func TestTable1KnowsAugmentation(t *testing.T) {
 	var list []*runs.Run
 	for i, run := range append(exampleRuns(), exampleRuns()...) {
 		if i >= 4 {
-			run.Recipe.Augment, run.Recipe.Dataset, run.Recipe.Depth = false, "cifar100", 38
+			run.Recipe.Augment, run.Recipe.Dataset, run.Recipe.Depth = "none", "cifar100", 38
 			for j := range run.Rows {
 				run.Rows[j].TestError += 30
 			}

@@ -25,7 +25,7 @@ func regimes() []*runs.Run {
 	}
 	list := slices.Concat(seeded(0, 12, 20, 21, 22), seeded(0.2, 12, 16, 17, 18.3), early[1:])
 	for _, run := range slices.Concat(seeded(0, 6, 9.5), seeded(0.5, 6, 12.25)) {
-		run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages, run.Recipe.TestImages = "cifar10", true, 0, 0
+		run.Recipe.Dataset, run.Recipe.Augment, run.Recipe.TrainImages, run.Recipe.TestImages = "cifar10", "shift", 0, 0
 		if !run.Recipe.IsConstant() {
 			run.Recipe.Rule = "uniform"
 			run.Result = &runs.Result{Session: runs.Session{Machine: "another"}}

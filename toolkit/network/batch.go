@@ -10,13 +10,14 @@ import (
 
 // Batch is a minibatch on the host, with everything that is drawn for it.
 type Batch struct {
-	Format       dataset.Format
-	Indices      []int32   // [batch], positions of the images in their part; nil for images from elsewhere
-	Pixels       []byte    // [batch, height, width, channels]; nil if they are on the device
-	Labels       []int32   // [batch]
-	Gates        []float32 // [L], or [batch, L] for gates per sample
-	Augmentation []int32   // [batch, 3], or nil
-	Open         float64   // open blocks
+	Format       dataset.Format // of Pixels
+	Image        dataset.Format // of what the network gets, which is cut out of larger Pixels
+	Indices      []int32        // [batch], positions of the images in their part; nil for images from elsewhere
+	Pixels       []byte         // [batch, height, width, channels]; nil if they are on the device
+	Labels       []int32        // [batch]
+	Gates        []float32      // [L], or [batch, L] for gates per sample
+	Augmentation []int32        // [batch, 3] of shifts, [batch, 5] of crops, or nil
+	Open         float64        // open blocks
 
 	perSample bool // gates for each sample
 }
@@ -81,7 +82,8 @@ func (b *Batches) draw(step int64) *Batch {
 	first := int(step%b.PerEpoch()) * b.recipe.BatchSize
 	chosen := b.order[first:min(first+b.recipe.BatchSize, len(b.order))]
 	size := len(chosen)
-	batch := &Batch{Format: b.images.Format(), Indices: make([]int32, size), Labels: make([]int32, size)}
+	stored := b.images.Format()
+	batch := &Batch{Format: stored, Image: imageOf(b.recipe, stored), Indices: make([]int32, size), Labels: make([]int32, size)}
 	for i, index := range chosen {
 		batch.Indices[i], batch.Labels[i] = int32(index), int32(b.images.Label(index))
 	}
@@ -90,8 +92,11 @@ func (b *Batches) draw(step int64) *Batch {
 		b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
 	}
 	b.drawGates(batch, step)
-	if b.recipe.Augment {
-		batch.Augmentation = drawAugmentation(depth.Rand(b.recipe.Seed, depth.Augmentation, step), size)
+	switch rng := depth.Rand(b.recipe.Seed, depth.Augmentation, step); b.recipe.Augment {
+	case "shift":
+		batch.Augmentation = drawShifts(rng, size)
+	case "crop":
+		batch.Augmentation = drawCrops(rng, size, batch.Format)
 	}
 	return batch
 }
@@ -146,36 +151,31 @@ func (b *Batch) inputs(m *Model) []any {
 		tensors.FromFlatDataAndDimensions(b.Gates, gates...),
 	}
 	if b.Augmentation != nil {
-		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Augmentation, size, 3))
+		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Augmentation, size, len(b.Augmentation)/size))
 	}
 	return inputs
 }
 
-// Augmented returns the augmented pixels to look at, [batch, height, width, channels] on the scale 0..255. The network sees
-// the same, normalised. What comes in from outside is zero for the network, which is the mean of the training part here (of a
-// channel, or a pixel).
+// Augmented returns the pixels to look at that a step makes of the minibatch, [batch, height, width, channels] of the format
+// Image, on the scale 0..255. The network sees the same, normalised. What shifts bring in from outside is zero for the
+// network, which is the mean of the training part here (of a channel, or a pixel).
 func (b *Batch) Augmented(n dataset.Normalization) []byte {
-	if b.Augmentation == nil {
-		return b.Pixels
+	f, draws := b.Format, 0
+	if b.Augmentation != nil {
+		draws = len(b.Augmentation) / len(b.Labels)
 	}
-	f, moved := b.Format, make([]byte, len(b.Pixels))
-	for at := range moved {
-		image, within := at/f.Bytes(), at%f.Bytes()
-		y, x, channel := within/(f.Width*f.Channels), within/f.Channels%f.Width, within%f.Channels
-		down, right, flip := int(b.Augmentation[3*image]), int(b.Augmentation[3*image+1]), b.Augmentation[3*image+2]
-		if flip == 1 {
-			x = f.Width - 1 - x
+	var all []byte
+	for i := range b.Labels {
+		image := b.Pixels[i*f.Bytes():][:f.Bytes()]
+		switch drawn := b.Augmentation[i*draws:][:draws]; draws {
+		case shiftDraws:
+			image = cut(shifted(image, f, drawn, n.Mean), f, b.Image)
+		case cropDraws:
+			image = cropped(image, f, drawn, b.Image)
+		default:
+			image = cut(image, f, b.Image)
 		}
-		y, x = y-down, x-right
-		if y < 0 || x < 0 || y >= f.Height || x >= f.Width {
-			mean := n.Mean[channel]
-			if len(n.Mean) == f.Bytes() {
-				mean = n.Mean[within]
-			}
-			moved[at] = byte(mean + 0.5)
-			continue
-		}
-		moved[at] = b.Pixels[image*f.Bytes()+(y*f.Width+x)*f.Channels+channel]
+		all = append(all, image...)
 	}
-	return moved
+	return all
 }

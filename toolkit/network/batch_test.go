@@ -53,7 +53,7 @@ func TestAheadGivesTheSameMinibatches(t *testing.T) {
 	require.NoError(t, err)
 	recipe := recipes.Default()
 	recipe.Dataset, recipe.Depth, recipe.Epochs, recipe.BatchSize = "shapes", 8, 3, 8
-	recipe.DeathRate, recipe.Augment = 0.5, true
+	recipe.DeathRate, recipe.Augment = 0.5, "shift"
 	survival := depth.Linear(3, 0.5)
 	plain := NewBatches(recipe, survival, data.Train)
 	a := NewBatches(recipe, survival, data.Train)
@@ -81,7 +81,7 @@ func TestAugmented(t *testing.T) {
 		images[i] = float32(p) - normalization.Mean[i%3]
 	}
 	size := len(batch.Labels)
-	out, err := graph.CallOnce(backendtest.Open(t), augment, tensors.FromFlatDataAndDimensions(images, size, 32, 32, 3),
+	out, err := graph.CallOnce(backendtest.Open(t), shift, tensors.FromFlatDataAndDimensions(images, size, 32, 32, 3),
 		tensors.FromFlatDataAndDimensions(batch.Augmentation, size, 3))
 	require.NoError(t, err)
 	moved := batch.Augmented(normalization)
@@ -104,7 +104,7 @@ func TestAugmentation(t *testing.T) {
 		return pixels
 	}
 	value := func(y, x, c int) float32 { return float32(1 + y*100 + x*3 + c) }
-	out, err := graph.CallOnce(backendtest.Open(t), augment,
+	out, err := graph.CallOnce(backendtest.Open(t), shift,
 		tensors.FromFlatDataAndDimensions(append(image(value), image(value)...), 2, 32, 32, 3),
 		tensors.FromFlatDataAndDimensions([]int32{2, 1, 0, 0, 0, 1}, 2, 3))
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -17,13 +18,14 @@ import (
 func BenchmarkStep(b *testing.B) {
 	engine := backendtest.Open(b)
 	for _, c := range []struct {
-		name    string
-		augment bool
-	}{{"plain", false}, {"augmented", true}} {
-		b.Run(c.name, func(b *testing.B) {
+		augment recipes.Augment
+		size    int
+	}{{"none", 32}, {"shift", 32}, {"none", 64}, {"crop", 64}} {
+		b.Run(fmt.Sprintf("%s at %d pixels", c.augment, c.size), func(b *testing.B) {
 			recipe, err := recipes.Preset("shapes")
 			require.NoError(b, err)
 			recipe.TrainImages, recipe.BatchSize, recipe.DeathRate, recipe.Depth, recipe.Augment = 1024, 128, 0, 20, c.augment
+			recipe.ImageSize = c.size
 			net, err := Open(engine, recipe, "")
 			require.NoError(b, err)
 			batches := net.Batches()

@@ -101,7 +101,7 @@ type resident struct {
 	exec   *model.Exec
 }
 
-// KeepOnDevice copies all images of a part to the device, 3 KB each in the sets here. From then on, steps on minibatches of
+// KeepOnDevice copies all images of a part to the device, 3 KB each at 32x32 pixels. From then on, steps on minibatches of
 // this part bring only the images' indices, and compute the same. Steps shared by several devices do not change.
 func (m *Model) KeepOnDevice(part dataset.View) error {
 	indices, labels := make([]int32, part.Len()), make([]int32, part.Len())

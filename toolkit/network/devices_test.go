@@ -77,7 +77,7 @@ func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]Outcome,
 // Steps whose images are on the device compute the same, to the last bit.
 func TestKeepOnDevice(t *testing.T) {
 	r := tiny(t)
-	r.BatchSize, r.TrainImages, r.Augment = 16, 56, true // the last minibatch of an epoch has 8
+	r.BatchSize, r.TrainImages, r.Augment = 16, 56, "shift" // the last minibatch of an epoch has 8
 	var outcomes [2][]Outcome
 	for kept := range outcomes {
 		m, err := Open(backendtest.Open(t), r, "")

@@ -67,7 +67,7 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 	require.InDelta(t, first, net.Normalization.Mean[0], 1e-4)
 	require.Len(t, batch.Pixels, 8*16*16)
 	out, err := graph.CallOnce(b, func(pixels, draws *graph.Node) *graph.Node {
-		return augment(normalize(pixels, net.Normalization, net.Network.ParameterDType()), draws)
+		return shift(normalize(pixels, net.Normalization, net.Network.ParameterDType()), draws)
 	}, tensors.FromFlatDataAndDimensions(batch.Pixels, f.Batch(8)...),
 		tensors.FromFlatDataAndDimensions(batch.Augmentation, 8, 3))
 	require.NoError(t, err)

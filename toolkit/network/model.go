@@ -41,7 +41,7 @@ type Model struct {
 
 // Input is what a network is made for.
 type Input struct {
-	Format        dataset.Format        // of the images
+	Format        dataset.Format        // of the images in memory; the network's are cut out if the recipe has a resize_size
 	Classes       int                   // number of classes
 	Normalization dataset.Normalization // of the images, fitted to the training part alone
 }
@@ -49,7 +49,7 @@ type Input struct {
 // NewModel builds the model of a valid recipe with its initial weights. [Open] also loads the data and describes them as
 // the input.
 func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error) {
-	network, err := Of(recipe, in.Format, in.Classes)
+	network, err := Of(recipe, imageOf(recipe, in.Format), in.Classes)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,9 @@ func TestOpenFile(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, normalization := range []string{"channel", "mean-image"} {
 		r := eight(t, 0.5)
+		if normalization == "mean-image" {
+			r.ImageSize, r.ResizeSize = 16, 20
+		}
 		r.Seed, r.Normalization, r.SurvivalSchedule, r.TestImages = 3, normalization, "ramp", 30
 		m, err := Open(b, r, "")
 		require.NoError(t, err)
@@ -204,7 +207,7 @@ var rgb = dataset.Format{Height: 32, Width: 32, Channels: 3}
 // tiny is the recipe of 8 layers and 3 epochs of 3 steps, with a smaller last minibatch.
 func tiny(t *testing.T) recipes.Recipe {
 	r := eight(t, 0.5)
-	r.Epochs, r.Augment, r.EvaluateEvery = 3, true, 0
+	r.Epochs, r.Augment, r.EvaluateEvery = 3, "shift", 0
 	return r
 }
 

@@ -211,17 +211,25 @@ func agree(path string, made, recipe recipes.Recipe) (notes []string, err error)
 				"leave %s as the file's recipe has it", path, key, a, key, b, key)
 		}
 	}
+	if a, b := made.Stored(), recipe.Stored(); made.Normalization == "mean-image" && a != b {
+		return nil, fmt.Errorf("the network in %s has a mean image of %dx%d pixels, which fits no images of %dx%d: "+
+			"leave image_size and resize_size as the file's recipe has them", path, a.Height, a.Width, b.Height, b.Width)
+	}
+	if a, b := made.Image(), recipe.Image(); a != b {
+		notes = append(notes, fmt.Sprintf("it was trained on images of %dx%d pixels and gets some of %dx%d",
+			a.Height, a.Width, b.Height, b.Width))
+	}
 	switch drawn := made.Dataset == "shapes"; {
 	case made.Dataset != recipe.Dataset:
-		return []string{fmt.Sprintf("it was trained on %s and has not seen %s yet; its normalisation stays",
-			made.Dataset, recipe.Dataset)}, nil
+		notes = append(notes, fmt.Sprintf("it was trained on %s and has not seen %s yet; its normalisation stays",
+			made.Dataset, recipe.Dataset))
 	case made.Seed != recipe.Seed && drawn:
-		return []string{fmt.Sprintf("its shapes were drawn from seed %d; those of seed %d are different",
-			made.Seed, recipe.Seed)}, nil
+		notes = append(notes, fmt.Sprintf("its shapes were drawn from seed %d; those of seed %d are different",
+			made.Seed, recipe.Seed))
 	case made.Seed != recipe.Seed:
 		return nil, fmt.Errorf("the network in %s was trained on the images of %s that seed %d leaves for training, "+
 			"and most of the validation images of seed %d are among them: keep seed %d",
 			path, made.Dataset, made.Seed, recipe.Seed, made.Seed)
 	}
-	return nil, nil
+	return notes, nil
 }

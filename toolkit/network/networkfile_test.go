@@ -294,7 +294,10 @@ func TestRecipesOfAFile(t *testing.T) {
 			err: "the network in net has shortcut average, and its weights do not fit a network with shortcut subsample: " +
 				"leave shortcut as the file's recipe has it"},
 		"other normalisation": {change: func(r *recipes.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
-		"other blocks":        {change: func(r *recipes.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
+		"another size": {change: func(r *recipes.Recipe) { r.Dataset, r.Seed, r.ImageSize = "shapes", 21, 64 },
+			note: "it was trained on images of 32x32 pixels and gets some of 64x64\n" +
+				"it was trained on cifar10 and has not seen shapes yet; its normalisation stays"},
+		"other blocks": {change: func(r *recipes.Recipe) { r.Block = "preactivation" }, err: "has block basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made := recipes.Default()
@@ -318,6 +321,12 @@ func TestRecipesOfAFile(t *testing.T) {
 	notes, err := agree("net", made, recipe)
 	require.NoError(t, err)
 	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are different"}, notes)
+
+	ofMean, larger := made, made
+	ofMean.Normalization, larger.Normalization, larger.ResizeSize = "mean-image", "mean-image", 40
+	_, err = agree("net", ofMean, larger)
+	require.EqualError(t, err, "the network in net has a mean image of 32x32 pixels, which fits no images of 40x40: "+
+		"leave image_size and resize_size as the file's recipe has them")
 
 	// OpenImported refuses such a recipe, and returns the notes of the others.
 	b := backendtest.Open(t)

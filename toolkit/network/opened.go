@@ -51,7 +51,7 @@ func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened
 // load loads the data set of a recipe.
 func load(recipe recipes.Recipe, root string) (*dataset.Data, error) {
 	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
-		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages})
+		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages, Size: recipe.Stored().Height})
 }
 
 // fit fits the recipe's normalisation to the training part.
@@ -143,7 +143,7 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 
 // Untrained returns the same network with its initial weights, which follow from the recipe's seed.
 func (o *Opened) Untrained() (*Model, error) {
-	return NewModel(o.backend, o.Recipe, Input{o.Network.Image, o.Network.Classes, o.Normalization})
+	return NewModel(o.backend, o.Recipe, Input{o.Data.Format(), o.Network.Classes, o.Normalization})
 }
 
 // openModel makes the model of a file, without data: the file has the number of classes and the normalisation. If the file
@@ -153,10 +153,7 @@ func openModel(b compute.Backend, info models.Info) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := dataset.Find(info.Recipe.Dataset)
-	if err != nil {
-		return nil, err
-	}
+	stored := info.Recipe.Stored()
 	length := func(name string, allowed ...int) int {
 		if shape := file.tensors[name].Shape; len(shape) == 1 && (len(allowed) == 0 || slices.Contains(allowed, shape[0])) {
 			return shape[0]
@@ -167,9 +164,9 @@ func openModel(b compute.Backend, info models.Info) (*Model, error) {
 	if classes == 0 {
 		return nil, fmt.Errorf("%s has no tensor fc.bias, so it is no network of this project: export it again", info.Path)
 	}
-	m, err := NewModel(b, info.Recipe, Input{set.Format, classes, dataset.Normalization{
-		Mean:      make([]float32, length(meanName, set.Format.Channels, set.Format.Bytes())),
-		Deviation: make([]float32, length(deviationName, set.Format.Channels, 1)),
+	m, err := NewModel(b, info.Recipe, Input{stored, classes, dataset.Normalization{
+		Mean:      make([]float32, length(meanName, stored.Channels, stored.Bytes())),
+		Deviation: make([]float32, length(deviationName, stored.Channels, 1)),
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("the recipe in %s: %w", info.Path, err)

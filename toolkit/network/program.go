@@ -45,23 +45,27 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 
 // TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. The inputs are those
 // that [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or
-// [batch, L] for gates per sample), and the draws of the augmentation [batch, 3] if the recipe asks for it. The running
+// [batch, L] for gates per sample), and the draws of the augmentation ([batch, 3] of shifts, [batch, 5] of crops) if the recipe asks for it. The running
 // averages of batch normalisation are updated.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	pixels, gates := inputs[0], inputs[2]
 	scope.Store().SetTraining(pixels.Graph(), true)
 	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
-	if m.Recipe.Augment {
-		images = augment(images, inputs[3])
+	switch m.Recipe.Augment {
+	case "shift":
+		images = shift(images, inputs[3])
+	case "crop":
+		images = crop(images, inputs[3], m.Network.Image)
 	}
-	return m.Network.ForwardIn(m.Form, scope, images, gates)
+	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), gates)
 }
 
 // TestLogits builds the forward pass at test, with every block open and scaled by its survival probability (Eq. 5), for
 // pixels [batch, height, width, channels], and returns the logits [batch, classes].
 func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
 	scope.Store().SetTraining(pixels.Graph(), false)
-	return m.Network.ForwardIn(m.Form, scope, normalize(pixels, m.Normalization, m.Network.ParameterDType()), nil)
+	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
+	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), nil)
 }
 
 // CrossEntropy returns the cross-entropy of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's
@@ -83,8 +87,9 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	return vector(outputs[0])
 }
 
-// EvaluationBatch is the largest number of images that are classified at once.
-const EvaluationBatch = 500
+// EvaluationBatch returns the largest number of images of a format that are classified at once: fewer, but not below 50, if
+// they have more pixels than the paper's, so that the memory stays about the same.
+func EvaluationBatch(f dataset.Format) int { return min(500, max(50, 500*32*32/(f.Height*f.Width))) }
 
 // OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part in their
 // order, in batches of equal size, and calls do with the labels of each batch and the values of each output. Images with
@@ -95,7 +100,7 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 	if part.Len() == 0 {
 		return fmt.Errorf("there are no images to evaluate on")
 	}
-	size := min(EvaluationBatch, part.Len())
+	size := min(EvaluationBatch(part.Format()), part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
 	pixels := make([]byte, size*part.Format().Bytes())
 	for first := 0; first < part.Len(); first += size {

@@ -189,7 +189,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 	untested := seeded(0.2, 3, 10)
 	untested[0].Rows[2].TestError = math.NaN()
 	augmented := seeded(0.2, 3, 10)
-	augmented[0].Recipe.Augment = true
+	augmented[0].Recipe.Augment = "shift"
 	mixed := append(seeded(0.2, 3, 10), seeded(0.5, 3, 10)...)
 	for name, test := range map[string]struct {
 		constant, stochastic []*runs.Run
@@ -202,7 +202,7 @@ func TestWhatCannotBeCompared(t *testing.T) {
 		"constant": {seeded(0, 3, 10), seeded(0, 3, 10),
 			"the run constant-epochs=3-s1 is of constant depth, where one of stochastic depth is to be compared"},
 		"augmented": {seeded(0, 3, 10), augmented,
-			"the runs constant-epochs=3-s1 and stochastic-epochs=3-s1 cannot be compared, their recipes differ in augment: false, true"},
+			"the runs constant-epochs=3-s1 and stochastic-epochs=3-s1 cannot be compared, their recipes differ in augment: none, shift"},
 		"two settings": {seeded(0, 3, 10), mixed,
 			"the runs stochastic-epochs=3-s1 and stochastic-epochs=3-s1 are of two stochastic settings: compare one of them at a time"},
 		"equal seeds": {seeded(0, 3, 10), twice,

@@ -11,15 +11,21 @@ import (
 	"stochdepth/toolkit/runs/recipes"
 )
 
-// DataName names the data of a recipe as the paper writes it: "CIFAR-10+" is augmented. Shapes are this project's own
-// data.
+// DataName names the data of a recipe as the paper writes it: "CIFAR-10+" is augmented by flips and shifts. Shapes are this
+// project's own data, of a size that is given if it is not the usual one: "shapes 64x64, crops".
 func DataName(r recipes.Recipe) string {
 	name := r.Dataset
 	if set, err := dataset.Find(name); err == nil {
 		name = set.Title
 	}
-	if r.Augment {
+	if image := r.Image(); r.Canonical().ImageSize != 0 {
+		name += fmt.Sprintf(" %dx%d", image.Height, image.Width)
+	}
+	switch r.Augment {
+	case "shift":
 		name += "+"
+	case "crop":
+		name += ", crops"
 	}
 	return name
 }

@@ -36,7 +36,7 @@ func TestCompletion(t *testing.T) {
 		"train --run ":                       "more/two one :4",
 		"rates comp":                         "composer/resnet50 :4",
 		"train --rule ":                      "linear linear-from-zero linear-short stagewise uniform list :4",
-		"train --augment ":                   "true false :4",
+		"train --augment ":                   "none shift crop :4",
 		"train --set form=":                  "form=survivors form=resnet :4",
 		"train --set survival":               "survival_probabilities= survival_schedule= :6",
 		"runs --where freeze-closed=":        "freeze-closed=true freeze-closed=false :4",

@@ -25,7 +25,9 @@ func main() {
 	// The first signal stops the work at a checkpoint, as a closed terminal does; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if cmd, err := command().ExecuteContextC(stopping.Hangup(ctx)); err != nil {
+	root := command()
+	root.SetArgs(bareAugment(os.Args[1:]))
+	if cmd, err := root.ExecuteContextC(stopping.Hangup(ctx)); err != nil {
 		printError(os.Stderr, explainOutside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}

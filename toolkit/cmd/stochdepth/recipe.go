@@ -23,7 +23,8 @@ var keyFlags = []struct{ flag, help string }{
 	{"epochs", "passes over the training images"},
 	{"batch-size", "images in a minibatch"},
 	{"learning-rate", "before the first milestone"},
-	{"augment", "random shift and flip: true or false"},
+	{"augment", "none, shift (random shift and flip; the flag without a value) or crop (random resized crop and flip)"},
+	{"image-size", "side of the images in pixels; 0 is the data set's own"},
 	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
 	{"dtype", "float32, tf32 (NVIDIA GPUs), bfloat16 or float64"},
 	{"seed", "seed of all random draws"},
@@ -83,6 +84,19 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 		}
 		return checked, nil
 	}
+}
+
+// bareAugment returns the arguments of a command line with shift as the value of a flag --augment that has none.
+func bareAugment(args []string) []string {
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		return args
+	}
+	for i, arg := range args {
+		if arg == "--augment" && (i+1 == len(args) || strings.HasPrefix(args[i+1], "-")) {
+			return slices.Insert(slices.Clone(args), i+1, "shift")
+		}
+	}
+	return args
 }
 
 func read(source string) (recipes.Recipe, error) {

@@ -29,6 +29,16 @@ func call(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
+func TestAugmentWithoutAValue(t *testing.T) {
+	for line, want := range map[string]string{
+		"train --augment": "train --augment shift", "train --augment --seed 2": "train --augment shift --seed 2",
+		"train --augment true": "train --augment true", "train --augment=crop": "train --augment=crop",
+		"__complete train --augment": "__complete train --augment", "": "",
+	} {
+		require.Equal(t, want, strings.Join(bareAugment(strings.Fields(line)), " "))
+	}
+}
+
 // Senseless command lines are refused in one sentence, at once, and nothing is left behind.
 func TestCommandLinesAreRefused(t *testing.T) {
 	t.Setenv("GOMLX_BACKEND", "none") // nothing here may reach a device
@@ -51,6 +61,10 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"train --epochs 9223372036854775807":       "epochs is 9223372036854775807: it must be from 1 to 1,000,000",
 		"train --epochs 9223372036854775808":       "--epochs: epochs 9223372036854775808 is out of range: whole numbers have up to 64 bits here",
 		"train --batch-size 9223372036854775807":   "batch_size is 9223372036854775807: it must be from 1 to 100,000",
+		"train --image-size 7":                     "image_size is 7: it must be from 8 to 256",
+		"train --dataset svhn --image-size 64":     "SVHN has images of 32x32 pixels only, not 64x64: leave the size out",
+		"train --set resize_size=24":               "resize_size is 24: it must be from 32 to 512",
+		"train --augment all":                      `augment "all" is unknown: use none, shift, crop`,
 		"train --set train_images=16":              "batch_size is 32, but there are 16 training images: make it 16 at most",
 		"train --depth 9223372036854775802":        "depth is 9223372036854775802: it must be from 8 to 10,000",
 		"train --depth 600000002":                  "depth is 600000002: it must be from 8 to 10,000",

@@ -18,7 +18,7 @@ func untrained(t *testing.T, change func(*recipes.Recipe)) (*network.Model, *dat
 	t.Helper()
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
-	r.Depth, r.DeathRate, r.BatchSize, r.Augment = 14, 0.5, 16, true
+	r.Depth, r.DeathRate, r.BatchSize, r.Augment = 14, 0.5, 16, "shift"
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
 	if change != nil {
 		change(&r)

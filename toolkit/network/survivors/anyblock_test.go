@@ -101,7 +101,7 @@ func TestContractForImageNet(t *testing.T) {
 	} {
 		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
 			t.Run(fmt.Sprint(c.block, c.groups, c.side, c.perSample, dtype), func(t *testing.T) {
-				n := groupsOf(t, c.block, c.groups, dataset.Format{Height: c.side, Width: c.side, Channels: 3}, dtype)
+				n := groupsOf(t, dataset.Format{Height: c.side, Width: c.side, Channels: 3}, c.block, c.groups, dtype)
 				n.ImageNetStem, n.Projection, n.Inverted = true, true, c.inverted
 				images, labels := batch(n, 3)
 				engine := step(t, b, n, c.form)

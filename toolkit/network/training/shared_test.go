@@ -46,7 +46,7 @@ func newTrainer(t *testing.T, set func(*recipes.Recipe)) *trainer {
 	t.Setenv(project.CommitEnvironment, "abc")
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
-	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
+	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, "shift"
 	r.TrainImages, r.ValidationImages, r.TestImages, r.EvaluateEvery = 32, 20, 20, 0
 	if set != nil {
 		set(&r)

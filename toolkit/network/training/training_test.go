@@ -33,7 +33,7 @@ func tiny(t testing.TB) recipes.Recipe {
 	t.Helper()
 	r, err := recipes.Preset("shapes")
 	require.NoError(t, err)
-	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, true
+	r.Depth, r.DeathRate, r.Epochs, r.BatchSize, r.Augment = 8, 0.5, 3, 16, "shift"
 	r.TrainImages, r.ValidationImages, r.TestImages = 40, 20, 20
 	r.EvaluateEvery = 0
 	return r

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 )
 
@@ -18,6 +19,23 @@ func (r Recipe) Survival() (depth.Survival, error) {
 		return nil, err
 	}
 	return depth.ByRule(r.Rule, groups, r.DeathRate, r.SurvivalProbabilities)
+}
+
+// Image returns the format of the images that the network gets. The recipe must name a data set.
+func (r Recipe) Image() dataset.Format {
+	set, _ := dataset.Find(r.Dataset)
+	return sized(set.Format, r.ImageSize)
+}
+
+// Stored returns the format of the images in memory: larger than those of Image if crops are taken from them.
+func (r Recipe) Stored() dataset.Format { return sized(r.Image(), r.ResizeSize) }
+
+// sized is the format with another side, if that is not 0.
+func sized(f dataset.Format, side int) dataset.Format {
+	if side != 0 {
+		f.Height, f.Width = side, side
+	}
+	return f
 }
 
 // Schedule says how the survival probabilities change over the training.
@@ -75,7 +93,7 @@ var StochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "s
 	"gates_per", "scale_at", "freeze_closed"}
 
 // Canonical returns the recipe with the keys that have no effect at their defaults: all StochasticKeys at constant depth,
-// the fraction of a schedule that never changes. Two runs have one setting if their canonical recipes differ in the seed
+// the fraction of a schedule that never changes, sizes that the images have anyway. Two runs have one setting if their canonical recipes differ in the seed
 // only.
 func (r Recipe) Canonical() Recipe {
 	if r.IsConstant() {
@@ -85,6 +103,12 @@ func (r Recipe) Canonical() Recipe {
 	}
 	if r.Schedule().Kind == depth.Steady {
 		r.ScheduleFraction = Default().ScheduleFraction
+	}
+	if set, err := dataset.Find(r.Dataset); err == nil && r.ImageSize == set.Format.Height {
+		r.ImageSize = 0
+	}
+	if r.ResizeSize == r.Image().Height {
+		r.ResizeSize = 0
 	}
 	return r
 }

@@ -33,7 +33,11 @@ type Recipe struct {
 
 	// channel: mean and deviation of each channel; mean-image: mean of each pixel, one deviation.
 	Normalization string `json:"normalization"`
-	Augment       bool   `json:"augment"` // random flip and shift by up to 4 pixels
+	// none; shift: random flip and shift by up to 4 pixels (the paper's); crop: random resized crop and flip.
+	Augment Augment `json:"augment"`
+
+	ImageSize  int `json:"image_size,omitempty"`  // side in pixels of the images that the network gets; 0: the data set's own
+	ResizeSize int `json:"resize_size,omitempty"` // side of the images that crops are taken from; 0: image_size
 
 	Block     string  `json:"block"`            // basic (the paper's), one of depth.Named, or your own
 	Depth     int     `json:"depth"`            // layers: 6N+2, bottlenecks 9N+2, N blocks in each of the three groups; transformer: blocks
@@ -77,12 +81,42 @@ type Recipe struct {
 	Seed      int64 `json:"seed"`
 }
 
+// Augment is the value of the key augment. In JSON and for Set, true is another name of shift, and false of none: older
+// recipes have these.
+type Augment string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *Augment) UnmarshalJSON(data []byte) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	switch value := value.(type) {
+	case string:
+		*a = augmentNamed(value)
+	case bool:
+		*a = augmentNamed(strconv.FormatBool(value))
+	case nil: // no value, as for other keys
+	default:
+		return fmt.Errorf("augment must be %s, not %s", strings.Join(Choices("augment"), ", "), data)
+	}
+	return nil
+}
+
+// augmentNamed returns the value with a name.
+func augmentNamed(name string) Augment {
+	if on, err := strconv.ParseBool(name); err == nil {
+		return map[bool]Augment{true: "shift", false: "none"}[on]
+	}
+	return Augment(name)
+}
+
 // Default is what a recipe's keys are when a file leaves them out: the paper's optimizer and network at constant
 // depth. It names no data set, depth or number of epochs, which every recipe must.
 func Default() Recipe {
 	return Recipe{
-		Normalization: "channel",
-		Block:         depth.Basic, Stem: "paper",
+		Normalization: "channel", Augment: "none",
+		Block: depth.Basic, Stem: "paper",
 		Rule: "linear", SurvivalSchedule: string(depth.Steady), ScheduleFraction: 0.5,
 		Form: "survivors", GatesPer: "minibatch", ScaleAt: "test",
 		Shortcut: "average", BatchNormScale: "one", DType: "float32",
@@ -205,6 +239,9 @@ func setField(field reflect.Value, key, value string) error {
 	refuse := func() error { return fmt.Errorf("%s must be %s, not %q", key, say.KindName(field.Type()), value) }
 	switch field.Kind() {
 	case reflect.String:
+		if key == "augment" {
+			value = string(augmentNamed(value))
+		}
 		field.SetString(value)
 	case reflect.Bool:
 		b, err := strconv.ParseBool(value)

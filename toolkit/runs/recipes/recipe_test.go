@@ -23,13 +23,13 @@ func TestPresetsAreThePapers(t *testing.T) {
 		depth, epochs       int
 		milestones          []float64
 		warmup, every       int
-		augment             bool
+		augment             Augment
 		rate, warmRate, mom float64
 	}{
-		"cifar10":      {"cifar10", 110, 500, []float64{0.5, 0.75}, 0, 0, true, 0.1, 0, 0.9},
-		"cifar100":     {"cifar100", 110, 500, []float64{0.5, 0.75}, 0, 0, true, 0.1, 0, 0.9},
-		"svhn":         {"svhn", 152, 50, []float64{0.6, 0.7}, 0, 200, false, 0.1, 0, 0.9},
-		"cifar10-1202": {"cifar10", 1202, 300, []float64{0.5, 0.75}, 10, 0, true, 0.1, 0.01, 0.9},
+		"cifar10":      {"cifar10", 110, 500, []float64{0.5, 0.75}, 0, 0, "shift", 0.1, 0, 0.9},
+		"cifar100":     {"cifar100", 110, 500, []float64{0.5, 0.75}, 0, 0, "shift", 0.1, 0, 0.9},
+		"svhn":         {"svhn", 152, 50, []float64{0.6, 0.7}, 0, 200, "none", 0.1, 0, 0.9},
+		"cifar10-1202": {"cifar10", 1202, 300, []float64{0.5, 0.75}, 10, 0, "shift", 0.1, 0.01, 0.9},
 	} {
 		r, err := Preset(name)
 		require.NoError(t, err)
@@ -69,9 +69,16 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"death rate NaN": {[][2]string{{"death_rate", "NaN"}}, "death_rate NaN is outside [0, 1)"},
 		"data set": {[][2]string{{"dataset", "cifar11"}},
 			`dataset "cifar11" is unknown (did you mean "cifar10"?): use shapes, cifar10, cifar100, svhn`},
-		"no data set": {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
-		"rule":        {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
-		"dtype":       {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
+		"image size":     {[][2]string{{"image_size", "257"}}, "image_size is 257: it must be from 8 to 256"},
+		"negative size":  {[][2]string{{"image_size", "-32"}}, "image_size is -32: it must be from 8 to 256"},
+		"size of CIFAR":  {[][2]string{{"dataset", "cifar10"}, {"image_size", "64"}}, "CIFAR-10 has images of 32x32 pixels only, not 64x64"},
+		"crops of CIFAR": {[][2]string{{"dataset", "cifar10"}, {"resize_size", "40"}}, "CIFAR-10 has images of 32x32 pixels only, not 40x40"},
+		"resize below":   {[][2]string{{"image_size", "64"}, {"resize_size", "63"}}, "resize_size is 63: it must be from 64 to 512"},
+		"mean of crops":  {[][2]string{{"augment", "crop"}, {"normalization", "mean-image"}}, `a mean image fits no crop: use normalization "channel"`},
+		"augment":        {[][2]string{{"augment", "crops"}}, `augment "crops" is unknown (did you mean "crop"?): use none, shift, crop`},
+		"no data set":    {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
+		"rule":           {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
+		"dtype":          {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
 		"list length": {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,0.5"}},
 			"survival_probabilities has 2 values, but a network of 20 layers has 9 blocks: give one a block"},
 		"list and rate": {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
@@ -140,7 +147,7 @@ func TestSet(t *testing.T) {
 		require.NoError(t, recipe.Set(key, value), key)
 	}
 	want := small(t)
-	want.DeathRate, want.Depth, want.Augment, want.Seed, want.Milestones, want.Rule = 0.25, 26, true, -7,
+	want.DeathRate, want.Depth, want.Augment, want.Seed, want.Milestones, want.Rule = 0.25, 26, "shift", -7,
 		[]float64{0.25, 0.5}, "uniform"
 	require.Equal(t, want, recipe)
 
@@ -153,7 +160,7 @@ func TestSet(t *testing.T) {
 		"negative bits": {"epochs", "-99999999999999999999",
 			"epochs -99999999999999999999 is out of range: whole numbers have up to 64 bits here"},
 		"not a number": {"death_rate", "half", `death_rate must be a number, not "half"`},
-		"not a bool":   {"augment", "maybe", `augment must be true or false, not "maybe"`},
+		"not a bool":   {"recompute", "maybe", `recompute must be true or false, not "maybe"`},
 		"not a list":   {"milestones", "0.5;0.75", `milestones must be a list of numbers, not "0.5;0.75"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,6 +210,51 @@ func TestReadRecipeRefuses(t *testing.T) {
 	require.EqualError(t, err, "no recipe file "+path+".no: file does not exist")
 }
 
+// Recipes of before, where augment was true or false, mean what they meant; other values are refused.
+func TestAugmentWasTrueOrFalse(t *testing.T) {
+	for text, want := range map[string]Augment{
+		`{"augment": true}`: "shift", `{"augment": false}`: "none", `{"augment": "true"}`: "shift", `{"augment": "crop"}`: "crop",
+		`{"augment": null}`: "none", `{}`: "none",
+	} {
+		recipe, err := Parse([]byte(text))
+		require.NoError(t, err)
+		require.Equal(t, want, recipe.Augment, text)
+	}
+	_, err := Parse([]byte(`{"augment": 1}`))
+	require.EqualError(t, err, "augment must be none, shift, crop, not 1")
+	recipe := small(t)
+	for _, value := range []string{"0", "F", "none", "false"} {
+		require.NoError(t, recipe.Set("augment", "true"))
+		require.Equal(t, "shift", recipe.Get("augment"))
+		require.NoError(t, recipe.Set("augment", value))
+		require.Empty(t, Differences(small(t), recipe), value)
+	}
+}
+
+// A size that the images have anyway is no other setting.
+func TestSizesOfImages(t *testing.T) {
+	sides := func(image, resize int) (recipe Recipe, sides [2]int) {
+		recipe = small(t)
+		recipe.ImageSize, recipe.ResizeSize = image, resize
+		require.NoError(t, recipe.Validate())
+		return recipe, [2]int{recipe.Image().Height, recipe.Stored().Width}
+	}
+	for _, c := range []struct {
+		image, resize int
+		sides         [2]int
+		same          bool
+	}{{0, 0, [2]int{32, 32}, true}, {32, 0, [2]int{32, 32}, true}, {0, 32, [2]int{32, 32}, true}, {32, 32, [2]int{32, 32}, true},
+		{64, 0, [2]int{64, 64}, false}, {0, 40, [2]int{32, 40}, false}, {224, 256, [2]int{224, 256}, false}} {
+		recipe, got := sides(c.image, c.resize)
+		require.Equal(t, c.sides, got)
+		require.Equal(t, c.same, SameSetting(small(t), recipe), "%+v", c)
+		require.Equal(t, 3, recipe.Image().Channels)
+	}
+	a, _ := sides(64, 0)
+	b, _ := sides(64, 64)
+	require.True(t, SameSetting(a, b))
+}
+
 func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recipe.json")
 	require.NoError(t, os.WriteFile(path,
@@ -216,7 +268,8 @@ func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 
 func TestChoicesAreThoseThatValidateTakes(t *testing.T) {
 	require.Equal(t, []string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform", "list"}, Choices("rule"))
-	require.Equal(t, []string{"true", "false"}, Choices("augment"))
+	require.Equal(t, []string{"true", "false"}, Choices("recompute"))
+	require.Equal(t, []string{"none", "shift", "crop"}, Choices("augment"))
 	require.Empty(t, Choices("depth"))
 	require.Empty(t, Choices("unknown"))
 }

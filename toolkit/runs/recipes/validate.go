@@ -21,6 +21,7 @@ var choices = []struct {
 }{
 	{"dataset", func(r Recipe) string { return r.Dataset }, dataset.Names()},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
+	{"augment", func(r Recipe) string { return string(r.Augment) }, []string{"none", "shift", "crop"}},
 	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules()},
 	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds()},
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
@@ -188,6 +189,26 @@ func (r Recipe) validateSchedule() error {
 }
 
 func (r Recipe) validateData() error {
+	set, err := dataset.Find(r.Dataset)
+	if err != nil {
+		return err
+	}
+	if r.ImageSize != 0 {
+		if err := say.CheckRange("image_size", r.ImageSize, MinImageSize, MaxImageSize); err != nil {
+			return err
+		}
+	}
+	if image := r.Image().Height; r.ResizeSize != 0 {
+		if err := say.CheckRange("resize_size", r.ResizeSize, image, MaxResizeSize); err != nil {
+			return err
+		}
+	}
+	if err := set.CheckSize(r.Stored().Height); err != nil {
+		return err
+	}
+	if r.Augment == "crop" && r.Normalization == "mean-image" {
+		return errors.New("augment \"crop\" moves each pixel elsewhere, so a mean image fits no crop: use normalization \"channel\"")
+	}
 	for _, count := range []struct {
 		key string
 		n   int
@@ -214,6 +235,13 @@ const (
 	MaxBatchSize = 100_000       // images
 	MaxImages    = 1_000_000     // in a part; the largest set, SVHN, trains on 598,388
 	MaxEvery     = 1_000_000_000 // steps between evaluations, or evaluations for each test
+)
+
+// The sides that images may have, in pixels.
+const (
+	MinImageSize  = 8
+	MaxImageSize  = 256
+	MaxResizeSize = 512 // of those that are cropped
 )
 
 // CheckImages says in one sentence that the recipe's minibatches are larger than the training part, or returns nil.

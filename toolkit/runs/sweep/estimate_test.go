@@ -55,13 +55,16 @@ func TestEstimatesOfKinds(t *testing.T) {
 func TestWeightsAndBlocksComputed(t *testing.T) {
 	r := recipes.Default()
 	r.Dataset, r.Depth, r.Epochs, r.Rule, r.DeathRate = "shapes", 20, 2, "uniform", 0.5
-	require.Equal(t, 2*8000*(2+4.5), weight(r), "shapes are 8,000 unless the recipe says otherwise")
+	require.Equal(t, 2*8000*1024*(2+4.5), weight(r), "shapes are 8,000 unless the recipe says otherwise")
 	r.SurvivalSchedule, r.ScheduleFraction = string(depth.Ramp), 1
-	require.Equal(t, 2*8000*(2+6.75), weight(r))
+	require.Equal(t, 2*8000*1024*(2+6.75), weight(r))
 	r.TrainImages = 500
-	require.Equal(t, 2*500*(2+6.75), weight(r))
+	require.Equal(t, 2*500*1024*(2+6.75), weight(r))
+	r.ImageSize = 64
+	require.Equal(t, 2*500*4096*(2+6.75), weight(r))
+	r.ImageSize = 0
 	r.TrainImages, r.SurvivalSchedule, r.Dataset = 0, string(depth.Steady), "svhn"
-	require.Equal(t, 2*598_388*(2+4.5), weight(r))
+	require.Equal(t, 2*598_388*1024*(2+4.5), weight(r))
 
 	r.GatesPer, r.BatchSize = "sample", 2
 	computed, blocks := blocksComputed(r)

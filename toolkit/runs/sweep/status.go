@@ -145,12 +145,13 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 	return time.Duration(seconds / done * remaining / float64(max(1, workers)) * float64(time.Second)), true
 }
 
-// weight is roughly proportional to the time that a run takes: images times blocks computed, where what is not a block
-// counts as two.
+// weight is roughly proportional to the time that a run takes: pixels of all images times blocks computed, where what is not a
+// block counts as two.
 func weight(r recipes.Recipe) float64 {
 	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
 	open, _ := blocksComputed(r)
-	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train)) * (2 + open)
+	image := r.Image()
+	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train)*image.Height*image.Width) * (2 + open)
 }
 
 // failureFile, in a run folder, says why the run failed when it was last tried.

@@ -44,7 +44,7 @@ func Of(asked recipes.Checker) (Summary, error) {
 		return Summary{}, err
 	}
 	images := cmp.Or(recipe.TrainImages, set.Train)
-	net, err := network.Of(recipe, set.Format, len(set.Classes))
+	net, err := network.Of(recipe, recipe.Image(), len(set.Classes))
 	if err != nil {
 		return Summary{}, err
 	}

@@ -65,6 +65,15 @@ func TestShareByHand(t *testing.T) {
 	require.InDelta(t, (1+want/all)/2, late.Share, 1e-12, "half the training is at constant depth")
 }
 
+// Images of twice the side have four times the pixels, for the arithmetic and the memory, and the same network.
+func TestOtherSizesOfImages(t *testing.T) {
+	usual, large := summarise(t, preset(t, "shapes")), summarise(t, preset(t, "shapes", "image_size", "64", "resize_size", "80"))
+	const linear = 64 * 10
+	require.Equal(t, usual.Parameters, large.Parameters)
+	require.Equal(t, 4*(usual.MultiplyAdds-linear), large.MultiplyAdds-linear)
+	require.Equal(t, 4*usual.KeptBytes, large.KeptBytes)
+}
+
 // 1202 layers took 9.7 GB with minibatches of 128, and 3.9 if convolutions are computed again: the least memory is below
 // that, but most of it.
 func TestMemory(t *testing.T) {

@@ -84,7 +84,7 @@ func steps(ctx context.Context, model *network.Model, batches *network.Batches, 
 
 // evaluation times the evaluation of a batch of images: the seconds to compile it, and the seconds per image.
 func evaluation(ctx context.Context, model *network.Model, part dataset.View) (compile, each float64, err error) {
-	part = part.First(network.EvaluationBatch)
+	part = part.First(network.EvaluationBatch(part.Format()))
 	var seconds [2]float64
 	for i := range seconds {
 		clock := time.Now()
