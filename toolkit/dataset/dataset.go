@@ -1,13 +1,13 @@
-// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws another one, shapes, which needs
-// no download.
+// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and folders of your own pictures, and draws
+// another set, shapes, which needs no download.
 //
-// All images of these sets are 32x32 RGB bytes, described by a [Format]. [Load] returns the training, validation and test
+// The images of a set are RGB bytes of one size, 32x32 but for folders, described by a [Format]. [Load] returns the training, validation and test
 // parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied. [Get] downloads a set,
 // [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the training part alone.
 package dataset
 
 import (
-	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 
@@ -25,6 +25,8 @@ type Data struct {
 	Test       View // only reported
 
 	Augment bool // whether the paper trains on this set with flips and shifts
+
+	Notes []string // a sentence about each thing that the user should know; of folders of pictures
 }
 
 // Format returns the format of the images.
@@ -33,7 +35,7 @@ func (d *Data) Format() Format { return d.Train.Format() }
 // Options say where a set is and how it is split. The zero value is useful.
 type Options struct {
 	// Root is the folder that has the set's folder (such as cifar-10-batches-bin), or that folder itself; "" means
-	// DefaultRoot(). The images in the files may come in any order.
+	// DefaultRoot(). The images in the files may come in any order. For a folder of pictures it is that folder.
 	Root string
 
 	// Seed chooses the validation part; for shapes it draws all images.
@@ -42,6 +44,16 @@ type Options struct {
 	// Train, Validation and Test limit the parts to their first images; 0 means all. For shapes they are the numbers of images
 	// drawn; 0 means 8,000, 1,000 and 2,000.
 	Train, Validation, Test int
+
+	// For folders of pictures only. Size is the side of the images in pixels, 0 for 64; Resize is short (the short side is scaled
+	// to Size and the centre cut out) or squeeze, "" for short; EXIF is obey (pictures are turned upright) or leave, "" for obey.
+	// SkipDamaged passes over files that cannot be read. Progress, if not nil, is called often with the numbers of pictures that
+	// are decoded and that there are in all.
+	Size        int
+	Resize      string
+	EXIF        string
+	SkipDamaged bool
+	Progress    func(done, total int64, what string)
 }
 
 // Load reads (or draws) a set and splits it.
@@ -60,8 +72,20 @@ func Load(name string, o Options) (*Data, error) {
 	if o.Train < 0 || o.Validation < 0 || o.Test < 0 {
 		return nil, fmt.Errorf("%s: the numbers of images (%d, %d, %d) must not be negative", name, o.Train, o.Validation, o.Test)
 	}
-	o.Root = cmp.Or(o.Root, DefaultRoot())
 	return set.load(o)
+}
+
+// Prepare does what Load must do before it can be quick: it packs a folder of pictures, until ctx is cancelled, and returns the
+// notes about it. For other sets there is nothing to do.
+func Prepare(ctx context.Context, name string, o Options) (notes []string, err error) {
+	if !IsFolder(name) {
+		return nil, nil
+	}
+	pack, err := pictureSet{name}.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return pack.Notes, nil
 }
 
 // limited returns d with its parts cut to the requested numbers of images.

@@ -16,6 +16,7 @@ type Set struct {
 	Format Format // of its images
 
 	Drawn bool // made by this package: there is nothing to download
+	Own   bool // a folder of the user's pictures, whose classes and numbers are known when it is read
 
 	load   func(Options) (*Data, error)
 	verify func(root string) (report []string, err error) // nil if Drawn
@@ -35,16 +36,19 @@ func Find(name string) (Set, error) {
 			return set, nil
 		}
 	}
+	if set, ok := folderSet(name); ok {
+		return set, nil
+	}
 	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// Names returns the names of [Sets], in their order.
+// Names returns the names of [Sets], in their order, and that of a folder of pictures, folder.
 func Names() []string {
 	var names []string
 	for _, set := range Sets() {
 		names = append(names, set.Name)
 	}
-	return names
+	return append(names, Folder)
 }
 
 func (c cifar) set() Set {

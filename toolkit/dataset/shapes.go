@@ -52,7 +52,7 @@ func drawShapes(seed int64, stream uint64, n int) *Images {
 			p.source = newSource(seed, stream, i)
 			p.draw(class)
 			p.copyTo(images.Pixels[i*imageBytes : (i+1)*imageBytes])
-			images.Labels[i] = uint8(class)
+			images.Labels[i] = uint16(class)
 		}
 	})
 	return images
