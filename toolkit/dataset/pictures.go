@@ -66,15 +66,24 @@ func (p pictureSet) dir(root string) (string, error) {
 	return root, nil
 }
 
-// open packs the folder, if it is not packed yet.
-func (p pictureSet) open(ctx context.Context, o Options) (*pictures.Pack, error) {
-	dir, err := p.dir(o.Root)
+// index lists the folder's files.
+func (p pictureSet) index(root string) (*pictures.Folder, error) {
+	dir, err := p.dir(root)
 	if err != nil {
 		return nil, err
 	}
 	folder, err := pictures.Index(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return folder, nil
+}
+
+// open packs the folder, if it is not packed yet.
+func (p pictureSet) open(ctx context.Context, o Options) (*pictures.Pack, error) {
+	folder, err := p.index(o.Root)
+	if err != nil {
+		return nil, err
 	}
 	pack, err := pictures.Open(ctx, folder, pictures.Options{
 		Settings: pictures.Settings{
@@ -112,7 +121,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 }
 
 // divide takes the parts of a folder as they are. Where one is missing, it is a tenth of each class of the training part, at
-// most folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name, so
+// most about folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name, so
 // that the images that choose the epoch are never those that are reported.
 func (d *Data) divide(o Options, given map[string]View) *Data {
 	d.Train, d.Validation, d.Test = given[pictures.Training], given[pictures.Validation], given[pictures.Test]
@@ -133,13 +142,22 @@ func (d *Data) divide(o Options, given map[string]View) *Data {
 // folderMost is the most images of a part that is split off a folder's training part.
 const folderMost = 10_000
 
-// splitTenth takes the first tenth of each class, rounded to the nearest, and one image at least of two or more.
-func splitTenth(all View, classes int) (rest, taken View) {
-	share := min(0.1, folderMost/float64(all.Len()))
-	wanted := all.Counts(classes)
-	for class, n := range wanted {
-		wanted[class] = min(max(1, int(share*float64(n)+0.5)), n-1)
+// tenth returns a tenth of each count, rounded to the nearest, but 1 at least of 2 or more, and about folderMost at most in all.
+func tenth(counts []int) []int {
+	all := 0
+	for _, n := range counts {
+		all += n
 	}
+	share, tenths := min(0.1, folderMost/float64(all)), make([]int, len(counts))
+	for i, n := range counts {
+		tenths[i] = min(max(1, int(share*float64(n)+0.5)), n-1)
+	}
+	return tenths
+}
+
+// splitTenth takes the first tenth of each class.
+func splitTenth(all View, classes int) (rest, taken View) {
+	wanted := tenth(all.Counts(classes))
 	rest, taken = View{parts: all.parts}, View{parts: all.parts}
 	for i, position := range all.index {
 		to := &rest
@@ -166,4 +184,40 @@ func (p pictureSet) verify(root string) (report []string, err error) {
 		report = append(report, fmt.Sprintf("%s: %s pictures, all decoded", part.Name, say.Grouped(n)))
 	}
 	return append(report, pack.Notes...), nil
+}
+
+// Describe is [Find] for a set whose files are in root: of a folder of pictures it lists the files, to fill in the classes and
+// the numbers of images, and opens none.
+func Describe(name, root string) (Set, error) {
+	set, err := Find(name)
+	if err != nil || !set.Own {
+		return set, err
+	}
+	folder, err := pictureSet{name}.index(root)
+	if err != nil {
+		return Set{}, err
+	}
+	set.Classes = folder.Classes
+	count := map[string]int{}
+	for _, part := range folder.Parts {
+		count[part.Name] = part.Len()
+	}
+	set.Train, set.Validation, set.Test = count[pictures.Training], count[pictures.Validation], count[pictures.Test]
+	if set.Test == 0 {
+		set.Test, set.Validation = set.Validation, 0
+	}
+	left := make([]int, len(folder.Classes)) // images of each class for training
+	for class := range left {
+		left[class] = len(folder.Parts[0].Classes[class])
+	}
+	for _, n := range []*int{&set.Test, &set.Validation} {
+		if *n == 0 {
+			for class, taken := range tenth(left) {
+				*n += taken
+				left[class] -= taken
+			}
+			set.Train -= *n
+		}
+	}
+	return set, nil
 }

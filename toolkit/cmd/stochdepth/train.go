@@ -111,12 +111,13 @@ memory and time.`,
 		Args:    cobra.NoArgs,
 	}
 	recipeOf := recipeFlags(cmd)
+	dataRoot := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf(nil)
 		if err != nil {
 			return err
 		}
-		s, err := summary.Of(recipe)
+		s, err := summary.Of(recipe, *dataRoot)
 		if err != nil {
 			return err
 		}

@@ -150,7 +150,7 @@ func TimeRemaining(list []Status, workers int) (time.Duration, bool) {
 func weight(r recipes.Recipe) float64 {
 	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
 	open, _ := blocksComputed(r)
-	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train)) * (2 + open)
+	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train, 1)) * (2 + open)
 }
 
 // failureFile, in a run folder, says why the run failed when it was last tried.
