@@ -1,9 +1,10 @@
 // Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and folders of your own pictures, and draws
 // another set, shapes, which needs no download.
 //
-// The images of a set are RGB bytes of one size, 32x32 but for folders, described by a [Format]. [Load] returns the training, validation and test
-// parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied. [Get] downloads a set,
-// [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the training part alone.
+// The images of a set are RGB bytes of one size, 32x32 except for folders, described by a [Format]. [Load] returns the training,
+// validation and test parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is copied.
+// [Get] downloads a set, [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on the
+// training part alone.
 package dataset
 
 import (

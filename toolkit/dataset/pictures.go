@@ -87,7 +87,8 @@ func (p pictureSet) open(ctx context.Context, o Options) (*pictures.Pack, error)
 	}
 	pack, err := pictures.Open(ctx, folder, pictures.Options{
 		Settings: pictures.Settings{
-			Side: cmp.Or(o.Size, folderSide), Resize: cmp.Or(o.Resize, pictures.ShortSide), EXIF: cmp.Or(o.EXIF, pictures.ObeyEXIF),
+			Side:   cmp.Or(o.Size, folderSide),
+			Resize: cmp.Or(o.Resize, pictures.ShortSide), EXIF: cmp.Or(o.EXIF, pictures.ObeyEXIF),
 		},
 		Cache: DefaultRoot(), SkipDamaged: o.SkipDamaged, Progress: o.Progress,
 	})
@@ -109,7 +110,8 @@ func (p pictureSet) load(o Options) (*Data, error) {
 		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels}
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
-				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class", p.name, pack.Classes[class])
+				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
+					p.name, pack.Classes[class])
 			}
 			for range n {
 				images.Labels = append(images.Labels, uint16(class))
@@ -117,13 +119,17 @@ func (p pictureSet) load(o Options) (*Data, error) {
 		}
 		given[part.Name] = NewView(images)
 	}
-	return d.divide(o, given).limited(o)
+	d.divide(o, given)
+	if d.Validation.Len() == 0 || d.Test.Len() == 0 {
+		return nil, fmt.Errorf("%s: its classes have too few pictures for validation and test: three of a class are the least", p.name)
+	}
+	return d.limited(o)
 }
 
 // divide takes the parts of a folder as they are. Where one is missing, it is a tenth of each class of the training part, at
-// most about folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name, so
-// that the images that choose the epoch are never those that are reported.
-func (d *Data) divide(o Options, given map[string]View) *Data {
+// most about folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name,
+// so that the images that choose the epoch are never those that are reported.
+func (d *Data) divide(o Options, given map[string]View) {
 	d.Train, d.Validation, d.Test = given[pictures.Training], given[pictures.Validation], given[pictures.Test]
 	if d.Test.Len() == 0 {
 		d.Test, d.Validation = d.Validation, View{}
@@ -136,7 +142,6 @@ func (d *Data) divide(o Options, given map[string]View) *Data {
 			d.Train, *part = splitTenth(d.Train, len(d.Classes))
 		}
 	}
-	return d
 }
 
 // folderMost is the most images of a part that is split off a folder's training part.

@@ -102,7 +102,8 @@ func checkSize(c image.Config) error {
 // damage says what a decoder's error means.
 func damage(err error) error {
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), strings.Contains(err.Error(), "short Huffman data"):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), strings.Contains(err.Error(), "short Huffman data"),
+		strings.Contains(err.Error(), "not enough pixel data"):
 		return errors.New("is cut short")
 	case strings.Contains(err.Error(), "Adobe APP14"):
 		return errors.New("is CMYK without Adobe's marker, which Go cannot decode: save it as RGB")

@@ -65,6 +65,7 @@ func filled[P interface {
 // Every kind of colours becomes RGB of 8 bits: transparent pixels keep their colours, of 16 bits the upper 8 count.
 func TestKindsOfColours(t *testing.T) {
 	s, r := Settings{8, ShortSide, ObeyEXIF}, image.Rect(0, 0, 16, 16)
+	wide, thin := color.RGBA64{0x12ff, 0x3480, 0x5600, 0xffff}, color.NRGBA64{0x12ff, 0x3480, 0x5600, 0x1000}
 	palette := color.Palette{color.Black, color.NRGBA{200, 100, 50, 30}}
 	for name, c := range map[string]struct {
 		data    []byte
@@ -76,8 +77,8 @@ func TestKindsOfColours(t *testing.T) {
 		"palette":           {encodePNG(t, filled(image.NewPaletted(r, palette), palette[1])), [3]byte{200, 100, 50}, 0},
 		"grey":              {encodePNG(t, filled(image.NewGray(r), color.Gray{77})), [3]byte{77, 77, 77}, 0},
 		"16 bits, grey":     {encodePNG(t, filled(image.NewGray16(r), color.Gray16{0x12ff})), [3]byte{0x12, 0x12, 0x12}, 0},
-		"16 bits":           {encodePNG(t, filled(image.NewRGBA64(r), color.RGBA64{0x12ff, 0x3480, 0x5600, 0xffff})), [3]byte{0x12, 0x34, 0x56}, 0},
-		"16 bits and alpha": {encodePNG(t, filled(image.NewNRGBA64(r), color.NRGBA64{0x12ff, 0x3480, 0x5600, 0x1000})), [3]byte{0x12, 0x34, 0x56}, 0},
+		"16 bits":           {encodePNG(t, filled(image.NewRGBA64(r), wide)), [3]byte{0x12, 0x34, 0x56}, 0},
+		"16 bits and alpha": {encodePNG(t, filled(image.NewNRGBA64(r), thin)), [3]byte{0x12, 0x34, 0x56}, 0},
 		"JPEG":              {encodeJPEG(t, filled(image.NewRGBA(r), color.NRGBA{200, 100, 50, 255})), [3]byte{200, 100, 50}, 2},
 		"JPEG, grey":        {encodeJPEG(t, filled(image.NewGray(r), color.Gray{77})), [3]byte{77, 77, 77}, 0},
 	} {
@@ -152,8 +153,8 @@ func tent(i, to, n int) map[int]float64 {
 func TestCutsAreTorchvisions(t *testing.T) {
 	s := Settings{Side: 64, Resize: ShortSide}
 	for _, c := range []struct{ width, height, wide, high, left, top int }{
-		{500, 375, 85, 64, 10, 0}, {375, 500, 64, 85, 0, 10}, {64, 64, 64, 64, 0, 0}, {100, 67, 95, 64, 16, 0}, {67, 100, 64, 95, 0, 16},
-		{640, 480, 85, 64, 10, 0}, {1, 1, 64, 64, 0, 0}, {65, 64, 65, 64, 0, 0}, {67, 64, 67, 64, 2, 0},
+		{500, 375, 85, 64, 10, 0}, {375, 500, 64, 85, 0, 10}, {64, 64, 64, 64, 0, 0}, {100, 67, 95, 64, 16, 0},
+		{67, 100, 64, 95, 0, 16}, {640, 480, 85, 64, 10, 0}, {1, 1, 64, 64, 0, 0}, {65, 64, 65, 64, 0, 0}, {67, 64, 67, 64, 2, 0},
 	} {
 		whole, left, top := s.scaled(c.width, c.height, upright)
 		require.Equal(t, c, struct{ width, height, wide, high, left, top int }{c.width, c.height, whole.X, whole.Y, left, top})

@@ -164,9 +164,9 @@ func (f *Folder) train(dir string, classes []string) error {
 	at := filepath.Join(f.Dir, dir)
 	switch {
 	case part.Len() == 0:
-		return fmt.Errorf("%s has no folders with pictures: a folder of pictures has a folder for each class, such as train/cat/1.jpg", at)
+		return fmt.Errorf("%s has no folders with pictures: give a folder that has a folder for each class, such as train/cat/1.jpg", at)
 	case len(empty) > 0:
-		return fmt.Errorf("%s of %s: put pictures there or remove the folder", oneOrMany(empty, "has no pictures", "have no pictures"), at)
+		return fmt.Errorf("%s in %s: put some there or remove the class", oneOrMany(empty, "has no pictures", "have no pictures"), at)
 	case len(classes) == 1:
 		inside, _ := f.folders(filepath.Join(dir, classes[0]))
 		if slices.Contains(inside, "train") {

@@ -86,9 +86,12 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 	for _, part := range c.Parts {
 		n := 0
 		for _, count := range part.Images {
+			if count < 0 || count > len(images)/s.bytes()-n {
+				return false
+			}
 			n += count
 		}
-		if n < 0 || n > len(images)/s.bytes() || len(part.Images) != len(c.Classes) {
+		if len(part.Images) != len(c.Classes) {
 			return false
 		}
 		p.Parts = append(p.Parts, Images{part.Name, part.Images, images[: n*s.bytes() : n*s.bytes()]})
