@@ -127,7 +127,7 @@ func (c cifar) readFile(path string, sums checksums, to *Images) error {
 			return c.broken(path, fmt.Sprintf("has label %d at image %s, beyond 0..%d, so it is altered or of another set",
 				fine, say.Grouped(i), len(c.classes)-1))
 		}
-		to.Labels[i] = fine
+		to.Labels[i] = uint16(fine)
 		if c.coarse > 0 {
 			if int(record[0]) >= c.coarse {
 				return c.broken(path, fmt.Sprintf("has coarse label %d at image %s, beyond 0..%d, so it is altered or of another set",

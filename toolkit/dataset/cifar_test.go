@@ -213,7 +213,7 @@ func TestLoadCIFARErrors(t *testing.T) {
 
 func TestLoadUnknown(t *testing.T) {
 	_, err := Load("mnist", Options{})
-	require.EqualError(t, err, `there is no data set "mnist": choose one of shapes, cifar10, cifar100, svhn`)
+	require.EqualError(t, err, `there is no data set "mnist": choose one of shapes, cifar10, cifar100, svhn, folder`)
 	_, err = Load("shapes", Options{Train: -1})
 	require.ErrorContains(t, err, "must not be negative")
 }

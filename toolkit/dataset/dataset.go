@@ -1,14 +1,14 @@
-// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and draws another one, shapes, which needs
-// no download.
+// Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and folders of your own pictures, and draws
+// another set, shapes, which needs no download.
 //
-// All images are RGB bytes, described by a [Format]: 32x32, and shapes at any size that is asked for. [Load] returns the
-// training, validation and test parts of Section 4 of the paper as views: a seed chooses the validation part, and nothing is
-// copied. [Get] downloads a set, [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the normalization on
-// the training part alone.
+// All images are RGB bytes of one size, described by a [Format]: 32x32, and for shapes and folders the size that is asked for.
+// [Load] returns the training, validation and test parts of Section 4 of the paper as views: a seed chooses the validation part,
+// and nothing is copied. [Get] downloads a set, [Verify] checks the files on disk, and [FitChannels] or [FitMeanImage] fit the
+// normalization on the training part alone.
 package dataset
 
 import (
-	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 
@@ -26,6 +26,8 @@ type Data struct {
 	Test       View // only reported
 
 	Augment bool // whether the paper trains on this set with flips and shifts
+
+	Notes []string // a sentence about each thing that the user should know; of folders of pictures
 }
 
 // Format returns the format of the images.
@@ -34,7 +36,7 @@ func (d *Data) Format() Format { return d.Train.Format() }
 // Options say where a set is and how it is split. The zero value is useful.
 type Options struct {
 	// Root is the folder that has the set's folder (such as cifar-10-batches-bin), or that folder itself; "" means
-	// DefaultRoot(). The images in the files may come in any order.
+	// DefaultRoot(). The images in the files may come in any order. For a folder of pictures it is that folder.
 	Root string
 
 	// Seed chooses the validation part; for shapes it draws all images.
@@ -46,6 +48,14 @@ type Options struct {
 
 	// Size is the side of the images wanted, in pixels; 0 means the set's own, see [Set.CheckSize].
 	Size int
+
+	// For folders of pictures only. Resize is short (the short side is scaled to Size and the centre cut out) or squeeze, "" for
+	// short; EXIF is obey (pictures are turned upright) or leave, "" for obey. SkipDamaged passes over files that cannot be read.
+	// Progress, if not nil, is called often with the numbers of pictures that are decoded and that there are in all.
+	Resize      string
+	EXIF        string
+	SkipDamaged bool
+	Progress    func(done, total int64, what string)
 }
 
 // Load reads (or draws) a set and splits it.
@@ -67,8 +77,20 @@ func Load(name string, o Options) (*Data, error) {
 	if err := set.CheckSize(o.Size); err != nil {
 		return nil, err
 	}
-	o.Root = cmp.Or(o.Root, DefaultRoot())
 	return set.load(o)
+}
+
+// Prepare does what Load must do before it can be quick: it packs a folder of pictures, until ctx is cancelled, and returns the
+// notes about it. For other sets there is nothing to do.
+func Prepare(ctx context.Context, name string, o Options) (notes []string, err error) {
+	if !IsFolder(name) {
+		return nil, nil
+	}
+	pack, err := pictureSet{name}.open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return pack.Notes, nil
 }
 
 // limited returns d with its parts cut to the requested numbers of images.

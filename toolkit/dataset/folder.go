@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,9 +21,10 @@ type folder struct {
 	archive bool // comes as one archive, and is replaced as a whole
 }
 
-// find returns the folder that has the set's files: root/dir, or root itself. The error says what is there instead, and what
-// to do.
+// find returns the folder that has the set's files: root/dir, or root itself; root "" is DefaultRoot(). The error says what is
+// there instead, and what to do.
 func (f folder) find(root string) (string, error) {
+	root = cmp.Or(root, DefaultRoot())
 	for _, dir := range []string{filepath.Join(root, f.dir), root} {
 		missing := f.missing(dir)
 		if len(missing) == 0 {

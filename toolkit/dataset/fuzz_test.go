@@ -62,7 +62,7 @@ func FuzzSVHN(f *testing.F) {
 		require.Len(t, images.Pixels, 2*imageBytes)
 		require.Len(t, images.Labels, 2)
 		for _, label := range images.Labels {
-			require.Less(t, label, uint8(10))
+			require.Less(t, label, uint16(10))
 		}
 	})
 }

@@ -28,16 +28,16 @@ func square(size int) Format { return Format{size, size, channels} }
 // Images are decoded images in memory, from one file or generator.
 type Images struct {
 	Format Format
-	Pixels []byte  // [n, height, width, channels], row-major: image, row, column, channel
-	Labels []uint8 // [n], class of each image
-	Coarse []uint8 // [n], superclass of each image; CIFAR-100 only, else nil
+	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
+	Labels []uint16 // [n], class of each image
+	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 }
 
 // Len returns the number of images, n.
 func (m *Images) Len() int { return len(m.Labels) }
 
 func newImages(n int, f Format) *Images {
-	return &Images{Format: f, Pixels: make([]byte, n*f.Bytes()), Labels: make([]uint8, n)}
+	return &Images{Format: f, Pixels: make([]byte, n*f.Bytes()), Labels: make([]uint16, n)}
 }
 
 // View is an ordered selection of images from one or several [Images], without copies of their pixels. The zero View is empty.

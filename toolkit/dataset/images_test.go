@@ -14,7 +14,7 @@ func numbered(n, first, classes int) *Images {
 		for p := range imageBytes {
 			images.Pixels[i*imageBytes+p] = byte(first + i)
 		}
-		images.Labels[i] = uint8(i % classes)
+		images.Labels[i] = uint16(i % classes)
 	}
 	return images
 }
@@ -110,7 +110,7 @@ func requirePartition(t *testing.T, n int, views ...View) {
 }
 
 func TestSets(t *testing.T) {
-	require.Equal(t, []string{"shapes", "cifar10", "cifar100", "svhn"}, Names())
+	require.Equal(t, []string{"shapes", "cifar10", "cifar100", "svhn", "folder"}, Names())
 	for name, want := range map[string][4]int{"cifar10": {45_000, 5_000, 10_000, 10}, "cifar100": {45_000, 5_000, 10_000, 100},
 		"svhn": {598_388, 6_000, 26_032, 10}} {
 		set, err := Find(name)
@@ -124,7 +124,7 @@ func TestSets(t *testing.T) {
 	require.Equal(t, data.Train.Len(), set.Train)
 	require.Equal(t, data.Classes, set.Classes)
 	_, err = Find("imagenet")
-	require.EqualError(t, err, `there is no data set "imagenet": choose one of shapes, cifar10, cifar100, svhn`)
+	require.EqualError(t, err, `there is no data set "imagenet": choose one of shapes, cifar10, cifar100, svhn, folder`)
 }
 
 // Two images: in one every channel is (0, 10, 7), in the other (4, 20, 7).

@@ -149,7 +149,7 @@ func TestReadSVHNVariants(t *testing.T) {
 			images, err := readSVHN(bytes.NewReader(file), c.n)
 			require.NoError(t, err)
 			for i := range c.n {
-				require.Equal(t, uint8(i+1)%10, images.Labels[i], "label 10 is digit 0")
+				require.Equal(t, uint16(i+1)%10, images.Labels[i], "label 10 is digit 0")
 				for p, got := range images.Pixels[i*imageBytes : (i+1)*imageBytes] {
 					want := svhnPixel(i, p/channels/side, p/channels%side, p%channels)
 					if got != want {

@@ -18,6 +18,7 @@ type Set struct {
 	Format Format // of its images, if no other size is asked for
 
 	Drawn bool // made by this package: there is nothing to download
+	Own   bool // a folder of the user's pictures, whose classes and numbers are known when it is read
 
 	load   func(Options) (*Data, error)
 	verify func(root string) (report []string, err error) // nil if Drawn
@@ -37,29 +38,32 @@ func Find(name string) (Set, error) {
 			return set, nil
 		}
 	}
+	if set, ok := folderSet(name); ok {
+		return set, nil
+	}
 	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. Shapes are drawn at
-// sizes from 8 to 512, the others have one size. 0 stands for the set's own.
+// CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. Shapes are drawn, and
+// folders scaled, at sizes from 8 to 512; the others have one size. 0 stands for the set's own.
 func (s Set) CheckSize(size int) error {
 	switch own := s.Format.Height; {
 	case size == 0 || size == own:
 		return nil
-	case !s.Drawn:
+	case !s.Drawn && !s.Own:
 		return fmt.Errorf("%s has images of %dx%d pixels only, not %dx%d: leave the size out", s.Title, own, own, size, size)
 	default:
 		return say.CheckRange("the size of "+s.Title, size, smallestShape, largestShape)
 	}
 }
 
-// Names returns the names of [Sets], in their order.
+// Names returns the names of [Sets], in their order, and that of a folder of pictures, folder.
 func Names() []string {
 	var names []string
 	for _, set := range Sets() {
 		names = append(names, set.Name)
 	}
-	return names
+	return append(names, Folder)
 }
 
 func (c cifar) set() Set {

@@ -56,7 +56,7 @@ func drawShapes(seed int64, stream uint64, size, n int) *Images {
 			p.source = newSource(seed, stream, i)
 			p.draw(class)
 			p.copyTo(images.Pixels[i*images.Format.Bytes():][:images.Format.Bytes()])
-			images.Labels[i] = uint8(class)
+			images.Labels[i] = uint16(class)
 		}
 	})
 	return images

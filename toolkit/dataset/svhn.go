@@ -125,12 +125,12 @@ func readSVHN(in io.Reader, n int) (*Images, error) {
 			if err != nil {
 				return err
 			}
-			images.Labels = make([]uint8, n)
+			images.Labels = make([]uint16, n)
 			for i, y := range values {
 				if !(y >= 1 && y <= 10) || y != float64(int(y)) {
 					return fmt.Errorf("has label %v at image %s, not one of 1..10, so it is altered", y, say.Grouped(i))
 				}
-				images.Labels[i] = uint8(y) % 10
+				images.Labels[i] = uint16(y) % 10
 			}
 		}
 		return nil

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -29,7 +28,7 @@ func Verify(name, root string) (report []string, err error) {
 	if set.Drawn {
 		return []string{name + " are drawn when they are needed: there is nothing on disk to verify"}, nil
 	}
-	return set.verify(cmp.Or(root, DefaultRoot()))
+	return set.verify(root)
 }
 
 func (c cifar) verify(root string) (report []string, err error) {
@@ -82,7 +81,7 @@ func content(m *Images) uint64 {
 	var total uint64
 	record := make([]byte, imageBytes+1)
 	for i, label := range m.Labels {
-		record[0] = label
+		record[0] = byte(label)
 		copy(record[1:], m.Pixels[i*imageBytes:])
 		hash := sha256.Sum256(record)
 		total += binary.LittleEndian.Uint64(hash[:])

@@ -151,7 +151,7 @@ func TestCropsOfLargerImages(t *testing.T) {
 		for y := range 16 {
 			middle.Pixels = append(middle.Pixels, net.Data.Test.Image(i)[((y+2)*20+2)*3:][:16*3]...)
 		}
-		middle.Labels = append(middle.Labels, uint8(net.Data.Test.Label(i)))
+		middle.Labels = append(middle.Labels, uint16(net.Data.Test.Label(i)))
 	}
 	net, err = Open(b, net.Recipe, "") // the averages of before
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func grey(n int, seed uint64) dataset.View {
 		images.Pixels = append(images.Pixels, byte(rng.Uint32()))
 	}
 	for i := range n {
-		images.Labels = append(images.Labels, uint8(i%3))
+		images.Labels = append(images.Labels, uint16(i%3))
 	}
 	return dataset.NewView(images)
 }

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs/recipes"
@@ -49,9 +51,51 @@ func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened
 }
 
 // load loads the data set of a recipe.
-func load(recipe recipes.Recipe, root string) (*dataset.Data, error) {
-	return dataset.Load(recipe.Dataset, dataset.Options{Root: root, Seed: recipe.Seed,
-		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages, Size: recipe.Stored().Height})
+func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
+	options := dataOptions(recipe, root)
+	err = packing(&options, func() error {
+		data, err = dataset.Load(recipe.Dataset, options)
+		return err
+	})
+	return data, err
+}
+
+// PrepareData packs the pictures of a recipe whose data set is a folder, if they are not packed yet, until ctx is cancelled; it
+// returns notes about them. skipDamaged passes over files that cannot be read, also in later calls until a file changes. What
+// opens a network does the same, but only at its end, and damaged files are an error there. dataRoot is as in [Open].
+func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string, skipDamaged bool) (notes []string, err error) {
+	options := dataOptions(recipe, dataRoot)
+	options.SkipDamaged = skipDamaged
+	err = packing(&options, func() error {
+		notes, err = dataset.Prepare(ctx, recipe.Dataset, options)
+		return err
+	})
+	return notes, err
+}
+
+// packing shows how far pictures are packed, while load does so.
+func packing(options *dataset.Options, load func() error) error {
+	var bar *progress.Bar
+	options.Progress = func(done, total int64, what string) {
+		if bar == nil {
+			bar = progress.New(total, "packing", "pictures")
+		}
+		bar.SetTotal(total)
+		bar.Set(done, what)
+	}
+	err := load()
+	if bar != nil && err == nil {
+		bar.Done("packed")
+	} else if bar != nil {
+		bar.Done("not finished")
+	}
+	return err
+}
+
+// dataOptions are what a recipe says of its data set; root is as dataRoot in [Open].
+func dataOptions(recipe recipes.Recipe, root string) dataset.Options {
+	return dataset.Options{Root: root, Seed: recipe.Seed, Size: recipe.Stored().Height, Resize: recipe.Resize, EXIF: recipe.EXIF,
+		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages}
 }
 
 // fit fits the recipe's normalisation to the training part.

@@ -2,16 +2,19 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/progress"
+	"stochdepth/toolkit/internal/say"
 )
 
 func dataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Download and check data sets"}
-	cmd.AddCommand(dataGetCommand(), dataVerifyCommand())
+	cmd := &cobra.Command{Use: "data", Short: "Download and check data sets, list your pictures"}
+	cmd.AddCommand(dataGetCommand(), dataVerifyCommand(), dataIndexCommand())
 	return cmd
 }
 
@@ -25,6 +28,9 @@ it stopped. An archive that you already have, such as cifar-10-binary.tar.gz, is
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if dataset.IsFolder(args[0]) {
+			return fmt.Errorf("%s is your own pictures: there is nothing to download, `stochdepth data index DIR` shows them", args[0])
+		}
 		bar, began := progress.New(0, args[0], "bytes"), false
 		err := dataset.Get(cmd.Context(), args[0], *root, func(done, total int64, what string) {
 			began = true
@@ -50,6 +56,7 @@ func dataVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify NAME",
 		Short: "Check the files of a data set",
+		Long:  "Check the files of a data set: of a folder of pictures, that each can be decoded; they are packed, and need not be again.",
 		Args:  cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)
@@ -61,4 +68,66 @@ func dataVerifyCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+func dataIndexCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "index DIR",
+		Short: "List what a folder of pictures would give, class by class",
+		Long: `List what --dataset folder reads from a folder of pictures, class by class: how many pictures each part has, the size
+of their files, and the smallest and the largest of them in pixels. Only the beginning of each file is read.`,
+		Example: "  stochdepth data index my-pictures",
+		Args:    cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		folder, err := pictures.Index(args[0])
+		if err != nil {
+			return err
+		}
+		set, err := dataset.Describe(dataset.Folder, args[0])
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		unreadable := writeIndex(out, folder)
+		fmt.Fprintf(out, "\nimages: %s for training, %s for validation, %s for test\n",
+			say.Grouped(set.Train), say.Grouped(set.Validation), say.Grouped(set.Test))
+		printNotes(out, folder.Notes)
+		for _, file := range unreadable {
+			fmt.Fprintln(out, "cannot be read:", file)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// writeIndex writes a line for each class, and returns the files that cannot be read, with the reasons.
+func writeIndex(w io.Writer, folder *pictures.Folder) (unreadable []string) {
+	for _, stray := range folder.Strays {
+		unreadable = append(unreadable, stray+" is no picture")
+	}
+	head := []string{"class"}
+	for _, part := range folder.Parts {
+		head = append(head, part.Name)
+	}
+	lines, all := [][]string{append(head, "MB", "smallest", "largest")}, pictures.Sizes{}
+	line := func(name string, s pictures.Sizes, count func(pictures.Part) int) {
+		cells := []string{say.Shown(name)}
+		for _, part := range folder.Parts {
+			cells = append(cells, say.Grouped(count(part)))
+		}
+		lines = append(lines, append(cells, fmt.Sprintf("%.1f", float64(s.Bytes)/1e6),
+			fmt.Sprintf("%dx%d", s.Least.X, s.Least.Y), fmt.Sprintf("%dx%d", s.Most.X, s.Most.Y)))
+	}
+	for class, s := range folder.Sizes() {
+		line(folder.Classes[class], s, func(part pictures.Part) int { return len(part.Classes[class]) })
+		unreadable = append(unreadable, s.Unreadable...)
+		all.Join(s)
+	}
+	line("in all", all, pictures.Part.Len)
+	fmt.Fprint(w, say.Aligned(lines, func(column int) bool { return column > 0 }))
+	return unreadable
 }

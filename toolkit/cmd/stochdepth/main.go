@@ -18,6 +18,8 @@ import (
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
+	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/runs/recipes"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -93,7 +95,21 @@ func explainOutside(cmd *cobra.Command, err error) error {
 
 // dataRootFlag adds the flag --data-root, the folder of a data set's files.
 func dataRootFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache)")
+	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache), or of your pictures")
+}
+
+// skipDamagedFlag adds the flag --skip-damaged of commands that may pack pictures.
+func skipDamagedFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("skip-damaged", false, "pass over pictures that cannot be read, until a file of the folder changes")
+}
+
+// prepareData packs the pictures of a recipe's data set, if it is a folder, and prints notes about them.
+func prepareData(cmd *cobra.Command, recipe recipes.Recipe, dataRoot string, skipDamaged bool) error {
+	notes, err := network.PrepareData(cmd.Context(), recipe, dataRoot, skipDamaged)
+	if err == nil {
+		printNotes(cmd.ErrOrStderr(), notes)
+	}
+	return err
 }
 
 func isDir(path string) bool {

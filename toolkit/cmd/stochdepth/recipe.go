@@ -15,7 +15,7 @@ import (
 
 // keyFlags are the recipe's keys that have their own flags; --set takes all keys.
 var keyFlags = []struct{ flag, help string }{
-	{"dataset", "shapes, cifar10, cifar100 or svhn"},
+	{"dataset", "shapes, cifar10, cifar100, svhn, or folder (your pictures, with --data-root)"},
 	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
 	{"depth", "layers: 6N+2; bottleneck 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
@@ -47,7 +47,8 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
 	return func(from *origin) (none recipes.Checked, err error) {
 		if from == nil || *name != "" {
-			from = &origin{source: cmp.Or(*name, flags.Lookup("dataset").Value.String(), "shapes")}
+			set, _, _ := strings.Cut(flags.Lookup("dataset").Value.String(), ":") // folder:NAME
+			from = &origin{source: cmp.Or(*name, set, "shapes")}
 			if from.recipe, err = read(from.source); err != nil {
 				return none, err
 			}

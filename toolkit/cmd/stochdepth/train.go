@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ number may change when the run continues. A minibatch that they cannot share equ
 stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and save no time.)`,
 		Example: `  stochdepth train                                          # shapes, nothing to download
   stochdepth train --dataset cifar10 --depth 20 --death-rate 0.5 --epochs 12 --run mine
+  stochdepth train --dataset folder --data-root my-pictures
   stochdepth train --recipe cifar10 --set milestones=0.6,0.8 --max-time 8h`,
 		Args: cobra.NoArgs,
 	}
@@ -39,7 +41,7 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 	name := cmd.Flags().String("run", "", "name of the run (default: from data set, depth, rule, death rate and seed)")
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after this long, such as 90m or 8h")
 	devices := cmd.Flags().Int("devices", 1, "share each training step between this many devices, such as the GPUs of this machine")
-	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
+	folder, dataRoot, skip := runsFlag(cmd), dataRootFlag(cmd), skipDamagedFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf(nil)
 		if err != nil {
@@ -60,6 +62,9 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 		}
 		b, err := backend.Open()
 		if err != nil {
+			return err
+		}
+		if err := prepareData(cmd, recipe.Recipe(), *dataRoot, *skip); err != nil {
 			return err
 		}
 		bar := progress.New(0, *name, "steps")
@@ -90,7 +95,7 @@ func notNegative(flag string, d time.Duration) error {
 
 // defaultName names a run by the keys that usually differ between runs.
 func defaultName(r recipes.Recipe) string {
-	return fmt.Sprintf("%s-%d-%s-seed%d", r.Dataset, r.Depth, r.DepthName(), r.Seed)
+	return fmt.Sprintf("%s-%d-%s-seed%d", strings.ReplaceAll(r.Dataset, ":", "-"), r.Depth, r.DepthName(), r.Seed)
 }
 
 func summaryCommand() *cobra.Command {
@@ -106,12 +111,13 @@ memory and time.`,
 		Args:    cobra.NoArgs,
 	}
 	recipeOf := recipeFlags(cmd)
+	dataRoot := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf(nil)
 		if err != nil {
 			return err
 		}
-		s, err := summary.Of(recipe)
+		s, err := summary.Of(recipe, *dataRoot)
 		if err != nil {
 			return err
 		}

@@ -26,10 +26,15 @@ import (
 type Recipe struct {
 	Description string `json:"description,omitempty"` // what it is, the command, the expected duration; defines nothing
 
-	Dataset          string `json:"dataset"`                     // shapes, cifar10, cifar100 or svhn
+	Dataset          string `json:"dataset"`                     // shapes, cifar10, cifar100, svhn, or folder: your pictures
 	TrainImages      int    `json:"train_images,omitempty"`      // 0: all; n: the first n of the training part (shapes: n are drawn)
 	TestImages       int    `json:"test_images,omitempty"`       // 0: all; n: the first n
 	ValidationImages int    `json:"validation_images,omitempty"` // 0: the data set's own split (CIFAR 5,000, SVHN 6,000)
+
+	// Of folders of pictures: how they become square (short, the default: the short side is scaled and the centre cut out; or
+	// squeeze), and whether they are turned as EXIF says (obey, the default, or leave).
+	Resize string `json:"resize,omitempty"`
+	EXIF   string `json:"exif,omitempty"`
 
 	// channel: mean and deviation of each channel; mean-image: mean of each pixel, one deviation.
 	Normalization string `json:"normalization"`

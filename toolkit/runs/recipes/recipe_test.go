@@ -16,7 +16,7 @@ func TestPresetsAreThePapers(t *testing.T) {
 		require.NoError(t, recipe.Validate(), name)
 		require.Contains(t, recipe.Description, "stochdepth train --recipe "+name)
 	}
-	require.Equal(t, []string{"cifar10", "cifar10-1202", "cifar100", "quickstart", "shapes", "svhn"}, PresetNames())
+	require.Equal(t, []string{"cifar10", "cifar10-1202", "cifar100", "folder", "quickstart", "shapes", "svhn"}, PresetNames())
 
 	for name, want := range map[string]struct {
 		dataset             string
@@ -45,7 +45,7 @@ func TestPresetsAreThePapers(t *testing.T) {
 
 	_, err := Preset("cifar-10")
 	require.EqualError(t, err,
-		`no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, quickstart, shapes, svhn`)
+		`no recipe "cifar-10" (did you mean "cifar10"?): the recipes are cifar10, cifar10-1202, cifar100, folder, quickstart, shapes, svhn`)
 }
 
 // small is a recipe for tests that does not depend on changes of the presets.

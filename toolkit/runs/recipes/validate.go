@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/say"
 )
@@ -19,7 +21,9 @@ var choices = []struct {
 	value  func(Recipe) string
 	values []string
 }{
-	{"dataset", func(r Recipe) string { return r.Dataset }, dataset.Names()},
+	{"dataset", func(r Recipe) string { return setName(r.Dataset) }, dataset.Names()},
+	{"resize", func(r Recipe) string { return cmp.Or(r.Resize, pictures.ShortSide) }, []string{pictures.ShortSide, pictures.Squeeze}},
+	{"exif", func(r Recipe) string { return cmp.Or(r.EXIF, pictures.ObeyEXIF) }, []string{pictures.ObeyEXIF, pictures.LeaveEXIF}},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
 	{"augment", func(r Recipe) string { return string(r.Augment) }, []string{"none", "shift", "crop"}},
 	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules()},
@@ -31,6 +35,14 @@ var choices = []struct {
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
+}
+
+// setName is the name of a data set without the name that a folder of pictures may have after a colon.
+func setName(name string) string {
+	if dataset.IsFolder(name) {
+		return dataset.Folder
+	}
+	return name
 }
 
 // Choices lists the texts that a key of the recipe may have, or nothing if it is a number or a list.
@@ -206,8 +218,11 @@ func (r Recipe) validateData() error {
 	if err := set.CheckSize(r.Stored().Height); err != nil {
 		return err
 	}
-	if r.Augment == "crop" && r.Normalization == "mean-image" {
+	switch {
+	case r.Augment == "crop" && r.Normalization == "mean-image":
 		return errors.New("augment \"crop\" moves each pixel elsewhere, so a mean image fits no crop: use normalization \"channel\"")
+	case !set.Own && (r.Resize != "" || r.EXIF != ""):
+		return fmt.Errorf("resize and exif are for dataset \"folder\", your pictures; the images of %s have one size", r.Dataset)
 	}
 	for _, count := range []struct {
 		key string

@@ -151,7 +151,7 @@ func weight(r recipes.Recipe) float64 {
 	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
 	open, _ := blocksComputed(r)
 	image := r.Image()
-	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train)*image.Height*image.Width) * (2 + open)
+	return float64(r.Epochs) * float64(cmp.Or(r.TrainImages, set.Train, 1)*image.Height*image.Width) * (2 + open)
 }
 
 // failureFile, in a run folder, says why the run failed when it was last tried.

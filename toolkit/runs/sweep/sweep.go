@@ -76,7 +76,7 @@ func (s *Sweep) Varies(key string) bool {
 func (s *Sweep) point(r recipes.Recipe, values []string) string {
 	var parts []string
 	if s.Varies("dataset") {
-		parts = append(parts, r.Dataset)
+		parts = append(parts, nameOf(r.Dataset))
 	}
 	parts = append(parts, strconv.Itoa(r.Depth), r.DepthName())
 	for i, axis := range s.Axes {

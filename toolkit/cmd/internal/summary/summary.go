@@ -32,14 +32,15 @@ type Summary struct {
 	KeptBytes      int64 // activations of a minibatch that the engine keeps for the gradient
 }
 
-// Of returns the summary of a recipe. A recipe that does not validate is an error.
-func Of(asked recipes.Checker) (Summary, error) {
+// Of returns the summary of a recipe; dataRoot is the folder of the pictures, if its data set is one. A recipe that does not
+// validate is an error.
+func Of(asked recipes.Checker, dataRoot string) (Summary, error) {
 	checked, err := asked.Check()
 	if err != nil {
 		return Summary{}, err
 	}
 	recipe := checked.Recipe()
-	set, err := dataset.Find(recipe.Dataset)
+	set, err := dataset.Describe(recipe.Dataset, dataRoot)
 	if err != nil {
 		return Summary{}, err
 	}

@@ -21,7 +21,7 @@ func preset(t *testing.T, name string, sets ...string) recipes.Recipe {
 
 func summarise(t *testing.T, recipe recipes.Recipe) Summary {
 	t.Helper()
-	s, err := Of(recipe)
+	s, err := Of(recipe, "")
 	require.NoError(t, err)
 	return s
 }
@@ -89,6 +89,6 @@ func TestMemory(t *testing.T) {
 
 func TestInvalidRecipe(t *testing.T) {
 	recipe := preset(t, "shapes", "depth", "21")
-	_, err := Of(recipe)
+	_, err := Of(recipe, "")
 	require.ErrorContains(t, err, "not 6N+2 layers")
 }

@@ -142,7 +142,7 @@ func evaluationImages(batch *network.Batch) dataset.View {
 	for i := range bench.EvaluationImages {
 		k := i % len(batch.Labels)
 		images.Pixels = append(images.Pixels, batch.Pixels[k*size:(k+1)*size]...)
-		images.Labels = append(images.Labels, uint8(batch.Labels[k]))
+		images.Labels = append(images.Labels, uint16(batch.Labels[k]))
 	}
 	return dataset.NewView(images)
 }

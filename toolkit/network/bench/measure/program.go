@@ -43,7 +43,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 	defer proxy.Watch(nil)
 	batch := randomBatch(s.Batch)
 	if evaluation {
-		images := &dataset.Images{Format: batch.Format, Pixels: batch.Pixels, Labels: make([]uint8, s.Batch)}
+		images := &dataset.Images{Format: batch.Format, Pixels: batch.Pixels, Labels: make([]uint16, s.Batch)}
 		_, err = model.Evaluate(context.Background(), dataset.NewView(images))
 	} else {
 		_, _, err = timeStep(model, batch, make(depth.Gates, len(model.Network.Survival)))

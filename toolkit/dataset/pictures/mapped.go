@@ -1,0 +1,117 @@
+package pictures
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
+)
+
+// Pack is the images of a folder, mapped from a file: the system reads a page when it is needed, and may forget it again.
+type Pack struct {
+	Path    string
+	Classes []string
+	Parts   []Images
+	Damaged []damagedFile // passed over
+	Notes   []string      // a sentence about each thing that the user should know
+
+	accepted bool // the user passes over the damaged files
+}
+
+// Images are the images of a part, in the order of the classes.
+type Images struct {
+	Name   string // Training, Validation or Test
+	Counts []int  // images of each class
+	Pixels []byte // [n, side, side, 3]; they must not be changed
+}
+
+// openPack maps a pack. It returns nil if there is none of this digest and format, or one that is not whole: it is to be made.
+func openPack(path, digest string, s Settings) (*Pack, error) {
+	file, err := files.OpenRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the packed pictures: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the packed pictures: %w", err)
+	}
+	size := info.Size()
+	if size < page+int64(footer) {
+		return nil, nil
+	}
+	first := make([]byte, page)
+	if _, err := file.ReadAt(first, 0); err != nil {
+		return nil, fmt.Errorf("cannot read the packed pictures: %w", err)
+	}
+	if !bytes.Equal(first, header(digest)) {
+		return nil, nil
+	}
+	// The mapping stays as long as the process, since views of its images may.
+	mapped, err := syscall.Mmap(int(file.Fd()), 0, int(size), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("cannot map %s into memory: %w", path, err)
+	}
+	p := &Pack{Path: path}
+	if !p.read(mapped, s) {
+		syscall.Munmap(mapped)
+		return nil, nil
+	}
+	return p, nil
+}
+
+// read finds the images in a mapped pack and reports whether it is whole.
+func (p *Pack) read(mapped []byte, s Settings) bool {
+	end := mapped[len(mapped)-footer:]
+	length := binary.LittleEndian.Uint64(end)
+	if string(end[footer-len(mark):]) != mark || length > uint64(len(mapped)-page-footer) {
+		return false
+	}
+	images := mapped[page : len(mapped)-footer-int(length)]
+	var c contents
+	if json.Unmarshal(mapped[len(mapped)-footer-int(length):len(mapped)-footer], &c) != nil {
+		return false
+	}
+	p.Classes, p.Damaged, p.Notes, p.accepted = c.Classes, c.Damaged, c.Notes, end[8] == 1
+	for _, part := range c.Parts {
+		n := 0
+		for _, count := range part.Images {
+			if count < 0 || count > len(images)/s.bytes()-n {
+				return false
+			}
+			n += count
+		}
+		if len(part.Images) != len(c.Classes) {
+			return false
+		}
+		p.Parts = append(p.Parts, Images{part.Name, part.Images, images[: n*s.bytes() : n*s.bytes()]})
+		images = images[n*s.bytes():]
+	}
+	return len(images) == 0
+}
+
+// accept notes in a pack that the user passes over its damaged files.
+func accept(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return files.WriteError(path, err)
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = disk.Change("write", path, func() error {
+			_, err := file.WriteAt([]byte{1}, info.Size()-int64(footer)+8)
+			return err
+		})
+	}
+	return files.WriteError(path, errors.Join(err, file.Close()))
+}

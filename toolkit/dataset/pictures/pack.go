@@ -1,0 +1,364 @@
+package pictures
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"stochdepth/toolkit/internal/disk"
+	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
+)
+
+// Options say how a folder is packed.
+type Options struct {
+	Settings
+	Cache       string // the folder of packs
+	SkipDamaged bool   // pass over files that cannot be read; otherwise they are an error
+
+	// Progress, if not nil, is called often while pictures are packed, with the numbers done and in all.
+	Progress func(done, total int64, what string)
+}
+
+// A pack is one file. Its first page has a line with the format's number and the digest of what is packed; then come the images
+// of all parts, training first, in the order of the classes; then contents in JSON; then footer bytes: the length of the
+// contents, whether the user passes over damaged files, and a mark. It gets its name when it is whole. A file of another format
+// or digest is replaced.
+const (
+	format = 1
+	page   = 4096
+	mark   = "packed\n"
+	footer = 8 + 1 + len(mark)
+)
+
+// contents describes the images of a pack.
+type contents struct {
+	Classes []string      `json:"classes"`
+	Parts   []packedPart  `json:"parts"`
+	Damaged []damagedFile `json:"damaged,omitempty"`
+	Notes   []string      `json:"notes,omitempty"` // what was seen in the pictures
+}
+
+type packedPart struct {
+	Name   string `json:"name"`
+	Images []int  `json:"images"` // of each class
+}
+
+// damagedFile is a file that cannot be read, and a clause that says why.
+type damagedFile struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+}
+
+func header(digest string) []byte {
+	first := make([]byte, page)
+	copy(first, fmt.Sprintf("stochdepth pictures %d %s\n", format, digest))
+	return first
+}
+
+// Open returns the images of a folder, from its pack, which it makes if there is none or a file of the folder has changed. A
+// second process waits until the first has made it. A pack that was not finished is begun anew.
+//
+// Files that cannot be read are an error that names them, with everything else packed: SkipDamaged passes them over, and so do
+// later calls until a file changes.
+func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
+	digest := folder.digest(o.Settings)
+	path, err := folder.packPath(o)
+	if err != nil {
+		return nil, err
+	}
+	pack, err := openPack(path, digest, o.Settings)
+	if pack == nil && err == nil {
+		pack, err = makePack(ctx, path, digest, folder, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(pack.Damaged) > 0 && !pack.accepted {
+		if !o.SkipDamaged {
+			return nil, pack.refusal(folder)
+		}
+		if err := accept(path); err != nil {
+			return nil, err
+		}
+	}
+	pack.Notes = append(append([]string{}, folder.Notes...), pack.Notes...)
+	if n := len(pack.Damaged); n > 0 {
+		pack.Notes = append(pack.Notes, fmt.Sprintf("%s file%s that cannot be read %s passed over: %s",
+			say.Grouped(n), say.Plural(n), isOrAre(n), pack.damage()))
+	}
+	return pack, nil
+}
+
+func isOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// packPath returns the name of the pack: one for each folder and settings, so that the pack of changed files takes the place
+// of the former one.
+func (f *Folder) packPath(o Options) (string, error) {
+	dir, err := filepath.Abs(f.Dir)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the folder of pictures: %w", err)
+	}
+	hash := fnv.New64a()
+	fmt.Fprintf(hash, "%q %+v", dir, o.Settings)
+	return filepath.Join(o.Cache, "pictures", fmt.Sprintf("%s-%d-%016x.pack", filepath.Base(dir), o.Side, hash.Sum64())), nil
+}
+
+// makePack packs a folder while no other process does so.
+func makePack(ctx context.Context, path, digest string, folder *Folder, o Options) (*Pack, error) {
+	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
+		return nil, files.WriteError(path, err)
+	}
+	lock := flock.New(path+".lock", flock.SetPermissions(0o666)) // the file stays, and the next user may be another one
+	held, err := lock.TryLock()
+	if err == nil && !held {
+		o.report(0, 0, "waiting for another process that packs them")
+		held, err = lock.TryLockContext(ctx, 200*time.Millisecond)
+	}
+	if err != nil || !held {
+		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	defer lock.Unlock()
+	if pack, err := openPack(path, digest, o.Settings); pack != nil || err != nil {
+		return pack, err // another process has made it meanwhile
+	}
+	files.RemoveLeft(filepath.Dir(path), files.Temporary(filepath.Base(path)), 0, time.Now()) // of a process that was killed
+	err = files.WriteFrom(path, func(w io.Writer) error { return folder.pack(ctx, w, digest, o) })
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("packing the pictures of %s was interrupted (%w): the same command begins it anew",
+			folder.Dir, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, err
+	}
+	pack, err := openPack(path, digest, o.Settings)
+	if pack == nil && err == nil {
+		err = fmt.Errorf("%s was changed by another program: start the same command again", path)
+	}
+	return pack, err
+}
+
+func (o Options) report(done, total int64, what string) {
+	if o.Progress != nil {
+		o.Progress(done, total, what)
+	}
+}
+
+// picture is a file to pack.
+type picture struct {
+	File
+	part, class int
+}
+
+// batch is consecutive pictures that one worker converts, and what came of them.
+type batch struct {
+	pictures []picture
+	pixels   []byte
+	errs     []error
+	done     chan struct{}
+}
+
+const batchSize = 32
+
+// pack writes a pack.
+func (f *Folder) pack(ctx context.Context, w io.Writer, digest string, o Options) error {
+	ctx, stop := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer stop()
+
+	total := 0
+	content := contents{Classes: f.Classes}
+	for _, part := range f.Parts {
+		content.Parts = append(content.Parts, packedPart{part.Name, make([]int, len(f.Classes))})
+		total += part.Len()
+	}
+	for _, stray := range f.Strays {
+		content.Damaged = append(content.Damaged, damagedFile{stray, "is no picture"})
+	}
+	if _, err := w.Write(header(digest)); err != nil {
+		return err
+	}
+	seen, done := newTwins(), 0
+	for b := range f.convert(ctx, o, &workers) {
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		kept := b.pixels[:0]
+		for i, p := range b.pictures {
+			if b.errs[i] != nil {
+				content.Damaged = append(content.Damaged, damagedFile{p.Path, b.errs[i].Error()})
+				continue
+			}
+			image := b.pixels[i*o.bytes() : (i+1)*o.bytes()]
+			kept = append(kept, image...)
+			content.Parts[p.part].Images[p.class]++
+			seen.add(image, p)
+		}
+		if _, err := w.Write(kept); err != nil {
+			return err
+		}
+		done += len(b.pictures)
+		o.report(int64(done), int64(total), damagedSoFar(len(content.Damaged)))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	content.Notes = seen.notes(f)
+	end, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	length := len(end)
+	end = binary.LittleEndian.AppendUint64(end, uint64(length))
+	end = append(end, 0)
+	_, err = w.Write(append(end, mark...))
+	return err
+}
+
+func damagedSoFar(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return say.Grouped(n) + " damaged"
+}
+
+// convert converts all pictures on all cores, and gives them in their order, a few batches ahead.
+func (f *Folder) convert(ctx context.Context, o Options, workers *sync.WaitGroup) <-chan *batch {
+	cores := runtime.GOMAXPROCS(0)
+	work, order := make(chan *batch), make(chan *batch, 4*cores)
+	for range cores {
+		workers.Go(func() {
+			for b := range work {
+				for i, p := range b.pictures {
+					if ctx.Err() != nil {
+						return
+					}
+					b.errs[i] = o.decodeFile(filepath.Join(f.Dir, p.Path), b.pixels[i*o.bytes():(i+1)*o.bytes()])
+				}
+				close(b.done)
+			}
+		})
+	}
+	workers.Go(func() {
+		defer close(order)
+		defer close(work)
+		for pictures := range f.batches() {
+			b := &batch{pictures, make([]byte, len(pictures)*o.bytes()), make([]error, len(pictures)), make(chan struct{})}
+			for _, to := range []chan *batch{order, work} {
+				select {
+				case to <- b:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	})
+	return order
+}
+
+// batches gives the pictures in their order.
+func (f *Folder) batches() func(yield func([]picture) bool) {
+	return func(yield func([]picture) bool) {
+		var next []picture
+		for part, p := range f.Parts {
+			for class, list := range p.Classes {
+				for _, file := range list {
+					if next = append(next, picture{file, part, class}); len(next) == batchSize {
+						if !yield(next) {
+							return
+						}
+						next = nil
+					}
+				}
+			}
+		}
+		if len(next) > 0 {
+			yield(next)
+		}
+	}
+}
+
+// twins finds pictures that became the same image.
+type twins struct {
+	first map[[16]byte]picture
+	count map[int]int // pictures of a part that are in training too
+	among [2]string   // the first two
+	twice int         // pictures of training that are there already
+	again [2]string
+}
+
+func newTwins() *twins { return &twins{first: map[[16]byte]picture{}, count: map[int]int{}} }
+
+func (t *twins) add(image []byte, p picture) {
+	sum := sha256.Sum256(image)
+	first, found := t.first[[16]byte(sum[:])]
+	switch {
+	case p.part == 0 && !found:
+		t.first[[16]byte(sum[:])] = p
+	case p.part == 0:
+		if t.twice++; t.twice == 1 {
+			t.again = [2]string{first.Path, p.Path}
+		}
+	case found:
+		if t.count[p.part]++; t.among == [2]string{} {
+			t.among = [2]string{first.Path, p.Path}
+		}
+	}
+}
+
+// notes says which images a network would be tested on that it was trained on.
+func (t *twins) notes(f *Folder) (list []string) {
+	all := 0
+	for _, n := range t.count {
+		all += n
+	}
+	if all > 0 {
+		list = append(list, fmt.Sprintf("%s picture%s outside of training %s in training too, such as %s, which is %s",
+			say.Grouped(all), say.Plural(all), isOrAre(all), t.among[1], t.among[0]))
+	}
+	if t.twice > 0 && len(f.Parts) < 3 {
+		list = append(list, fmt.Sprintf("%s picture%s of training %s there twice, such as %s and %s, and may come into two parts",
+			say.Grouped(t.twice), say.Plural(t.twice), isOrAre(t.twice), t.again[0], t.again[1]))
+	}
+	return list
+}
+
+// refusal is the error for damaged files that the user has not passed over.
+func (p *Pack) refusal(folder *Folder) error {
+	n := len(p.Damaged)
+	return fmt.Errorf("%s: %s file%s cannot be read: %s; replace or remove %s, or pass over them with --skip-damaged",
+		folder.Dir, say.Grouped(n), say.Plural(n), p.damage(), map[bool]string{true: "it", false: "them"}[n == 1])
+}
+
+// damage names the first damaged files.
+func (p *Pack) damage() string {
+	const few = 3
+	words := make([]string, 0, few+1)
+	for i, d := range p.Damaged {
+		if i == few {
+			words = append(words, fmt.Sprintf("and %s more", say.Grouped(len(p.Damaged)-few)))
+			break
+		}
+		words = append(words, d.Path+" "+d.Why)
+	}
+	return strings.Join(words, ", ")
+}

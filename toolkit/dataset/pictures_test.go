@@ -1,0 +1,142 @@
+package dataset
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/project"
+)
+
+// emptyProject makes the test's project an empty one, so that nothing is written into the real one's data/cache.
+func emptyProject(t *testing.T) (root string) {
+	root = t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
+	t.Setenv(project.EnvRoot, root)
+	return root
+}
+
+// addPictures writes n pictures of one grey each, from first on, as dir/class/*.png.
+func addPictures(t *testing.T, dir, class string, n, first int) {
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
+	for i := range n {
+		picture := image.NewNRGBA(image.Rect(0, 0, 9, 7))
+		for p := range picture.Pix {
+			picture.Pix[p] = byte(first + i)
+		}
+		var data bytes.Buffer
+		require.NoError(t, png.Encode(&data, picture))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, class, fmt.Sprintf("%03d.png", i)), data.Bytes(), 0o644))
+	}
+}
+
+// seen are the greys of a part's images, in the middle, with their labels.
+func seen(v View) map[int]int {
+	labels := map[int]int{}
+	for i := range v.Len() {
+		labels[int(v.Image(i)[v.Format().Bytes()/2])] = v.Label(i)
+	}
+	return labels
+}
+
+// Every image of a folder comes into one part with its class, whatever parts the folder has; a missing part is a tenth of each
+// class, and a second part is for the test. Describe knows the numbers beforehand.
+func TestPartsOfFolders(t *testing.T) {
+	root := emptyProject(t)
+	for name, c := range map[string]struct {
+		parts                   []string
+		train, validation, test int
+	}{
+		"all":        {[]string{"train", "valid", "test"}, 60, 30, 30},
+		"validation": {[]string{"train", "val"}, 54, 6, 30},
+		"test":       {[]string{"train", "test"}, 54, 6, 30},
+		"train":      {[]string{"train"}, 48, 6, 6},
+		"alone":      {[]string{"."}, 48, 6, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, next := filepath.Join(root, "data", "cache", name), 1
+			for i, part := range c.parts {
+				for class, n := range map[string]int{"a": 20, "b": 40} {
+					n /= 1 + min(i, 1)
+					addPictures(t, filepath.Join(dir, part), class, n, map[string]int{"a": next, "b": next + 20}[class])
+				}
+				next += 60
+			}
+			o := Options{Seed: 3, Size: 8, Resize: "squeeze"}
+			d, err := Load("folder:"+name, o)
+			require.NoError(t, err)
+			require.Equal(t, []string{"a", "b"}, d.Classes)
+			require.Equal(t, Format{8, 8, 3}, d.Format())
+			require.Equal(t, []int{c.train, c.validation, c.test}, []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()})
+			all := map[int]int{}
+			for _, part := range []View{d.Train, d.Validation, d.Test} {
+				for grey, label := range seen(part) {
+					require.NotContains(t, all, grey)
+					all[grey] = label
+					want := 0
+					if (grey-1)%60 >= 20 {
+						want = 1
+					}
+					require.Equal(t, want, label, grey)
+				}
+			}
+			require.Len(t, all, c.train+c.validation+c.test)
+
+			set, err := Describe("folder", dir)
+			require.NoError(t, err)
+			require.Equal(t, []int{c.train, c.validation, c.test}, []int{set.Train, set.Validation, set.Test})
+			require.Equal(t, d.Classes, set.Classes)
+
+			o.Seed = 4
+			other, err := Load("folder:"+name, o)
+			require.NoError(t, err)
+			require.NotEqual(t, seen(d.Train.First(20)), seen(other.Train.First(20)), "the seed shuffles")
+			if len(c.parts) == 3 {
+				require.Equal(t, seen(d.Test.First(9)), seen(other.Test.First(9)), "given parts are the same for all seeds")
+				require.Len(t, d.Test.First(9).Counts(2), 2)
+			} else {
+				require.NotEqual(t, seen(d.Validation), seen(other.Validation))
+			}
+		})
+	}
+}
+
+// At most about 10,000 images are split off, and at least one of a class of two.
+func TestTenth(t *testing.T) {
+	require.Equal(t, []int{2, 0, 1, 1, 10}, tenth([]int{20, 1, 2, 14, 100}))
+	require.Equal(t, []int{6_667, 3_333}, tenth([]int{1_000_000, 500_000}))
+}
+
+func TestFoldersThatCannotBeLoaded(t *testing.T) {
+	root := emptyProject(t)
+	few := t.TempDir()
+	addPictures(t, few, "a", 1, 1)
+	addPictures(t, few, "b", 1, 2)
+	file := filepath.Join(root, "go.mod")
+	for _, c := range []struct{ name, root, want string }{
+		{"folder", "", "folder: name the folder of the pictures by --data-root"},
+		{"folder:flowers", "", "folder:flowers: there is no folder " + filepath.Join(root, "data", "cache", "flowers") +
+			": put the pictures there, or name their folder by --data-root"},
+		{"folder", file, "folder: " + file + " is a file, not a folder"},
+		{"folder", few + "/no", "folder: there is no folder " + few + "/no"},
+		{"folder", few, "folder: its classes have too few pictures for validation and test: three of a class are the least"},
+		{"folder:../x", few, `there is no data set "folder:../x": choose one of shapes, cifar10, cifar100, svhn, folder`},
+	} {
+		_, err := Load(c.name, Options{Root: c.root})
+		require.EqualError(t, err, c.want)
+	}
+	addPictures(t, few, "a", 3, 1)
+	_, err := Prepare(context.Background(), "folder", Options{Root: few})
+	require.NoError(t, err)
+	report, err := Verify("folder", few)
+	require.NoError(t, err)
+	require.Equal(t, []string{"training: 4 pictures, all decoded"}, report[:1])
+	require.Len(t, Names(), len(Sets())+1)
+}
