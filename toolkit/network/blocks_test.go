@@ -29,6 +29,8 @@ func TestBlocksOfOtherKinds(t *testing.T) {
 			"fc.weight": {10, 256}}},
 		{"transformer", 2, nil, map[string][]int{"stem.patches.weight": {128, 48}, "stem.positions": {64, 128},
 			"blocks.1.qkv.weight": {384, 128}, "blocks.1.qkv.bias": {384}, "blocks.1.norm2.bias": {128}, "head.norm.weight": {128}}},
+		{"transformer", 1, map[string]string{"patch_size": "8", "pooling": "class-token", "image_size": "40"},
+			map[string][]int{"stem.patches.weight": {128, 192}, "stem.positions": {26, 128}, "stem.class_token": {1, 128}}},
 		{"bottleneck-original", 8, map[string]string{"blocks": "1,1", "stem": "imagenet", "shortcut": "projection"},
 			map[string][]int{"stem.conv.weight": {64, 3, 7, 7}, "blocks.0.downsample.0.weight": {256, 64, 1, 1},
 				"blocks.1.downsample.1.running_var": {512}, "blocks.1.conv2.weight": {128, 128, 3, 3}, "fc.weight": {10, 512}}},

@@ -98,5 +98,5 @@ func TestImagesOfAnotherFormat(t *testing.T) {
 	require.Equal(t, engine, numbers(t, other.Model))
 
 	_, err = resnet.New("basic", []int{1, 1, 1}, dataset.Format{Height: 48, Width: 40, Channels: 3}, 10, depth.Linear(3, 0.5))
-	require.EqualError(t, err, "images of 48x40 pixels and 3 channels fit no basic network: they must be square, with a side of 4 or more")
+	require.EqualError(t, err, "images of 48x40 pixels and 3 channels fit no network here: they must be square, with a side of 4 or more")
 }

@@ -4,6 +4,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,6 +81,8 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 		return nil, err
 	}
 	network.ImageNetStem, network.Projection = recipe.Stem == "imagenet", recipe.Shortcut == "projection"
+	network.Patch = cmp.Or(recipe.PatchSize, network.Patch)
+	network.ClassToken = recipe.Pooling == "class-token"
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)

@@ -17,7 +17,7 @@ import (
 var keyFlags = []struct{ flag, help string }{
 	{"dataset", "shapes, cifar10, cifar100, svhn, or folder (your pictures, with --data-root)"},
 	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
-	{"depth", "layers: 6N+2; bottleneck 9N+2; transformer: its blocks"},
+	{"depth", "layers: 6N+2; bottlenecks 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
 	{"rule", "survival rule: linear (the paper), linear-from-zero, linear-short, stagewise, uniform or list"},
 	{"epochs", "passes over the training images"},

@@ -1,6 +1,8 @@
 package resnet
 
 import (
+	"fmt"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -70,31 +72,55 @@ func (c convolutional) head(n *Network) part {
 	return p
 }
 
-// patch is the side of the patches that the transformer divides an image into; each is a token.
-const patch = 4
+// patches is the number of patches of an image.
+func (n *Network) patches() int { return (n.Image.Height / n.Patch) * (n.Image.Width / n.Patch) }
 
-func tokens(n *Network) int { return (n.Image.Height / patch) * (n.Image.Width / patch) }
+// tokens is the number of tokens: the patches and the class token.
+func (n *Network) tokens() int {
+	if n.ClassToken {
+		return n.patches() + 1
+	}
+	return n.patches()
+}
 
-// stem is a linear layer over patches, plus a learned position for each: [batch, height, width, channels] becomes
-// [batch, tokens, width].
+// stem is a linear layer over patches, the class token before them if there is one, plus a learned position for each token:
+// [batch, height, width, channels] becomes [batch, tokens, width].
 func (e encoder) stem(n *Network) part {
-	image, tokens := n.Image, tokens(n)
-	values := patch * patch * image.Channels
-	return part{name: "stem", output: []int{tokens, e.width}, multiplyAdds: int64(tokens * values * e.width),
-		parameters: append(LinearParameters("patches", values, e.width),
-			residual.Parameter{Name: "positions", Dims: []int{tokens, e.width}, Start: residual.Normal(0.02)}),
+	image, patches, side := n.Image, n.patches(), n.Patch
+	if image.Height%side > 0 {
+		panic(fmt.Errorf("patches of %d pixels do not divide images of %d", side, image.Height))
+	}
+	values := side * side * image.Channels
+	parameters := append(LinearParameters("patches", values, e.width),
+		residual.Parameter{Name: "positions", Dims: []int{n.tokens(), e.width}, Start: residual.Normal(0.02)})
+	if n.ClassToken {
+		parameters = append(parameters,
+			residual.Parameter{Name: "class_token", Dims: []int{1, e.width}, Start: residual.Normal(0.02)})
+	}
+	return part{name: "stem", output: []int{n.tokens(), e.width}, multiplyAdds: int64(patches * values * e.width),
+		parameters: parameters,
 		build: func(b *residual.Branch, x *Node) *Node {
 			batch := x.Shape().Dimensions[0]
-			x = Reshape(x, batch, image.Height/patch, patch, image.Width/patch, patch, image.Channels)
-			x = Reshape(TransposeAllAxes(x, 0, 1, 3, 2, 4, 5), batch, tokens, values)
-			return Add(Linear(b, "patches", x), InsertAxes(ConvertDType(b.Value("positions"), x.DType()), 0))
+			x = Reshape(x, batch, image.Height/side, side, image.Width/side, side, image.Channels)
+			x = Reshape(TransposeAllAxes(x, 0, 1, 3, 2, 4, 5), batch, patches, values)
+			x = Linear(b, "patches", x)
+			if n.ClassToken {
+				token := InsertAxes(ConvertDType(b.Value("class_token"), x.DType()), 0)
+				x = Concatenate([]*Node{BroadcastToDims(token, batch, 1, e.width), x}, 1)
+			}
+			return Add(x, InsertAxes(ConvertDType(b.Value("positions"), x.DType()), 0))
 		}}
 }
 
-// head is the average over the tokens after layer normalisation: [batch, tokens, width] becomes [batch, width].
+// head is the class token, or the average over the tokens, after layer normalisation: [batch, tokens, width] becomes
+// [batch, width].
 func (e encoder) head(n *Network) part {
 	return part{name: "head", output: []int{e.width}, parameters: LayerNormParameters("", e.width),
 		build: func(b *residual.Branch, x *Node) *Node {
-			return ReduceMean(ConvertDType(LayerNorm(b, "", x), n.ParameterDType()), 1)
+			x = ConvertDType(LayerNorm(b, "", x), n.ParameterDType())
+			if n.ClassToken {
+				return Reshape(Slice(x, AxisRange(), AxisElem(0)), x.Shape().Dimensions[0], e.width)
+			}
+			return ReduceMean(x, 1)
 		}}
 }

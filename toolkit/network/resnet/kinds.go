@@ -116,6 +116,6 @@ func halved(side, stride int) int { return (side + stride - 1) / stride }
 type encoder struct{ width, heads, hidden int }
 
 func (e encoder) stages(n *Network) []Stage {
-	block := Transformer{Tokens: tokens(n), Width: e.width, Heads: e.heads, Hidden: e.hidden}
+	block := Transformer{Tokens: n.tokens(), Width: e.width, Heads: e.heads, Hidden: e.hidden}
 	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: sum(n.Groups), Block: block}, Output: []int{block.Tokens, e.width}}}
 }

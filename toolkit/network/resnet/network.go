@@ -34,6 +34,11 @@ type Network struct {
 	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did until February 2017,
 	// instead of the average of 2x2 pixels.
 	Subsample bool
+	// Patch is the side of the patches that a transformer divides an image into, a divisor of the image's. New makes it an
+	// eighth of the side, so that there are 8x8 patches or a few more.
+	Patch int
+	// ClassToken has a transformer classify by a token of its own before the patches, not by the mean of all tokens.
+	ClassToken bool
 	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales at test only (Eq. 5).
 	Inverted bool
 	// DType is the type of activations: Float32 (the default), BFloat16 or Float64.
@@ -45,27 +50,22 @@ type Network struct {
 }
 
 // New returns a network with the given kind of blocks, number of blocks in each group (see [depth.GroupsOf]) and format of
-// images; the paper's is [depth.Basic] with three groups. Images must be square, of 4x4 pixels or more (a transformer's side
-// is a multiple of 4), and there must be one survival probability for each block.
+// images; the paper's is [depth.Basic] with three groups. Images must be square, of 4x4 pixels or more, and there must be one
+// survival probability for each block.
 func New(block string, groups []int, image dataset.Format, classes int, survival depth.Survival) (*Network, error) {
 	kind, err := kindOf(block)
 	if err != nil {
 		return nil, err
 	}
-	multiple := 1
-	if _, isEncoder := kind.(encoder); isEncoder {
-		multiple = patch
-	}
-	if side := image.Height; side != image.Width || side < 4 || side%multiple > 0 || image.Channels < 1 {
-		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no %s network: they must be square, "+
-			"with a side of 4 or more%s", image.Height, image.Width, image.Channels, block,
-			map[bool]string{true: fmt.Sprintf(" that is a multiple of %d", multiple)}[multiple > 1])
+	if side := image.Height; side != image.Width || side < 4 || image.Channels < 1 {
+		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no network here: they must be square, "+
+			"with a side of 4 or more", image.Height, image.Width, image.Channels)
 	}
 	if blocks := sum(groups); len(survival) != blocks {
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
 	return &Network{Block: block, Groups: groups, Image: image, Classes: classes, Survival: survival,
-		DType: dtypes.Float32, kind: kind}, nil
+		Patch: max(image.Height/8, 1), DType: dtypes.Float32, kind: kind}, nil
 }
 
 func sum(groups []int) (blocks int) {

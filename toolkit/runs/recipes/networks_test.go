@@ -24,6 +24,7 @@ func TestNetworks(t *testing.T) {
 		[]any{r.Depth, r.Block, r.Blocks, r.Stem, r.Shortcut})
 
 	for want, set := range map[string][2]string{
+		`patch_size and pooling are for block "transformer"`:                                 {"pooling", "mean"},
 		`network "resnet51" is unknown (did you mean "resnet50"?)`:                           {"network", "resnet51"},
 		"depth is 50, but blocks [3 4 6] of the kind bottleneck-original make 41 layers":     {"blocks", "3,4,6"},
 		"blocks is [3 0]: a group has from 1 to 10,000 blocks":                               {"blocks", "3,0"},
@@ -40,5 +41,20 @@ func TestNetworks(t *testing.T) {
 			err = r.Validate()
 		}
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// A transformer's patches divide the image: an eighth of the side unless the recipe says otherwise.
+func TestPatches(t *testing.T) {
+	for size, want := range map[string]string{"0": "", "16": "", "5": "patch_size is 5: it must divide the images' side of 48 pixels",
+		"64": "patch_size is 64", "-1": "patch_size is -1"} {
+		r := small(t)
+		r.Block, r.Depth, r.ImageSize = "transformer", 4, 48
+		require.NoError(t, r.Set("patch_size", size))
+		if err := r.Validate(); want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
 	}
 }

@@ -44,12 +44,14 @@ type Recipe struct {
 	ImageSize  int `json:"image_size,omitempty"`  // side in pixels of the images that the network gets; 0: the data set's own
 	ResizeSize int `json:"resize_size,omitempty"` // side of the images that crops are taken from; 0: image_size
 
-	Block     string  `json:"block"`            // basic (the paper's), one of depth.Named, or your own
-	Depth     int     `json:"depth"`            // layers: 6N+2, bottlenecks 9N+2, N blocks in each of the three groups; transformer: blocks
-	Blocks    []int   `json:"blocks,omitempty"` // number of blocks in each group, if they are not three equal ones
-	Stem      string  `json:"stem"`             // paper: 3x3 for small images; imagenet: 7x7 with stride 2, and pooling
-	Rule      string  `json:"rule"`             // linear (Eq. 4), uniform or list
-	DeathRate float64 `json:"death_rate"`       // 1 - p_L; 0 is constant depth
+	Block     string  `json:"block"`                // basic (the paper's), one of depth.Named, or your own
+	Depth     int     `json:"depth"`                // layers: 6N+2, bottlenecks 9N+2, N blocks in each of the three groups; transformer: blocks
+	Blocks    []int   `json:"blocks,omitempty"`     // number of blocks in each group, if they are not three equal ones
+	Stem      string  `json:"stem"`                 // paper: 3x3 for small images; imagenet: 7x7 with stride 2, and pooling
+	PatchSize int     `json:"patch_size,omitempty"` // transformer: side of its patches in pixels; 0: an eighth of the image's
+	Pooling   string  `json:"pooling,omitempty"`    // transformer: mean of all tokens (the default), or class-token
+	Rule      string  `json:"rule"`                 // linear (Eq. 4), uniform or list
+	DeathRate float64 `json:"death_rate"`           // 1 - p_L; 0 is constant depth
 
 	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one for each block
 

@@ -32,6 +32,7 @@ var choices = []struct {
 	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
 	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection"}},
+	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}},
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
@@ -217,6 +218,12 @@ func (r Recipe) validateData() error {
 	}
 	if err := set.CheckSize(r.Stored().Height); err != nil {
 		return err
+	}
+	switch side, patch := r.Image().Height, r.PatchSize; {
+	case r.Block != depth.Transformer && (patch != 0 || r.Pooling != ""):
+		return errors.New("patch_size and pooling are for block \"transformer\": leave them out")
+	case patch < 0 || patch > side || side%cmp.Or(patch, max(side/8, 1)) != 0 && r.Block == depth.Transformer:
+		return fmt.Errorf("patch_size is %d: it must divide the images' side of %d pixels, and 0 stands for an eighth of it", patch, side)
 	}
 	switch {
 	case r.Augment == "crop" && r.Normalization == "mean-image":
