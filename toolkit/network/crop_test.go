@@ -12,6 +12,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -85,6 +86,13 @@ func TestCrop(t *testing.T) {
 			require.InDelta(t, want.Pix[want.PixOffset(x, y)+at%3], v, 2, "image %d, %v", i, drawn)
 		}
 	}
+}
+
+// The draws must never change: recorded runs name only their seed and step.
+func TestDrawsAreFrozen(t *testing.T) {
+	draws := func() *rand.Rand { return depth.Rand(1, depth.Augmentation, 7) }
+	require.Equal(t, []int32{1, 1, 0, 2, 2, 0, -3, 4, 0}, drawShifts(draws(), 3))
+	require.Equal(t, []int32{31, 29, 20, 26, 0, 2, 12, 53, 45, 1}, drawCrops(draws(), 2, dataset.Format{Height: 64, Width: 64, Channels: 3}))
 }
 
 // Boxes have the area and the ratio that are asked for: both uniform, sides exchanged half of the time, where they fit.

@@ -104,11 +104,11 @@ func (r Recipe) Canonical() Recipe {
 	if r.Schedule().Kind == depth.Steady {
 		r.ScheduleFraction = Default().ScheduleFraction
 	}
-	if set, err := dataset.Find(r.Dataset); err == nil && r.ImageSize == set.Format.Height {
-		r.ImageSize = 0
-	}
-	if r.ResizeSize == r.Image().Height {
+	if r.ResizeSize != 0 && r.ResizeSize == r.Image().Height {
 		r.ResizeSize = 0
+	}
+	if own := (Recipe{Dataset: r.Dataset}); r.ImageSize != 0 && r.ImageSize == own.Image().Height {
+		r.ImageSize = 0
 	}
 	return r
 }

@@ -184,12 +184,13 @@ func (r Recipe) validateData() error {
 			return err
 		}
 	}
-	if image := r.Image().Height; r.ResizeSize != 0 {
-		if err := say.CheckRange("resize_size", r.ResizeSize, image, MaxResizeSize); err != nil {
+	image := sized(set.Format, r.ImageSize)
+	if r.ResizeSize != 0 {
+		if err := say.CheckRange("resize_size", r.ResizeSize, image.Height, MaxResizeSize); err != nil {
 			return err
 		}
 	}
-	if err := set.CheckSize(r.Stored().Height); err != nil {
+	if err := set.CheckSize(sized(image, r.ResizeSize).Height); err != nil {
 		return err
 	}
 	if r.Augment == "crop" && r.Normalization == "mean-image" {
