@@ -188,7 +188,7 @@ func TestDataInWords(t *testing.T) {
 		"CIFAR-10+ (1000 images)":         func(r *recipes.Recipe) { r.Dataset, r.Augment, r.TrainImages = "cifar10", "shift", 1000 },
 		"SVHN":                            func(r *recipes.Recipe) { r.Dataset, r.ImageSize = "svhn", 32 },
 		"shapes 64x64+":                   func(r *recipes.Recipe) { r.ImageSize, r.Augment = 64, "shift" },
-		"shapes 16x16, crops (10 images)": func(r *recipes.Recipe) { r.ImageSize, r.ResizeSize, r.Augment, r.TrainImages = 16, 20, "crop", 10 },
+		"shapes 16x16, crops (10 images)": func(r *recipes.Recipe) { r.ImageSize, r.Augment, r.TrainImages = 16, "crop", 10 },
 	} {
 		r := recipes.Default()
 		r.Dataset = "shapes"

@@ -194,7 +194,7 @@ func (r Recipe) validateData() error {
 		return err
 	}
 	if r.Augment == "crop" && r.Normalization == "mean-image" {
-		return errors.New("augment \"crop\" moves each pixel elsewhere, so a mean image fits no crop: use normalization \"channel\"")
+		return errors.New(`augment "crop" moves pixels elsewhere, so a mean image fits no crop: use normalization "channel"`)
 	}
 	for _, count := range []struct {
 		key string
