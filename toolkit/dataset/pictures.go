@@ -34,7 +34,7 @@ func folderSet(name string) (set Set, ok bool) {
 	}
 	p := pictureSet{name}
 	return Set{Name: name, Title: cmp.Or(title, Folder), Format: Format{folderSide, folderSide, channels}, Own: true,
-		load: p.load, verify: p.verify}, true
+		load: p.load, verify: p.verify, least: smallestSide, most: largestSide}, true
 }
 
 // IsFolder reports whether a name is that of a folder of pictures.

@@ -20,6 +20,8 @@ type Set struct {
 	Drawn bool // made by this package: there is nothing to download
 	Own   bool // a folder of the user's pictures, whose classes and numbers are known when it is read
 
+	least, most int // sides that its images can be given, in pixels; 0: they have that of Format only
+
 	load   func(Options) (*Data, error)
 	verify func(root string) (report []string, err error) // nil if Drawn
 }
@@ -27,7 +29,7 @@ type Set struct {
 // Sets returns the sets that [Load] knows: shapes, cifar10, cifar100, svhn.
 func Sets() []Set {
 	shapes := Set{Name: "shapes", Title: "shapes", Classes: shapesClasses(), Format: rgb32, Drawn: true, load: loadShapes,
-		Train: shapesTrain, Validation: shapesValidation, Test: shapesTest}
+		Train: shapesTrain, Validation: shapesValidation, Test: shapesTest, least: smallestSide, most: largestSide}
 	return []Set{shapes, cifar10.set(), cifar100.set(), svhn.set()}
 }
 
@@ -44,16 +46,16 @@ func Find(name string) (Set, error) {
 	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
 }
 
-// CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. Shapes are drawn, and
-// folders scaled, at sizes from 8 to 512; the others have one size. 0 stands for the set's own.
+// CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. 0 stands for
+// the set's own.
 func (s Set) CheckSize(size int) error {
 	switch own := s.Format.Height; {
 	case size == 0 || size == own:
 		return nil
-	case !s.Drawn && !s.Own:
+	case s.most == 0:
 		return fmt.Errorf("%s has images of %dx%d pixels only, not %dx%d: leave the size out", s.Title, own, own, size, size)
 	default:
-		return say.CheckRange("the size of "+s.Title, size, smallestShape, largestShape)
+		return say.CheckRange("the size of "+s.Title, size, s.least, s.most)
 	}
 }
 

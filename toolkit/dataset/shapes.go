@@ -17,7 +17,7 @@ const (
 
 	shapesLimit = 1_000_000 // of a part, at 32x32 pixels: 3 GB
 
-	smallestShape, largestShape = 8, 512 // sides in pixels
+	smallestSide, largestSide = 8, 512 // sides in pixels
 )
 
 // loadShapes draws the set. Image i of a part depends only on the seed, the part and i, so that the first images are the same in

@@ -25,9 +25,9 @@ func imageOf(recipe recipes.Recipe, stored dataset.Format) dataset.Format {
 const cropDraws = 5 // for an image
 
 // drawCrops draws for each of size images the box that is cut out, and whether it is flipped: top, left, height, width, flip,
-// [size, 5], an input of the compiled step. The box is that of the code with which the paper's networks for ImageNet were
-// trained (fb.resnet.torch): its area is uniform from 8 % to all of the image's, its ratio uniform from 3/4 to 4/3, with sides
-// exchanged half of the time; after ten boxes that do not fit it is the image.
+// [size, 5], an input of the compiled step. The box is that of the code with which the paper's network for ImageNet was trained,
+// fb.resnet.torch (where interpolation is bicubic): its area is uniform from 8 % to all of the image's, its ratio uniform from
+// 3/4 to 4/3, with sides exchanged half of the time; after ten boxes that do not fit, it is the whole image.
 func drawCrops(rng *rand.Rand, size int, image dataset.Format) []int32 {
 	draws := make([]int32, 0, cropDraws*size)
 	for range size {

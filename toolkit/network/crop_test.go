@@ -12,6 +12,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend/backendtest"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -87,6 +88,14 @@ func TestCrop(t *testing.T) {
 	}
 }
 
+// The draws must never change: recorded runs name only their seed and step.
+func TestDrawsAreFrozen(t *testing.T) {
+	draws := func() *rand.Rand { return depth.Rand(1, depth.Augmentation, 7) }
+	require.Equal(t, []int32{1, 1, 0, 2, 2, 0, -3, 4, 0}, drawShifts(draws(), 3))
+	image := dataset.Format{Height: 64, Width: 64, Channels: 3}
+	require.Equal(t, []int32{31, 29, 20, 26, 0, 2, 12, 53, 45, 1}, drawCrops(draws(), 2, image))
+}
+
 // Boxes have the area and the ratio that are asked for: both uniform, sides exchanged half of the time, where they fit.
 func TestDrawnBoxes(t *testing.T) {
 	const n, side = 40_000, 512
@@ -141,7 +150,8 @@ func TestCropsOfLargerImages(t *testing.T) {
 	plain, err := NewModel(b, r, Input{image, 10, net.Normalization})
 	require.NoError(t, err)
 	batch := net.Batches().At(0)
-	require.Equal(t, []int{len(batch.Labels) * 5, len(batch.Labels) * 20 * 20 * 3}, []int{len(batch.Augmentation), len(batch.Pixels)})
+	require.Len(t, batch.Augmentation, len(batch.Labels)*cropDraws)
+	require.Len(t, batch.Pixels, len(batch.Labels)*20*20*3)
 	seen := *batch
 	seen.Format, seen.Augmentation, seen.Pixels = image, nil, batch.Augmented(net.Normalization)
 	require.InDelta(t, takeStep(t, plain, &seen).Loss, takeStep(t, net.Model, batch).Loss, 2e-3)

@@ -144,7 +144,7 @@ func TestDevices(t *testing.T) {
 func TestDevicesExchange(t *testing.T) {
 	if form := os.Getenv("STOCHDEPTH_TEST_FORM"); form != "" {
 		r := tiny(t)
-		r.Form, r.BatchSize, r.TrainImages = form, 32, 32
+		r.Form, r.BatchSize, r.TrainImages, r.Augment, r.ResizeSize = form, 32, 32, "crop", 40
 		steps(t, r, 2, 1)
 		return
 	}

@@ -58,7 +58,8 @@ func shift(images, draws *Node) *Node {
 	return transform(rows, columns, images)
 }
 
-// shifted is shift on the host, for an image of a format, with the mean of the channels, or of each pixel, where nothing comes in.
+// shifted is shift on the host, for an image of a format. What comes in from outside is the mean, of the channels or of each
+// pixel.
 func shifted(image []byte, f dataset.Format, draws []int32, mean []float32) []byte {
 	moved := make([]byte, len(image))
 	for at := range moved {

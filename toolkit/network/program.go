@@ -45,8 +45,8 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 
 // TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. The inputs are those
 // that [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or
-// [batch, L] for gates per sample), and the draws of the augmentation ([batch, 3] of shifts, [batch, 5] of crops) if the recipe asks for it. The running
-// averages of batch normalisation are updated.
+// [batch, L] for gates per sample), and the draws of the augmentation ([batch, 3] of shifts, [batch, 5] of crops) if the recipe
+// asks for it. The running averages of batch normalisation are updated.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	pixels, gates := inputs[0], inputs[2]
 	scope.Store().SetTraining(pixels.Graph(), true)

@@ -125,8 +125,8 @@ func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, 
 	}
 	delete(file.tensors, name)
 	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
-		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes",
-			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes)
+		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes, for images of %dx%d pixels",
+			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes, m.Network.Image.Height, m.Network.Image.Width)
 	}
 	values, err := decode(t)
 	if err == nil {

@@ -183,6 +183,20 @@ func TestBlocksSavedAreOfAllMinibatches(t *testing.T) {
 	require.InDelta(t, 1-8.0/9, c.BlocksSaved, 1e-9)
 }
 
+func TestDataInWords(t *testing.T) {
+	for want, change := range map[string]func(*recipes.Recipe){
+		"CIFAR-10+ (1000 images)":         func(r *recipes.Recipe) { r.Dataset, r.Augment, r.TrainImages = "cifar10", "shift", 1000 },
+		"SVHN":                            func(r *recipes.Recipe) { r.Dataset, r.ImageSize = "svhn", 32 },
+		"shapes 64x64+":                   func(r *recipes.Recipe) { r.ImageSize, r.Augment = 64, "shift" },
+		"shapes 16x16, crops (10 images)": func(r *recipes.Recipe) { r.ImageSize, r.Augment, r.TrainImages = 16, "crop", 10 },
+	} {
+		r := recipes.Default()
+		r.Dataset = "shapes"
+		change(&r)
+		require.Equal(t, want, DatasetName(r))
+	}
+}
+
 func TestWhatCannotBeCompared(t *testing.T) {
 	twice := seeded(0.2, 3, 10, 11)
 	twice[1].Recipe.Seed = 1

@@ -18,8 +18,8 @@ func DataName(r recipes.Recipe) string {
 	if set, err := dataset.Find(name); err == nil {
 		name = set.Title
 	}
-	if image := r.Image(); r.Canonical().ImageSize != 0 {
-		name += fmt.Sprintf(" %dx%d", image.Height, image.Width)
+	if size := r.Canonical().ImageSize; size != 0 {
+		name += fmt.Sprintf(" %dx%d", size, size)
 	}
 	switch r.Augment {
 	case "shift":

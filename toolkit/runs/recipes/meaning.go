@@ -93,8 +93,8 @@ var StochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "s
 	"gates_per", "scale_at", "freeze_closed"}
 
 // Canonical returns the recipe with the keys that have no effect at their defaults: all StochasticKeys at constant depth,
-// the fraction of a schedule that never changes, sizes that the images have anyway. Two runs have one setting if their canonical recipes differ in the seed
-// only.
+// the fraction of a schedule that never changes, sizes that the images have anyway. Two runs have one setting if their
+// canonical recipes differ in the seed only.
 func (r Recipe) Canonical() Recipe {
 	if r.IsConstant() {
 		d := Default()
@@ -104,11 +104,11 @@ func (r Recipe) Canonical() Recipe {
 	if r.Schedule().Kind == depth.Steady {
 		r.ScheduleFraction = Default().ScheduleFraction
 	}
-	if set, err := dataset.Find(r.Dataset); err == nil && r.ImageSize == set.Format.Height {
-		r.ImageSize = 0
-	}
-	if r.ResizeSize == r.Image().Height {
+	if r.ResizeSize != 0 && r.ResizeSize == r.Image().Height {
 		r.ResizeSize = 0
+	}
+	if own := (Recipe{Dataset: r.Dataset}); r.ImageSize != 0 && r.ImageSize == own.Image().Height {
+		r.ImageSize = 0
 	}
 	return r
 }

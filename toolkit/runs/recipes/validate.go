@@ -211,15 +211,16 @@ func (r Recipe) validateData() error {
 			return err
 		}
 	}
-	if image := r.Image().Height; r.ResizeSize != 0 {
-		if err := say.CheckRange("resize_size", r.ResizeSize, image, MaxResizeSize); err != nil {
+	image := sized(set.Format, r.ImageSize)
+	if r.ResizeSize != 0 {
+		if err := say.CheckRange("resize_size", r.ResizeSize, image.Height, MaxResizeSize); err != nil {
 			return err
 		}
 	}
-	if err := set.CheckSize(r.Stored().Height); err != nil {
+	if err := set.CheckSize(sized(image, r.ResizeSize).Height); err != nil {
 		return err
 	}
-	switch side, patch := r.Image().Height, r.PatchSize; {
+	switch side, patch := image.Height, r.PatchSize; {
 	case r.Block != depth.Transformer && (patch != 0 || r.Pooling != ""):
 		return errors.New("patch_size and pooling are for block \"transformer\": leave them out")
 	case patch < 0 || patch > side || side%cmp.Or(patch, max(side/8, 1)) != 0 && r.Block == depth.Transformer:
@@ -227,7 +228,7 @@ func (r Recipe) validateData() error {
 	}
 	switch {
 	case r.Augment == "crop" && r.Normalization == "mean-image":
-		return errors.New("augment \"crop\" moves each pixel elsewhere, so a mean image fits no crop: use normalization \"channel\"")
+		return errors.New(`augment "crop" moves pixels elsewhere, so a mean image fits no crop: use normalization "channel"`)
 	case !set.Own && (r.Resize != "" || r.EXIF != ""):
 		return fmt.Errorf("resize and exif are for dataset \"folder\", your pictures; the images of %s have one size", r.Dataset)
 	}
