@@ -54,6 +54,13 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			}
 		}
 		recipe := from.recipe
+		for _, set := range *sets { // before the keys that it sets
+			if key, value, _ := strings.Cut(set, "="); key == recipes.Network {
+				if err := recipe.Set(key, value); err != nil {
+					return none, fmt.Errorf("--set %s: %w", set, err)
+				}
+			}
+		}
 		for _, f := range keyFlags {
 			if flag := flags.Lookup(f.flag); flag.Changed {
 				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
@@ -63,6 +70,9 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 		}
 		for _, set := range *sets {
 			key, value, ok := strings.Cut(set, "=")
+			if key == recipes.Network && ok {
+				continue
+			}
 			if !ok {
 				return none, fmt.Errorf("--set %s: write key=value", set)
 			}

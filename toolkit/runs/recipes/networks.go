@@ -8,8 +8,9 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// networkKey stands for several keys: `network=resnet50` sets block, blocks, depth, stem and shortcut. A recipe keeps these.
-const networkKey = "network"
+// Network is a key that stands for several: `network=resnet50` sets block, blocks, depth, stem and shortcut, which a recipe
+// keeps. Whoever sets several keys sets this one first, so that the others may change what it sets.
+const Network = "network"
 
 // networks are those for ImageNet of He et al. 2015 (Table 1), with the shortcuts of their option B.
 var networks = []struct {
@@ -41,7 +42,7 @@ func (r *Recipe) setNetwork(name string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s %q is unknown%s: use %s", networkKey, name, say.DidYouMean(name, Networks()), strings.Join(Networks(), ", "))
+	return fmt.Errorf("%s %q is unknown%s: use %s", Network, name, say.DidYouMean(name, Networks()), strings.Join(Networks(), ", "))
 }
 
 // Groups returns the number of blocks in each group of equally shaped blocks: the recipe's own, or those that its depth gives

@@ -193,17 +193,17 @@ func Parse(data []byte) (Recipe, error) {
 		return Recipe{}, say.JSONError(err)
 	}
 	recipe := Default()
-	if name, ok := keys[networkKey]; ok { // before the keys that it sets, which may change it
+	if name, ok := keys[Network]; ok { // before the keys that it sets, which may change it
 		var text string
 		if err := json.Unmarshal(name, &text); err != nil {
-			return Recipe{}, fmt.Errorf("%s must be a text, not %s", networkKey, name)
+			return Recipe{}, fmt.Errorf("%s must be a text, not %s", Network, name)
 		}
-		if err := recipe.Set(networkKey, text); err != nil {
+		if err := recipe.Set(Network, text); err != nil {
 			return Recipe{}, err
 		}
 	}
 	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
-	known := append(Keys(), networkKey)
+	known := append(Keys(), Network)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !slices.Contains(known, key) {
 			return Recipe{}, unknownKey(key)
@@ -231,7 +231,7 @@ func Keys() []string {
 // nearest known ones are named; Validate checks the recipe as a whole.
 func (r *Recipe) Set(key, value string) error {
 	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
-	if key == networkKey {
+	if key == Network {
 		return r.setNetwork(strings.TrimSpace(value))
 	}
 	for i, name := range Keys() {

@@ -53,6 +53,9 @@ func Choices(key string) []string {
 			return c.values
 		}
 	}
+	if key == Network {
+		return Networks()
+	}
 	if key == "block" { // and those that a program registers
 		return depth.Named()
 	}

@@ -226,7 +226,7 @@ func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 		s.Axes = append(s.Axes, axis)
 		unsorted = append(unsorted, key)
 	}
-	order := append([]string{"seed", "dataset", "depth"}, recipes.Keys()...)
+	order := append([]string{"seed", "dataset", recipes.Network, "depth"}, recipes.Keys()...)
 	order = slices.DeleteFunc(order, func(key string) bool { return key == "rule" || key == "death_rate" })
 	order = append(order, "rule", "death_rate")
 	for _, key := range unsorted {
@@ -280,7 +280,11 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe)
 		}
 		bases[settings["dataset"]] = recipe
 	}
-	for _, key := range slices.Sorted(maps.Keys(settings)) {
+	keys := slices.Sorted(maps.Keys(settings))
+	if settings[recipes.Network] != "" { // before the keys that it sets
+		keys = append([]string{recipes.Network}, slices.DeleteFunc(keys, func(key string) bool { return key == recipes.Network })...)
+	}
+	for _, key := range keys {
 		if err := recipe.Set(key, settings[key]); err != nil {
 			return recipe, err
 		}
