@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
@@ -22,6 +23,7 @@ type Pack struct {
 	Damaged []damagedFile // passed over
 	Notes   []string      // a sentence about each thing that the user should know
 
+	mapped   []byte
 	accepted bool // the user passes over the damaged files
 }
 
@@ -58,17 +60,22 @@ func openPack(path, digest string, s Settings) (*Pack, error) {
 		return nil, nil
 	}
 	// The mapping stays as long as the process, since views of its images may.
-	mapped, err := syscall.Mmap(int(file.Fd()), 0, int(size), syscall.PROT_READ, syscall.MAP_SHARED)
+	mapped, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %s into memory: %w", path, err)
 	}
-	p := &Pack{Path: path}
+	_ = unix.Madvise(mapped, unix.MADV_NOHUGEPAGE) // or 2 MB come into memory with each image; not every system knows it
+	p := &Pack{Path: path, mapped: mapped}
 	if !p.read(mapped, s) {
-		syscall.Munmap(mapped)
+		unix.Munmap(mapped)
 		return nil, nil
 	}
 	return p, nil
 }
+
+// Release gives the memory of pages that were read back to the system, which reads them again, from its cache or the disk, when
+// they are needed. The images stay valid.
+func (p *Pack) Release() { _ = unix.Madvise(p.mapped, unix.MADV_DONTNEED) }
 
 // read finds the images in a mapped pack and reports whether it is whole.
 func (p *Pack) read(mapped []byte, s Settings) bool {
