@@ -48,7 +48,7 @@ type Options struct {
 
 	// For folders of pictures only. Size is the side of the images in pixels, 0 for 64; Resize is short (the short side is scaled
 	// to Size and the centre cut out) or squeeze, "" for short; EXIF is obey (pictures are turned upright) or leave, "" for obey.
-	// SkipDamaged passes over files that cannot be read. Progress, if not nil, is called often with the numbers of pictures that
+	// SkipDamaged calls the function of that name first. Progress, if not nil, is called often with the numbers of pictures that
 	// are decoded and that there are in all.
 	Size        int
 	Resize      string

@@ -191,6 +191,16 @@ func (p pictureSet) verify(root string) (report []string, err error) {
 	return append(report, pack.Notes...), nil
 }
 
+// SkipDamaged notes in data/cache that the files of a folder of pictures that cannot be read are passed over, until one of its
+// files changes. Without it they are an error.
+func SkipDamaged(dir string) error {
+	folder, err := pictures.Index(dir)
+	if err != nil {
+		return err
+	}
+	return folder.SkipDamaged(DefaultRoot())
+}
+
 // Describe is [Find] for a set whose files are in root: of a folder of pictures it lists the files, to fill in the classes and
 // the numbers of images, and opens none.
 func Describe(name, root string) (Set, error) {

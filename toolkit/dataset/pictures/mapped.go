@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 
-	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -23,8 +21,7 @@ type Pack struct {
 	Damaged []damagedFile // passed over
 	Notes   []string      // a sentence about each thing that the user should know
 
-	mapped   []byte
-	accepted bool // the user passes over the damaged files
+	mapped []byte
 }
 
 // Images are the images of a part, in the order of the classes.
@@ -89,7 +86,7 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 	if json.Unmarshal(mapped[len(mapped)-footer-int(length):len(mapped)-footer], &c) != nil {
 		return false
 	}
-	p.Classes, p.Damaged, p.Notes, p.accepted = c.Classes, c.Damaged, c.Notes, end[8] == 1
+	p.Classes, p.Damaged, p.Notes = c.Classes, c.Damaged, c.Notes
 	for _, part := range c.Parts {
 		n := 0
 		for _, count := range part.Images {
@@ -105,20 +102,4 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 		images = images[n*s.bytes():]
 	}
 	return len(images) == 0
-}
-
-// accept notes in a pack that the user passes over its damaged files.
-func accept(path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return files.WriteError(path, err)
-	}
-	info, err := file.Stat()
-	if err == nil {
-		err = disk.Change("write", path, func() error {
-			_, err := file.WriteAt([]byte{1}, info.Size()-int64(footer)+8)
-			return err
-		})
-	}
-	return files.WriteError(path, errors.Join(err, file.Close()))
 }
