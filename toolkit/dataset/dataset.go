@@ -50,7 +50,7 @@ type Options struct {
 	Size int
 
 	// For folders of pictures only. Resize is short (the short side is scaled to Size and the centre cut out) or squeeze, "" for
-	// short; EXIF is obey (pictures are turned upright) or leave, "" for obey. SkipDamaged passes over files that cannot be read.
+	// short; EXIF is obey (pictures are turned upright) or leave, "" for obey. SkipDamaged calls the function of that name first.
 	// Progress, if not nil, is called often with the numbers of pictures that are decoded and that there are in all.
 	Resize      string
 	EXIF        string

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"sync/atomic"
 )
 
 // Format is the shape of images, [Height, Width, Channels].
@@ -31,6 +32,24 @@ type Images struct {
 	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint16 // [n], class of each image
 	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
+
+	// Of pixels that are mapped from a file: release gives the memory of what was read back to the system.
+	release func()
+	read    atomic.Int64 // bytes since the last release
+}
+
+// releaseAfter is how many bytes of mapped pixels are read before their memory is given back. The system brings more into
+// memory than what is read, 64 KiB and more at a time, so that up to 20 times as much is held.
+const releaseAfter = 4 << 20
+
+// image returns the pixels of image i.
+func (m *Images) image(i int) []byte {
+	size := m.Format.Bytes()
+	if m.release != nil && m.read.Add(int64(size)) > releaseAfter {
+		m.read.Store(0)
+		m.release()
+	}
+	return m.Pixels[i*size : (i+1)*size : (i+1)*size]
 }
 
 // Len returns the number of images, n.
@@ -104,8 +123,7 @@ func (v View) Coarse(i int) int {
 // Image returns the pixels of image i, [height, width, channels], not copied: they must not be changed.
 func (v View) Image(i int) []byte {
 	part, at := v.locate(i)
-	size := part.Format.Bytes()
-	return part.Pixels[at*size : (at+1)*size : (at+1)*size]
+	return part.image(at)
 }
 
 // Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels] and labels is
@@ -114,7 +132,7 @@ func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
 	size := v.Format().Bytes()
 	for k, i := range indices {
 		part, at := v.locate(int(i))
-		copy(pixels[k*size:(k+1)*size], part.Pixels[at*size:])
+		copy(pixels[k*size:(k+1)*size], part.image(at))
 		labels[k] = int32(part.Labels[at])
 	}
 }

@@ -107,7 +107,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 	side := cmp.Or(o.Size, folderSide)
 	given := map[string]View{}
 	for _, part := range pack.Parts {
-		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels}
+		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, release: pack.Release}
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
 				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
@@ -189,6 +189,16 @@ func (p pictureSet) verify(root string) (report []string, err error) {
 		report = append(report, fmt.Sprintf("%s: %s pictures, all decoded", part.Name, say.Grouped(n)))
 	}
 	return append(report, pack.Notes...), nil
+}
+
+// SkipDamaged notes in data/cache that the files of a folder of pictures that cannot be read are passed over, until one of its
+// files changes. Without it they are an error.
+func SkipDamaged(dir string) error {
+	folder, err := pictures.Index(dir)
+	if err != nil {
+		return err
+	}
+	return folder.SkipDamaged(DefaultRoot())
 }
 
 // Describe is [Find] for a set whose files are in root: of a folder of pictures it lists the files, to fill in the classes and

@@ -60,12 +60,10 @@ func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
 	return data, err
 }
 
-// PrepareData packs the pictures of a recipe whose data set is a folder, if they are not packed yet, until ctx is cancelled; it
-// returns notes about them. skipDamaged passes over files that cannot be read, also in later calls until a file changes. What
-// opens a network does the same, but only at its end, and damaged files are an error there. dataRoot is as in [Open].
-func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string, skipDamaged bool) (notes []string, err error) {
+// PrepareData packs the pictures of a recipe whose data set is a folder, if they are not packed yet, until ctx is cancelled, and
+// returns notes about them. [Open] packs too, but cannot be interrupted. dataRoot is as there.
+func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (notes []string, err error) {
 	options := dataOptions(recipe, dataRoot)
-	options.SkipDamaged = skipDamaged
 	err = packing(&options, func() error {
 		notes, err = dataset.Prepare(ctx, recipe.Dataset, options)
 		return err
@@ -84,9 +82,10 @@ func packing(options *dataset.Options, load func() error) error {
 		bar.Set(done, what)
 	}
 	err := load()
-	if bar != nil && err == nil {
+	switch {
+	case bar != nil && err == nil:
 		bar.Done("packed")
-	} else if bar != nil {
+	case bar != nil:
 		bar.Done("not finished")
 	}
 	return err
@@ -106,13 +105,17 @@ func fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
 	return dataset.FitChannels(train)
 }
 
+// mostResident is the most bytes of images that a GPU keeps; a set of more may be larger than its memory.
+const mostResident = 4 << 30
+
 // Prepare prepares training steps on the given number of devices, see [Model.UseDevices]. A single GPU first gets all training
-// images, so that its steps bring only their indices; a CPU already has them in its memory.
+// images, up to 4 GiB, so that its steps bring only their indices; a CPU already has them in its memory.
 func (o *Opened) Prepare(devices int) error {
 	if err := o.UseDevices(devices); err != nil {
 		return err
 	}
-	if devices == 1 && backend.KindOf(o.backend) == backend.CUDA {
+	bytes := o.Data.Train.Len() * o.Data.Format().Bytes()
+	if devices == 1 && backend.KindOf(o.backend) == backend.CUDA && bytes <= mostResident {
 		return o.KeepOnDevice(o.Data.Train)
 	}
 	return nil

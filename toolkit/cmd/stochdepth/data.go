@@ -29,7 +29,7 @@ it stopped. An archive that you already have, such as cifar-10-binary.tar.gz, is
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if dataset.IsFolder(args[0]) {
-			return fmt.Errorf("%s is your own pictures: there is nothing to download, `stochdepth data index DIR` shows them", args[0])
+			return fmt.Errorf("%s is your own pictures: there is nothing to download, `stochdepth data index DIR` lists them", args[0])
 		}
 		bar, began := progress.New(0, args[0], "bytes"), false
 		err := dataset.Get(cmd.Context(), args[0], *root, func(done, total int64, what string) {

@@ -15,11 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
-	"stochdepth/toolkit/network"
-	"stochdepth/toolkit/runs/recipes"
 	"stochdepth/toolkit/runs/sweep"
 )
 
@@ -93,23 +92,21 @@ func explainOutside(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w (%w)", err, why)
 }
 
-// dataRootFlag adds the flag --data-root, the folder of a data set's files.
+// dataRootFlag adds the flag --data-root, the folder of a data set's files, and --skip-damaged for a folder of pictures.
 func dataRootFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache), or of your pictures")
-}
-
-// skipDamagedFlag adds the flag --skip-damaged of commands that may pack pictures.
-func skipDamagedFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("skip-damaged", false, "pass over pictures that cannot be read, until a file of the folder changes")
-}
-
-// prepareData packs the pictures of a recipe's data set, if it is a folder, and prints notes about them.
-func prepareData(cmd *cobra.Command, recipe recipes.Recipe, dataRoot string, skipDamaged bool) error {
-	notes, err := network.PrepareData(cmd.Context(), recipe, dataRoot, skipDamaged)
-	if err == nil {
-		printNotes(cmd.ErrOrStderr(), notes)
+	root := cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache), or of your pictures")
+	skip := cmd.Flags().Bool("skip-damaged", false,
+		"pass over pictures in --data-root that cannot be read, until a file there changes")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		switch {
+		case !*skip:
+			return nil
+		case *root == "":
+			return errors.New("--skip-damaged is about your own pictures: name their folder by --data-root")
+		}
+		return dataset.SkipDamaged(*root)
 	}
-	return err
+	return root
 }
 
 func isDir(path string) bool {

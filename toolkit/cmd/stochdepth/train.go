@@ -41,7 +41,7 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 	name := cmd.Flags().String("run", "", "name of the run (default: from data set, depth, rule, death rate and seed)")
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after this long, such as 90m or 8h")
 	devices := cmd.Flags().Int("devices", 1, "share each training step between this many devices, such as the GPUs of this machine")
-	folder, dataRoot, skip := runsFlag(cmd), dataRootFlag(cmd), skipDamagedFlag(cmd)
+	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		recipe, err := recipeOf(nil)
 		if err != nil {
@@ -64,12 +64,10 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 		if err != nil {
 			return err
 		}
-		if err := prepareData(cmd, recipe.Recipe(), *dataRoot, *skip); err != nil {
-			return err
-		}
 		bar := progress.New(0, *name, "steps")
 		run, err := training.Train(stopping.Unread(cmd.Context()), b, training.Options{
 			Dir: dir, Recipe: recipe, DataRoot: *dataRoot, MaxTime: *maxTime, Devices: *devices,
+			OnNote: func(note string) { bar.Note("note: " + note) },
 			OnProgress: func(p training.Progress) {
 				if p.Row != nil {
 					bar.Note(p.Row.Text())

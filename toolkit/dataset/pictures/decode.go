@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -141,6 +142,10 @@ func opaque(picture image.Image) image.Image {
 			copy(rgba.Pix[4*i:], []byte{c.R, c.G, c.B, 255})
 		}
 		return rgba
+	case *image.YCbCr: // converted once, not for each weight with which it is scaled
+		rgba := image.NewRGBA(bounds)
+		draw.Draw(rgba, bounds, p, bounds.Min, draw.Src)
+		return rgba
 	case *image.CMYK:
 		rgba := image.NewRGBA(bounds)
 		for i := 0; i < len(p.Pix); i += 4 {
@@ -149,7 +154,7 @@ func opaque(picture image.Image) image.Image {
 		}
 		return rgba
 	}
-	return picture // grey, YCbCr, or opaque RGBA
+	return picture // grey, or opaque RGBA
 }
 
 // upperBytes makes a picture of the upper bytes of colours of 16 bits.

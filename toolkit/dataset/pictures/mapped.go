@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
 
-	"stochdepth/toolkit/internal/disk"
+	"golang.org/x/sys/unix"
+
 	"stochdepth/toolkit/internal/files"
 )
 
@@ -22,7 +21,7 @@ type Pack struct {
 	Damaged []damagedFile // passed over
 	Notes   []string      // a sentence about each thing that the user should know
 
-	accepted bool // the user passes over the damaged files
+	mapped []byte
 }
 
 // Images are the images of a part, in the order of the classes.
@@ -58,17 +57,22 @@ func openPack(path, digest string, s Settings) (*Pack, error) {
 		return nil, nil
 	}
 	// The mapping stays as long as the process, since views of its images may.
-	mapped, err := syscall.Mmap(int(file.Fd()), 0, int(size), syscall.PROT_READ, syscall.MAP_SHARED)
+	mapped, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %s into memory: %w", path, err)
 	}
-	p := &Pack{Path: path}
+	_ = unix.Madvise(mapped, unix.MADV_NOHUGEPAGE) // or 2 MB come into memory with each image; not every system knows it
+	p := &Pack{Path: path, mapped: mapped}
 	if !p.read(mapped, s) {
-		syscall.Munmap(mapped)
+		unix.Munmap(mapped)
 		return nil, nil
 	}
 	return p, nil
 }
+
+// Release gives the memory of pages that were read back to the system, which reads them again, from its cache or the disk, when
+// they are needed. The images stay valid.
+func (p *Pack) Release() { _ = unix.Madvise(p.mapped, unix.MADV_DONTNEED) }
 
 // read finds the images in a mapped pack and reports whether it is whole.
 func (p *Pack) read(mapped []byte, s Settings) bool {
@@ -82,7 +86,7 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 	if json.Unmarshal(mapped[len(mapped)-footer-int(length):len(mapped)-footer], &c) != nil {
 		return false
 	}
-	p.Classes, p.Damaged, p.Notes, p.accepted = c.Classes, c.Damaged, c.Notes, end[8] == 1
+	p.Classes, p.Damaged, p.Notes = c.Classes, c.Damaged, c.Notes
 	for _, part := range c.Parts {
 		n := 0
 		for _, count := range part.Images {
@@ -98,20 +102,4 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 		images = images[n*s.bytes():]
 	}
 	return len(images) == 0
-}
-
-// accept notes in a pack that the user passes over its damaged files.
-func accept(path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return files.WriteError(path, err)
-	}
-	info, err := file.Stat()
-	if err == nil {
-		err = disk.Change("write", path, func() error {
-			_, err := file.WriteAt([]byte{1}, info.Size()-int64(footer)+8)
-			return err
-		})
-	}
-	return files.WriteError(path, errors.Join(err, file.Close()))
 }

@@ -25,7 +25,7 @@ import (
 type Options struct {
 	Settings
 	Cache       string // the folder of packs
-	SkipDamaged bool   // pass over files that cannot be read; otherwise they are an error
+	SkipDamaged bool   // call Folder.SkipDamaged first
 
 	// Progress, if not nil, is called often while pictures are packed, with the numbers done and in all.
 	Progress func(done, total int64, what string)
@@ -33,13 +33,13 @@ type Options struct {
 
 // A pack is one file. Its first page has a line with the format's number and the digest of what is packed; then come the images
 // of all parts, training first, in the order of the classes; then contents in JSON; then footer bytes: the length of the
-// contents, whether the user passes over damaged files, and a mark. It gets its name when it is whole. A file of another format
+// contents and a mark. It gets its name when it is whole. A file of another format
 // or digest is replaced.
 const (
 	format = 1
 	page   = 4096
 	mark   = "packed\n"
-	footer = 8 + 1 + len(mark)
+	footer = 8 + len(mark)
 )
 
 // contents describes the images of a pack.
@@ -70,14 +70,15 @@ func header(digest string) []byte {
 // Open returns the images of a folder, from its pack, which it makes if there is none or a file of the folder has changed. A
 // second process waits until the first has made it. A pack that was not finished is begun anew.
 //
-// Files that cannot be read are an error that names them, with everything else packed: SkipDamaged passes them over, and so do
-// later calls until a file changes.
+// Files that cannot be read are an error that names them, with everything else packed, unless they are passed over, see
+// [Folder.SkipDamaged].
 func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
-	digest := folder.digest(o.Settings)
-	path, err := folder.packPath(o)
-	if err != nil {
-		return nil, err
+	if o.SkipDamaged {
+		if err := folder.SkipDamaged(o.Cache); err != nil {
+			return nil, err
+		}
 	}
+	digest, path := folder.digest(o.Settings), folder.kept(o.Cache, fmt.Sprintf("-%s%d.pack", initials(o.Settings), o.Side))
 	pack, err := openPack(path, digest, o.Settings)
 	if pack == nil && err == nil {
 		pack, err = makePack(ctx, path, digest, folder, o)
@@ -85,13 +86,8 @@ func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(pack.Damaged) > 0 && !pack.accepted {
-		if !o.SkipDamaged {
-			return nil, pack.refusal(folder)
-		}
-		if err := accept(path); err != nil {
-			return nil, err
-		}
+	if len(pack.Damaged) > 0 && !folder.skipsDamaged(o.Cache) {
+		return nil, pack.refusal(folder)
 	}
 	pack.Notes = append(append([]string{}, folder.Notes...), pack.Notes...)
 	if n := len(pack.Damaged); n > 0 {
@@ -108,17 +104,42 @@ func isOrAre(n int) string {
 	return "are"
 }
 
-// packPath returns the name of the pack: one for each folder and settings, so that the pack of changed files takes the place
-// of the former one.
-func (f *Folder) packPath(o Options) (string, error) {
+// kept returns the name of a file that is kept for the folder: of a pack there is one for each of the settings, so that the pack
+// of changed files takes the place of the former one.
+func (f *Folder) kept(cache, end string) string {
 	dir, err := filepath.Abs(f.Dir)
-	if err != nil {
-		return "", fmt.Errorf("cannot find the folder of pictures: %w", err)
+	if err != nil { // the working directory is gone
+		dir = f.Dir
 	}
 	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%q %+v", dir, o.Settings)
-	return filepath.Join(o.Cache, "pictures", fmt.Sprintf("%s-%d-%016x.pack", filepath.Base(dir), o.Side, hash.Sum64())), nil
+	io.WriteString(hash, dir)
+	return filepath.Join(cache, "pictures", fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
 }
+
+// initials tell the settings apart in names of files, except for the side.
+func initials(s Settings) string {
+	text := ""
+	if s.Resize != ShortSide {
+		text += s.Resize + "-"
+	}
+	if s.EXIF != ObeyEXIF {
+		text += s.EXIF + "-"
+	}
+	return text
+}
+
+// SkipDamaged notes in the cache that files of the folder that cannot be read are passed over, as long as no file changes.
+func (f *Folder) SkipDamaged(cache string) error {
+	return files.Make(f.kept(cache, skipEnd), []byte(f.digest(Settings{})+"\n"))
+}
+
+// skipsDamaged reports whether SkipDamaged was called for these files.
+func (f *Folder) skipsDamaged(cache string) bool {
+	noted, err := files.ReadText(f.kept(cache, skipEnd), files.LargestText)
+	return err == nil && string(noted) == f.digest(Settings{})+"\n"
+}
+
+const skipEnd = ".skip"
 
 // makePack packs a folder while no other process does so.
 func makePack(ctx context.Context, path, digest string, folder *Folder, o Options) (*Pack, error) {
@@ -229,7 +250,6 @@ func (f *Folder) pack(ctx context.Context, w io.Writer, digest string, o Options
 	}
 	length := len(end)
 	end = binary.LittleEndian.AppendUint64(end, uint64(length))
-	end = append(end, 0)
 	_, err = w.Write(append(end, mark...))
 	return err
 }
@@ -345,8 +365,12 @@ func (t *twins) notes(f *Folder) (list []string) {
 // refusal is the error for damaged files that the user has not passed over.
 func (p *Pack) refusal(folder *Folder) error {
 	n := len(p.Damaged)
-	return fmt.Errorf("%s: %s file%s cannot be read: %s; replace or remove %s, or pass over them with --skip-damaged",
-		folder.Dir, say.Grouped(n), say.Plural(n), p.damage(), map[bool]string{true: "it", false: "them"}[n == 1])
+	it := "them"
+	if n == 1 {
+		it = "it"
+	}
+	return fmt.Errorf("%s: %s file%s cannot be read: %s; replace or remove %s, or pass over %[5]s with --skip-damaged",
+		folder.Dir, say.Grouped(n), say.Plural(n), p.damage(), it)
 }
 
 // damage names the first damaged files.

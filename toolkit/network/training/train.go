@@ -34,6 +34,9 @@ type Options struct {
 
 	// OnProgress, if set, is called often, from one goroutine. It should return soon.
 	OnProgress func(Progress)
+
+	// OnNote, if set, is called with sentences that the user should know about the data, before the first step.
+	OnNote func(string)
 }
 
 // ErrStopped is returned, wrapped, by Train when the run was stopped before its end: the context was cancelled or MaxTime
@@ -58,6 +61,18 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	}
 	if err := backend.CheckDType(b, recipe.DType); err != nil {
 		return nil, err
+	}
+	notes, err := network.PrepareData(ctx, recipe, o.DataRoot)
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.OnNote != nil {
+		for _, note := range notes {
+			o.OnNote(note)
+		}
 	}
 	net, err := network.Open(b, checked, o.DataRoot)
 	if err != nil {
