@@ -56,8 +56,9 @@ func dataVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify NAME",
 		Short: "Check the files of a data set",
-		Long:  "Check the files of a data set: of a folder of pictures, that each can be decoded; they are packed, and need not be again.",
-		Args:  cobra.ExactArgs(1),
+		Long: `Check the files of a data set. Of a folder of pictures (folder, with --data-root), each is decoded and packed, which
+training then need not do.`,
+		Args: cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
