@@ -10,6 +10,8 @@ import (
 	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func dataCommand() *cobra.Command {
@@ -62,6 +64,13 @@ training then need not do.`,
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if dataset.IsFolder(args[0]) { // shows how far it is, and can be interrupted
+			recipe := recipes.Default()
+			recipe.Dataset = args[0]
+			if _, err := network.PrepareData(cmd.Context(), recipe, *root); err != nil {
+				return err
+			}
+		}
 		report, err := dataset.Verify(args[0], *root)
 		for _, line := range report {
 			fmt.Fprintln(cmd.OutOrStdout(), line)
