@@ -10,6 +10,8 @@ import (
 	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func dataCommand() *cobra.Command {
@@ -56,11 +58,19 @@ func dataVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify NAME",
 		Short: "Check the files of a data set",
-		Long:  "Check the files of a data set: of a folder of pictures, that each can be decoded; they are packed, and need not be again.",
-		Args:  cobra.ExactArgs(1),
+		Long: `Check the files of a data set. Of a folder of pictures (folder, with --data-root), each is decoded and packed, which
+training then need not do.`,
+		Args: cobra.ExactArgs(1),
 	}
 	root := dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if dataset.IsFolder(args[0]) { // shows how far it is, and can be interrupted
+			recipe := recipes.Default()
+			recipe.Dataset = args[0]
+			if _, err := network.PrepareData(cmd.Context(), recipe, *root); err != nil {
+				return err
+			}
+		}
 		report, err := dataset.Verify(args[0], *root)
 		for _, line := range report {
 			fmt.Fprintln(cmd.OutOrStdout(), line)

@@ -94,7 +94,8 @@ func explainOutside(cmd *cobra.Command, err error) error {
 
 // dataRootFlag adds the flag --data-root, the folder of a data set's files, and --skip-damaged for a folder of pictures.
 func dataRootFlag(cmd *cobra.Command) *string {
-	root := cmd.Flags().String("data-root", "", "folder with the data set's unpacked files (default data/cache), or of your pictures")
+	root := cmd.Flags().String("data-root", "",
+		"folder with the data set's unpacked files (default data/cache), or of your pictures")
 	skip := cmd.Flags().Bool("skip-damaged", false,
 		"pass over pictures in --data-root that cannot be read, until a file there changes")
 	cmd.PreRunE = func(*cobra.Command, []string) error {

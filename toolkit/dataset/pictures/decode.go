@@ -20,6 +20,7 @@ import (
 // The largest picture and the largest file of one. A picture's size is known from its first bytes, before it takes memory.
 const (
 	largestPicture = 64 << 20  // pixels
+	largestSide    = 1<<16 - 1 // pixels, as in JPEG
 	largestFile    = 256 << 20 // bytes
 )
 
@@ -93,6 +94,9 @@ func checkSize(c image.Config) error {
 	switch {
 	case c.Width <= 0 || c.Height <= 0:
 		return errors.New("has no pixels")
+	case c.Width > largestSide || c.Height > largestSide:
+		return fmt.Errorf("has %s x %s pixels, and no side may have more than %s: make it smaller",
+			say.Grouped(c.Width), say.Grouped(c.Height), say.Grouped(largestSide))
 	case c.Width > largestPicture/c.Height:
 		return fmt.Errorf("has %s x %s pixels, more than the %d million that are read: make it smaller",
 			say.Grouped(c.Width), say.Grouped(c.Height), largestPicture>>20)

@@ -173,6 +173,7 @@ func TestRefusedPictures(t *testing.T) {
 		"text":        {[]byte("hello"), "is no JPEG or PNG"},
 		"cut short":   {whole[:len(whole)/2], "is cut short"},
 		"huge":        {pngOf(20_000, 20_000), "has 20,000 x 20,000 pixels, more than the 64 million that are read: make it smaller"},
+		"long":        {pngOf(1, 70_000), "has 1 x 70,000 pixels, and no side may have more than 65,535: make it smaller"},
 		"nothing":     {whole[:2], "is cut short"},
 		"no PNG":      {encodePNG(t, noise(8, 8))[:30], "is cut short"},
 		"four colour": {cmykWithoutMarker(), "is CMYK without Adobe's marker, which Go cannot decode: save it as RGB"},

@@ -164,7 +164,7 @@ func (f *Folder) train(dir string, classes []string) error {
 	at := filepath.Join(f.Dir, dir)
 	switch {
 	case part.Len() == 0:
-		return fmt.Errorf("%s has no folders with pictures: give a folder that has a folder for each class, such as train/cat/1.jpg", at)
+		return fmt.Errorf("%s has no folders with pictures: give one that has a folder for each class, such as train/cat/1.jpg", at)
 	case len(empty) > 0:
 		return fmt.Errorf("%s in %s: put some there or remove the class", oneOrMany(empty, "has no pictures", "have no pictures"), at)
 	case len(classes) == 1:

@@ -114,7 +114,7 @@ func TestIndexOfTinyImageNet(t *testing.T) {
 // Folders that cannot be read are refused in a sentence that says what to do.
 func TestRefusedFolders(t *testing.T) {
 	const two = "train/a/1.jpg train/b/1.jpg "
-	const none = " has no folders with pictures: give a folder that has a folder for each class, such as train/cat/1.jpg"
+	const none = " has no folders with pictures: give one that has a folder for each class, such as train/cat/1.jpg"
 	for want, paths := range map[string]string{
 		"DIR" + none:       "1.jpg",
 		"DIR/train" + none: "train/1.jpg",
@@ -123,7 +123,7 @@ func TestRefusedFolders(t *testing.T) {
 		"b has no pictures in DIR/train: put some there or remove the class":                     "train/a/1.jpg train/b/1.gif",
 		"DIR has val but no train: name the folder of the training pictures train":               "val/a/1.jpg val/b/1.jpg",
 		"DIR has both val and validation: rename one of them":                                    two + "val/a/1.jpg validation/a/1.jpg",
-		"c is a class in DIR/test, but not in train: a network learns only the classes of train": two + "test/a/1.jpg test/c/1.jpg",
+		"c is a class in DIR/test, but not in train: a network learns only the classes of train": two + "test/a/1.jpg test/c/1",
 	} {
 		dir := folderOf(t, empty(strings.Fields(paths)...))
 		_, err := Index(dir)

@@ -61,6 +61,7 @@ func openPack(path, digest string, s Settings) (*Pack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %s into memory: %w", path, err)
 	}
+	_ = unix.Madvise(mapped, unix.MADV_RANDOM)     // or the system reads far ahead of each image, in vain where memory is short
 	_ = unix.Madvise(mapped, unix.MADV_NOHUGEPAGE) // or 2 MB come into memory with each image; not every system knows it
 	p := &Pack{Path: path, mapped: mapped}
 	if !p.read(mapped, s) {

@@ -113,7 +113,7 @@ func (f *Folder) kept(cache, end string) string {
 	}
 	hash := fnv.New64a()
 	io.WriteString(hash, dir)
-	return filepath.Join(cache, "pictures", fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
+	return filepath.Join(cache, "packed-pictures", fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
 }
 
 // initials tell the settings apart in names of files, except for the side.

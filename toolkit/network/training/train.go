@@ -64,7 +64,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	}
 	notes, err := network.PrepareData(ctx, recipe, o.DataRoot)
 	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("%w: %w", ErrStopped, err)
+		err = fmt.Errorf("%w: %v", ErrStopped, err) // one sentence
 	}
 	if err != nil {
 		return nil, err

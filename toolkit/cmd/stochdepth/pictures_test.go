@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/project"
+)
+
+// A folder of pictures is listed, checked and summed up; damaged files are named until the user passes over them.
+func TestFolderOfPictures(t *testing.T) {
+	root, dir := t.TempDir(), filepath.Join(t.TempDir(), "pets")
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
+	t.Setenv(project.EnvRoot, root)
+	for class, n := range map[string]int{"cat": 20, "dog": 10} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
+		for i := range n {
+			picture := image.NewGray(image.Rect(0, 0, 70+n, 80))
+			for p := range picture.Pix {
+				picture.Pix[p] = byte(5*n + i)
+			}
+			var data bytes.Buffer
+			require.NoError(t, png.Encode(&data, picture))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, class, strconv.Itoa(i)+".png"), data.Bytes(), 0o644))
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "dog", "x.jpg"), []byte("none"), 0o644))
+	says := func(line string) string {
+		out, err := call(t, strings.Split(line, " ")...)
+		require.NoError(t, err)
+		return out
+	}
+	fails := func(line string) string {
+		_, err := call(t, strings.Split(line, " ")...)
+		require.Error(t, err)
+		return err.Error()
+	}
+
+	out := strings.Split(says("data index "+dir), "\n")
+	require.Equal(t, []string{"cat", "20", "0.0", "90x80", "90x80"}, strings.Fields(out[1]))
+	require.Equal(t, []string{"dog", "11", "0.0", "80x80", "80x80"}, strings.Fields(out[2]))
+	require.Equal(t, []string{"", "images: 25 for training, 3 for validation, 3 for test", "cannot be read: dog/x.jpg is no JPEG or PNG", ""},
+		out[4:])
+
+	const broken = ": 1 file cannot be read: dog/x.jpg is no JPEG or PNG; replace or remove it, or pass over it with --skip-damaged"
+	verify := "data verify folder --data-root " + dir
+	require.Equal(t, "folder: "+dir+broken, fails(verify))
+	passed := "training: 30 pictures, all decoded\n1 file that cannot be read is passed over: dog/x.jpg is no JPEG or PNG\n"
+	require.Equal(t, passed, says(verify+" --skip-damaged"))
+	require.Equal(t, passed, says(verify), "the word holds")
+
+	require.Contains(t, says("summary --dataset folder:pets --depth 8 --data-root "+dir), "1 an epoch of 25 images")
+	require.Equal(t, "folder is your own pictures: there is nothing to download, `stochdepth data index DIR` lists them",
+		fails("data get folder"))
+	require.Equal(t, "--skip-damaged is about your own pictures: name their folder by --data-root",
+		fails("train --dataset folder --skip-damaged"))
+	require.Equal(t, `resize "crop" is unknown: use short, squeeze`, fails("train --dataset folder --set resize=crop"))
+	require.Equal(t, "resize and exif are for dataset \"folder\", your pictures; the images of shapes have one size",
+		fails("train --dataset shapes --set exif=leave"))
+}
