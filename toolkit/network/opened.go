@@ -52,7 +52,7 @@ func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened
 
 // load loads the data set of a recipe.
 func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
-	options := dataOptions(recipe, root)
+	options := recipe.DataOptions(root)
 	err = packing(&options, func() error {
 		data, err = dataset.Load(recipe.Dataset, options)
 		return err
@@ -64,7 +64,7 @@ func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
 // returns notes about them. skipDamaged passes over files that cannot be read, also in later calls until a file changes. What
 // opens a network does the same, but only at its end, and damaged files are an error there. dataRoot is as in [Open].
 func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string, skipDamaged bool) (notes []string, err error) {
-	options := dataOptions(recipe, dataRoot)
+	options := recipe.DataOptions(dataRoot)
 	options.SkipDamaged = skipDamaged
 	err = packing(&options, func() error {
 		notes, err = dataset.Prepare(ctx, recipe.Dataset, options)
@@ -90,12 +90,6 @@ func packing(options *dataset.Options, load func() error) error {
 		bar.Done("not finished")
 	}
 	return err
-}
-
-// dataOptions are what a recipe says of its data set; root is as dataRoot in [Open].
-func dataOptions(recipe recipes.Recipe, root string) dataset.Options {
-	return dataset.Options{Root: root, Seed: recipe.Seed, Size: recipe.Stored().Height, Resize: recipe.Resize, EXIF: recipe.EXIF,
-		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages}
 }
 
 // fit fits the recipe's normalisation to the training part.
