@@ -30,8 +30,8 @@ type Images struct {
 	Format Format
 	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint16 // [n], class of each image
-	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 	Files  []string // [n], path of each image's file in its folder; folders of pictures only, else nil
+	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 }
 
 // Len returns the number of images, n.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"syscall"
 
 	"stochdepth/toolkit/internal/disk"
@@ -33,6 +32,23 @@ type Images struct {
 	Pixels []byte // [n, side, side, 3]; they must not be changed
 
 	Files []string // [n], the path of each image's file, relative to the folder
+}
+
+// name finds the file of each image in the folder that was packed.
+func (p *Pack) name(folder *Folder) {
+	damaged := map[string]bool{}
+	for _, file := range p.Damaged {
+		damaged[file.Path] = true
+	}
+	for i, part := range folder.Parts {
+		for _, class := range part.Classes {
+			for _, file := range class {
+				if !damaged[file.Path] {
+					p.Parts[i].Files = append(p.Parts[i].Files, file.Path)
+				}
+			}
+		}
+	}
 }
 
 // openPack maps a pack. It returns nil if there is none of this digest and format, or one that is not whole: it is to be made.
@@ -71,21 +87,6 @@ func openPack(path, digest string, s Settings) (*Pack, error) {
 		return nil, nil
 	}
 	return p, nil
-}
-
-// name finds the file of each image in the folder that was packed.
-func (p *Pack) name(folder *Folder) {
-	damaged := map[string]bool{}
-	for _, file := range p.Damaged {
-		damaged[file.Path] = true
-	}
-	for i, part := range folder.Parts {
-		for _, file := range slices.Concat(part.Classes...) {
-			if !damaged[file.Path] {
-				p.Parts[i].Files = append(p.Parts[i].Files, file.Path)
-			}
-		}
-	}
 }
 
 // read finds the images in a mapped pack and reports whether it is whole.
