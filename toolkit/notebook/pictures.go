@@ -75,8 +75,8 @@ func writePart(dir string, images dataset.View, classes []string) error {
 	return nil
 }
 
-// Tree prints the folders and files in a folder: of each folder at most that many names, and how many more there are. It ends the
-// cell if there is no such folder.
+// Tree prints the folders and files in a folder: of each folder at most that many names, and how many more there are (if it is
+// one more, that one). It ends the cell if there is no such folder.
 func Tree(dir string, most int) {
 	path := Must(inProject(dir))
 	fmt.Println(filepath.Base(path) + "/")
@@ -90,7 +90,7 @@ func tree(dir, indent string, most int) error {
 		return err
 	}
 	for i, entry := range entries {
-		if i == most {
+		if i == most && len(entries) > most+1 {
 			fmt.Printf("%s... %s more\n", indent, say.Grouped(len(entries)-most))
 			break
 		}

@@ -68,6 +68,32 @@ func TestPictureSet(t *testing.T) {
 	require.EqualError(t, err, "there is no folder "+filepath.Join(root, "nowhere"))
 }
 
+func ExampleTree() {
+	dir := filepath.Join(Must(os.MkdirTemp("", "")), "birds")
+	defer os.RemoveAll(filepath.Dir(dir))
+	for _, path := range []string{"train/owl/1.jpg", "train/owl/2.jpg", "train/owl/3.jpg", "train/owl/4.jpg", "train/wren/1.jpg",
+		"test/owl/1.jpg", "val/owl/1.jpg"} {
+		Check(os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755))
+		Check(os.WriteFile(filepath.Join(dir, path), nil, 0o644))
+	}
+	Tree(dir, 2)
+	// Output:
+	// birds/
+	//   test/
+	//     owl/
+	//       1.jpg
+	//   train/
+	//     owl/
+	//       1.jpg
+	//       2.jpg
+	//       ... 2 more
+	//     wren/
+	//       1.jpg
+	//   val/
+	//     owl/
+	//       1.jpg
+}
+
 // distance is the root mean square difference of two images.
 func distance(a, b []byte) float64 {
 	sum := 0.0
