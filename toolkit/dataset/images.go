@@ -31,6 +31,7 @@ type Images struct {
 	Format Format
 	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint16 // [n], class of each image
+	Files  []string // [n], path of each image's file in its folder; folders of pictures only, else nil
 	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 
 	// Of pixels that are mapped from a file: release gives the memory of what was read back to the system.
@@ -118,6 +119,15 @@ func (v View) Coarse(i int) int {
 		return -1
 	}
 	return int(part.Coarse[at])
+}
+
+// File returns the path of the file of image i in its folder of pictures, such as test/cat/7.jpg, and "" for other sets.
+func (v View) File(i int) string {
+	part, at := v.locate(i)
+	if part.Files == nil {
+		return ""
+	}
+	return part.Files[at]
 }
 
 // Image returns the pixels of image i, [height, width, channels], not copied: they must not be changed.

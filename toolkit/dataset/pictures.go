@@ -117,6 +117,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 				images.Labels = append(images.Labels, uint16(class))
 			}
 		}
+		images.Files = part.Files
 		given[part.Name] = NewView(images)
 	}
 	d.divide(o, given)

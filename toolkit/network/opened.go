@@ -52,7 +52,7 @@ func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened
 
 // load loads the data set of a recipe.
 func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
-	options := dataOptions(recipe, root)
+	options := recipe.DataOptions(root)
 	err = packing(&options, func() error {
 		data, err = dataset.Load(recipe.Dataset, options)
 		return err
@@ -63,7 +63,7 @@ func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
 // PrepareData packs the pictures of a recipe whose data set is a folder, if they are not packed yet, until ctx is cancelled, and
 // returns notes about them. [Open] packs too, but cannot be interrupted. dataRoot is as there.
 func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (notes []string, err error) {
-	options := dataOptions(recipe, dataRoot)
+	options := recipe.DataOptions(dataRoot)
 	err = packing(&options, func() error {
 		notes, err = dataset.Prepare(ctx, recipe.Dataset, options)
 		return err
@@ -89,12 +89,6 @@ func packing(options *dataset.Options, load func() error) error {
 		bar.Done("not finished")
 	}
 	return err
-}
-
-// dataOptions are what a recipe says of its data set; root is as dataRoot in [Open].
-func dataOptions(recipe recipes.Recipe, root string) dataset.Options {
-	return dataset.Options{Root: root, Seed: recipe.Seed, Size: recipe.Stored().Height, Resize: recipe.Resize, EXIF: recipe.EXIF,
-		Train: recipe.TrainImages, Validation: recipe.ValidationImages, Test: recipe.TestImages}
 }
 
 // fit fits the recipe's normalisation to the training part.

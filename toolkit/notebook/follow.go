@@ -51,11 +51,14 @@ func CommandLine() (string, error) {
 	return path, nil
 }
 
-// Command is the command line with these arguments, ready to start as a process of its own, which outlives the cell.
+// Command is the command line with these arguments, in the project's folder, ready to start as a process of its own, which
+// outlives the cell.
 func Command(arguments ...string) (*exec.Cmd, error) {
 	path, err := CommandLine()
 	if err != nil {
 		return nil, err
 	}
-	return exec.Command(path, arguments...), nil
+	command := exec.Command(path, arguments...)
+	command.Dir, err = project.Root()
+	return command, err
 }

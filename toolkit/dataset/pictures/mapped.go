@@ -29,6 +29,25 @@ type Images struct {
 	Name   string // Training, Validation or Test
 	Counts []int  // images of each class
 	Pixels []byte // [n, side, side, 3]; they must not be changed
+
+	Files []string // [n], the path of each image's file, relative to the folder
+}
+
+// name finds the file of each image in the folder that was packed.
+func (p *Pack) name(folder *Folder) {
+	damaged := map[string]bool{}
+	for _, file := range p.Damaged {
+		damaged[file.Path] = true
+	}
+	for i, part := range folder.Parts {
+		for _, class := range part.Classes {
+			for _, file := range class {
+				if !damaged[file.Path] {
+					p.Parts[i].Files = append(p.Parts[i].Files, file.Path)
+				}
+			}
+		}
+	}
 }
 
 // openPack maps a pack. It returns nil if there is none of this digest and format, or one that is not whole: it is to be made.
@@ -99,7 +118,7 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 		if len(part.Images) != len(c.Classes) {
 			return false
 		}
-		p.Parts = append(p.Parts, Images{part.Name, part.Images, images[: n*s.bytes() : n*s.bytes()]})
+		p.Parts = append(p.Parts, Images{Name: part.Name, Counts: part.Images, Pixels: images[: n*s.bytes() : n*s.bytes()]})
 		images = images[n*s.bytes():]
 	}
 	return len(images) == 0

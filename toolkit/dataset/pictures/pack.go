@@ -94,6 +94,7 @@ func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
 		pack.Notes = append(pack.Notes, fmt.Sprintf("%s file%s that cannot be read %s passed over: %s",
 			say.Grouped(n), say.Plural(n), isOrAre(n), pack.damage()))
 	}
+	pack.name(folder)
 	return pack, nil
 }
 

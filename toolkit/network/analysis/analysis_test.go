@@ -1,6 +1,7 @@
 package analysis_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,7 +49,11 @@ func TestClassify(t *testing.T) {
 		require.Equal(t, data.Test.Label(i), p.Label)
 		if p.Wrong() {
 			wrong++
+			require.LessOrEqual(t, math.Exp(-p.Loss), p.Confidence, "the true class is less probable")
+		} else {
+			require.InDelta(t, math.Exp(-p.Loss), p.Confidence, 1e-6)
 		}
+		require.InDelta(t, 0.55, p.Confidence, 0.4500001, "from a tenth, for ten classes, to 1")
 		loss += p.Loss
 	}
 	require.InDelta(t, score.Error, 100*wrong/float64(len(predictions)), 1e-9)

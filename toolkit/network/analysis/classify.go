@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -14,10 +15,11 @@ import (
 
 // Prediction is a network's result for one image.
 type Prediction struct {
-	Index     int     // of the image in its part
-	Label     int     // the true class
-	Predicted int     // the predicted class
-	Loss      float64 // cross-entropy
+	Index      int     // of the image in its part
+	Label      int     // the true class
+	Predicted  int     // the predicted class
+	Confidence float64 // the probability of the predicted class, by the network
+	Loss       float64 // cross-entropy: minus the logarithm of the probability of the true class
 }
 
 // Wrong reports whether the predicted class is not the true one.
@@ -27,9 +29,11 @@ func (p Prediction) Wrong() bool { return p.Label != p.Predicted }
 func Classify(ctx context.Context, m *network.Model, part dataset.View) ([]Prediction, error) {
 	program, err := m.Program("classify", func(scope *model.Scope, inputs []*Node) []*Node {
 		logits, labels := m.TestLogits(scope, inputs[0]), inputs[1]
-		return []*Node{ // for each image, [batch]: its cross-entropy and its predicted class
+		predicted := ArgMax(logits, -1)
+		return []*Node{ // for each image, [batch]: its cross-entropy, its predicted class, and that of such a label
 			network.CrossEntropy(logits, Max(labels, ZerosLike(labels))),
-			ConvertDType(ArgMax(logits, -1), logits.DType()),
+			ConvertDType(predicted, logits.DType()),
+			network.CrossEntropy(logits, predicted),
 		}
 	})
 	if err != nil {
@@ -37,10 +41,11 @@ func Classify(ctx context.Context, m *network.Model, part dataset.View) ([]Predi
 	}
 	predictions := make([]Prediction, 0, part.Len())
 	err = m.OnImages(ctx, program, part, func(labels []int32, outputs [][]float64) {
-		losses, classes := outputs[0], outputs[1]
+		losses, classes, least := outputs[0], outputs[1], outputs[2]
 		for i, label := range labels {
 			if label >= 0 {
-				predictions = append(predictions, Prediction{len(predictions), int(label), int(classes[i]), losses[i]})
+				predictions = append(predictions, Prediction{Index: len(predictions), Label: int(label),
+					Predicted: int(classes[i]), Confidence: math.Exp(-least[i]), Loss: losses[i]})
 			}
 		}
 	})

@@ -81,6 +81,31 @@ func CommonMistake(ctx context.Context, net *network.Opened) (string, error) {
 	return fmt.Sprintf("%s for %s, %d times", classes[from], classes[to], most), nil
 }
 
+// Differ counts the test images that only one of two networks classifies wrongly: the others say nothing about which of the two
+// is better. The networks must have the same test images.
+func Differ(ctx context.Context, a, b *network.Opened) (onlyA, onlyB int, err error) {
+	first, err := analysis.Classify(ctx, a.Model, a.Data.Test)
+	if err != nil {
+		return 0, 0, err
+	}
+	second, err := analysis.Classify(ctx, b.Model, b.Data.Test)
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(first) != len(second) {
+		return 0, 0, fmt.Errorf("the networks have %d and %d test images: compare networks with the same ones", len(first), len(second))
+	}
+	for i := range first {
+		switch {
+		case first[i].Wrong() && !second[i].Wrong():
+			onlyA++
+		case second[i].Wrong() && !first[i].Wrong():
+			onlyB++
+		}
+	}
+	return onlyA, onlyB, nil
+}
+
 func noMistakes(net *network.Opened, predictions []analysis.Prediction) error {
 	return fmt.Errorf("the network %s classifies all %d test images correctly: there are no mistakes to show",
 		net.Info.Name(), len(predictions))

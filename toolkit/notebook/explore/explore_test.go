@@ -59,6 +59,27 @@ func TestFigures(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("%d times", slices.Max(slices.Collect(maps.Values(times)))), count)
 	require.Equal(t, count, fmt.Sprintf("%d times", times[pair]))
 
+	onlyConstant, onlyStochastic, err := Differ(t.Context(), constant, stochastic)
+	require.NoError(t, err)
+	others, err := analysis.Classify(t.Context(), stochastic.Model, stochastic.Data.Test)
+	require.NoError(t, err)
+	wrong := func(list []analysis.Prediction) (n int) {
+		for _, p := range list {
+			if p.Wrong() {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, wrong(predictions)-wrong(others), onlyConstant-onlyStochastic)
+	either := 0
+	for i := range others {
+		if predictions[i].Wrong() != others[i].Wrong() {
+			either++
+		}
+	}
+	require.Equal(t, either, onlyConstant+onlyStochastic)
+
 	figure, err = Mistakes(t.Context(), stochastic, 8)
 	require.NoError(t, err)
 	_, err = figure.PNG(72)

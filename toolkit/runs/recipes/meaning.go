@@ -30,6 +30,12 @@ func (r Recipe) Image() dataset.Format {
 // Stored returns the format of the images in memory: larger than those of Image if crops are taken from them.
 func (r Recipe) Stored() dataset.Format { return sized(r.Image(), r.ResizeSize) }
 
+// DataOptions say how the recipe's data set is read from the folder root, see [dataset.Load].
+func (r Recipe) DataOptions(root string) dataset.Options {
+	return dataset.Options{Root: root, Seed: r.Seed, Size: r.Stored().Height, Resize: r.Resize, EXIF: r.EXIF,
+		Train: r.TrainImages, Validation: r.ValidationImages, Test: r.TestImages}
+}
+
 // sized is the format with another side, if that is not 0.
 func sized(f dataset.Format, side int) dataset.Format {
 	if side != 0 {

@@ -17,7 +17,9 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
 )
@@ -71,6 +73,13 @@ func Run(ctx context.Context, w io.Writer) error {
 		fmt.Fprintln(w, "Notebooks:")
 		r.notebooks(root)
 	}
+	if packs, bytes := packed(); packs > 0 {
+		fmt.Fprintln(w, "Pictures:")
+		r.check("Packed", note, func() (string, error) {
+			return fmt.Sprintf("%d file%s of %.1f MB in all in %s: delete those that you no longer need; they can be made again",
+				packs, say.Plural(packs), float64(bytes)/1e6, short(picturesCache())), nil
+		})
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -79,6 +88,19 @@ func Run(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintln(w, "This installation can train.")
 	return nil
+}
+
+func picturesCache() string { return filepath.Join(dataset.DefaultRoot(), "pictures") }
+
+// packed returns the number and the size of the files with packed folders of pictures, one for each size of images.
+func packed() (packs int, bytes int64) {
+	files, _ := filepath.Glob(filepath.Join(picturesCache(), "*.pack"))
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			packs, bytes = packs+1, bytes+info.Size()
+		}
+	}
+	return packs, bytes
 }
 
 func goVersion() (string, error) {

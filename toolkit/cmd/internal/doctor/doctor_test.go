@@ -93,6 +93,21 @@ func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
 	require.Regexp(t, `(?m)^  Kernel +ok +\.venv/share`, report)
 }
 
+// Packed pictures may fill a disk: their size is told, and where they are.
+func TestPackedPictures(t *testing.T) {
+	root := emptyProject(t)
+	t.Setenv(backend.Environment, "go")
+	report, _ := run(t)
+	require.NotContains(t, report, "Pictures:\n", "there are none")
+	cache := filepath.Join(root, "data", "cache", "pictures")
+	require.NoError(t, os.MkdirAll(cache, 0o755))
+	for name, size := range map[string]int{"a-32.pack": 1_500_000, "a-64.pack": 800_000, "a-32.pack.lock": 900_000} {
+		require.NoError(t, os.WriteFile(filepath.Join(cache, name), make([]byte, size), 0o644))
+	}
+	report, _ = run(t)
+	require.Regexp(t, `(?m)^Pictures:\n  Packed +ok +2 files of 2\.3 MB in all in data/cache/pictures: `, report)
+}
+
 // A file system where no program may start is noticed, and so is a missing folder.
 func TestTemporaryFolder(t *testing.T) {
 	dir := t.TempDir()
