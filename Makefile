@@ -221,15 +221,21 @@ bench-blocks: setup
 	.bin/stochdepth figures step-time-blocks
 	.bin/stochdepth pages
 
-# Builds the networks of other libraries and compares where they drop with data/rates.json; a few minutes. RATES=--update
+# Builds the networks of other libraries and compares where they drop with data/rates.json; ten minutes. RATES=--update
 # records what agrees as measured, RATES=timm/resnet50 measures one network. A PyTorch for CPUs, if pip's index has one,
-# spares most of the 6 GB.
+# spares most of the 6 GB. RATES_TENSORFLOW=1 measures the libraries of TensorFlow instead (1.5 GB), in an environment of
+# its own: PyTorch and TensorFlow do not run in one process.
 RATES ?=
+RATES_TENSORFLOW ?=
+rates-kind := $(if $(RATES_TENSORFLOW),-tensorflow)
+rates-python := .venv-rates$(rates-kind)/bin/python
+rates-folder := toolkit/cmd/internal/rates
 .PHONY: rates
 rates: tools
-	@[ -x .venv-rates/bin/python ] || '$(PYTHON)' -m venv .venv-rates
-	.venv-rates/bin/python -m pip install --quiet -r toolkit/cmd/internal/rates/requirements.txt
-	.venv-rates/bin/python toolkit/cmd/internal/rates/measure.py $(RATES)
+	@[ -x $(rates-python) ] || '$(PYTHON)' -m venv .venv-rates$(rates-kind)
+	$(rates-python) -m pip install --quiet -r $(rates-folder)/requirements$(rates-kind).txt
+	$(rates-python) -m pip install --quiet --no-deps -r $(rates-folder)/requirements-alone.txt
+	$(rates-python) $(rates-folder)/measure.py $(RATES)
 
 # Compiles the training steps for an NVIDIA H100 on this machine, which needs none, and compares them with
 # data/bench/gpu-check.json. Installs 6 GB of Python packages the first time. GPU_CHECK="--only '20 layers'" compiles
@@ -275,7 +281,7 @@ setup: $(jupyter_stamp) $(kernel_stamp)
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-browser .venv-gpu .venv-peers .venv-rates .bin .out
+	rm -rf .venv .venv-browser .venv-gpu .venv-peers .venv-rates .venv-rates-tensorflow .bin .out
 
 # --- What setup installs -----------------------------------------------------
 

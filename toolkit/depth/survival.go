@@ -40,7 +40,7 @@ func decay(blocks int, deathRate float64, first, steps int) Survival {
 // Stagewise returns the rule of TensorFlow's ResNets, in which all blocks of a group (a stage) have one probability: in the
 // s-th of S groups 1 - ((s+1)/(S+1)) (1 - p_L), as if the layers before the first group were a group too. With four
 // groups the death rates are 2/5, 3/5, 4/5 and all of 1 - p_L: official/vision/modeling/backbones/resnet.py of
-// tf-models-official 2.19.1, also for ResNet-RS, and tf-keras 2.21.0's ResNetRS. A single group has the rule [Uniform].
+// tf-models-official 2.20.0, also for ResNet-RS, and tf-keras 2.21.0's ResNetRS. A single group has the rule [Uniform].
 //
 // timm's calculate_drop_path_rates(..., stagewise=True) is not this rule, although its documentation says that all blocks of
 // a stage have one rate: it returns the rates of [LinearFromZero], divided into a list for each stage (timm 1.0.31).

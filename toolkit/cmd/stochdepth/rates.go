@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"stochdepth/toolkit/cmd/internal/rates"
 )
@@ -33,12 +35,29 @@ drawn, how branches are scaled, what evaluation does, how that was seen, and the
 			return err
 		}
 		rate, err := strconv.ParseFloat(args[1], 64)
-		if err != nil {
-			return fmt.Errorf("%q is not a rate: give a number from 0 to below 1, such as 0.2", args[1])
+		switch {
+		case rate == 1:
+			return fmt.Errorf("a rate is below 1 here (at rate 1 in %s: %s)", network.Name, network.AtRateOne)
+		case err != nil || !(rate >= 0 && rate < 1):
+			return notRate(args[1])
 		}
 		return table.Describe(cmd.OutOrStdout(), network, rate)
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) { // a negative rate looks like flags
+			text := "-" + unknown.GetSpecifiedShortnames()
+			if _, notNumber := strconv.ParseFloat(text, 64); notNumber == nil {
+				return notRate(text)
+			}
+		}
+		return err
+	})
 	return cmd
+}
+
+func notRate(text string) error {
+	return fmt.Errorf("%q is not a rate: give a number from 0 to below 1, such as 0.2", text)
 }
 
 // notOne refuses a network without a rate.

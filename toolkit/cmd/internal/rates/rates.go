@@ -1,6 +1,6 @@
 // Package rates says what a rate of stochastic depth means in other libraries: which block is dropped how often, for what, and
 // how it is scaled. The facts are in data/rates.json, each with how it was seen. measure.py, which
-// `make rates` runs, measures most of them.
+// `make rates` runs, measures them.
 package rates
 
 import (
@@ -25,18 +25,20 @@ type Table struct {
 
 // Network is what a library makes of a rate in one of its networks.
 type Network struct {
-	Name       string    `json:"name"`        // library/network
-	Blocks     int       `json:"blocks"`      // that can close; 0: as many as one asks for, or those of Groups or Fractions
-	Groups     []int     `json:"groups"`      // blocks of each group, for a rule that asks for them
-	Rule       string    `json:"rule"`        // one of depth.Rules
-	Fractions  []float64 `json:"fractions"`   // instead of a rule: the death rate of each block, as a part of the nominal rate
-	Unit       string    `json:"unit"`        // what a gate is drawn for: minibatch or sample
-	Scale      string    `json:"scale"`       // train: the branch is divided by p_l in training; test: times p_l at test; never
-	Evaluation string    `json:"evaluation"`  // what evaluation does with a branch
-	AtRateOne  string    `json:"at_rate_one"` // what a block does at rate 1
-	Seen       string    `json:"seen"`        // measured, or read in the source
-	Date       string    `json:"date"`        // if it is not the table's
-	Note       string    `json:"note"`
+	Name      string    `json:"name"`      // library/network
+	Blocks    int       `json:"blocks"`    // that can close; 0: as many as one asks for, or those of Groups or Fractions
+	Groups    []int     `json:"groups"`    // blocks of each group, for a rule that asks for them
+	Rule      string    `json:"rule"`      // one of depth.Rules
+	Fractions []float64 `json:"fractions"` // instead of a rule: the death rate of each block, as a part of the nominal rate
+	Unit      string    `json:"unit"`      // what a gate is drawn for: minibatch or sample; none if nothing is drawn
+	// train: the branch is divided by p_l in training; test: times p_l at test; never; noise: times noise in training; none
+	// if no block is dropped.
+	Scale      string `json:"scale"`
+	Evaluation string `json:"evaluation"`  // what evaluation does with a branch
+	AtRateOne  string `json:"at_rate_one"` // what a block does at rate 1
+	Seen       string `json:"seen"`        // measured, or read in the source
+	Date       string `json:"date"`        // if it is not the table's
+	Note       string `json:"note"`
 }
 
 // Read reads the table.
@@ -60,13 +62,20 @@ func (t *Table) Names() (names []string) {
 	return names
 }
 
-// Find returns the network of a name; an unknown name is an error that names the nearest.
+// Find returns the network of a name; an unknown name is an error that names the nearest, or those of which it is a part.
 func (t *Table) Find(name string) (Network, error) {
-	if i := slices.IndexFunc(t.Networks, func(n Network) bool { return n.Name == name }); i >= 0 {
+	names := t.Names()
+	if i := slices.Index(names, name); i >= 0 {
 		return t.Networks[i], nil
 	}
-	return Network{}, fmt.Errorf("nothing is known of %s%s: `stochdepth rates` lists the networks",
-		say.Shown(name), say.DidYouMean(name, t.Names()))
+	near := say.DidYouMean(name, names)
+	if near == "" && name != "" {
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, strings.ToLower(name)) })
+		if len(names) > 0 {
+			near = ", but of " + say.Enumerate(names)
+		}
+	}
+	return Network{}, fmt.Errorf("nothing is known of %s%s: `stochdepth rates` lists the networks", say.Shown(name), near)
 }
 
 // Survival returns the survival probability of each block at a nominal rate from 0 to below 1; where there may be any number
@@ -97,6 +106,11 @@ func (n Network) Settings(rate float64) (settings []string, err error) {
 		return nil, err
 	}
 	switch {
+	case n.neverDrops():
+		return []string{"death_rate=0"}, nil
+	case n.Groups != nil:
+		groups := strings.ReplaceAll(strings.Trim(fmt.Sprint(n.Groups), "[]"), " ", ",")
+		settings = []string{"blocks=" + groups, "rule=" + n.Rule, fmt.Sprintf("death_rate=%g", rate)}
 	case n.Fractions == nil:
 		settings = []string{"rule=" + n.Rule, fmt.Sprintf("death_rate=%g", rate)}
 	case len(p) == 1:
@@ -116,6 +130,11 @@ func (n Network) Settings(rate float64) (settings []string, err error) {
 }
 
 func (n Network) unscaled() bool { return n.Scale == "never" }
+
+// neverDrops says whether no block is dropped at any rate.
+func (n Network) neverDrops() bool {
+	return n.Fractions != nil && !slices.ContainsFunc(n.Fractions, func(f float64) bool { return f != 0 })
+}
 
 // List writes a line for each network, in one of say.TableFormats.
 func (t *Table) List(w io.Writer, format string) error {
@@ -191,20 +210,26 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 		fmt.Fprintln(w, n.Note)
 	}
 	fmt.Fprintln(w)
-	if len(p) == 1 {
-		fmt.Fprintf(w, "every block   survives with probability %.4g\n", p[0])
+	writeSurvival(w, p)
+	drawn := cmp.Or(map[string]string{"noise": "none, but noise is drawn", "none": "none: no block is dropped"}[n.Scale], "drawn")
+	if n.Unit != "none" {
+		drawn += " for each " + n.Unit
 	}
-	for i := 0; i < len(p) && len(p) > 1; i++ {
-		fmt.Fprintf(w, "block %2d      survives with probability %.4g\n", i+1, p[i])
+	fmt.Fprintf(w, "gates         %s\n", drawn)
+	if n.Scale != "none" {
+		fmt.Fprintf(w, "branches      scaled %s\n", map[string]string{
+			"train": "in training, divided by the survival probability", "test": "at test, times the survival probability",
+			"never": "neither in training nor at test", "noise": "in training, times the noise"}[n.Scale])
 	}
-	fmt.Fprintf(w, "gates         drawn for each %s\n", n.Unit)
-	scaled := map[string]string{"train": "in training, divided by the survival probability",
-		"test": "at test, times the survival probability", "never": "neither in training nor at test"}[n.Scale]
-	fmt.Fprintf(w, "branches      scaled %s\n", scaled)
 	fmt.Fprintf(w, "evaluation    %s\n", n.Evaluation)
 	fmt.Fprintf(w, "at rate 1     %s\n\nThe settings for it here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
-	if n.Groups != nil {
-		fmt.Fprintf(w, "The rule gives these probabilities in a network whose groups have %s blocks.\n", say.Enumerate(n.Groups))
+	switch {
+	case n.neverDrops():
+		fmt.Fprintln(w, "This is constant depth: it drops no block either.")
+		return nil
+	case n.Groups != nil:
+		fmt.Fprintf(w, "These blocks go with a depth of %d layers if they are bottlenecks, of %d if they are basic.\n",
+			depth.LayersIn(depth.Bottleneck, n.Groups), depth.LayersIn(depth.Basic, n.Groups))
 	}
 	if n.Unit == "sample" {
 		fmt.Fprintln(w, "With gates per sample, batch normalisation here counts a block's open images only.")
@@ -213,4 +238,23 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 		fmt.Fprintln(w, "Branches here are always scaled: add scale_at=test (the paper) or scale_at=train.")
 	}
 	return nil
+}
+
+// writeSurvival writes a line for each run of blocks with one survival probability.
+func writeSurvival(w io.Writer, p depth.Survival) {
+	for first := 0; first < len(p); {
+		last := first // the last of the blocks from first on that have its probability
+		for last+1 < len(p) && p[last+1] == p[first] {
+			last++
+		}
+		switch {
+		case last-first+1 == len(p):
+			fmt.Fprintf(w, "every block   survives with probability %.4g\n", p[first])
+		case first == last:
+			fmt.Fprintf(w, "block %-7d survives with probability %.4g\n", first+1, p[first])
+		default:
+			fmt.Fprintf(w, "%-13s survive with probability %.4g\n", fmt.Sprintf("blocks %d-%d", first+1, last+1), p[first])
+		}
+		first = last + 1
+	}
 }
