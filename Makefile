@@ -187,10 +187,11 @@ bench: setup
 	@go run ./toolkit/cmd/stochdepth bench --open
 
 # Times them beside PyTorch and JAX, which get a separate environment, and records the times in BENCH_OUT. Networks are
-# layers:minibatch:steps. PEERS names what is compared, such as 'torch eager,torch compile'; 1202 layers are not timed in
-# JAX with a cond for each block, which takes minutes to compile.
+# layers:minibatch:steps, or network:minibatch:steps:side of the images for those for ImageNet, which are not timed in JAX.
+# PEERS names what is compared, such as 'torch eager,torch compile'; 1202 layers are not timed in JAX with a cond for each
+# block, which takes minutes to compile.
 BENCH_OUT      ?= data/bench
-BENCH_NETWORKS ?= 20:32:48 20:128:24 110:128:8 1202:16:8
+BENCH_NETWORKS ?= 20:32:48 20:128:24 110:128:8 1202:16:8 resnet18:64:8:64 resnet50:32:8:64
 ROUNDS         ?= 3
 PEERS          ?= torch eager,torch eager channels_last,jax cond,jax scan
 .PHONY: bench-peers
@@ -199,15 +200,19 @@ bench-peers: setup
 	.venv-peers/bin/python -m pip install --quiet -r toolkit/network/bench/peers/requirements.txt
 	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
 	for network in $(BENCH_NETWORKS); do
-		IFS=: read -r layers batch steps <<< "$$network"
-		peers='$(PEERS)'
-		[ "$$layers" -lt 1000 ] || peers=$${peers/jax cond,/}
-		.bin/stochdepth bench --layers "$$layers" --batch "$$batch" --steps "$$steps" --rounds '$(ROUNDS)' --death-rate 0,0.5 \
+		IFS=: read -r layers batch steps side <<< "$$network"
+		peers='$(PEERS)' what=(--layers "$$layers")
+		case $$layers in
+			resnet*) what=(--network "$$layers" --image-size "$${side:-64}") ;;
+			????*) peers=$${peers/jax cond,/} ;;
+		esac
+		.bin/stochdepth bench "$${what[@]}" --batch "$$batch" --steps "$$steps" --rounds '$(ROUNDS)' --death-rate 0,0.5 \
 			--evaluation --peers --peer "$$peers" --out '$(BENCH_OUT)'/peers-"$$layers-$$batch".json
 	done
 
-# Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks. Records the times in BENCH_OUT,
-# then draws the figure and writes the tables of the pages from the records in data/bench.
+# Times blocks of all kinds: steps by open blocks, and compiling shallow and deep networks, with blocks of all kinds and for
+# ImageNet. Records the times in BENCH_OUT, then draws the figure and writes the tables of the pages from the records in
+# data/bench.
 BLOCKS       ?= basic,preactivation,bottleneck,transformer
 BLOCKS_DEEP  ?= 21,201
 BLOCKS_BATCH ?= 32
@@ -218,6 +223,8 @@ bench-blocks: setup
 		--peak=false --out '$(BENCH_OUT)'/blocks.json
 	.bin/stochdepth bench --block '$(BLOCKS)' --residual-blocks '$(BLOCKS_DEEP)' --batch 8 --death-rate 0.5 --steps 1 --rounds '$(ROUNDS)' \
 		--peak=false --out '$(BENCH_OUT)'/blocks-compile.json
+	.bin/stochdepth bench --network resnet50,resnet101,resnet152 --image-size 64 --batch 8 --death-rate 0.5 --steps 1 \
+		--rounds '$(ROUNDS)' --peak=false --out '$(BENCH_OUT)'/imagenet-compile.json
 	.bin/stochdepth figures step-time-blocks
 	.bin/stochdepth pages
 

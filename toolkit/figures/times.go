@@ -81,7 +81,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if !m.Fixed || !(m.StepMS > 0) {
 			continue
 		}
-		key := m.Network()
+		key := m.Key()
 		i := slices.IndexFunc(lines, func(l stepLine) bool { return l.key == key })
 		if i < 0 {
 			i = len(lines)

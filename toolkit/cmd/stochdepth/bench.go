@@ -15,6 +15,7 @@ import (
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/bench/measure"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 func benchCommand() *cobra.Command {
@@ -35,6 +36,9 @@ names it. All must compute the same loss, which is checked.`,
 	f.IntSliceVar(&p.Layers, "layers", []int{20, 110}, "depths: 6N+2; bottleneck 9N+2; transformer: its blocks")
 	f.IntSliceVar(&p.Residual, "residual-blocks", nil,
 		"depths as numbers of residual blocks, the same for all kinds, instead of --layers")
+	f.StringSliceVar(&p.Networks, "network", nil, "networks for ImageNet, instead of --layers and --block: "+
+		strings.Join(recipes.Networks(), ", "))
+	f.IntSliceVar(&p.ImageSizes, "image-size", []int{32}, "sides of the images, in pixels")
 	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images in a minibatch")
 	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
 	f.StringSliceVar(&p.Forms, "form", []string{"survivors"}, "survivors or resnet")
@@ -43,11 +47,14 @@ names it. All must compute the same loss, which is checked.`,
 	f.BoolVar(&p.Recompute, "recompute", false, "also with the blocks' convolutions computed again for the gradient")
 	f.BoolVar(&p.Evaluate, "evaluation", false, "also time the evaluation of images, at the first death rate")
 	f.IntVar(&p.Steps, "steps", 16, "steps to time; with drawn gates a multiple of 8, after which the draws repeat")
-	peers := f.Bool("peers", false, "time PyTorch and JAX too (make bench-peers installs them)")
+	peers := f.Bool("peers", false, "time PyTorch and JAX too, of which JAX has no --network (make bench-peers installs them)")
 	f.StringSliceVar(&p.Peers, "peer", bench.PeersByDefault, "which of them to time: "+strings.Join(bench.PeerModes, ", "))
 	f.StringVar(&s.Python, "python", inProject(".venv-peers", "bin", "python"), "Python with torch and jax, for --peers")
 	f.IntVar(&s.Rounds, "rounds", 1, "how often each measurement is taken, all in turn")
 	f.BoolVar(&s.Peak, "peak", true, "also time a product of large matrices, as a reference for the speed of the steps")
+	for _, other := range []string{"layers", "residual-blocks", "block"} {
+		cmd.MarkFlagsMutuallyExclusive("network", other)
+	}
 	out := f.String("out", "", "write the measurements to this file, in the format of data/bench")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

@@ -41,9 +41,12 @@ type Measurement struct {
 	System string `json:"system"` // stochdepth, pytorch or jax
 	Mode   string `json:"mode"`   // of stochdepth the form, survivors or resnet; of a peer its mode, as "scan"
 	DType  string `json:"dtype"`
-	Block  string `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
-	Layers int    `json:"layers"`          // 6N+2 with the paper's blocks, see depth.BlocksOf
-	Batch  int    `json:"batch"`           // images
+
+	Network   string `json:"network,omitempty"`    // as in the Spec
+	ImageSize int    `json:"image_size,omitempty"` // as in the Spec
+	Block     string `json:"block,omitempty"`      // kind of the blocks; empty: basic, the paper's, or the network's
+	Layers    int    `json:"layers"`               // 6N+2 with the paper's blocks, see depth.BlocksOf
+	Batch     int    `json:"batch"`                // images
 
 	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule, or if Fixed as in the Spec
 	Fixed     bool    `json:"fixed"`      // the open blocks were set, not drawn
@@ -63,15 +66,24 @@ type Measurement struct {
 	Evaluation float64 `json:"evaluation_images_s,omitempty"` // images classified per second in test mode; 0: not timed
 }
 
-// Network keeps only the fields that say which network was timed, without its open blocks and the results.
-func (m Measurement) Network() Measurement {
-	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Block: m.Block, Layers: m.Layers, Batch: m.Batch,
-		Fixed: m.Fixed, Blocks: m.Blocks}
+// Key keeps only the fields that say which network was timed and by which program, without its open blocks and the results.
+func (m Measurement) Key() Measurement {
+	return Measurement{System: m.System, Mode: m.Mode, DType: m.DType, Network: m.Network, ImageSize: m.ImageSize, Block: m.Block,
+		Layers: m.Layers, Batch: m.Batch, Fixed: m.Fixed, Blocks: m.Blocks}
 }
 
 // sameNetwork reports whether two measurements, of any programs, have the same network, minibatch and type of numbers.
 func (m Measurement) sameNetwork(other Measurement) bool {
-	return m.Block == other.Block && m.Layers == other.Layers && m.Batch == other.Batch && m.DType == other.DType
+	return m.Network == other.Network && m.ImageSize == other.ImageSize && m.Block == other.Block && m.Layers == other.Layers &&
+		m.Batch == other.Batch && m.DType == other.DType
+}
+
+// imagesOf names images of another side than the paper's, after a comma: ", 64x64 pixels".
+func imagesOf(side int) string {
+	if side == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %dx%d pixels", side, side)
 }
 
 // PerOpenBlock is the time of a whole step divided by its number of open blocks, in ms: BlockMS, or in an older record the

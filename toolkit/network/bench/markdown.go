@@ -31,9 +31,15 @@ func Speed(folder, pattern string) (string, error) {
 		return "", fmt.Errorf("there are no records %s in %s: measure with make bench-peers, or name others", pattern, folder)
 	}
 	slices.SortStableFunc(chosen, func(a, b *Record) int { // their names sort 110 layers before 20
-		return cmp.Or(cmp.Compare(a.Results[0].Layers, b.Results[0].Layers), cmp.Compare(a.Results[0].Batch, b.Results[0].Batch))
+		return byNetwork(a.Results[0], b.Results[0])
 	})
 	return Markdown(chosen), nil
+}
+
+// byNetwork compares for sorting: the paper's networks come first, then depth, side of the images and minibatch count.
+func byNetwork(a, b Measurement) int {
+	return cmp.Or(cmp.Compare(min(1, len(a.Network)), min(1, len(b.Network))), cmp.Compare(a.Layers, b.Layers),
+		cmp.Compare(a.ImageSize, b.ImageSize), cmp.Compare(a.Batch, b.Batch))
 }
 
 // systems lists the systems that are compared, with their names in the table, in its order.
@@ -65,7 +71,11 @@ func Markdown(records []*Record) string {
 		written := Measurement{}
 		for _, m := range r.fastest() {
 			layers, batch, rate := fmt.Sprint(m.Layers), fmt.Sprint(m.Batch), fmt.Sprintf("%g", m.DeathRate)
-			if m.Layers == written.Layers && m.Batch == written.Batch {
+			if m.Network != "" {
+				layers = m.Network
+			}
+			layers += imagesOf(m.ImageSize)
+			if byNetwork(m, written) == 0 {
 				layers, batch = "", ""
 				if m.DeathRate == written.DeathRate {
 					rate = ""
@@ -105,7 +115,7 @@ func (r *Record) fastest() (list []Measurement) {
 	}
 	types := recipes.Choices("dtype")
 	slices.SortStableFunc(list, func(a, b Measurement) int {
-		return cmp.Or(cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.DeathRate, b.DeathRate),
+		return cmp.Or(byNetwork(a, b), cmp.Compare(a.DeathRate, b.DeathRate),
 			cmp.Compare(slices.Index(types, a.DType), slices.Index(types, b.DType)), cmp.Compare(order(a), order(b)))
 	})
 	return list

@@ -35,6 +35,10 @@ func TestMarkdown(t *testing.T) {
 Medians of *n* steps, in turn; a machine, NVIDIA H200 (cuda:0), commit 0123456, 2016-03-30.
 `, Markdown([]*Record{{Machine: "a machine", Device: "NVIDIA H200 (cuda:0)", Commit: "0123456789ab", Date: "2016-03-30",
 		Results: []Measurement{ours, theirs, m("stochdepth", "survivors", 0, 9, 4, 0)}}}), "on a GPU")
+	imagenet, small := m("stochdepth", "survivors", 0, 9, 40, 0), m("stochdepth", "survivors", 0, 9, 4, 0)
+	imagenet.Network, imagenet.ImageSize, imagenet.Layers = "resnet18", 64, 18
+	require.Regexp(t, `(?s)\n\| 20 \| 32 \| 0 \| \*\*stochdepth.*\n\| resnet18, 64x64 pixels \| 32 \| 0 \| \*\*stochdepth`,
+		Markdown([]*Record{{Results: []Measurement{imagenet, small}}}))
 	require.NoError(t, (&Record{}).Write(filepath.Join(folder, "other.json")))
 	speed, err := Speed(folder, "mine-*")
 	require.NoError(t, err)

@@ -87,7 +87,10 @@ func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, er
 	if err := os.WriteFile(program, source, 0o644); err != nil {
 		return taken, err
 	}
-	recipe := c.Recipe()
+	recipe, err := c.Recipe()
+	if err != nil {
+		return taken, err
+	}
 	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device,
 		LearningRate: recipe.LearningRate, Momentum: recipe.Momentum, WeightDecay: recipe.WeightDecay}
 	if c.Evaluate {

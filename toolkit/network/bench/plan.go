@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,8 @@ type Plan struct {
 	Blocks     []string // kinds of blocks; none: basic, the paper's
 	Layers     []int    // 6N+2 with the paper's blocks, see depth.BlocksOf
 	Residual   []int    // numbers of residual blocks, instead of Layers: the same for all kinds
+	Networks   []string // of recipes.Networks, instead of Blocks and Layers
+	ImageSizes []int    // sides of the images, in pixels; none: 32, the paper's
 	Batches    []int    // images in a minibatch
 	DTypes     []string
 	Forms      []string
@@ -38,10 +41,11 @@ func (c Case) Name() string {
 	if c.Fixed {
 		open = fmt.Sprintf("%d blocks open", c.Open)
 	}
-	if c.Block != "" {
-		mode += ", " + c.Block
+	if what := cmp.Or(c.Network, c.Block); what != "" {
+		mode += ", " + what
 	}
-	return fmt.Sprintf("%s %s, %d layers, minibatch of %d, %s, %s", system, mode, c.Layers, c.Batch, c.DType, open)
+	return fmt.Sprintf("%s %s, %d layers%s, minibatch of %d, %s, %s", system, mode, c.Layers, imagesOf(c.ImageSize), c.Batch,
+		c.DType, open)
 }
 
 // program returns System and Mode of the measurement.
@@ -64,44 +68,34 @@ func (p Plan) Cases() ([]Case, error) {
 			return nil, err
 		}
 	}
-	blocks := p.Blocks
-	if len(blocks) == 0 {
-		blocks = []string{recipes.Default().Block}
-	}
-	if len(peers) > 0 && !slices.Equal(blocks, []string{recipes.Default().Block}) {
-		return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
-	}
-	depths, layersOf := p.Layers, func(_ string, layers int) (int, error) { return layers, nil }
-	if len(p.Residual) > 0 {
-		depths, layersOf = p.Residual, depth.LayersOf
+	networks, err := p.networks()
+	if err != nil {
+		return nil, err
 	}
 	var cases []Case
-	for _, deep := range depths {
+	for _, kinds := range networks {
 		for _, batch := range p.Batches {
 			for _, dtype := range p.DTypes {
 				for _, form := range p.Forms {
-					for _, block := range blocks {
-						layers, err := layersOf(block, deep)
-						if err != nil {
-							return nil, err
-						}
-						if block == recipes.Default().Block {
-							block = "" // as in records from the time when there were no others
-						}
-						spec := Spec{Block: block, Layers: layers, Batch: batch, DType: dtype, Form: form, Steps: p.Steps}
+					for _, spec := range kinds {
+						spec.Batch, spec.DType, spec.Form, spec.Steps = batch, dtype, form, p.Steps
 						cases = append(cases, p.ours(spec)...)
 					}
 				}
 			}
 			for _, peer := range peers {
-				layers, err := layersOf(recipes.Default().Block, deep)
-				if err != nil {
-					return nil, err
+				spec := kinds[0]
+				if spec.Block != "" || len(kinds) > 1 {
+					return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
 				}
-				for _, dtype := range peer.dtypes(p.DTypes) {
+				if peer.System == "jax" && spec.Network != "" {
+					continue // its program has the paper's networks only
+				}
+				spec.Batch, spec.Form, spec.Steps = batch, "survivors", p.Steps
+				for _, spec.DType = range peer.dtypes(p.DTypes) {
 					for i, rate := range p.DeathRates {
-						cases = append(cases, Case{Peer: peer, Spec: Spec{Layers: layers, Batch: batch, DType: dtype,
-							Form: "survivors", Steps: p.Steps, DeathRate: rate, Evaluate: p.Evaluate && i == 0}})
+						spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0
+						cases = append(cases, Case{Peer: peer, Spec: spec})
 					}
 				}
 			}
@@ -113,6 +107,60 @@ func (p Plan) Cases() ([]Case, error) {
 		}
 	}
 	return cases, nil
+}
+
+// networks lists the plan's networks, in specifications that say nothing else: for each depth and side of images those of all
+// kinds of blocks.
+func (p Plan) networks() (list [][]Spec, err error) {
+	paper, blocks, depths := recipes.Default(), p.Blocks, p.Layers
+	if len(blocks) == 0 {
+		blocks = []string{paper.Block}
+	}
+	layersOf := func(_ string, layers int) (int, error) { return layers, nil }
+	if len(p.Residual) > 0 {
+		depths, layersOf = p.Residual, depth.LayersOf
+	}
+	if len(p.Networks) > 0 {
+		depths = nil
+	}
+	var all [][]Spec // for images of any side
+	for _, name := range p.Networks {
+		recipe := recipes.Default()
+		if err := recipe.Set("network", name); err != nil {
+			return nil, err
+		}
+		all = append(all, []Spec{{Network: name, Layers: recipe.Depth}})
+	}
+	for _, deep := range depths {
+		var kinds []Spec
+		for _, block := range blocks {
+			layers, err := layersOf(block, deep)
+			if err != nil {
+				return nil, err
+			}
+			if block == paper.Block {
+				block = "" // as in records from the time when there were no others
+			}
+			kinds = append(kinds, Spec{Block: block, Layers: layers})
+		}
+		all = append(all, kinds)
+	}
+	if len(p.ImageSizes) == 0 {
+		return all, nil
+	}
+	for _, kinds := range all {
+		for _, side := range p.ImageSizes {
+			if side == paperSide {
+				side = 0 // likewise
+			}
+			sized := slices.Clone(kinds)
+			for i := range sized {
+				sized[i].ImageSize = side
+			}
+			list = append(list, sized)
+		}
+	}
+	return list, nil
 }
 
 // ours lists the measurements of our own network.

@@ -62,13 +62,45 @@ func TestCases(t *testing.T) {
 	_, err = plan.Cases()
 	require.ErrorContains(t, err, "no network has 200 blocks of the kind basic: take a multiple of 3")
 
-	plan.Blocks, plan.Residual, plan.Layers = nil, nil, []int{20}
+	plan.Blocks, plan.Residual, plan.Networks, plan.ImageSizes = nil, nil, []string{"resnet50", "resnet18"}, []int{32, 64}
+	plan.Peers = []string{"torch eager channels_last", "jax scan"}
+	cases, err = plan.Cases()
+	require.NoError(t, err)
+	names = nil
+	for _, c := range cases {
+		names = append(names, c.Name())
+	}
+	for i, network := range []string{"resnet50, 50 layers", "resnet50, 50 layers, 64x64 pixels", "resnet18, 18 layers",
+		"resnet18, 18 layers, 64x64 pixels"} {
+		for k, program := range []string{"stochdepth survivors", "pytorch eager channels_last"} { // JAX's has the paper's networks
+			require.Equal(t, fmt.Sprintf("%s, %s, minibatch of 8, float32, death rate 0.5", program, network), names[2*i+k])
+		}
+	}
+	require.Len(t, names, 8)
+	require.Equal(t, 16, cases[0].blocks())
+	plan.Networks = []string{"resnet51"}
+	_, err = plan.Cases()
+	require.ErrorContains(t, err, `network "resnet51" is unknown (did you mean "resnet50"?)`)
+
+	plan.Networks, plan.ImageSizes, plan.Layers = nil, nil, []int{20}
 	plan.Peers = []string{"torch fast"}
 	_, err = plan.Cases()
 	require.ErrorContains(t, err, `--peer "torch fast" is unknown: say one of torch eager, `)
 	plan.Peers, plan.Steps = nil, 0
 	_, err = plan.Cases()
 	require.ErrorContains(t, err, "the number of steps is 0")
+}
+
+// Measurements of other networks and of images of other sizes are not of the same network.
+func TestSameNetwork(t *testing.T) {
+	m := Measurement{Layers: 50, Batch: 32, Network: "resnet50", ImageSize: 64, Loss: 2}
+	for _, change := range []func(o *Measurement){func(o *Measurement) { o.ImageSize = 0 }, func(o *Measurement) { o.Network = "" }} {
+		other := m
+		other.Loss = 3
+		require.Error(t, sameLoss([]Measurement{m}, other))
+		change(&other)
+		require.NoError(t, sameLoss([]Measurement{m}, other))
+	}
 }
 
 // All programs get the same gates. The gates of a longer run begin with those of a shorter one, and repeat.

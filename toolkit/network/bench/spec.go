@@ -11,9 +11,11 @@ import (
 
 // Spec says what to time: training steps of one network on images that stay the same.
 type Spec struct {
-	Block     string  `json:"block,omitempty"` // kind of the blocks; empty: basic, the paper's
-	Layers    int     `json:"layers"`          // 6N+2 with the paper's blocks, see depth.BlocksOf
-	Batch     int     `json:"batch"`           // images
+	Network   string  `json:"network,omitempty"`    // one of recipes.Networks, whose blocks and layers it has; empty: the paper's
+	ImageSize int     `json:"image_size,omitempty"` // side of the images, in pixels; 0: 32
+	Block     string  `json:"block,omitempty"`      // kind of the blocks; empty: basic, the paper's
+	Layers    int     `json:"layers"`               // 6N+2 with the paper's blocks, see depth.BlocksOf
+	Batch     int     `json:"batch"`                // images
 	DType     string  `json:"dtype"`
 	Form      string  `json:"form"`       // survivors or resnet
 	DeathRate float64 `json:"death_rate"` // 1 - p_L of the linear rule; the gates are drawn as in training
@@ -40,17 +42,27 @@ const (
 	// evaluations; the first one, which compiles, does not count.
 	EvaluationImages, Evaluations = 500, 4
 
-	maxSteps = 100_000 // largest number of timed steps
+	maxSteps  = 100_000 // largest number of timed steps
+	paperSide = 32      // of the paper's images, in pixels
 )
 
-// Recipe is the recipe of the network and its optimizer: everything that is timed is built from it alone.
-func (s Spec) Recipe() recipes.Recipe {
+// Recipe is the recipe of the network and its optimizer: everything that is timed is built from it alone. An unknown network
+// is an error.
+func (s Spec) Recipe() (recipes.Recipe, error) {
 	recipe := recipes.Default()
-	recipe.Dataset, recipe.Epochs = "shapes", 1
+	recipe.Dataset, recipe.Epochs, recipe.ImageSize = "shapes", 1, s.ImageSize
 	recipe.Block = cmp.Or(s.Block, recipe.Block)
+	if s.Network != "" {
+		if err := recipe.Set("network", s.Network); err != nil {
+			return recipe, err
+		}
+	}
 	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
 	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
-	return recipe
+	if s.Network != "" { // 0.1 for 256 images; at 0.1 for a few images losses jump after a step, and rounding with them
+		recipe.LearningRate *= float64(s.Batch) / 256
+	}
+	return recipe, nil
 }
 
 // Check says in one sentence why the specification cannot be timed on any machine, or returns nil.
@@ -58,7 +70,11 @@ func (s Spec) Check() error {
 	if err := say.CheckRange("the number of steps", s.Steps, 1, maxSteps); err != nil {
 		return err
 	}
-	if err := s.Recipe().Validate(); err != nil {
+	recipe, err := s.Recipe()
+	if err != nil {
+		return err
+	}
+	if err := recipe.Validate(); err != nil {
 		return err
 	}
 	if blocks := s.blocks(); s.Fixed && (s.Open < 0 || s.Open > blocks) {
@@ -69,14 +85,21 @@ func (s Spec) Check() error {
 
 // blocks is L, or 0 if there is no such network.
 func (s Spec) blocks() int {
-	_, blocks := s.Recipe().ExpectedOpen()
+	recipe, err := s.Recipe()
+	if err != nil {
+		return 0
+	}
+	_, blocks := recipe.ExpectedOpen()
 	return blocks
 }
 
 // Gates returns the gates of all steps, the Untimed ones first. They depend only on the specification and the recipe's
 // seed, so that all programs get the same gates.
 func (s Spec) Gates() ([]depth.Gates, error) {
-	recipe := s.Recipe()
+	recipe, err := s.Recipe()
+	if err != nil {
+		return nil, err
+	}
 	survival, err := recipe.Survival()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -26,11 +27,11 @@ func Join(all []Measurement) Measurement {
 	return joined
 }
 
-// GFLOP is the work of a step with the paper's blocks, in 10^9 multiplications and additions of direct convolutions: three
-// times the forward pass of the stem and the open blocks. Winograd's method needs fewer, so its rate may exceed the
-// machine's.
+// GFLOP is the work of a step with the paper's network and images, in 10^9 multiplications and additions of direct
+// convolutions: three times the forward pass of the stem and the open blocks. Winograd's method needs fewer, so its rate may
+// exceed the machine's.
 func (m Measurement) GFLOP() float64 {
-	const pixels = 32 * 32
+	const pixels = paperSide * paperSide
 	n := float64(m.Blocks) / 3
 	conv := func(pixels, in, out float64) float64 { return 2 * 9 * pixels * in * out }
 	all := n*2*conv(pixels, 16, 16) + conv(pixels/4, 16, 32) + (2*n-1)*conv(pixels/4, 32, 32) +
@@ -52,10 +53,11 @@ func (r *Record) Table(w io.Writer) error {
 			rate = "fixed"
 		}
 		fraction, mode := "-", m.Mode
-		if m.Block != "" {
-			mode += ", " + m.Block
+		if what := cmp.Or(m.Network, m.Block); what != "" {
+			mode += ", " + what
 		}
-		if r.PeakGFLOPS > 0 && m.Block == "" {
+		mode += imagesOf(m.ImageSize)
+		if r.PeakGFLOPS > 0 && m.Network == "" && m.Block == "" && m.ImageSize == 0 {
 			fraction = fmt.Sprintf("%.2f", m.GFLOP()/m.StepMS*1e3/r.PeakGFLOPS)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%.4g/%d\t%d\t%.0f\t%.0f\t%.0f\t%s\t%.0f\t%s\t%.1f\t%.1f\t%.2f\t%s\t\n",

@@ -30,7 +30,8 @@ func (c Case) Measurement(t Taken) (Measurement, error) {
 			system, mode, len(t.StepsMS), len(t.Losses), len(gates))
 	}
 	m := Measurement{
-		System: system, Mode: mode, DType: c.DType, Block: c.Block, Layers: c.Layers, Batch: c.Batch,
+		System: system, Mode: mode, DType: c.DType, Network: c.Network, ImageSize: c.ImageSize, Block: c.Block, Layers: c.Layers,
+		Batch:     c.Batch,
 		DeathRate: c.DeathRate, Fixed: c.Fixed, Blocks: len(gates[0]), Steps: c.Steps,
 		CompileS: max(0, t.StepsMS[0]-t.StepsMS[1]+t.StepsMS[2]-t.StepsMS[3]) / 1e3, CachedS: t.CachedS,
 		PeakMB: t.PeakMB, Loss: t.Losses[2],

@@ -68,13 +68,18 @@ type Branch struct {
 	// all others, so that the mean is 1; 0 for all if no gate is open. It is [batch], in the parameters' type (Stack.DType).
 	// If it is nil, gates are per minibatch, and all images count the same.
 	Weights *graph.Node
+	// Keep returns what it gets: the output of an operation that takes much longer than to read it from memory, such as a
+	// convolution. An engine that builds the branch a second time for its gradient may set Keep to save the output the first
+	// time, and to return the saved one instead the second time.
+	Keep func(y *graph.Node) *graph.Node
 
 	values, measured map[string]*graph.Node
 }
 
 // NewBranch returns the Branch of a block with the given values, keyed by the names of its parameters. It is for forms.
 func NewBranch(training, inLoop bool, values map[string]*graph.Node) *Branch {
-	return &Branch{Training: training, InLoop: inLoop, values: values, measured: make(map[string]*graph.Node)}
+	return &Branch{Training: training, InLoop: inLoop, Keep: func(y *graph.Node) *graph.Node { return y }, values: values,
+		measured: make(map[string]*graph.Node)}
 }
 
 // Value returns this block's parameter, or at test its running average. It panics if the block has none of that name.

@@ -42,9 +42,7 @@ func (c convolutional) stem(n *Network) part {
 	pool := func(x *Node) *Node { return x }
 	if n.ImageNetStem {
 		size, stride = 7, 2
-		pool = func(x *Node) *Node { // of 3x3, with nothing around x
-			return MaxPool(x).Window(3).Strides(2).PaddingPerDim([][2]int{{1, 1}, {1, 1}}).Done()
-		}
+		pool = func(x *Node) *Node { return largestOfThree(largestOfThree(x, 1), 2) }
 	}
 	side := halved(image.Height, stride)
 	p := part{name: "stem", parameters: ConvolutionParameters("kernel", size, image.Channels, out),
@@ -57,6 +55,28 @@ func (c convolutional) stem(n *Network) part {
 	p.parameters = append(p.parameters, BatchNormParameters("", out, n.Scale.start())...)
 	p.build = func(b *residual.Branch, x *Node) *Node { return pool(Relu(BatchNorm(b, "", convolve(b, x)))) }
 	return p
+}
+
+// largestOfThree is max pooling along one axis, of windows of three that are centred on every other value; at the edges they
+// have two. On a CPU XLA takes twice as long for its own operation with two axes, with its gradient.
+func largestOfThree(x *Node, axis int) *Node {
+	every := make([]SliceAxisSpec, x.Rank())
+	for i := range every {
+		every[i] = AxisRange()
+	}
+	part := func(r SliceAxisSpec) *Node {
+		every[axis] = r
+		return Slice(x, every...)
+	}
+	side := x.Shape().Dimensions[axis]
+	before, after := part(AxisRange(0, 1)), part(AxisRange(1).Stride(2)) // once more the first, and the last if its window has two
+	if side > 2 {
+		before = Concatenate([]*Node{before, part(AxisRange(1, side-1).Stride(2))}, axis)
+	}
+	if side%2 == 1 {
+		after = Concatenate([]*Node{after, part(AxisRange(side - 1))}, axis)
+	}
+	return Max(Max(before, part(AxisRange().Stride(2))), after)
 }
 
 // head is the average over the pixels, in the paper 8x8, after BN-ReLU if blocks are pre-activated:

@@ -31,6 +31,9 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	} else {
 		carry("inputs", results[forward.Index["inputs"]])
 	}
+	for i := range l.kept {
+		carry(keptAs(i), results[forward.Index[keptAs(i)]])
+	}
 	for _, p := range l.trained {
 		carry(ownOf+p.Name, initial[ownOf+p.Name])
 		carry(gradientOf+ownOf+p.Name, Zeros(g, initial[ownOf+p.Name].Shape()))
@@ -60,7 +63,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	return gradients
 }
 
-// backwardBlock computes one open block again from its input, and its gradient.
+// backwardBlock computes one open block again from its input and what it kept, and its gradient.
 func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
 	var x, shortcut *Node
@@ -77,7 +80,15 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	for _, p := range l.trained {
 		variables = append(variables, rows[p.Name])
 	}
-	h := l.join(l.branch(v, block, rows), v, block, x, shortcut)
+	b := l.branch(v, block, rows)
+	if len(l.kept) > 0 {
+		i := 0
+		b.Keep = func(y *Node) *Node {
+			i++
+			return loops.Instead(y, loops.Row(v[keptAs(i-1)], v["k"]))
+		}
+	}
+	h := l.join(b, v, block, x, shortcut)
 	gradients := Gradient(ReduceAllSum(Mul(h, StopGradient(v[gradientOf+"h"]))), variables...)
 
 	next := loops.Values{"k": v.Previous()}

@@ -8,11 +8,13 @@
 // with GoMLX, so trainers and optimizers see an ordinary differentiable network.
 //
 // The gradient of a block is GoMLX's own, taken inside the body of the backward loop: the branch is computed again from
-// the block's saved input. For the paper's block, package byhand avoids that.
+// the block's saved input, except for what it keeps ([residual.Branch.Keep]), such as the outputs of its convolutions. For the
+// paper's block, package byhand has a faster gradient.
 package survivors
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -28,7 +30,10 @@ import (
 //
 // With gates per sample it leaves out the blocks that no image opens. A block that some images open is computed for all,
 // and multiplied by zero for the others: shapes are static in XLA, but the number of open images is not.
-type Form struct{}
+type Form struct {
+	// Recompute computes all of the branch again for its gradient instead of keeping a part of it: less memory, more time.
+	Recompute bool
+}
 
 var _ residual.Form = Form{}
 
@@ -40,11 +45,14 @@ const (
 )
 
 // Train implements residual.Form.
-func (Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
+func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	g, open := h.Graph(), residual.OpenBlocks(gates)
 	open.AssertDims(s.Count)
 	l := newLoop(scope, s, h, true, scales != nil)
 	l.perSample, l.dtype = gates.Rank() == 2, s.DType(scope, h)
+	if !f.Recompute {
+		l.kept = l.keeps(g)
+	}
 	initial := l.parameters(scope, g)
 	initial["order"], initial["count"] = loops.OpenFirst(open)
 	initial["scales"], initial["weights"] = scales, residual.ImageWeights(gates, l.dtype)
@@ -58,13 +66,14 @@ type loop struct {
 	stack     residual.Stack
 	trained   []residual.Parameter
 	averages  []residual.Parameter
-	shortcut  *Node        // of the first block
-	closed    *Node        // the stack's output with all blocks closed: the shortcut, joined with zeros if it has parameters
-	changes   bool         // the shortcut is not the input: a stack of one block
-	scaled    bool         // each branch is multiplied by its scale
-	perSample bool         // gates are per sample
-	dtype     dtypes.DType // of parameters, or of activations where a block has none
-	input     shapes.Shape // of a block, [batch, ...]
+	shortcut  *Node          // of the first block
+	closed    *Node          // the stack's output with all blocks closed: the shortcut, joined with zeros if it has parameters
+	changes   bool           // the shortcut is not the input: a stack of one block
+	scaled    bool           // each branch is multiplied by its scale
+	perSample bool           // gates are per sample
+	dtype     dtypes.DType   // of parameters, or of activations where a block has none
+	input     shapes.Shape   // of a block, [batch, ...]
+	kept      []shapes.Shape // of what a block keeps for its gradient
 }
 
 func newLoop(scope *model.Scope, s residual.Stack, h *Node, training, scaled bool) *loop {
@@ -95,6 +104,7 @@ func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 //	k, count, order   position among the open blocks, their number, their indices
 //	input, shortcut   of the stack, if they differ
 //	inputs            else: the input of open block k in row k
+//	kept_...          what open block k keeps for its gradient in row k
 //	h                 the newest output
 //	own_...           the blocks' parameters
 //	scales            of each block's branch, if there are any
@@ -106,6 +116,9 @@ func (l *loop) forwardNames() []string {
 		names = append(names, "input", "shortcut")
 	} else {
 		names = append(names, "inputs")
+	}
+	for i := range l.kept {
+		names = append(names, keptAs(i))
 	}
 	names = append(names, "h")
 	for _, p := range l.trained {
@@ -130,6 +143,29 @@ const (
 	measuredOf = "measured_" // see forwardNames
 )
 
+// keptAs names the i-th of what a block keeps.
+func keptAs(i int) string { return fmt.Sprintf("kept_%d", i) }
+
+// keeps returns the shapes of what a block keeps, from a graph that is made for this only.
+func (l *loop) keeps(of *Graph) (kept []shapes.Shape) {
+	g := NewGraph(of.Backend(), "kept")
+	defer g.Finalize()
+	values := make(map[string]*Node)
+	for _, p := range l.trained {
+		values[p.Name] = Parameter(g, ownOf+p.Name, shapes.Make(l.dtype, p.Dims...))
+	}
+	b := residual.NewBranch(true, true, values)
+	if l.perSample {
+		b.Weights = Parameter(g, "weights", shapes.Make(l.dtype, l.input.Dimensions[0]))
+	}
+	b.Keep = func(y *Node) *Node {
+		kept = append(kept, y.Shape())
+		return y
+	}
+	l.stack.Block.Branch(b, Parameter(g, "input", l.input))
+	return kept
+}
+
 // run builds the forward loop and registers its gradient. It returns the stack's output and what its open blocks have
 // measured, [Count, ...] by name.
 func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[string]*Node) {
@@ -142,6 +178,9 @@ func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[strin
 	initial["input"], initial["shortcut"] = h, l.shortcut
 	if !l.changes {
 		initial["inputs"] = Zeros(g, loops.Stacked(l.input, l.stack.Count))
+	}
+	for i, shape := range l.kept {
+		initial[keptAs(i)] = Zeros(g, loops.Stacked(shape, l.stack.Count))
 	}
 	st := initial.State(l.forwardNames()...)
 	results := st.While(g, forwardLoop, initial, func(v loops.Values) *Node {
@@ -164,8 +203,16 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	if l.changes {
 		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
 	}
-	b := l.branch(v, block, l.rows(v, block))
-	next := loops.Values{"k": v.Next(), "h": l.join(b, v, block, x, shortcut)}
+	b, next := l.branch(v, block, l.rows(v, block)), loops.Values{"k": v.Next()}
+	if len(l.kept) > 0 {
+		i := 0
+		b.Keep = func(y *Node) *Node {
+			next[keptAs(i)] = loops.Save(v[keptAs(i)], y, v["k"])
+			i++
+			return y
+		}
+	}
+	next["h"] = l.join(b, v, block, x, shortcut)
 	if !l.changes {
 		next["inputs"] = loops.Save(v["inputs"], x, v["k"])
 	}

@@ -43,6 +43,7 @@ survival = 1 - 0.5 * torch.arange(1, 3 * N + 1, dtype=dtype) / (3 * N)
 shapes = {"stem.conv.weight": torch.empty(16, 3, 3, 3), "fc.weight": torch.empty(10, 64), "survival": survival}
 for k, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
     shapes[f"blocks.{k}.conv1.weight"] = torch.empty(outputs, inputs, 3, 3)
+    shapes[f"blocks.{k}.conv2.weight"] = torch.empty(outputs, outputs, 3, 3)
 network = Network(shapes).to(dtype)
 with torch.no_grad():
     for name, p in network.named_parameters():

@@ -20,12 +20,8 @@ import (
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
 	"stochdepth/toolkit/network/bench"
-	"stochdepth/toolkit/runs/recipes"
+	"stochdepth/toolkit/network/resnet"
 )
-
-// input is what all programs that are timed compute on.
-var input = network.Input{Format: dataset.Format{Height: 32, Width: 32, Channels: 3}, Classes: 10,
-	Normalization: dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}}}
 
 // Step takes all steps of the specification (forward, backward and the optimizer's update), and waits for the outcome of
 // each. Then it evaluates, if the specification says so.
@@ -37,8 +33,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 	if err != nil {
 		return bench.Taken{}, err
 	}
-	recipe := s.Recipe()
-	if err := backend.CheckDType(b, recipe.DType); err != nil {
+	if err := backend.CheckDType(b, s.DType); err != nil {
 		return bench.Taken{}, err
 	}
 	folder, err := os.MkdirTemp("", "stochdepth-bench-")
@@ -48,11 +43,11 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 	defer os.RemoveAll(folder)
 	defer proxy.KeepIn(proxy.KeepIn(folder)) // an empty folder: no executables from an earlier start
 
-	model, err := newModel(b, recipe)
+	model, err := newModel(b, s)
 	if err != nil {
 		return bench.Taken{}, err
 	}
-	batch := randomBatch(s.Batch)
+	batch := randomBatch(model.Network, s.Batch)
 	taken, err := steps(model, batch, gates)
 	if err != nil {
 		return bench.Taken{}, err
@@ -71,7 +66,7 @@ func Step(ctx context.Context, b compute.Backend, s bench.Spec) (bench.Taken, er
 		}
 	}
 	kept := proxy.Loaded()
-	if model, err = newModel(b, recipe); err != nil {
+	if model, err = newModel(b, s); err != nil {
 		return bench.Taken{}, err
 	}
 	again, err := steps(model, batch, gates[:2])
@@ -104,9 +99,14 @@ func steps(m *network.Model, batch *network.Batch, gates []depth.Gates) (taken b
 	return taken, nil
 }
 
-// newModel returns the recipe's network.
-func newModel(b compute.Backend, recipe recipes.Recipe) (*network.Model, error) {
-	return network.NewModel(b, recipe, input)
+// newModel returns the specification's network, for images of ten classes.
+func newModel(b compute.Backend, s bench.Spec) (*network.Model, error) {
+	recipe, err := s.Recipe()
+	if err != nil {
+		return nil, err
+	}
+	return network.NewModel(b, recipe, network.Input{Format: recipe.Image(), Classes: 10,
+		Normalization: dataset.Normalization{Mean: []float32{128, 128, 128}, Deviation: []float32{64, 64, 64}}})
 }
 
 // timeStep takes one step and waits for its outcome.
@@ -124,14 +124,14 @@ func timeStep(m *network.Model, batch *network.Batch, open depth.Gates) (time.Du
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // randomBatch is the minibatch of all steps: random pixels and labels, the same for all programs.
-func randomBatch(size int) *network.Batch {
+func randomBatch(n *resnet.Network, size int) *network.Batch {
 	rng := rand.New(rand.NewPCG(1, 1))
-	batch := &network.Batch{Format: input.Format, Pixels: make([]byte, size*input.Format.Bytes()), Labels: make([]int32, size)}
+	batch := &network.Batch{Format: n.Image, Pixels: make([]byte, size*n.Image.Bytes()), Labels: make([]int32, size)}
 	for i := range batch.Pixels {
 		batch.Pixels[i] = byte(rng.Uint32())
 	}
 	for i := range batch.Labels {
-		batch.Labels[i] = rng.Int32N(int32(input.Classes))
+		batch.Labels[i] = rng.Int32N(int32(n.Classes))
 	}
 	return batch
 }

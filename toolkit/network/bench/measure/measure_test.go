@@ -74,23 +74,35 @@ func TestPeersAgree(t *testing.T) {
 	b := backendtest.Open(t)
 	folder := t.TempDir()
 	runner := bench.Runner{Python: python, Folder: folder, Device: backend.CPU}
-	plan := bench.Plan{Layers: []int{14}, Batches: []int{8}, DTypes: []string{"float32"}, Forms: []string{"survivors"},
-		DeathRates: []float64{0.5}, Peers: bench.PeerModes, Evaluate: true, Steps: 2}
-	cases, err := plan.Cases()
-	require.NoError(t, err)
-	start := filepath.Join(folder, "start.safetensors")
-	require.NoError(t, WriteStart(b, cases[0].Spec, start))
-	ours, err := Step(t.Context(), b, cases[0].Spec)
-	require.NoError(t, err)
-	for _, c := range cases[1:] {
-		theirs, err := runner.Take(t.Context(), c, start)
-		require.NoError(t, err)
-		for i, loss := range theirs.Losses {
-			t.Logf("%s: loss %.7f, ours %.7f, difference %.1e", c.Name(), loss, ours.Losses[i], math.Abs(loss-ours.Losses[i]))
-		}
-		require.InDeltaSlice(t, ours.Losses, theirs.Losses, 1e-4, c.Name())
-		require.InDelta(t, ours.EvaluationErrors, theirs.EvaluationErrors, 0.02*bench.EvaluationImages, c.Name())
-		_, err = c.Measurement(theirs)
-		require.NoError(t, err)
+	after := map[string]float64{"paper": 1e-4, "resnet18": 1e-4,
+		"resnet50": 0.2} // where PyTorch's own two layouts differ by up to 0.1, and from its float64 by as much
+	for name, plan := range map[string]bench.Plan{
+		"paper":    {Layers: []int{14}, Peers: bench.PeerModes, Evaluate: true},
+		"resnet18": {Networks: []string{"resnet18"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
+		"resnet50": {Networks: []string{"resnet50"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan.Batches, plan.DTypes, plan.Forms = []int{8}, []string{"float32"}, []string{"survivors"}
+			plan.DeathRates, plan.Steps = []float64{0.5}, 2
+			cases, err := plan.Cases()
+			require.NoError(t, err)
+			start := filepath.Join(folder, "start.safetensors")
+			require.NoError(t, WriteStart(b, cases[0].Spec, start))
+			ours, err := Step(t.Context(), b, cases[0].Spec)
+			require.NoError(t, err)
+			for _, c := range cases[1:] {
+				theirs, err := runner.Take(t.Context(), c, start)
+				require.NoError(t, err)
+				for i, loss := range theirs.Losses {
+					t.Logf("%s: loss %.7f, ours %.7f, difference %.1e", c.Name(), loss, ours.Losses[i], math.Abs(loss-ours.Losses[i]))
+				}
+				last := len(ours.Losses) - 1
+				require.InDeltaSlice(t, ours.Losses[:last], theirs.Losses[:last], 1e-4, c.Name())
+				require.InDelta(t, ours.Losses[last], theirs.Losses[last], after[name], c.Name())
+				require.InDelta(t, ours.EvaluationErrors, theirs.EvaluationErrors, 0.02*bench.EvaluationImages, c.Name())
+				_, err = c.Measurement(theirs)
+				require.NoError(t, err)
+			}
+		})
 	}
 }

@@ -22,7 +22,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 	if err := s.Check(); err != nil {
 		return "", err
 	}
-	model, err := newModel(b, s.Recipe())
+	model, err := newModel(b, s)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +41,7 @@ func Program(b compute.Backend, s bench.Spec, target string, devices int, evalua
 		return true
 	})
 	defer proxy.Watch(nil)
-	batch := randomBatch(s.Batch)
+	batch := randomBatch(model.Network, s.Batch)
 	if evaluation {
 		images := &dataset.Images{Format: batch.Format, Pixels: batch.Pixels, Labels: make([]uint16, s.Batch)}
 		_, err = model.Evaluate(context.Background(), dataset.NewView(images))

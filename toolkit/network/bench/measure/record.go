@@ -109,13 +109,13 @@ func (s Session) record(b compute.Backend) (*bench.Record, error) {
 
 // startFile is the file that WriteStart writes for the peers.
 func startFile(folder string, s bench.Spec) string {
-	return filepath.Join(folder, fmt.Sprintf("%d-%d-%g.safetensors", s.Layers, s.Batch, s.DeathRate))
+	return filepath.Join(folder, fmt.Sprintf("%s-%d-%d-%d-%g.safetensors", s.Network, s.ImageSize, s.Layers, s.Batch, s.DeathRate))
 }
 
 // WriteStart writes the safetensors file from which all programs that take the steps of a specification start. It has the
 // network with its initial weights, as [network.Model.Export] writes it, and also
 //
-//	batch.pixels [batch, 32, 32, 3]     bytes
+//	batch.pixels [batch, side, side, 3] bytes
 //	batch.labels [batch]                I32
 //	gates [bench.Untimed + steps, L]    bytes, 1 for open: a row for each step
 func WriteStart(b compute.Backend, s bench.Spec, path string) error {
@@ -123,7 +123,7 @@ func WriteStart(b compute.Backend, s bench.Spec, path string) error {
 	if err != nil {
 		return err
 	}
-	model, err := newModel(b, s.Recipe())
+	model, err := newModel(b, s)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func WriteStart(b compute.Backend, s bench.Spec, path string) error {
 	if err != nil {
 		return err
 	}
-	batch := randomBatch(s.Batch)
+	batch := randomBatch(model.Network, s.Batch)
 	labels := make([]byte, 0, 4*s.Batch)
 	for _, label := range batch.Labels {
 		labels = binary.LittleEndian.AppendUint32(labels, uint32(label))

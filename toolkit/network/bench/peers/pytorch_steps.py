@@ -19,40 +19,78 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def conv(inputs, outputs, size, stride=1):
+    return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+
+
 class Stem(nn.Module):
-    def __init__(self, channels):
+    """The paper's, with a kernel of 3x3, or that of the networks for ImageNet, with 7x7."""
+
+    def __init__(self, channels, size):
         super().__init__()
-        self.conv = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.pools = size > 3
+        self.conv = conv(3, channels, size, 1 + self.pools)
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x):
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        x = F.relu(self.bn(self.conv(x)), inplace=True)
+        return F.max_pool2d(x, 3, 2, padding=1) if self.pools else x
 
 
 class Block(nn.Module):
-    def __init__(self, inputs, outputs, survival):
+    """The paper's block. Where the channels double, the side is halved."""
+
+    def __init__(self, inputs, outputs, survival, projects):
         super().__init__()
-        self.stride = outputs // inputs
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, self.stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
+        self.inputs, self.outputs, self.stride = inputs, outputs, 2 if outputs == 2 * inputs else 1
+        self.layers()
+        if projects:
+            self.downsample = nn.Sequential(conv(inputs, outputs, 1, self.stride), nn.BatchNorm2d(outputs))
         self.register_buffer("survival", survival, persistent=False)
 
+    def layers(self):
+        self.conv1 = conv(self.inputs, self.outputs, 3, self.stride)
+        self.bn1 = nn.BatchNorm2d(self.outputs)
+        self.conv2 = conv(self.outputs, self.outputs, 3)
+        self.bn2 = nn.BatchNorm2d(self.outputs)
+
+    def branch(self, x):
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
+
     def shortcut(self, x):
-        """What a closed block computes: x; or where the shape changes, x pooled to half the side, with added channels of
-        zeros. (It needs no ReLU, as x comes out of one.)"""
+        """x; or where the shape changes, x projected, or pooled to half the side, with added channels of zeros."""
+        if hasattr(self, "downsample"):
+            return self.downsample(x)
         if self.stride == 1:
             return x
         return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, x.shape[1]))
 
+    def closed(self, x):
+        """What a closed block computes. Without a projection it needs no ReLU, as x comes out of one."""
+        return F.relu(self.downsample(x), inplace=True) if hasattr(self, "downsample") else self.shortcut(x)
+
     def forward(self, x):
-        f = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        f = self.bn2(self.conv2(f))
+        f = self.branch(x)
         if not self.training:
             f = f * self.survival
         f += self.shortcut(x)
         return F.relu(f, inplace=True)
+
+
+class Bottleneck(Block):
+    """The block of 50 layers and more for ImageNet, as in torchvision with the stride in the middle."""
+
+    def layers(self):
+        middle = self.outputs // 4
+        self.conv1 = conv(self.inputs, middle, 1)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = conv(middle, middle, 3, self.stride)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv3 = conv(middle, self.outputs, 1)
+        self.bn3 = nn.BatchNorm2d(self.outputs)
+
+    def branch(self, x):
+        return self.bn3(self.conv3(F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True))), inplace=True)))
 
 
 class Network(nn.Module):
@@ -60,16 +98,20 @@ class Network(nn.Module):
 
     def __init__(self, tensors):
         super().__init__()
-        shapes = [tensors[f"blocks.{k}.conv1.weight"].shape for k in range(len(tensors["survival"]))]
-        self.stem = Stem(len(tensors["stem.conv.weight"]))
-        self.blocks = nn.ModuleList(Block(i, o, p) for (o, i, _, _), p in zip(shapes, tensors["survival"]))
+        self.stem = Stem(*tensors["stem.conv.weight"].shape[::3])
+        kind, last = (Bottleneck, 3) if "blocks.0.conv3.weight" in tensors else (Block, 2)
+        self.blocks = nn.ModuleList()
+        for k, survival in enumerate(tensors["survival"]):
+            part = f"blocks.{k}."
+            inputs, outputs = tensors[part + "conv1.weight"].shape[1], len(tensors[f"{part}conv{last}.weight"])
+            self.blocks.append(kind(inputs, outputs, survival, part + "downsample.0.weight" in tensors))
         self.fc = nn.Linear(*reversed(tensors["fc.weight"].shape))
 
     def forward(self, x, gates=None):
         """gates has one gate for each block; None: all are open, as at test."""
         x = self.stem(x)
         for k, block in enumerate(self.blocks):
-            x = block(x) if gates is None or gates[k] else block.shortcut(x)
+            x = block(x) if gates is None or gates[k] else block.closed(x)
         return self.fc(x.mean((2, 3)))
 
 
@@ -109,10 +151,6 @@ def answer(ask):
         for block in network.blocks:
             block.compile(dynamic=False)
 
-    # Gradients start at zero, not None, so that weight decay and momentum move the weights of closed blocks too, as in the
-    # authors' program.
-    for p in network.parameters():
-        p.grad = torch.zeros_like(p)
     optimizer = torch.optim.SGD(network.parameters(), lr=ask["learning_rate"], momentum=ask["momentum"],
                                 weight_decay=ask["weight_decay"], nesterov=True, fused=True)
     network.train()
@@ -120,7 +158,13 @@ def answer(ask):
     for i, row in enumerate(gates):
         optimizer.param_groups[0]["lr"] = 0.0 if i < ask["untimed"] else ask["learning_rate"]
         start = time.perf_counter()
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()  # to None, which is faster than to add to zeros
+        # The gradients of closed blocks are zero, not None, so that weight decay and momentum move their weights too, as in the
+        # authors' program.
+        for block, is_open in zip(network.blocks, row):
+            if not is_open:
+                for p in block.parameters():
+                    p.grad = torch.zeros_like(p)
         loss = F.cross_entropy(network(images, row), labels)
         loss.backward()
         optimizer.step()

@@ -21,8 +21,8 @@ import (
 // [resnet.Textbook], gradients and batch-norm averages included. With gates per sample package kernels computes a block
 // for its open images only, but XLA for all images, as in package survivors.
 type Form struct {
-	// Recompute computes the convolutions of the paper's block again for its gradient instead of keeping their outputs:
-	// a third of the memory for a third more time.
+	// Recompute computes the convolutions of a block again for its gradient instead of keeping their outputs: with the
+	// paper's a third of the memory for a third more time.
 	Recompute bool
 	// GPU writes the program for an NVIDIA GPU, with the sums of batch normalisation in the form that is fast there.
 	// Except for rounding the numbers are the same on any device.
@@ -42,7 +42,7 @@ func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	block, ok := known(s, h)
 	if !ok {
-		return survivors.Form{}.Train(scope, s, h, gates, scales)
+		return survivors.Form{Recompute: f.Recompute}.Train(scope, s, h, gates, scales)
 	}
 	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
 	open.AssertDims(s.Count)

@@ -11,7 +11,10 @@ import (
 // gradient computes the gradients of a loop's initial values from those of its last values, nil for those without one.
 type gradient func(outputs []*Node) []*Node
 
-type gradientsKey struct{}
+type (
+	gradientsKey struct{}
+	insteadKey   struct{}
+)
 
 func init() {
 	VJPRegistration[NodeTypeWhile] = func(node *Node, outputs []*Node, _ shapes.Shape) []*Node {
@@ -22,6 +25,26 @@ func init() {
 		}
 		return f(outputs)
 	}
+	ofWhere := VJPRegistration[NodeTypeWhere]
+	VJPRegistration[NodeTypeWhere] = func(node *Node, outputs []*Node, shape shapes.Shape) []*Node {
+		if instead, _ := node.Graph().State(insteadKey{}).(map[*Node]bool); instead[node] {
+			return []*Node{nil, nil, outputs[0]}
+		}
+		return ofWhere(node, outputs, shape)
+	}
+}
+
+// Instead returns value, which is equal to y, with the gradient of y. XLA then does not compute y.
+func Instead(y, value *Node) *Node {
+	g := y.Graph()
+	node := Where(Const(g, true), value, y)
+	instead, _ := g.State(insteadKey{}).(map[*Node]bool)
+	if instead == nil {
+		instead = make(map[*Node]bool)
+		g.AttachState(insteadKey{}, instead)
+	}
+	instead[node] = true
+	return node
 }
 
 // Register leaves the gradient of the loop that returned results with the graph.
