@@ -105,6 +105,9 @@ func isOrAre(n int) string {
 	return "are"
 }
 
+// Packs is the folder of the packs in a cache.
+const Packs = "packed-pictures"
+
 // kept returns the name of a file that is kept for the folder: of a pack there is one for each of the settings, so that the pack
 // of changed files takes the place of the former one.
 func (f *Folder) kept(cache, end string) string {
@@ -114,7 +117,7 @@ func (f *Folder) kept(cache, end string) string {
 	}
 	hash := fnv.New64a()
 	io.WriteString(hash, dir)
-	return filepath.Join(cache, "packed-pictures", fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
+	return filepath.Join(cache, Packs, fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
 }
 
 // initials tell the settings apart in names of files, except for the side.

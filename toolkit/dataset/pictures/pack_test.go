@@ -71,7 +71,7 @@ func requireGreys(t testing.TB, p *Pack) {
 
 // packs lists the files of a cache, without locks.
 func packs(t testing.TB, cache string) (names []string) {
-	entries, err := os.ReadDir(filepath.Join(cache, "packed-pictures"))
+	entries, err := os.ReadDir(filepath.Join(cache, Packs))
 	require.NoError(t, err)
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".lock") && !strings.HasSuffix(entry.Name(), skipEnd) {
@@ -241,7 +241,7 @@ func TestPacksOfOthers(t *testing.T) {
 	dir, o := greys(t), Options{Settings: small, Cache: t.TempDir()}
 	_, err := open(t, dir, o)
 	require.NoError(t, err)
-	path := filepath.Join(o.Cache, "packed-pictures", packs(t, o.Cache)[0])
+	path := filepath.Join(o.Cache, Packs, packs(t, o.Cache)[0])
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
 	older := bytes.Replace(whole, []byte("stochdepth pictures 1"), []byte("stochdepth pictures 0"), 1)

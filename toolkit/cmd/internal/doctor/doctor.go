@@ -18,6 +18,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/backend"
@@ -90,7 +91,7 @@ func Run(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-func picturesCache() string { return filepath.Join(dataset.DefaultRoot(), "pictures") }
+func picturesCache() string { return filepath.Join(dataset.DefaultRoot(), pictures.Packs) }
 
 // packed returns the number and the size of the files with packed folders of pictures, one for each size of images.
 func packed() (packs int, bytes int64) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend"
 )
@@ -99,13 +100,13 @@ func TestPackedPictures(t *testing.T) {
 	t.Setenv(backend.Environment, "go")
 	report, _ := run(t)
 	require.NotContains(t, report, "Pictures:\n", "there are none")
-	cache := filepath.Join(root, "data", "cache", "pictures")
+	cache := filepath.Join(root, "data", "cache", pictures.Packs)
 	require.NoError(t, os.MkdirAll(cache, 0o755))
 	for name, size := range map[string]int{"a-32.pack": 1_500_000, "a-64.pack": 800_000, "a-32.pack.lock": 900_000} {
 		require.NoError(t, os.WriteFile(filepath.Join(cache, name), make([]byte, size), 0o644))
 	}
 	report, _ = run(t)
-	require.Regexp(t, `(?m)^Pictures:\n  Packed +ok +2 files of 2\.3 MB in all in data/cache/pictures: `, report)
+	require.Regexp(t, `(?m)^Pictures:\n  Packed +ok +2 files of 2\.3 MB in all in data/cache/packed-pictures: `, report)
 }
 
 // A file system where no program may start is noticed, and so is a missing folder.
