@@ -109,6 +109,10 @@ of their files, and the smallest and the largest of them in pixels. Only the beg
 		for _, file := range unreadable {
 			fmt.Fprintln(out, "cannot be read:", file)
 		}
+		if len(unreadable) > 0 {
+			fmt.Fprintln(out, "A training stops at these, or passes over them with --skip-damaged; "+
+				"stochdepth data verify folder --data-root DIR decodes all pictures, and finds those that are cut short.")
+		}
 		return nil
 	}
 	return cmd

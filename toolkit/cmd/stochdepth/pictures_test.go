@@ -47,7 +47,9 @@ func TestFolderOfPictures(t *testing.T) {
 	out := strings.Split(says("data index "+dir), "\n")
 	require.Equal(t, []string{"cat", "20", "0.0", "90x80", "90x80"}, strings.Fields(out[1]))
 	require.Equal(t, []string{"dog", "11", "0.0", "80x80", "80x80"}, strings.Fields(out[2]))
-	require.Equal(t, []string{"", "images: 25 for training, 3 for validation, 3 for test", "cannot be read: dog/x.jpg is no JPEG or PNG", ""},
+	require.Equal(t, []string{"", "images: 25 for training, 3 for validation, 3 for test", "cannot be read: dog/x.jpg is no JPEG or PNG",
+		"A training stops at these, or passes over them with --skip-damaged; stochdepth data verify folder --data-root DIR " +
+			"decodes all pictures, and finds those that are cut short.", ""},
 		out[4:])
 
 	const broken = ": 1 file cannot be read: dog/x.jpg is no JPEG or PNG; replace or remove it, or pass over it with --skip-damaged"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs/recipes"
@@ -16,6 +17,7 @@ import (
 // keyFlags are the recipe's keys that have their own flags; --set takes all keys.
 var keyFlags = []struct{ flag, help string }{
 	{"dataset", "shapes, cifar10, cifar100, svhn, or folder (your pictures, with --data-root)"},
+	{recipes.Network, "for pictures of 64 pixels and more: " + strings.Join(recipes.Networks(), ", ")},
 	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
 	{"depth", "layers: 6N+2; bottlenecks 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
@@ -92,6 +94,12 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			return none, fmt.Errorf("block %q is not one of this program's%s: %s "+
 				"(a block of your own runs in the program that registers it)",
 				recipe.Block, say.DidYouMean(recipe.Block, named), strings.Join(named, ", "))
+		}
+		if root := flags.Lookup("data-root"); root != nil && root.Changed {
+			if set, err := dataset.Find(recipe.Dataset); err == nil && set.Drawn {
+				return none, fmt.Errorf("--data-root %s would not be read, as the images of %s are drawn: add --dataset folder for "+
+					"your pictures, or the name of the set that is there", root.Value, recipe.Dataset)
+			}
 		}
 		return checked, nil
 	}

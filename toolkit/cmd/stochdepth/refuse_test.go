@@ -49,6 +49,8 @@ func TestCommandLinesAreRefused(t *testing.T) {
 	runsFolder := filepath.Join(folder, "runs")
 	const isPath = "is a path: name the folder with --runs, and the run in it with --run"
 	for line, want := range map[string]string{
+		"train --data-root x":                      "--data-root x would not be read, as the images of shapes are drawn: add --dataset folder for your pictures",
+		"train --network resnet51":                 `--network: network "resnet51" is unknown (did you mean "resnet50"?)`,
 		"train --run /abs/path":                    `the run name "/abs/path" ` + isPath,
 		"train --run ..":                           `the run name ".." ` + isPath,
 		"train --run .":                            `the run name "." ` + isPath,

@@ -16,6 +16,7 @@ func TestNetworks(t *testing.T) {
 		survival, err := r.Survival()
 		require.NoError(t, err)
 		require.Equal(t, []int{want.depth, want.blocks}, []int{r.Depth, len(survival)})
+		require.Equal(t, 0.02, r.LearningRate)
 	}
 	r, err := Parse([]byte(`{"dataset": "shapes", "epochs": 1, "shortcut": "average", "network": "resnet50"}`))
 	require.NoError(t, err)

@@ -328,8 +328,8 @@ func Differences(a, b Recipe) []string {
 }
 
 func unknownKey(key string) error {
-	if near := say.DidYouMean(key, Keys()); near != "" {
+	if near := say.DidYouMean(key, append(Keys(), Network)); near != "" {
 		return fmt.Errorf("unknown key %q%s", key, near)
 	}
-	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(Keys(), ", "))
+	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(append(Keys(), Network), ", "))
 }

@@ -221,7 +221,11 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 			"train": "in training, divided by the survival probability", "test": "at test, times the survival probability",
 			"never": "neither in training nor at test", "noise": "in training, times the noise"}[n.Scale])
 	}
-	fmt.Fprintf(w, "evaluation    %s\n", n.Evaluation)
+	evaluation := n.Evaluation
+	if evaluation == "as it is" {
+		evaluation = "all blocks open"
+	}
+	fmt.Fprintf(w, "evaluation    %s\n", evaluation)
 	fmt.Fprintf(w, "at rate 1     %s\n\nThe settings for it here:\n  --set %s\n", n.AtRateOne, strings.Join(settings, " --set "))
 	switch {
 	case n.neverDrops():
@@ -232,7 +236,7 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 			depth.LayersIn(depth.Bottleneck, n.Groups), depth.LayersIn(depth.Basic, n.Groups))
 	}
 	if n.Unit == "sample" {
-		fmt.Fprintln(w, "With gates per sample, batch normalisation here counts a block's open images only.")
+		fmt.Fprintln(w, "With gates per sample, batch normalisation here counts a block's open images only, others count all.")
 	}
 	if n.unscaled() {
 		fmt.Fprintln(w, "Branches here are always scaled: add scale_at=test (the paper) or scale_at=train.")
