@@ -152,6 +152,9 @@ func (f *Folder) train(dir string, classes []string) error {
 	part := Part{Name: Training}
 	var empty []string
 	for _, class := range classes {
+		if inside, _ := f.folders(filepath.Join(dir, class)); dir == "." && slices.Contains(inside, "train") {
+			return fmt.Errorf("%s holds %s, which holds train: give %s", f.Dir, class, filepath.Join(f.Dir, class))
+		}
 		list, err := f.files(filepath.Join(dir, class))
 		if err != nil {
 			return err
@@ -168,10 +171,6 @@ func (f *Folder) train(dir string, classes []string) error {
 	case len(empty) > 0:
 		return fmt.Errorf("%s in %s: put some there or remove the class", oneOrMany(empty, "has no pictures", "have no pictures"), at)
 	case len(classes) == 1:
-		inside, _ := f.folders(filepath.Join(dir, classes[0]))
-		if slices.Contains(inside, "train") {
-			return fmt.Errorf("%s holds one folder, which holds train: give %s", at, filepath.Join(at, classes[0]))
-		}
 		return fmt.Errorf("%s has one class only, %s: a network needs two at least", at, classes[0])
 	case len(classes) > mostClasses:
 		return fmt.Errorf("%s has %s classes, more than the %s that are read", at, say.Grouped(len(classes)), say.Grouped(mostClasses))

@@ -119,7 +119,7 @@ func TestRefusedFolders(t *testing.T) {
 		"DIR" + none:       "1.jpg",
 		"DIR/train" + none: "train/1.jpg",
 		"DIR/train has one class only, a: a network needs two at least":                          "train/a/1.jpg",
-		"DIR holds one folder, which holds train: give DIR/set":                                  "set/train/a/1.jpg set/train/b/1.jpg",
+		"DIR holds set, which holds train: give DIR/set":                                         "set/train/a/1.jpg set/train/b/1.jpg",
 		"b has no pictures in DIR/train: put some there or remove the class":                     "train/a/1.jpg train/b/1.gif",
 		"DIR has val but no train: name the folder of the training pictures train":               "val/a/1.jpg val/b/1.jpg",
 		"DIR has both val and validation: rename one of them":                                    two + "val/a/1.jpg validation/a/1.jpg",
