@@ -15,6 +15,7 @@ import (
 
 	"stochdepth/toolkit/internal/disk"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/resnet"
 )
@@ -76,6 +77,9 @@ func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err erro
 	if err := disk.Change("save", work, c.handler.Save); err != nil {
 		return err
 	}
+	if err := complete(work, m.Store); err != nil {
+		return err
+	}
 	if p.Files, err = hashAndSync(work); err != nil {
 		return err
 	}
@@ -88,6 +92,32 @@ func (c *checkpoints) prepare(m *network.Model, p position, best bool) (err erro
 	}
 	if best {
 		return c.share(work)
+	}
+	return nil
+}
+
+// complete is an error if the file of the variables' values in a saved checkpoint is too short: GoMLX does not report a write
+// that fails, such as one beyond a limit on the size of files.
+func complete(dir string, store *model.Store) error {
+	var want int64
+	for v := range store.IterVariables() {
+		want += v.Shape().ByteSize()
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+checkpoint.BinDataSuffix))
+	if err != nil {
+		return err
+	}
+	var size int64
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		size += info.Size()
+	}
+	if size < want {
+		return fmt.Errorf("only %s of %s bytes could be written: make room, or lift the limit on the size of files (ulimit -f), "+
+			"and start the same command again", say.Grouped(size), say.Grouped(want))
 	}
 	return nil
 }

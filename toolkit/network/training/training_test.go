@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -367,6 +368,26 @@ func TestFullDisk(t *testing.T) {
 	run, err := runs.Open(dir)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(run.Rows), 1)
+}
+
+// A write that fails without a word from GoMLX, here beyond a limit on the size of files, fails the run in one sentence, and its
+// last whole checkpoint stays.
+func TestShortWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	stop(t, dir, tiny(t), atStep(1))
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+	low := limit
+	low.Cur = 100_000
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low))
+	_, err := train(t, context.Background(), dir, tiny(t), nil)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+	require.ErrorContains(t, err, "bytes could be written: make room, or lift the limit on the size of files (ulimit -f), and start")
+	run, err := train(t, context.Background(), dir, tiny(t), nil)
+	require.NoError(t, err)
+	require.True(t, run.Finished())
 }
 
 // A continued run has the same programs at every start, so that they are found compiled.
