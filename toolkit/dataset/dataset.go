@@ -27,7 +27,9 @@ type Data struct {
 
 	Augment bool // whether the paper trains on this set with flips and shifts
 
-	Notes []string // a sentence about each thing that the user should know; of folders of pictures
+	// Of folders of pictures.
+	Notes    []string  // a sentence about each thing that the user should know
+	Contents *Contents // what they hold; nil for other sets
 }
 
 // Format returns the format of the images.

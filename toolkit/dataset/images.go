@@ -32,6 +32,7 @@ type Images struct {
 	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint16 // [n], class of each image
 	Files  []string // [n], path of each image's file in its folder; folders of pictures only, else nil
+	sizes  []int64  // [n], of these files, in bytes
 	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 
 	// Of pixels that are mapped from a file: release gives the memory of what was read back to the system.

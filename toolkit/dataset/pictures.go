@@ -121,14 +121,18 @@ func (p pictureSet) load(o Options) (*Data, error) {
 				images.Labels = append(images.Labels, uint16(class))
 			}
 		}
-		images.Files = part.Files
+		images.Files, images.sizes = part.Files, part.Sizes
 		given[part.Name] = NewView(images)
 	}
 	d.divide(o, given)
 	if d.Validation.Len() == 0 || d.Test.Len() == 0 {
 		return nil, fmt.Errorf("%s: its classes have too few pictures for validation and test: three of a class are the least", p.name)
 	}
-	return d.limited(o)
+	if d, err = d.limited(o); err != nil {
+		return nil, err
+	}
+	d.Contents = d.contents()
+	return d, nil
 }
 
 // divide takes the parts of a folder as they are. Where one is missing, it is a tenth of each class of the training part, at

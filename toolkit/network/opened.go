@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -143,6 +144,10 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := &Opened{m, data, info}
+	if err := o.ComparePictures(info.Pictures); err != nil {
+		return nil, fmt.Errorf("the network in %s %w", path, err)
+	}
 	if m.Network.Classes != len(data.Classes) {
 		return nil, fmt.Errorf("the network in %s has %d classes, but %s has %d: it does not fit its recipe, export it again",
 			path, m.Network.Classes, data.Name, len(data.Classes))
@@ -150,7 +155,27 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 	if len(m.Normalization.Mean) == 0 {
 		m.Normalization = fit(info.Recipe, data.Train)
 	}
-	return &Opened{m, data, info}, nil
+	return o, nil
+}
+
+// ComparePictures compares the folder of pictures with what it held when the network was trained, which is nil if that is not
+// known: other classes are an error, whose clause is about the network, and a note says that other pictures are there.
+func (o *Opened) ComparePictures(trained *dataset.Contents) error {
+	now := o.Data.Contents
+	switch {
+	case now == nil:
+	case trained == nil:
+		o.Notes = append(o.Notes, "it does not say which pictures it was trained on: the test images may be among them")
+	case trained.OtherClasses(now) != "":
+		return fmt.Errorf("was trained on other classes: %s; name the folder of its pictures by --data-root", trained.OtherClasses(now))
+	case trained.OtherPictures(now) != "":
+		o.Notes = append(o.Notes, changedSince(trained.OtherPictures(now)))
+	}
+	return nil
+}
+
+func changedSince(what string) string {
+	return "the folder of pictures has changed since the training: " + what
 }
 
 // OpenImported opens the network of a recipe with the weights of a safetensors file (see [Model.Import]), to be trained
@@ -179,6 +204,11 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 		return nil, err
 	}
 	o.Notes = append(notes, o.Notes...)
+	if trained, now := file.pictures, o.Data.Contents; trained != nil && now != nil {
+		if change := cmp.Or(trained.OtherClasses(now), trained.OtherPictures(now)); change != "" {
+			o.Notes = append(o.Notes, changedSince(change))
+		}
+	}
 	return o, nil
 }
 

@@ -184,16 +184,7 @@ func oneOrMany(names []string, one, many string) string {
 	if len(names) == 1 {
 		return names[0] + " " + one
 	}
-	return fewOf(names) + " " + many
-}
-
-// fewOf names the first few of a list.
-func fewOf(names []string) string {
-	const few = 3
-	if len(names) <= few {
-		return say.Enumerate(names)
-	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:few], ", "), say.Grouped(len(names)-few))
+	return say.FewOf(names) + " " + many
 }
 
 // annotations is the list of Tiny ImageNet's val/, which has the name of a picture in images/, its class and a box in a line.
@@ -248,7 +239,7 @@ func (f *Folder) take(part Part, at string) error {
 		}
 	}
 	if len(lacking) > 0 {
-		f.note("%s has no pictures of %s", at, fewOf(lacking))
+		f.note("%s has no pictures of %s", at, say.FewOf(lacking))
 	}
 	f.Parts = append(f.Parts, part)
 	return nil

@@ -31,6 +31,7 @@ type Images struct {
 	Pixels []byte // [n, side, side, 3]; they must not be changed
 
 	Files []string // [n], the path of each image's file, relative to the folder
+	Sizes []int64  // [n], of each file, in bytes
 }
 
 // name finds the file of each image in the folder that was packed.
@@ -44,6 +45,7 @@ func (p *Pack) name(folder *Folder) {
 			for _, file := range class {
 				if !damaged[file.Path] {
 					p.Parts[i].Files = append(p.Parts[i].Files, file.Path)
+					p.Parts[i].Sizes = append(p.Parts[i].Sizes, file.Size)
 				}
 			}
 		}
