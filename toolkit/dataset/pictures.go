@@ -115,7 +115,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
 				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
-					p.name, pack.Classes[class])
+					p.name, say.Shown(pack.Classes[class]))
 			}
 			for range n {
 				images.Labels = append(images.Labels, uint16(class))
@@ -126,7 +126,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 	}
 	d.divide(o, given)
 	if d.Validation.Len() == 0 || d.Test.Len() == 0 {
-		return nil, fmt.Errorf("%s: its classes have too few pictures for validation and test: three of a class are the least", p.name)
+		return nil, fmt.Errorf("%s: %s", p.name, TooFewPictures)
 	}
 	if d, err = d.limited(o); err != nil {
 		return nil, err
@@ -134,6 +134,9 @@ func (p pictureSet) load(o Options) (*Data, error) {
 	d.Contents = d.contents()
 	return d, nil
 }
+
+// TooFewPictures says what is wrong with a folder whose training part is too small to be split.
+const TooFewPictures = "its classes have too few pictures for validation and test: three of a class are the least"
 
 // divide takes the parts of a folder as they are. Where one is missing, it is a tenth of each class of the training part, at
 // most about folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name,

@@ -3,12 +3,14 @@ package network
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/network/backend"
@@ -75,17 +77,22 @@ func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (n
 // packing shows how far pictures are packed, while load does so.
 func packing(options *dataset.Options, load func() error) error {
 	var bar *progress.Bar
+	last := ""
 	options.Progress = func(done, total int64, what string) {
 		if bar == nil {
 			bar = progress.New(total, "packing", "pictures")
 		}
 		bar.SetTotal(total)
 		bar.Set(done, what)
+		last = what
 	}
 	err := load()
+	var damaged pictures.ErrDamaged
 	switch {
 	case bar != nil && err == nil:
 		bar.Done("packed")
+	case bar != nil && errors.As(err, &damaged):
+		bar.Done("packed but for " + last)
 	case bar != nil:
 		bar.Done("not finished")
 	}

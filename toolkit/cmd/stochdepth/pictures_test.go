@@ -70,6 +70,19 @@ func TestFolderOfPictures(t *testing.T) {
 		fails("train --dataset shapes --set exif=leave"))
 }
 
+// A folder that is too small to train on is listed, with the reason.
+func TestIndexOfAFolderThatIsTooSmall(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"a/1.png", "a/2.png", "b/1.png", "b/2.png"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, path), nil, 0o644))
+	}
+	out, err := call(t, "data", "index", dir)
+	require.NoError(t, err)
+	require.Contains(t, out, "images: 2 for training, 0 for validation, 2 for test\nA training refuses this folder: "+
+		"its classes have too few pictures for validation and test: three of a class are the least.\n")
+}
+
 // A folder that changes after a training: the run does not go on with it, evaluations say so, and other classes are refused.
 func TestFolderChangesAfterTraining(t *testing.T) {
 	backendtest.Open(t)
