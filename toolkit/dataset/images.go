@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -35,7 +36,8 @@ type Images struct {
 	sizes  []int64  // [n], of these files, in bytes
 	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 
-	// Of pixels that are mapped from a file: release gives the memory of what was read back to the system.
+	// Of pixels that are mapped from a file, whose path mapped is: release gives the memory of what was read back to the system.
+	mapped  string
 	release func()
 	read    atomic.Int64 // bytes since the last release
 }
@@ -138,14 +140,29 @@ func (v View) Image(i int) []byte {
 }
 
 // Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels] and labels is
-// [len(indices)]. It panics if they are shorter or if an index is out of range.
-func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
+// [len(indices)]. It panics if they are shorter or if an index is out of range. Only images of folders of pictures can give an
+// error: their file may be cut short by another program.
+func (v View) Gather(indices []int32, pixels []byte, labels []int32) (err error) {
+	if len(v.parts) > 0 && v.parts[0].mapped != "" {
+		former := debug.SetPanicOnFault(true) // otherwise the process ends
+		defer func() {
+			debug.SetPanicOnFault(former)
+			reason := recover()
+			if _, fault := reason.(interface{ Addr() uintptr }); fault {
+				err = fmt.Errorf("%s, the file of the packed pictures, was cut short while it was read: "+
+					"start the same command again, which packs them anew", v.parts[0].mapped)
+			} else if reason != nil {
+				panic(reason)
+			}
+		}()
+	}
 	size := v.Format().Bytes()
 	for k, i := range indices {
 		part, at := v.locate(int(i))
 		copy(pixels[k*size:(k+1)*size], part.image(at))
 		labels[k] = int32(part.Labels[at])
 	}
+	return nil
 }
 
 // First returns the view of the first n images, or of all if there are fewer.

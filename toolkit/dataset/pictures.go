@@ -111,7 +111,7 @@ func (p pictureSet) load(o Options) (*Data, error) {
 	side := cmp.Or(o.Size, folderSide)
 	given := map[string]View{}
 	for _, part := range pack.Parts {
-		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, release: pack.Release}
+		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, mapped: pack.Path, release: pack.Release}
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
 				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
