@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend/backendtest"
 )
@@ -81,6 +82,30 @@ func TestIndexOfAFolderThatIsTooSmall(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "images: 2 for training, 0 for validation, 2 for test\nA training refuses this folder: "+
 		"its classes have too few pictures for validation and test: three of a class are the least.\n")
+}
+
+// A sweep looks at the folder before it begins, and marks no run as failed for it.
+func TestSweepOfAFolderThatIsNotThere(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
+	t.Setenv(project.EnvRoot, root)
+	file, made := filepath.Join(root, "s.json"), filepath.Join(root, "runs")
+	require.NoError(t, os.WriteFile(file, []byte(`{"recipe": "folder", "grid": {"seed": [1, 2]}}`), 0o644))
+	few := filepath.Join(root, "few")
+	for _, class := range []string{"a", "b"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(few, class), 0o755))
+		var data bytes.Buffer
+		require.NoError(t, png.Encode(&data, image.NewGray(image.Rect(0, 0, 9, 9))))
+		require.NoError(t, os.WriteFile(filepath.Join(few, class, "1.png"), data.Bytes(), 0o644))
+	}
+	for want, flags := range map[string][]string{
+		"folder: name the folder of the pictures by --data-root": nil,
+		"folder: " + dataset.TooFewPictures:                      {"--data-root", few},
+	} {
+		_, err := call(t, append([]string{"sweep", "run", file, "--runs", made}, flags...)...)
+		require.EqualError(t, err, want)
+		require.NoDirExists(t, made)
+	}
 }
 
 // A folder that changes after a training: the run does not go on with it, evaluations say so, and other classes are refused.
