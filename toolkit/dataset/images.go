@@ -142,9 +142,22 @@ func (v View) Image(i int) []byte {
 // Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels] and labels is
 // [len(indices)]. It panics if they are shorter or if an index is out of range. Only images of folders of pictures can give an
 // error: their file may be cut short by another program.
-func (v View) Gather(indices []int32, pixels []byte, labels []int32) (err error) {
+func (v View) Gather(indices []int32, pixels []byte, labels []int32) error {
+	size := v.Format().Bytes()
+	return v.guard(func() {
+		for k, i := range indices {
+			part, at := v.locate(int(i))
+			copy(pixels[k*size:(k+1)*size], part.image(at))
+			labels[k] = int32(part.Labels[at])
+		}
+	})
+}
+
+// guard calls read, which reads images in this goroutine. That the file of mapped images is shorter than it was ends the process
+// otherwise; here it is an error.
+func (v View) guard(read func()) (err error) {
 	if len(v.parts) > 0 && v.parts[0].mapped != "" {
-		former := debug.SetPanicOnFault(true) // otherwise the process ends
+		former := debug.SetPanicOnFault(true)
 		defer func() {
 			debug.SetPanicOnFault(former)
 			reason := recover()
@@ -156,12 +169,7 @@ func (v View) Gather(indices []int32, pixels []byte, labels []int32) (err error)
 			}
 		}()
 	}
-	size := v.Format().Bytes()
-	for k, i := range indices {
-		part, at := v.locate(int(i))
-		copy(pixels[k*size:(k+1)*size], part.image(at))
-		labels[k] = int32(part.Labels[at])
-	}
+	read()
 	return nil
 }
 

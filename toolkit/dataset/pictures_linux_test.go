@@ -49,6 +49,8 @@ func TestMappedPicturesAreCutShort(t *testing.T) {
 	require.NoError(t, os.Truncate(packs[0], 4096))
 	require.EqualError(t, d.Train.Gather(indices, pixels, labels), packs[0]+", the file of the packed pictures, was cut short "+
 		"while it was read: start the same command again, which packs them anew")
+	_, err = FitChannels(d.Train)
+	require.ErrorContains(t, err, "was cut short")
 	require.Panics(t, func() { d.Train.Gather([]int32{1000}, pixels, labels) })
 	_, err = Load("folder", Options{Root: dir, Size: 64})
 	require.NoError(t, err)

@@ -46,7 +46,11 @@ func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, e
 
 // open is Open with the data of the recipe.
 func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened, error) {
-	m, err := NewModel(b, recipe, Input{data.Format(), len(data.Classes), fit(recipe, data.Train)})
+	normalization, err := fit(recipe, data.Train)
+	if err != nil {
+		return nil, err
+	}
+	m, err := NewModel(b, recipe, Input{data.Format(), len(data.Classes), normalization})
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +104,7 @@ func packing(options *dataset.Options, load func() error) error {
 }
 
 // fit fits the recipe's normalisation to the training part.
-func fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
+func fit(recipe recipes.Recipe, train dataset.View) (dataset.Normalization, error) {
 	if recipe.Normalization == "mean-image" {
 		return dataset.FitMeanImage(train)
 	}
@@ -160,7 +164,9 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 			path, m.Network.Classes, data.Name, len(data.Classes))
 	}
 	if len(m.Normalization.Mean) == 0 {
-		m.Normalization = fit(info.Recipe, data.Train)
+		if m.Normalization, err = fit(info.Recipe, data.Train); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
