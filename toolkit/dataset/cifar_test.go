@@ -230,7 +230,8 @@ func TestRealCIFAR10(t *testing.T) {
 	d, err := Load("cifar10", Options{Seed: 1})
 	require.NoError(t, err)
 	require.Equal(t, []int{45_000, 5_000, 10_000}, []int{d.Train.Len(), d.Validation.Len(), d.Test.Len()})
-	n := FitChannels(d.Train) // known for all 50,000: 125.3, 123.0, 113.9; 63.0, 62.1, 66.7
+	n, err := FitChannels(d.Train) // known for all 50,000: 125.3, 123.0, 113.9; 63.0, 62.1, 66.7
+	require.NoError(t, err)
 	for c, want := range []float64{125.3, 123.0, 113.9} {
 		require.InDelta(t, want, n.Mean[c], 0.4)
 	}

@@ -27,7 +27,9 @@ type Data struct {
 
 	Augment bool // whether the paper trains on this set with flips and shifts
 
-	Notes []string // a sentence about each thing that the user should know; of folders of pictures
+	// Of folders of pictures.
+	Notes    []string  // a sentence about each thing that the user should know
+	Contents *Contents // what they hold; nil for other sets
 }
 
 // Format returns the format of the images.
@@ -62,7 +64,8 @@ type Options struct {
 //
 // The split depends only on the seed and on the order of the images in the files. For validation it takes 5,000 of the 50,000
 // training images of a CIFAR set; of SVHN 400 images of each class in train_32x32.mat and 200 of each class in extra_32x32.mat,
-// 6,000 in all. The test part is not split.
+// 6,000 in all. The test part is not split. Of a folder of pictures the split depends on the seed and the names of the files, so
+// that a picture more or less leaves the others where they are.
 //
 // Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the wrong folder, a limit
 // above the size of its part, a size that the set's images do not have.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 )
 
@@ -32,9 +33,11 @@ type Images struct {
 	Pixels []byte   // [n, height, width, channels], row-major: image, row, column, channel
 	Labels []uint16 // [n], class of each image
 	Files  []string // [n], path of each image's file in its folder; folders of pictures only, else nil
+	sizes  []int64  // [n], of these files, in bytes
 	Coarse []uint8  // [n], superclass of each image; CIFAR-100 only, else nil
 
-	// Of pixels that are mapped from a file: release gives the memory of what was read back to the system.
+	// Of pixels that are mapped from a file, whose path mapped is: release gives the memory of what was read back to the system.
+	mapped  string
 	release func()
 	read    atomic.Int64 // bytes since the last release
 }
@@ -137,14 +140,37 @@ func (v View) Image(i int) []byte {
 }
 
 // Gather fills a batch with the images of the view at indices: pixels is [len(indices), height, width, channels] and labels is
-// [len(indices)]. It panics if they are shorter or if an index is out of range.
-func (v View) Gather(indices []int32, pixels []byte, labels []int32) {
+// [len(indices)]. It panics if they are shorter or if an index is out of range. Only images of folders of pictures can give an
+// error: their file may be cut short by another program.
+func (v View) Gather(indices []int32, pixels []byte, labels []int32) error {
 	size := v.Format().Bytes()
-	for k, i := range indices {
-		part, at := v.locate(int(i))
-		copy(pixels[k*size:(k+1)*size], part.image(at))
-		labels[k] = int32(part.Labels[at])
+	return v.guard(func() {
+		for k, i := range indices {
+			part, at := v.locate(int(i))
+			copy(pixels[k*size:(k+1)*size], part.image(at))
+			labels[k] = int32(part.Labels[at])
+		}
+	})
+}
+
+// guard calls read, which reads images in this goroutine. That the file of mapped images is shorter than it was ends the process
+// otherwise; here it is an error.
+func (v View) guard(read func()) (err error) {
+	if len(v.parts) > 0 && v.parts[0].mapped != "" {
+		former := debug.SetPanicOnFault(true)
+		defer func() {
+			debug.SetPanicOnFault(former)
+			reason := recover()
+			if _, fault := reason.(interface{ Addr() uintptr }); fault {
+				err = fmt.Errorf("%s, the file of the packed pictures, was cut short while it was read: "+
+					"start the same command again, which packs them anew", v.parts[0].mapped)
+			} else if reason != nil {
+				panic(reason)
+			}
+		}()
 	}
+	read()
+	return nil
 }
 
 // First returns the view of the first n images, or of all if there are fewer.

@@ -138,7 +138,8 @@ func twoImages() *Images {
 }
 
 func TestFitChannels(t *testing.T) {
-	n := FitChannels(NewView(twoImages()))
+	n, err := FitChannels(NewView(twoImages()))
+	require.NoError(t, err)
 	require.Equal(t, []float32{2, 15, 7}, n.Mean)
 	require.Equal(t, []float32{2, 5, 1}, n.Deviation) // 1 stands for the channel that does not vary
 }
@@ -146,7 +147,8 @@ func TestFitChannels(t *testing.T) {
 func TestFitMeanImage(t *testing.T) {
 	images := twoImages()
 	images.Pixels[0], images.Pixels[imageBytes] = 0, 3 // one pixel differs from the others
-	n := FitMeanImage(NewView(images))
+	n, err := FitMeanImage(NewView(images))
+	require.NoError(t, err)
 	require.Len(t, n.Mean, imageBytes)
 	require.Equal(t, []float32{1.5, 15, 7, 2, 15, 7}, n.Mean[:6])
 
@@ -165,7 +167,8 @@ func TestFitIsExact(t *testing.T) {
 		images.Pixels[p] = 255
 	}
 	images.Pixels[1234*imageBytes] = 254
-	n := FitChannels(NewView(images))
+	n, err := FitChannels(NewView(images))
+	require.NoError(t, err)
 	require.Equal(t, []float32{255, 255, 255}, n.Mean)
 	fraction := 1.0 / (3000 * 1024)
 	require.InEpsilon(t, math.Sqrt(fraction*(1-fraction)), n.Deviation[0], 1e-3)

@@ -13,9 +13,13 @@ type Normalization struct {
 }
 
 // FitChannels fits a mean and a standard deviation for each channel to the images of v, which should be only the training
-// part. Mean and Deviation are [channels].
-func FitChannels(v View) Normalization {
-	sums, f := sum(v), v.Format()
+// part. Mean and Deviation are [channels]. An error is that of [View.Gather].
+func FitChannels(v View) (Normalization, error) {
+	sums, err := sum(v)
+	if err != nil {
+		return Normalization{}, err
+	}
+	f := v.Format()
 	n := Normalization{Mean: make([]float32, f.Channels), Deviation: make([]float32, f.Channels)}
 	count := float64(v.Len()) * float64(f.Height*f.Width)
 	for c := range f.Channels {
@@ -28,15 +32,19 @@ func FitChannels(v View) Normalization {
 		n.Mean[c] = float32(mean)
 		n.Deviation[c] = deviation(float64(squares)/count - mean*mean)
 	}
-	return n
+	return n, nil
 }
 
 // FitMeanImage fits the authors' normalization to the images of v, which should be only the training part: the mean image, Mean
 // [height*width*channels], and one standard deviation, Deviation [1]. This is what "subtracting the mean and dividing the
 // standard deviation" (Section 4, SVHN) does in their code: the deviation is that of all pixels from their common mean, before
-// the mean image is subtracted.
-func FitMeanImage(v View) Normalization {
-	sums, size := sum(v), v.Format().Bytes()
+// the mean image is subtracted. An error is that of [View.Gather].
+func FitMeanImage(v View) (Normalization, error) {
+	sums, err := sum(v)
+	if err != nil {
+		return Normalization{}, err
+	}
+	size := v.Format().Bytes()
 	n := Normalization{Mean: make([]float32, size)}
 	var total, squares uint64
 	for p := range size {
@@ -47,7 +55,7 @@ func FitMeanImage(v View) Normalization {
 	count := float64(v.Len()) * float64(size)
 	mean := float64(total) / count
 	n.Deviation = []float32{deviation(float64(squares)/count - mean*mean)}
-	return n
+	return n, nil
 }
 
 // deviation returns the root of a variance, or 1 if all pixels are equal, so that nobody divides by 0.
@@ -63,26 +71,31 @@ type pixelSums struct {
 	values, squares []uint64
 }
 
-func sum(v View) pixelSums {
+func sum(v View) (total pixelSums, err error) {
 	size := v.Format().Bytes()
-	total := pixelSums{make([]uint64, size), make([]uint64, size)}
+	total = pixelSums{make([]uint64, size), make([]uint64, size)}
 	var lock sync.Mutex
 	parallel(v.Len(), 1024, func(from, to int) {
 		part := pixelSums{make([]uint64, size), make([]uint64, size)}
-		for i := from; i < to; i++ {
-			for p, x := range v.Image(i) {
-				part.values[p] += uint64(x)
-				part.squares[p] += uint64(x) * uint64(x)
+		failed := v.guard(func() {
+			for i := from; i < to; i++ {
+				for p, x := range v.Image(i) {
+					part.values[p] += uint64(x)
+					part.squares[p] += uint64(x) * uint64(x)
+				}
 			}
-		}
+		})
 		lock.Lock()
 		defer lock.Unlock()
+		if failed != nil {
+			err = failed
+		}
 		for p := range total.values {
 			total.values[p] += part.values[p]
 			total.squares[p] += part.squares[p]
 		}
 	})
-	return total
+	return total, err
 }
 
 // parallel calls do for consecutive ranges of 0..n, each of at most size, on all cores.

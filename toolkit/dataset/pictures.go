@@ -4,13 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/internal/splitmix"
 )
 
 // A folder of pictures is a data set too. Its name is folder, or folder:NAME, which gives it a name in tables and figures.
@@ -107,42 +111,68 @@ func (p pictureSet) load(o Options) (*Data, error) {
 	side := cmp.Or(o.Size, folderSide)
 	given := map[string]View{}
 	for _, part := range pack.Parts {
-		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, release: pack.Release}
+		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, mapped: pack.Path, release: pack.Release}
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
 				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
-					p.name, pack.Classes[class])
+					p.name, say.Shown(pack.Classes[class]))
 			}
 			for range n {
 				images.Labels = append(images.Labels, uint16(class))
 			}
 		}
-		images.Files = part.Files
+		images.Files, images.sizes = part.Files, part.Sizes
 		given[part.Name] = NewView(images)
 	}
 	d.divide(o, given)
 	if d.Validation.Len() == 0 || d.Test.Len() == 0 {
-		return nil, fmt.Errorf("%s: its classes have too few pictures for validation and test: three of a class are the least", p.name)
+		return nil, fmt.Errorf("%s: %s", p.name, TooFewPictures)
 	}
-	return d.limited(o)
+	if d, err = d.limited(o); err != nil {
+		return nil, err
+	}
+	d.Contents = d.contents()
+	return d, nil
 }
+
+// TooFewPictures says what is wrong with a folder whose training part is too small to be split.
+const TooFewPictures = "its classes have too few pictures for validation and test: three of a class are the least"
 
 // divide takes the parts of a folder as they are. Where one is missing, it is a tenth of each class of the training part, at
 // most about folderMost images in all. A folder with two parts, such as ImageNet's, is tested on the second, whatever its name,
 // so that the images that choose the epoch are never those that are reported.
+//
+// The order of a part, and so what is split off, follows from the seed and each file's name alone: of a class the test part has
+// the first tenth, the validation part the next one. A picture more or less, or another class, moves no more than the few beside
+// the borders, each into the next part: no picture of the test becomes one of the training, or the reverse, unless many change.
 func (d *Data) divide(o Options, given map[string]View) {
 	d.Train, d.Validation, d.Test = given[pictures.Training], given[pictures.Validation], given[pictures.Test]
 	if d.Test.Len() == 0 {
 		d.Test, d.Validation = d.Validation, View{}
 	}
-	shuffle(0, d.Validation.index) // the same images come first, whatever the seed
-	shuffle(0, d.Test.index)
-	shuffle(o.Seed, d.Train.index)
+	d.Validation.sortByName(0) // the same images come first, whatever the seed
+	d.Test.sortByName(0)
+	d.Train.sortByName(o.Seed)
 	for _, part := range []*View{&d.Test, &d.Validation} {
 		if part.Len() == 0 {
 			d.Train, *part = splitTenth(d.Train, len(d.Classes))
 		}
 	}
+}
+
+// sortByName puts images of one folder into the order of random numbers that follow from the seed and the names of their files.
+func (v View) sortByName(seed int64) {
+	if v.Len() == 0 {
+		return
+	}
+	key := splitmix.Mix(uint64(seed) ^ splitmix.Mix(streamSplit))
+	numbers := make([]uint64, v.Len()) // by position, which the index still is
+	for i := range numbers {
+		hash := fnv.New64a()
+		io.WriteString(hash, v.File(i))
+		numbers[v.index[i]] = splitmix.Mix(hash.Sum64() ^ key)
+	}
+	slices.SortStableFunc(v.index, func(i, j int32) int { return cmp.Compare(numbers[i], numbers[j]) })
 }
 
 // folderMost is the most images of a part that is split off a folder's training part.

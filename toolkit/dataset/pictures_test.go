@@ -108,6 +108,46 @@ func TestPartsOfFolders(t *testing.T) {
 	}
 }
 
+// A picture that is added, or removed, changes the part of few others, and none goes from the training to the test.
+func TestSplitOfAChangedFolder(t *testing.T) {
+	emptyProject(t)
+	dir := t.TempDir()
+	for class := range 3 {
+		addPictures(t, dir, fmt.Sprint(class), 83+class, 1)
+	}
+	parts := func() map[string]int {
+		d, err := Load("folder", Options{Root: dir, Seed: 5, Size: 8})
+		require.NoError(t, err)
+		part := map[string]int{}
+		for i, view := range []View{d.Train, d.Validation, d.Test} {
+			for k := range view.Len() {
+				part[view.File(k)] = i
+			}
+		}
+		return part
+	}
+	before := parts()
+	for change := range 20 { // ten more in the middle of the names, then ten fewer
+		path := filepath.Join(dir, "1", fmt.Sprintf("%03d-more.png", change%10*8))
+		if change < 10 {
+			data, err := os.ReadFile(filepath.Join(dir, "1", "000.png"))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path, data, 0o644))
+		} else {
+			require.NoError(t, os.Remove(path))
+		}
+		after, moved := parts(), 0
+		for file, part := range after {
+			if former, known := before[file]; known && former != part {
+				moved++
+				require.Contains(t, []int{-1, 1}, part-former, "%s goes to the next part", file)
+			}
+		}
+		require.LessOrEqual(t, moved, 3)
+		before = after
+	}
+}
+
 // At most about 10,000 images are split off, and at least one of a class of two.
 func TestTenth(t *testing.T) {
 	require.Equal(t, []int{2, 0, 1, 1, 10}, tenth([]int{20, 1, 2, 14, 100}))

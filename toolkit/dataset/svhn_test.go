@@ -79,7 +79,8 @@ func TestSVHNMemory(t *testing.T) {
 	d, err := Load("svhn", Options{Root: root, Seed: 1})
 	require.NoError(t, err)
 	loaded := time.Since(start)
-	n := FitChannels(d.Train)
+	n, err := FitChannels(d.Train)
+	require.NoError(t, err)
 	fitted := time.Since(start)
 	close(done)
 	highest := <-peak

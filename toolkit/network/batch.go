@@ -19,7 +19,8 @@ type Batch struct {
 	Augmentation []int32        // [batch, 3] of shifts, [batch, 5] of crops, or nil
 	Open         float64        // open blocks
 
-	perSample bool // gates for each sample
+	perSample bool  // gates for each sample
+	err       error // of reading the images
 }
 
 // Batches gives the minibatches of a run by their step. A minibatch depends on the seed and the step alone, so a resumed run
@@ -89,7 +90,7 @@ func (b *Batches) draw(step int64) *Batch {
 	}
 	if !b.resident {
 		batch.Pixels = make([]byte, size*batch.Format.Bytes())
-		b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
+		batch.err = b.images.Gather(batch.Indices, batch.Pixels, batch.Labels)
 	}
 	b.drawGates(batch, step)
 	switch rng := depth.Rand(b.recipe.Seed, depth.Augmentation, step); b.recipe.Augment {

@@ -109,7 +109,9 @@ func (m *Model) KeepOnDevice(part dataset.View) error {
 		indices[i] = int32(i)
 	}
 	pixels := make([]byte, part.Len()*part.Format().Bytes())
-	part.Gather(indices, pixels, labels)
+	if err := part.Gather(indices, pixels, labels); err != nil {
+		return err
+	}
 	exec, err := m.named(model.NewExec(m.backend, m.Store, func(scope *model.Scope, inputs []*Node) *Node {
 		images, chosen := inputs[0], inputs[1]
 		return m.stepGraph(scope, append([]*Node{Gather(images, ExpandAxes(chosen, -1))}, inputs[2:]...))

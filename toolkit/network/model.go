@@ -139,6 +139,9 @@ func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 // Step starts one training step on a batch and returns a function that waits for it and returns its outcome. Meanwhile the
 // next step can be prepared and started.
 func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {

@@ -74,7 +74,8 @@ func TestOpenFile(t *testing.T) {
 		m, err := Open(b, r, "")
 		require.NoError(t, err)
 		data, ofRecipe := m.Data, m.Normalization
-		m.Normalization = fit(r, data.Train.First(10))
+		m.Normalization, err = fit(r, data.Train.First(10))
+		require.NoError(t, err)
 		require.NoError(t, m.SetSurvival(depth.Survival{0.75, 0.5, 0.25}))
 		want := evaluate(t, m.Model, data.Test)
 

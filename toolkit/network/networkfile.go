@@ -11,7 +11,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -26,11 +28,12 @@ const batchesTracked = ".num_batches_tracked"
 
 // networkFile is the content of a network's file.
 type networkFile struct {
-	path    string
-	tensors map[string]tensorfile.Tensor // by the names of [Model.Export]; each is deleted when it is taken
-	order   []string                     // their names, in the order of the file
-	recipe  *recipes.Recipe              // that made the network; nil for a file from elsewhere
-	notes   []string                     // about the file, a clause each
+	path     string
+	tensors  map[string]tensorfile.Tensor // by the names of [Model.Export]; each is deleted when it is taken
+	order    []string                     // their names, in the order of the file
+	recipe   *recipes.Recipe              // that made the network; nil for a file from elsewhere
+	pictures *dataset.Contents            // of the folder on which it was trained, if it says so
+	notes    []string                     // about the file, a clause each
 }
 
 func (f *networkFile) note(format string, args ...any) {
@@ -70,6 +73,7 @@ func readNetwork(path string) (*networkFile, error) {
 	if text := meta["recipe"]; text != "" {
 		if recipe, err := recipes.Parse([]byte(text)); err == nil && recipe.Validate() == nil {
 			file.recipe = &recipe
+			file.pictures, _ = models.PicturesOf(meta)
 		}
 	}
 	return file, nil

@@ -1,13 +1,16 @@
 package network
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/network/backend"
@@ -43,7 +46,11 @@ func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, e
 
 // open is Open with the data of the recipe.
 func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened, error) {
-	m, err := NewModel(b, recipe, Input{data.Format(), len(data.Classes), fit(recipe, data.Train)})
+	normalization, err := fit(recipe, data.Train)
+	if err != nil {
+		return nil, err
+	}
+	m, err := NewModel(b, recipe, Input{data.Format(), len(data.Classes), normalization})
 	if err != nil {
 		return nil, err
 	}
@@ -74,17 +81,22 @@ func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (n
 // packing shows how far pictures are packed, while load does so.
 func packing(options *dataset.Options, load func() error) error {
 	var bar *progress.Bar
+	last := ""
 	options.Progress = func(done, total int64, what string) {
 		if bar == nil {
 			bar = progress.New(total, "packing", "pictures")
 		}
 		bar.SetTotal(total)
 		bar.Set(done, what)
+		last = what
 	}
 	err := load()
+	var damaged pictures.ErrDamaged
 	switch {
 	case bar != nil && err == nil:
 		bar.Done("packed")
+	case bar != nil && errors.As(err, &damaged):
+		bar.Done("packed but for " + last)
 	case bar != nil:
 		bar.Done("not finished")
 	}
@@ -92,7 +104,7 @@ func packing(options *dataset.Options, load func() error) error {
 }
 
 // fit fits the recipe's normalisation to the training part.
-func fit(recipe recipes.Recipe, train dataset.View) dataset.Normalization {
+func fit(recipe recipes.Recipe, train dataset.View) (dataset.Normalization, error) {
 	if recipe.Normalization == "mean-image" {
 		return dataset.FitMeanImage(train)
 	}
@@ -143,14 +155,40 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := &Opened{m, data, info}
+	if err := o.ComparePictures(info.Pictures); err != nil {
+		return nil, fmt.Errorf("the network in %s %w", path, err)
+	}
 	if m.Network.Classes != len(data.Classes) {
 		return nil, fmt.Errorf("the network in %s has %d classes, but %s has %d: it does not fit its recipe, export it again",
 			path, m.Network.Classes, data.Name, len(data.Classes))
 	}
 	if len(m.Normalization.Mean) == 0 {
-		m.Normalization = fit(info.Recipe, data.Train)
+		if m.Normalization, err = fit(info.Recipe, data.Train); err != nil {
+			return nil, err
+		}
 	}
-	return &Opened{m, data, info}, nil
+	return o, nil
+}
+
+// ComparePictures compares the folder of pictures with what it held when the network was trained, which is nil if that is not
+// known: other classes are an error, whose clause is about the network, and a note says that other pictures are there.
+func (o *Opened) ComparePictures(trained *dataset.Contents) error {
+	now := o.Data.Contents
+	switch {
+	case now == nil:
+	case trained == nil:
+		o.Notes = append(o.Notes, "it does not say which pictures it was trained on: the test images may be among them")
+	case trained.OtherClasses(now) != "":
+		return fmt.Errorf("was trained on other classes: %s; name the folder of its pictures by --data-root", trained.OtherClasses(now))
+	case trained.OtherPictures(now) != "":
+		o.Notes = append(o.Notes, changedSince(trained.OtherPictures(now)))
+	}
+	return nil
+}
+
+func changedSince(what string) string {
+	return "the folder of pictures has changed since the training: " + what
 }
 
 // OpenImported opens the network of a recipe with the weights of a safetensors file (see [Model.Import]), to be trained
@@ -179,6 +217,11 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 		return nil, err
 	}
 	o.Notes = append(notes, o.Notes...)
+	if trained, now := file.pictures, o.Data.Contents; trained != nil && now != nil {
+		if change := cmp.Or(trained.OtherClasses(now), trained.OtherPictures(now)); change != "" {
+			o.Notes = append(o.Notes, changedSince(change))
+		}
+	}
 	return o, nil
 }
 

@@ -78,6 +78,9 @@ func CrossEntropy(logits, labels *Node) *Node {
 // OnMinibatch runs a program with the inputs of [Model.TrainingLogits] on a minibatch, which must have its pixels, and
 // returns the values of its first output.
 func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	inputs := b.tensors(m)
 	defer free(inputs)
 	outputs, err := exec.Call(inputs...)
@@ -110,7 +113,9 @@ func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.Vie
 		for i := range indices {
 			indices[i] = int32((first + i) % part.Len())
 		}
-		part.Gather(indices, pixels, labels)
+		if err := part.Gather(indices, pixels, labels); err != nil {
+			return err
+		}
 		for i := part.Len() - first; i < size; i++ {
 			labels[i] = -1
 		}

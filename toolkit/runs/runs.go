@@ -4,6 +4,7 @@
 //	recipe.json   everything that defines the run; unknown keys are refused
 //	epochs.tsv    one row for each evaluation, see Row
 //	result.json   the selected epoch, its errors, times, machine and versions, see Result
+//	pictures.json what its folder of pictures held when it began, see dataset.Contents; of other data sets there is none
 //	checkpoint/   written by the training; this package only names it
 //	lock          held by the one process that writes; lock.N says which, and that its machine is alive
 //
@@ -57,6 +58,7 @@ const (
 	recipeFile    = "recipe.json"
 	rowsFile      = "epochs.tsv"
 	resultFile    = "result.json"
+	picturesFile  = "pictures.json"
 	lockFile      = "lock"
 	checkpointDir = "checkpoint"
 )

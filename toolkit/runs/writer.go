@@ -259,7 +259,7 @@ const leftAfter = time.Minute
 // removeLeftovers removes the temporary files that killed writers left in the run's folder. This writer holds the lock,
 // so nobody else writes the run's own files; but other processes may be asking for the lock, or noting a failure.
 func (w *Writer) removeLeftovers() {
-	for _, name := range []string{recipeFile, rowsFile, resultFile} {
+	for _, name := range []string{recipeFile, rowsFile, resultFile, picturesFile} {
 		files.RemoveLeft(w.dir, files.Temporary(name), 0, time.Now())
 	}
 	info, err := os.Stat(w.lock.claim.path()) // just made, by the clock of the folder

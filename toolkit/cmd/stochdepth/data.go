@@ -106,6 +106,9 @@ of their files, and the smallest and the largest of them in pixels. Only the beg
 		fmt.Fprintf(out, "\nimages: %s for training, %s for validation, %s for test\n",
 			say.Grouped(set.Train), say.Grouped(set.Validation), say.Grouped(set.Test))
 		printNotes(out, folder.Notes)
+		if set.Validation == 0 || set.Test == 0 {
+			fmt.Fprintln(out, "A training refuses this folder:", dataset.TooFewPictures+".")
+		}
 		for _, file := range unreadable {
 			fmt.Fprintln(out, "cannot be read:", file)
 		}
@@ -121,7 +124,7 @@ of their files, and the smallest and the largest of them in pixels. Only the beg
 // writeIndex writes a line for each class, and returns the files that cannot be read, with the reasons.
 func writeIndex(w io.Writer, folder *pictures.Folder) (unreadable []string) {
 	for _, stray := range folder.Strays {
-		unreadable = append(unreadable, stray+" is no picture")
+		unreadable = append(unreadable, say.Shown(stray)+" is no picture")
 	}
 	head := []string{"class"}
 	for _, part := range folder.Parts {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/network/backend/backendtest"
 )
 
 // A folder of pictures is listed, checked and summed up; damaged files are named until the user passes over them.
@@ -67,4 +69,99 @@ func TestFolderOfPictures(t *testing.T) {
 	require.Equal(t, `resize "crop" is unknown: use short, squeeze`, fails("train --dataset folder --set resize=crop"))
 	require.Equal(t, "resize and exif are for dataset \"folder\", your pictures; the images of shapes have one size",
 		fails("train --dataset shapes --set exif=leave"))
+}
+
+// A folder that is too small to train on is listed, with the reason.
+func TestIndexOfAFolderThatIsTooSmall(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"a/1.png", "a/2.png", "b/1.png", "b/2.png"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, path), nil, 0o644))
+	}
+	out, err := call(t, "data", "index", dir)
+	require.NoError(t, err)
+	require.Contains(t, out, "images: 2 for training, 0 for validation, 2 for test\nA training refuses this folder: "+
+		"its classes have too few pictures for validation and test: three of a class are the least.\n")
+}
+
+// A sweep looks at the folder before it begins, and marks no run as failed for it.
+func TestSweepOfAFolderThatIsNotThere(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
+	t.Setenv(project.EnvRoot, root)
+	file, made := filepath.Join(root, "s.json"), filepath.Join(root, "runs")
+	require.NoError(t, os.WriteFile(file, []byte(`{"recipe": "folder", "grid": {"seed": [1, 2]}}`), 0o644))
+	few := filepath.Join(root, "few")
+	for _, class := range []string{"a", "b"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(few, class), 0o755))
+		var data bytes.Buffer
+		require.NoError(t, png.Encode(&data, image.NewGray(image.Rect(0, 0, 9, 9))))
+		require.NoError(t, os.WriteFile(filepath.Join(few, class, "1.png"), data.Bytes(), 0o644))
+	}
+	for want, flags := range map[string][]string{
+		"folder: name the folder of the pictures by --data-root": nil,
+		"folder: " + dataset.TooFewPictures:                      {"--data-root", few},
+	} {
+		_, err := call(t, append([]string{"sweep", "run", file, "--runs", made}, flags...)...)
+		require.EqualError(t, err, want)
+		require.NoDirExists(t, made)
+	}
+}
+
+// A folder that changes after a training: the run does not go on with it, evaluations say so, and other classes are refused.
+func TestFolderChangesAfterTraining(t *testing.T) {
+	backendtest.Open(t)
+	real, err := project.Root()
+	require.NoError(t, err)
+	root, dir := t.TempDir(), filepath.Join(t.TempDir(), "pets")
+	require.NoError(t, os.Symlink(filepath.Join(real, ".venv"), filepath.Join(root, ".venv"))) // it has the plugin
+	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
+	t.Setenv(project.EnvRoot, root)
+	add := func(class string, numbers ...int) {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
+		for _, i := range numbers {
+			picture := image.NewGray(image.Rect(0, 0, 16, 16))
+			for p := range picture.Pix {
+				picture.Pix[p] = byte(20*len(class) + i*p)
+			}
+			var data bytes.Buffer
+			require.NoError(t, png.Encode(&data, picture))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, class, strconv.Itoa(i)+".png"), data.Bytes(), 0o644))
+		}
+	}
+	add("cat", 1, 2, 3, 4, 5, 6, 7, 8)
+	add("tiger", 1, 2, 3, 4, 5, 6, 7, 8)
+	file := filepath.Join(root, "a.safetensors")
+	says := func(line string) string {
+		out, err := call(t, strings.Fields(line+" --data-root "+dir+" --runs "+root+"/runs")...)
+		require.NoError(t, err)
+		return out
+	}
+	fails := func(line string) string {
+		_, err := call(t, strings.Fields(line+" --data-root "+dir+" --runs "+root+"/runs")...)
+		require.Error(t, err)
+		return err.Error()
+	}
+	const settings = "--dataset folder --image-size 16 --depth 8 --epochs 1 --batch-size 4 "
+	says("train --run a " + settings)
+	says("export a -o " + file)
+	says("import " + file + " --run b")
+	require.NotContains(t, says("eval a")+says("eval "+file), "note:")
+
+	add("cat", 9)
+	const change = "training had 12 pictures and has 13, validation has other files"
+	require.Equal(t, "the folder of pictures has changed since the run "+root+"/runs/b began: "+change+
+		"; put it back as it was, or choose another run name", fails("train --run b "+settings))
+	const note = "note: the folder of pictures has changed since the training: " + change
+	require.Contains(t, says("eval a"), note)
+	require.Contains(t, says("eval "+file), note)
+	require.Contains(t, says("import "+file+" --run c"), note)
+	require.NoError(t, os.Remove(filepath.Join(dir, "cat", "9.png")))
+	says("train --run b " + settings)
+
+	require.NoError(t, os.Rename(filepath.Join(dir, "cat"), filepath.Join(dir, "zebra")))
+	const other = " was trained on other classes: now there is zebra instead of cat; name the folder of its pictures by --data-root"
+	require.Equal(t, "the run a"+other, fails("eval a"))
+	require.Equal(t, "the network in "+file+other, fails("eval "+file))
+	require.Equal(t, "the run "+root+"/runs/c"+other+", or choose another run name", fails("train --run c "+settings))
 }

@@ -8,9 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
+	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
@@ -132,6 +134,9 @@ with its share of the processors, or with its own GPU.`,
 		if err != nil {
 			return err
 		}
+		if err := checkPictures(cmd, s.Status(*folder), *retry, *dataRoot); err != nil {
+			return err
+		}
 		machine := thisMachine()
 		if *workers < 1 {
 			*workers = machine.DefaultWorkers()
@@ -143,6 +148,34 @@ with its share of the processors, or with its own GPU.`,
 		return err
 	}
 	return cmd
+}
+
+// checkPictures packs the folder of pictures of the runs that a sweep is to make, so that a wrong folder is an error of the
+// command, and not one of each run.
+func checkPictures(cmd *cobra.Command, list []sweep.Status, retry bool, dataRoot string) error {
+	checked := map[string]bool{}
+	for _, status := range list {
+		recipe := status.Job.Recipe
+		options := recipe.DataOptions(dataRoot)
+		settings := fmt.Sprint(recipe.Dataset, options.Size, options.Resize, options.EXIF)
+		begins := status.State == sweep.Pending || status.State == sweep.Stopped || retry && status.State == sweep.Failed
+		if !dataset.IsFolder(recipe.Dataset) || !begins || checked[settings] {
+			continue
+		}
+		checked[settings] = true
+		notes, err := network.PrepareData(cmd.Context(), recipe, dataRoot)
+		if err != nil && cmd.Context().Err() != nil {
+			return fmt.Errorf("%w: %v", sweep.ErrStopped, err) // one sentence
+		}
+		if err != nil {
+			return err
+		}
+		printNotes(cmd.ErrOrStderr(), notes)
+		if _, err := dataset.Load(recipe.Dataset, options); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sweepStatusCommand() *cobra.Command {

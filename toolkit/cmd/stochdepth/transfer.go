@@ -189,6 +189,7 @@ func restoreFlags(cmd *cobra.Command) func(name string) (*restored, error) {
 		if err != nil {
 			return nil, err
 		}
+		printNotes(cmd.ErrOrStderr(), net.Notes)
 		return &restored{net, run, *checkpoint}, nil
 	}
 }

@@ -60,7 +60,7 @@ func decoderOf(begin []byte) (decoder, error) {
 func (s Settings) decodeFile(path string, pixels []byte) error {
 	data, err := files.Read(path, largestFile)
 	if err != nil {
-		return fmt.Errorf("cannot be read (%w)", err)
+		return fmt.Errorf("cannot be read (%w)", cause(err))
 	}
 	d, err := decoderOf(data)
 	if err != nil {

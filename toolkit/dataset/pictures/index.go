@@ -75,7 +75,7 @@ func Index(dir string) (*Folder, error) {
 	}
 	if !slices.Contains(tops, "train") {
 		if name := anyPart(tops); name != "" {
-			return nil, fmt.Errorf("%s has %s but no train: name the folder of the training pictures train", dir, name)
+			return nil, fmt.Errorf("%s has %s but no train: name the folder of the training pictures train", say.Shown(dir), name)
 		}
 		if err := f.train(".", tops); err != nil {
 			return nil, err
@@ -86,7 +86,7 @@ func Index(dir string) (*Folder, error) {
 		found := slices.DeleteFunc(slices.Clone(tops), func(name string) bool { return !slices.Contains(part.names, name) })
 		switch {
 		case len(found) > 1:
-			return nil, fmt.Errorf("%s has both %s and %s: rename one of them", dir, found[0], found[1])
+			return nil, fmt.Errorf("%s has both %s and %s: rename one of them", say.Shown(dir), found[0], found[1])
 		case len(found) == 0:
 			continue
 		}
@@ -129,10 +129,10 @@ func (f *Folder) note(format string, args ...any) {
 func (f *Folder) folders(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(f.Dir, dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no folder %s", filepath.Join(f.Dir, dir))
+		return nil, fmt.Errorf("there is no folder %s", say.Shown(filepath.Join(f.Dir, dir)))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a folder of pictures: %w", err)
+		return nil, unreadable(filepath.Join(f.Dir, dir), err)
 	}
 	for _, entry := range entries {
 		isFolder := entry.IsDir()
@@ -147,13 +147,38 @@ func (f *Folder) folders(dir string) (names []string, err error) {
 	return names, nil
 }
 
+func unreadable(path string, err error) error {
+	return fmt.Errorf("cannot read the folder of pictures %s: %w", say.Shown(path), cause(err))
+}
+
+// passedOver notes what is lost in a folder of class folders: pictures that lie beside these, and links to nothing.
+func (f *Folder) passedOver(dir string) {
+	entries, _ := os.ReadDir(filepath.Join(f.Dir, dir))
+	var loose, dangling []string
+	for _, entry := range entries {
+		if _, err := os.Stat(filepath.Join(f.Dir, dir, entry.Name())); errors.Is(err, fs.ErrNotExist) {
+			dangling = append(dangling, entry.Name())
+		} else if err == nil && !entry.IsDir() && isPicture(entry.Name()) && !f.passOver(entry.Name()) {
+			loose = append(loose, entry.Name())
+		}
+	}
+	at := say.Shown(filepath.Join(f.Dir, dir))
+	if len(dangling) > 0 {
+		f.note("%s in %s", oneOrMany(dangling, "is a link to nothing", "are links to nothing"), at)
+	}
+	if len(loose) > 0 {
+		f.note("%s in %s itself, not in the folder of a class", oneOrMany(loose, "is passed over", "are passed over"), at)
+	}
+}
+
 // train reads the training part and with it the classes.
 func (f *Folder) train(dir string, classes []string) error {
 	part := Part{Name: Training}
 	var empty []string
 	for _, class := range classes {
 		if inside, _ := f.folders(filepath.Join(dir, class)); dir == "." && slices.Contains(inside, "train") {
-			return fmt.Errorf("%s holds %s, which holds train: give %s", f.Dir, class, filepath.Join(f.Dir, class))
+			return fmt.Errorf("%s holds %s, which holds train: give %s",
+				say.Shown(f.Dir), say.Shown(class), say.Shown(filepath.Join(f.Dir, class)))
 		}
 		list, err := f.files(filepath.Join(dir, class))
 		if err != nil {
@@ -164,36 +189,28 @@ func (f *Folder) train(dir string, classes []string) error {
 		}
 		part.Classes = append(part.Classes, list)
 	}
-	at := filepath.Join(f.Dir, dir)
+	at := say.Shown(filepath.Join(f.Dir, dir))
 	switch {
 	case part.Len() == 0:
 		return fmt.Errorf("%s has no folders with pictures: give one that has a folder for each class, such as train/cat/1.jpg", at)
 	case len(empty) > 0:
 		return fmt.Errorf("%s in %s: put some there or remove the class", oneOrMany(empty, "has no pictures", "have no pictures"), at)
 	case len(classes) == 1:
-		return fmt.Errorf("%s has one class only, %s: a network needs two at least", at, classes[0])
+		return fmt.Errorf("%s has one class only, %s: a network needs two at least", at, say.Shown(classes[0]))
 	case len(classes) > mostClasses:
 		return fmt.Errorf("%s has %s classes, more than the %s that are read", at, say.Grouped(len(classes)), say.Grouped(mostClasses))
 	}
 	f.Classes, f.Parts = classes, append(f.Parts, part)
+	f.passedOver(dir)
 	return nil
 }
 
 // oneOrMany names one thing or the first few of many, with the verb.
 func oneOrMany(names []string, one, many string) string {
 	if len(names) == 1 {
-		return names[0] + " " + one
+		return say.Shown(names[0]) + " " + one
 	}
-	return fewOf(names) + " " + many
-}
-
-// fewOf names the first few of a list.
-func fewOf(names []string) string {
-	const few = 3
-	if len(names) <= few {
-		return say.Enumerate(names)
-	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:few], ", "), say.Grouped(len(names)-few))
+	return say.FewOf(names) + " " + many
 }
 
 // annotations is the list of Tiny ImageNet's val/, which has the name of a picture in images/, its class and a box in a line.
@@ -201,8 +218,8 @@ const annotations = "val_annotations.txt"
 
 // other reads the validation or the test part.
 func (f *Folder) other(name, dir string) error {
-	at := filepath.Join(f.Dir, dir)
-	if _, err := os.Stat(filepath.Join(at, annotations)); err == nil {
+	at := say.Shown(filepath.Join(f.Dir, dir))
+	if _, err := os.Stat(filepath.Join(f.Dir, dir, annotations)); err == nil {
 		return f.annotated(name, dir)
 	}
 	found, err := f.folders(dir)
@@ -223,6 +240,7 @@ func (f *Folder) other(name, dir string) error {
 		return fmt.Errorf("%s in %s, but not in train: a network learns only the classes of train",
 			oneOrMany(unknown, "is a class", "are classes"), at)
 	}
+	f.passedOver(dir)
 	part := Part{Name: name, Classes: make([][]File, len(f.Classes))}
 	for class, of := range f.Classes {
 		if !slices.Contains(found, of) {
@@ -248,7 +266,7 @@ func (f *Folder) take(part Part, at string) error {
 		}
 	}
 	if len(lacking) > 0 {
-		f.note("%s has no pictures of %s", at, fewOf(lacking))
+		f.note("%s has no pictures of %s", at, say.FewOf(lacking))
 	}
 	f.Parts = append(f.Parts, part)
 	return nil
@@ -269,7 +287,7 @@ func (f *Folder) annotated(name, dir string) error {
 		}
 		class, known := slices.BinarySearch(f.Classes, words[1])
 		if !known {
-			return fmt.Errorf("%s gives %s the class %s, which is not in train", path, words[0], words[1])
+			return fmt.Errorf("%s gives %s the class %s, which is not in train", say.Shown(path), say.Shown(words[0]), say.Shown(words[1]))
 		}
 		classOf[words[0]] = class
 	}
@@ -281,11 +299,11 @@ func (f *Folder) annotated(name, dir string) error {
 	for _, file := range list {
 		class, known := classOf[filepath.Base(file.Path)]
 		if !known {
-			return fmt.Errorf("%s has no class for %s", path, file.Path)
+			return fmt.Errorf("%s has no class for %s", say.Shown(path), say.Shown(file.Path))
 		}
 		part.Classes[class] = append(part.Classes[class], file)
 	}
-	return f.take(part, filepath.Join(f.Dir, dir))
+	return f.take(part, say.Shown(filepath.Join(f.Dir, dir)))
 }
 
 // takeWords names the classes by the first word of each in words.txt, the list of WordNet's names that comes with ImageNet,
@@ -326,14 +344,14 @@ func (f *Folder) filesBelow(dir string, above []fs.FileInfo) (list []File, err e
 	full := filepath.Join(f.Dir, dir)
 	self, err := os.Stat(full)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a folder of pictures: %w", err)
+		return nil, unreadable(full, err)
 	}
 	if slices.ContainsFunc(above, func(info fs.FileInfo) bool { return os.SameFile(info, self) }) {
-		return nil, fmt.Errorf("%s is a link to a folder above it: remove the link", full)
+		return nil, fmt.Errorf("%s is a link to a folder above it: remove the link", say.Shown(full))
 	}
 	entries, err := os.ReadDir(full)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read a folder of pictures: %w", err)
+		return nil, unreadable(full, err)
 	}
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())

@@ -69,6 +69,18 @@ func TestIndexIsImageFolders(t *testing.T) {
 		"elsewhere and extras are passed over beside train"}, f.Notes)
 }
 
+// What is lost beside class folders is said.
+func TestIndexNotesWhatIsPassedOver(t *testing.T) {
+	for _, train := range []string{"train", "."} {
+		dir := folderOf(t, empty(train+"/a/1.jpg", train+"/b/1.jpg", train+"/1.jpg", train+"/x\ny.png", train+"/list.txt"))
+		require.NoError(t, os.Symlink("nothing", filepath.Join(dir, train, "c")))
+		f, err := Index(dir)
+		require.NoError(t, err)
+		require.Equal(t, []string{"c is a link to nothing in " + filepath.Join(dir, train),
+			`1.jpg and "x\ny.png" are passed over in ` + filepath.Join(dir, train) + " itself, not in the folder of a class"}, f.Notes)
+	}
+}
+
 func TestIndexOfClassFoldersAlone(t *testing.T) {
 	f, err := Index(folderOf(t, empty("cat/1.jpg", "dog/1.jpg", "list.txt")))
 	require.NoError(t, err)

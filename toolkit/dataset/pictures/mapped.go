@@ -31,19 +31,22 @@ type Images struct {
 	Pixels []byte // [n, side, side, 3]; they must not be changed
 
 	Files []string // [n], the path of each image's file, relative to the folder
+	Sizes []int64  // [n], of each file, in bytes
 }
 
-// name finds the file of each image in the folder that was packed.
+// name takes the names of the classes, and of the file of each image, from the folder that was packed.
 func (p *Pack) name(folder *Folder) {
+	p.Classes = folder.Classes
 	damaged := map[string]bool{}
 	for _, file := range p.Damaged {
-		damaged[file.Path] = true
+		damaged[string(file.Path)] = true
 	}
 	for i, part := range folder.Parts {
 		for _, class := range part.Classes {
 			for _, file := range class {
 				if !damaged[file.Path] {
 					p.Parts[i].Files = append(p.Parts[i].Files, file.Path)
+					p.Parts[i].Sizes = append(p.Parts[i].Sizes, file.Size)
 				}
 			}
 		}
@@ -106,7 +109,7 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 	if json.Unmarshal(mapped[len(mapped)-footer-int(length):len(mapped)-footer], &c) != nil {
 		return false
 	}
-	p.Classes, p.Damaged, p.Notes = c.Classes, c.Damaged, c.Notes
+	p.Damaged, p.Notes = c.Damaged, c.Notes
 	for _, part := range c.Parts {
 		n := 0
 		for _, count := range part.Images {
@@ -115,7 +118,7 @@ func (p *Pack) read(mapped []byte, s Settings) bool {
 			}
 			n += count
 		}
-		if len(part.Images) != len(c.Classes) {
+		if len(part.Images) != c.Classes {
 			return false
 		}
 		p.Parts = append(p.Parts, Images{Name: part.Name, Counts: part.Images, Pixels: images[: n*s.bytes() : n*s.bytes()]})

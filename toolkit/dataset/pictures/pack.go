@@ -5,13 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -36,7 +39,7 @@ type Options struct {
 // contents and a mark. It gets its name when it is whole. A file of another format
 // or digest is replaced.
 const (
-	format = 1
+	format = 2
 	page   = 4096
 	mark   = "packed\n"
 	footer = 8 + len(mark)
@@ -44,7 +47,7 @@ const (
 
 // contents describes the images of a pack.
 type contents struct {
-	Classes []string      `json:"classes"`
+	Classes int           `json:"classes"` // number
 	Parts   []packedPart  `json:"parts"`
 	Damaged []damagedFile `json:"damaged,omitempty"`
 	Notes   []string      `json:"notes,omitempty"` // what was seen in the pictures
@@ -57,7 +60,7 @@ type packedPart struct {
 
 // damagedFile is a file that cannot be read, and a clause that says why.
 type damagedFile struct {
-	Path string `json:"path"`
+	Path []byte `json:"path"` // a name need not be UTF-8, as texts in JSON are
 	Why  string `json:"why"`
 }
 
@@ -87,7 +90,7 @@ func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
 		return nil, err
 	}
 	if len(pack.Damaged) > 0 && !folder.skipsDamaged(o.Cache) {
-		return nil, pack.refusal(folder)
+		return nil, ErrDamaged{pack.refusal(folder)}
 	}
 	pack.Notes = append(append([]string{}, folder.Notes...), pack.Notes...)
 	if n := len(pack.Damaged); n > 0 {
@@ -117,7 +120,10 @@ func (f *Folder) kept(cache, end string) string {
 	}
 	hash := fnv.New64a()
 	io.WriteString(hash, dir)
-	return filepath.Join(cache, Packs, fmt.Sprintf("%s-%016x%s", filepath.Base(dir), hash.Sum64(), end))
+	const longest = 100 // in bytes: file systems allow about 255, with the rest
+	base := filepath.Base(dir)
+	base = strings.ToValidUTF8(base[:min(longest, len(base))], "")
+	return filepath.Join(cache, Packs, fmt.Sprintf("%s-%016x%s", base, hash.Sum64(), end))
 }
 
 // initials tell the settings apart in names of files, except for the side.
@@ -134,7 +140,8 @@ func initials(s Settings) string {
 
 // SkipDamaged notes in the cache that files of the folder that cannot be read are passed over, as long as no file changes.
 func (f *Folder) SkipDamaged(cache string) error {
-	return files.Make(f.kept(cache, skipEnd), []byte(f.digest(Settings{})+"\n"))
+	path := f.kept(cache, skipEnd)
+	return writeError(path, files.Make(path, []byte(f.digest(Settings{})+"\n")))
 }
 
 // skipsDamaged reports whether SkipDamaged was called for these files.
@@ -148,13 +155,16 @@ const skipEnd = ".skip"
 // makePack packs a folder while no other process does so.
 func makePack(ctx context.Context, path, digest string, folder *Folder, o Options) (*Pack, error) {
 	if err := disk.MkdirAll(filepath.Dir(path)); err != nil {
-		return nil, files.WriteError(path, err)
+		return nil, writeError(path, err)
 	}
 	lock := flock.New(path+".lock", flock.SetPermissions(0o666)) // the file stays, and the next user may be another one
 	held, err := lock.TryLock()
 	if err == nil && !held {
 		o.report(0, 0, "waiting for another process that packs them")
 		held, err = lock.TryLockContext(ctx, 200*time.Millisecond)
+	}
+	if err != nil && cannotWrite(err) {
+		return nil, writeError(path, err)
 	}
 	if err != nil || !held {
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
@@ -167,16 +177,39 @@ func makePack(ctx context.Context, path, digest string, folder *Folder, o Option
 	err = files.WriteFrom(path, func(w io.Writer) error { return folder.pack(ctx, w, digest, o) })
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("packing the pictures of %s was interrupted (%w): the same command begins it anew",
-			folder.Dir, context.Cause(ctx))
+			say.Shown(folder.Dir), context.Cause(ctx))
 	}
 	if err != nil {
-		return nil, err
+		return nil, writeError(path, err)
 	}
 	pack, err := openPack(path, digest, o.Settings)
 	if pack == nil && err == nil {
 		err = fmt.Errorf("%s was changed by another program: start the same command again", path)
 	}
 	return pack, err
+}
+
+// cannotWrite reports whether an error says that the user may not write to a folder.
+func cannotWrite(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// writeError is the error of writing a file of the cache, which the user has not chosen.
+func writeError(path string, err error) error {
+	if cannotWrite(err) {
+		return fmt.Errorf("the packed pictures cannot be written (%w): make %s a folder that you may write to, or a link to one",
+			cause(err), filepath.Dir(path))
+	}
+	return files.WriteError(path, err)
+}
+
+// cause is the error of an operation on a file without the file's name.
+func cause(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 func (o Options) report(done, total int64, what string) {
@@ -209,13 +242,13 @@ func (f *Folder) pack(ctx context.Context, w io.Writer, digest string, o Options
 	defer stop()
 
 	total := 0
-	content := contents{Classes: f.Classes}
+	content := contents{Classes: len(f.Classes)}
 	for _, part := range f.Parts {
 		content.Parts = append(content.Parts, packedPart{part.Name, make([]int, len(f.Classes))})
 		total += part.Len()
 	}
 	for _, stray := range f.Strays {
-		content.Damaged = append(content.Damaged, damagedFile{stray, "is no picture"})
+		content.Damaged = append(content.Damaged, damagedFile{[]byte(stray), "is no picture"})
 	}
 	if _, err := w.Write(header(digest)); err != nil {
 		return err
@@ -230,7 +263,7 @@ func (f *Folder) pack(ctx context.Context, w io.Writer, digest string, o Options
 		kept := b.pixels[:0]
 		for i, p := range b.pictures {
 			if b.errs[i] != nil {
-				content.Damaged = append(content.Damaged, damagedFile{p.Path, b.errs[i].Error()})
+				content.Damaged = append(content.Damaged, damagedFile{[]byte(p.Path), b.errs[i].Error()})
 				continue
 			}
 			image := b.pixels[i*o.bytes() : (i+1)*o.bytes()]
@@ -357,24 +390,29 @@ func (t *twins) notes(f *Folder) (list []string) {
 	}
 	if all > 0 {
 		list = append(list, fmt.Sprintf("%s picture%s outside of training %s in training too, such as %s, which is %s",
-			say.Grouped(all), say.Plural(all), isOrAre(all), t.among[1], t.among[0]))
+			say.Grouped(all), say.Plural(all), isOrAre(all), say.Shown(t.among[1]), say.Shown(t.among[0])))
 	}
 	if t.twice > 0 && len(f.Parts) < 3 {
 		list = append(list, fmt.Sprintf("%s picture%s of training %s there twice, such as %s and %s, and may come into two parts",
-			say.Grouped(t.twice), say.Plural(t.twice), isOrAre(t.twice), t.again[0], t.again[1]))
+			say.Grouped(t.twice), say.Plural(t.twice), isOrAre(t.twice), say.Shown(t.again[0]), say.Shown(t.again[1])))
 	}
 	return list
 }
 
-// refusal is the error for damaged files that the user has not passed over.
-func (p *Pack) refusal(folder *Folder) error {
+// ErrDamaged is the error for files that cannot be read and are not passed over; it names them. All others are packed.
+type ErrDamaged struct{ message string }
+
+func (e ErrDamaged) Error() string { return e.message }
+
+// refusal says which files cannot be read, and what to do.
+func (p *Pack) refusal(folder *Folder) string {
 	n := len(p.Damaged)
 	it := "them"
 	if n == 1 {
 		it = "it"
 	}
-	return fmt.Errorf("%s: %s file%s cannot be read: %s; replace or remove %s, or pass over %[5]s with --skip-damaged",
-		folder.Dir, say.Grouped(n), say.Plural(n), p.damage(), it)
+	return fmt.Sprintf("%s: %s file%s cannot be read: %s; replace or remove %s, or pass over %[5]s with --skip-damaged",
+		say.Shown(folder.Dir), say.Grouped(n), say.Plural(n), p.damage(), it)
 }
 
 // damage names the first damaged files.
@@ -386,7 +424,7 @@ func (p *Pack) damage() string {
 			words = append(words, fmt.Sprintf("and %s more", say.Grouped(len(p.Damaged)-few)))
 			break
 		}
-		words = append(words, d.Path+" "+d.Why)
+		words = append(words, say.Shown(string(d.Path))+" "+d.Why)
 	}
 	return strings.Join(words, ", ")
 }

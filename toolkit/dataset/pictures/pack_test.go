@@ -189,6 +189,23 @@ func TestPackingEndsAnywhere(t *testing.T) {
 	}
 }
 
+// A cache that one may not write, and a folder with the longest of names.
+func TestWhereAPackIsKept(t *testing.T) {
+	dir, o := filepath.Join(t.TempDir(), strings.Repeat("é", 125)), Options{Settings: small, Cache: t.TempDir()}
+	require.NoError(t, os.Rename(greys(t), dir))
+	for _, o.SkipDamaged = range []bool{false, true} {
+		end := disk.Observe(disk.Observer{Before: func(string, string) error { return syscall.EROFS }})
+		_, err := open(t, dir, o)
+		end()
+		require.EqualError(t, err, "the packed pictures cannot be written (read-only file system): make "+
+			filepath.Join(o.Cache, Packs)+" a folder that you may write to, or a link to one")
+	}
+	pack, err := open(t, dir, o)
+	require.NoError(t, err)
+	requireGreys(t, pack)
+	require.True(t, strings.HasPrefix(filepath.Base(pack.Path), strings.Repeat("é", 50)+"-"), pack.Path)
+}
+
 // A real file system that is full.
 func TestPackingOnAFullDisk(t *testing.T) {
 	o := Options{Settings: Settings{64, ShortSide, ObeyEXIF}, Cache: t.TempDir()}
@@ -244,7 +261,7 @@ func TestPacksOfOthers(t *testing.T) {
 	path := filepath.Join(o.Cache, Packs, packs(t, o.Cache)[0])
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
-	older := bytes.Replace(whole, []byte("stochdepth pictures 1"), []byte("stochdepth pictures 0"), 1)
+	older := bytes.Replace(whole, []byte("stochdepth pictures 2"), []byte("stochdepth pictures 0"), 1)
 	for name, data := range map[string][]byte{
 		"older": older, "empty": nil, "cut": whole[:len(whole)-1], "short": whole[:page], "zeros": make([]byte, len(whole)),
 		"fewer":  append(bytes.Clone(whole[:page]), whole[page+small.bytes():]...),
@@ -263,10 +280,10 @@ func TestPacksOfOthers(t *testing.T) {
 
 // Whatever the end of a pack says, it is read within its bounds or not at all.
 func FuzzPack(f *testing.F) {
-	end := []byte(`{"classes":["a","b"],"parts":[{"name":"training","images":[1,1]}]}`)
+	end := []byte(`{"classes":2,"parts":[{"name":"training","images":[1,1]}]}`)
 	f.Add(2, end)
-	f.Add(2, []byte(`{"classes":["a"],"parts":[{"name":"training","images":[-1]},{"name":"test","images":[3]}]}`))
-	f.Add(0, []byte(`{"classes":["a","b"],"parts":[{"images":[9223372036854775807,1]}]}`))
+	f.Add(2, []byte(`{"classes":1,"parts":[{"name":"training","images":[-1]},{"name":"test","images":[3]}]}`))
+	f.Add(0, []byte(`{"classes":2,"parts":[{"images":[9223372036854775807,1]}]}`))
 	f.Fuzz(func(t *testing.T, n int, end []byte) {
 		data := append(make([]byte, page+min(max(n, 0), 100)*small.bytes()), end...)
 		data = binary.LittleEndian.AppendUint64(data, uint64(len(end)))

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 )
 
 // Sizes are those of the pictures of a class.
@@ -47,7 +48,7 @@ func (s *Sizes) add(dir string, file File) {
 	s.Bytes += file.Size
 	size, err := sizeOf(filepath.Join(dir, file.Path))
 	if err != nil {
-		s.Unreadable = append(s.Unreadable, file.Path+" "+err.Error())
+		s.Unreadable = append(s.Unreadable, say.Shown(file.Path)+" "+err.Error())
 		return
 	}
 	s.Join(Sizes{Least: size, Most: size})
@@ -69,7 +70,7 @@ func (s *Sizes) Join(other Sizes) {
 func sizeOf(path string) (image.Point, error) {
 	file, err := files.OpenRegular(path)
 	if err != nil {
-		return image.Point{}, fmt.Errorf("cannot be read (%w)", err)
+		return image.Point{}, fmt.Errorf("cannot be read (%w)", cause(err))
 	}
 	defer file.Close()
 	in := bufio.NewReader(file)

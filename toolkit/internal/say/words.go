@@ -20,6 +20,19 @@ func Shown(name string) string {
 	return name
 }
 
+// FewOf names the first few of a list, as they are shown: "a, b, c and 7 more".
+func FewOf(names []string) string {
+	const few = 3
+	shown := make([]string, 0, few)
+	for _, name := range names[:min(few, len(names))] {
+		shown = append(shown, Shown(name))
+	}
+	if len(names) <= few {
+		return Enumerate(shown)
+	}
+	return fmt.Sprintf("%s and %s more", strings.Join(shown, ", "), Grouped(len(names)-few))
+}
+
 // CheckRange says in one sentence that a number is not in [least, most], or returns nil. what is the number's name, such as
 // "epochs" or "--workers".
 func CheckRange(what string, n, least, most int) error {

@@ -5,6 +5,7 @@
 package models
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/runs"
@@ -33,15 +35,17 @@ type Info struct {
 	Bytes  int64  // of the file
 	Recipe recipes.Recipe
 
-	Run             string  // name of the run from which it comes
-	Checkpoint      string  // of the run: best (lowest validation error) or last
-	Step            int64   // minibatches done
-	Epoch           float64 // epochs done
-	ValidationError float64 // percent, at that epoch
-	TestError       float64 // percent, at that epoch
-	TrainingImages  int     // number of images on which it was trained
-	Commit          string  // of this project's source; several if the run went on with another: "d3bc219…, f3238c5…"
-	Machine         string  // that trained it; several with a semicolon between them
+	Run             string            // name of the run from which it comes
+	Checkpoint      string            // of the run: best (lowest validation error) or last
+	Step            int64             // minibatches done
+	Epoch           float64           // epochs done
+	ValidationError float64           // percent, at that epoch
+	TestError       float64           // percent, at that epoch
+	TrainingImages  int               // number of images on which it was trained
+	Pictures        *dataset.Contents // of the folder on which it was trained; nil for other data sets
+
+	Commit  string // of this project's source; several if the run went on with another: "d3bc219…, f3238c5…"
+	Machine string // that trained it; several with a semicolon between them
 }
 
 // OfRun describes the network of a run's checkpoint, made at the given step. The errors are those of the row at that step;
@@ -77,6 +81,7 @@ const (
 	keyTrainingImages  = "training_images"
 	keyCommit          = "commit"
 	keyMachine         = "machine"
+	keyPictures        = "pictures" // JSON
 )
 
 // Metadata returns the texts in the network's file; network.Model.Export adds the recipe. Equal networks have equal metadata:
@@ -95,12 +100,27 @@ func (i Info) Metadata() map[string]string {
 	if i.TrainingImages > 0 {
 		meta[keyTrainingImages] = strconv.Itoa(i.TrainingImages)
 	}
+	if i.Pictures != nil {
+		if data, err := json.Marshal(i.Pictures); err == nil {
+			meta[keyPictures] = string(data)
+		}
+	}
 	for key, value := range meta {
 		if value == "" {
 			delete(meta, key)
 		}
 	}
 	return meta
+}
+
+// PicturesOf returns the description of the folder of pictures in a file's metadata, or nil if there is none.
+func PicturesOf(meta map[string]string) (contents *dataset.Contents, err error) {
+	if text := meta[keyPictures]; text != "" {
+		if err := json.Unmarshal([]byte(text), &contents); err != nil {
+			return nil, fmt.Errorf("%s is %w", keyPictures, err)
+		}
+	}
+	return contents, nil
 }
 
 // ErrNoRecipe is the error for a file from elsewhere, which cannot be opened directly.
@@ -156,6 +176,9 @@ func Read(path string) (Info, error) {
 		}
 		return nil
 	})
+	if info.Pictures, err = PicturesOf(meta); err != nil {
+		invalid = append(invalid, err.Error())
+	}
 	if len(invalid) > 0 {
 		return Info{}, fmt.Errorf("the metadata of %s do not parse (%s): export the network again",
 			path, strings.Join(invalid, ", "))

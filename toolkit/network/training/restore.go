@@ -25,6 +25,13 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*ne
 	if err != nil {
 		return nil, err
 	}
+	pictures, err := run.Pictures()
+	if err != nil {
+		return nil, err
+	}
+	if err := net.ComparePictures(pictures); err != nil {
+		return nil, fmt.Errorf("the run %s %w", run.Name, err)
+	}
 	c := checkpoints{dir: run.CheckpointDir()}
 	for patience := 20; ; patience-- {
 		dir, p, err := c.choose(run, checkpoint)
@@ -33,6 +40,7 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*ne
 		}
 		if err == nil {
 			net.Info = models.OfRun(run, p.Step, net.Data.Train.Len())
+			net.Info.Pictures = pictures
 			return net, nil
 		}
 		if patience == 0 || run.Status() != "running" {
@@ -92,11 +100,11 @@ func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, data
 	if err != nil {
 		return nil, err
 	}
-	return net.Notes, begin(net.Model, dir, checked)
+	return net.Notes, begin(net, dir, checked)
 }
 
-// begin makes a new run whose network, at step 0, is the model.
-func begin(m *network.Model, dir string, recipe recipes.Checked) (err error) {
+// begin makes a new run whose network, at step 0, is net.
+func begin(net *network.Opened, dir string, recipe recipes.Checked) (err error) {
 	_, err = os.Lstat(dir)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	defer func() {
@@ -115,5 +123,8 @@ func begin(m *network.Model, dir string, recipe recipes.Checked) (err error) {
 	} else if len(writer.Rows()) > 0 || there != "" {
 		return fmt.Errorf("the run %s exists already: choose another name", dir)
 	}
-	return c.save(m, position{})
+	if err := writer.KeepPictures(net.Data.Contents); err != nil {
+		return err
+	}
+	return c.save(net.Model, position{})
 }

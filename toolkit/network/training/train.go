@@ -92,6 +92,9 @@ func trainNetwork(ctx context.Context, b compute.Backend, o Options, net *networ
 		return nil, err
 	}
 	defer writer.Close()
+	if err := writer.KeepPictures(net.Data.Contents); err != nil {
+		return nil, err
+	}
 	if o.MaxTime > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(ctx, started.Add(o.MaxTime), fmt.Errorf("after the time limit of %s", o.MaxTime))

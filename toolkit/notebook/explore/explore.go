@@ -31,9 +31,7 @@ func Open(name string) (*network.Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range net.Notes {
-		fmt.Println("note:", note)
-	}
+	printNotes(net)
 	if notebook.Tiny() {
 		net.Data.Test = net.Data.Test.First(100)
 	}
@@ -46,7 +44,18 @@ func OpenRun(name string) (*network.Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return training.Restore(b, notebook.Run(name), training.Best, "")
+	net, err := training.Restore(b, notebook.Run(name), training.Best, "")
+	if err != nil {
+		return nil, err
+	}
+	printNotes(net)
+	return net, nil
+}
+
+func printNotes(net *network.Opened) {
+	for _, note := range net.Notes {
+		fmt.Println("note:", note)
+	}
 }
 
 // Confusion draws the confusion matrix of a network on the test images.

@@ -246,9 +246,13 @@ func (r *session) verdict(ctx context.Context) error {
 	}
 	for _, status := range r.statuses {
 		if status.State == Failed {
-			return fmt.Errorf("%d of %d runs failed, the first, %s: %s; the others are done: "+
+			others := "the others are done"
+			if counts[Failed] == len(r.statuses) {
+				others = "none is done"
+			}
+			return fmt.Errorf("%d of %d runs failed, the first, %s: %s; %s: "+
 				"`stochdepth sweep run %s --retry` tries these again",
-				counts[Failed], len(r.statuses), status.Name, status.Why, r.sweep.Name)
+				counts[Failed], len(r.statuses), status.Name, status.Why, others, r.sweep.Name)
 		}
 	}
 	return fmt.Errorf("the sweep is not done: %s", Summary(r.statuses))
