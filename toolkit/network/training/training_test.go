@@ -371,20 +371,22 @@ func TestFullDisk(t *testing.T) {
 }
 
 // A write that fails without a word from GoMLX, here beyond a limit on the size of files, fails the run in one sentence, and its
-// last whole checkpoint stays.
+// last whole checkpoint stays. The limit is that of a process of its own.
 func TestShortWrite(t *testing.T) {
+	const inside = "STOCHDEPTH_TEST_SHORT_WRITE"
+	if dir := os.Getenv(inside); dir != "" {
+		signal.Ignore(syscall.SIGXFSZ)
+		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 100_000, Max: 100_000}))
+		_, err := train(t, context.Background(), dir, tiny(t), nil)
+		require.ErrorContains(t, err, "bytes could be written: make room, or lift the limit on the size of files (ulimit -f), and start")
+		return
+	}
 	dir := filepath.Join(t.TempDir(), "run")
 	stop(t, dir, tiny(t), atStep(1))
-	var limit syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
-	low := limit
-	low.Cur = 100_000
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low))
-	_, err := train(t, context.Background(), dir, tiny(t), nil)
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
-	require.ErrorContains(t, err, "bytes could be written: make room, or lift the limit on the size of files (ulimit -f), and start")
+	test := exec.Command(os.Args[0], "-test.run", "^TestShortWrite$")
+	test.Env = append(os.Environ(), inside+"="+dir)
+	out, err := test.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 	run, err := train(t, context.Background(), dir, tiny(t), nil)
 	require.NoError(t, err)
 	require.True(t, run.Finished())
