@@ -83,7 +83,7 @@ func TestContractOfAnyBlock(t *testing.T) {
 }
 
 // TestContractForImageNet holds the engine to the textbook form where the stem pools, the shortcut has parameters of its own,
-// which learn in closed blocks too, there are as many groups as one likes, and sides are odd: 36, 18, 9 and 5 pixels.
+// which learn in closed blocks too, there are as many groups as one likes, and sides are odd: 9 and 5 pixels.
 func TestContractForImageNet(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, c := range []struct {
@@ -94,10 +94,8 @@ func TestContractForImageNet(t *testing.T) {
 		inverted  bool
 		perSample bool
 	}{
-		{depth.Basic, []int{2, 1, 2}, 36, byhand.Form{}, false, false},
-		{depth.Basic, []int{1, 2}, 32, byhand.Form{Recompute: true}, true, true},
+		{depth.Basic, []int{1, 2}, 36, byhand.Form{Recompute: true}, true, true},
 		{depth.OriginalBottleneck, []int{2, 2}, 36, general{}, false, false},
-		{depth.OriginalBottleneck, []int{1, 1}, 32, general{}, true, true},
 	} {
 		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
 			t.Run(fmt.Sprint(c.block, c.groups, c.side, c.perSample, dtype), func(t *testing.T) {
