@@ -43,7 +43,7 @@ help:
 	@cat <<'END'
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
-	make test    all checks, tests and notebooks (small), in seven to ten minutes
+	make test    all checks, tests and notebooks (small), in eight to ten minutes
 	make test-fast   checks and most tests, in a minute and a half
 	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
