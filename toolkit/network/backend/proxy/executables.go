@@ -25,7 +25,7 @@ import (
 // contains a digest of the executable, so that no damaged one is ever loaded, and the executable.
 
 // keptMost is how many executables a folder holds at most, of about 0.6 MB each: the least recently used are removed. The tests
-// of this project have about 300.
+// of this project have more than 256.
 const keptMost = 512
 
 var kept struct {
