@@ -96,11 +96,11 @@ func GroupsOf(block string, layers int) ([]int, error) {
 // BlocksOf returns L, the number of residual blocks in all groups of [GroupsOf].
 func BlocksOf(block string, layers int) (int, error) {
 	groups, err := GroupsOf(block, layers)
-	return sum(groups), err
+	return Total(groups), err
 }
 
-// sum returns L for groups of these numbers of blocks.
-func sum(groups []int) (blocks int) {
+// Total returns L, the number of residual blocks in groups of these numbers of blocks.
+func Total(groups []int) (blocks int) {
 	for _, n := range groups {
 		blocks += n
 	}
@@ -111,9 +111,9 @@ func sum(groups []int) (blocks int) {
 // any groups: the first convolution, those of all blocks, and the linear layer.
 func LayersIn(block string, groups []int) int {
 	if convolutions := convolutionsOf(block); convolutions > 0 {
-		return convolutions*sum(groups) + 2
+		return convolutions*Total(groups) + 2
 	}
-	return sum(groups)
+	return Total(groups)
 }
 
 // LayersOf is the inverse of BlocksOf: the number of layers of a network with this number of residual blocks.

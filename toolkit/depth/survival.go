@@ -45,7 +45,7 @@ func decay(blocks int, deathRate float64, first, steps int) Survival {
 // timm's calculate_drop_path_rates(..., stagewise=True) is not this rule, although its documentation says that all blocks of
 // a stage have one rate: it returns the rates of [LinearFromZero], divided into a list for each stage (timm 1.0.31).
 func Stagewise(groups []int, deathRate float64) Survival {
-	p := make(Survival, 0, sum(groups))
+	p := make(Survival, 0, Total(groups))
 	for i, blocks := range groups {
 		p = append(p, Uniform(blocks, float64(i+2)/float64(len(groups)+1)*deathRate)...)
 	}
@@ -72,7 +72,7 @@ func ByRule(rule string, groups []int, deathRate float64, list []float64) (Survi
 		return nil, fmt.Errorf("death rate %g is outside [0, 1): it is 1 - p_L, "+
 			"so 0.5 closes the last block in every other minibatch", deathRate)
 	}
-	blocks := sum(groups)
+	blocks := Total(groups)
 	switch rule {
 	case "linear":
 		return Linear(blocks, deathRate), nil

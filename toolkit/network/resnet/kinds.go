@@ -117,5 +117,5 @@ type encoder struct{ width, heads, hidden int }
 
 func (e encoder) stages(n *Network) []Stage {
 	block := Transformer{Tokens: n.tokens(), Width: e.width, Heads: e.heads, Hidden: e.hidden}
-	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: sum(n.Groups), Block: block}, Output: []int{block.Tokens, e.width}}}
+	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: depth.Total(n.Groups), Block: block}, Output: []int{block.Tokens, e.width}}}
 }

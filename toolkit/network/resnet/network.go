@@ -61,18 +61,11 @@ func New(block string, groups []int, image dataset.Format, classes int, survival
 		return nil, fmt.Errorf("images of %dx%d pixels and %d channels fit no network here: they must be square, "+
 			"with a side of 4 or more", image.Height, image.Width, image.Channels)
 	}
-	if blocks := sum(groups); len(survival) != blocks {
+	if blocks := depth.Total(groups); len(survival) != blocks {
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
 	return &Network{Block: block, Groups: groups, Image: image, Classes: classes, Survival: survival,
 		Patch: max(image.Height/8, 1), DType: dtypes.Float32, kind: kind}, nil
-}
-
-func sum(groups []int) (blocks int) {
-	for _, n := range groups {
-		blocks += n
-	}
-	return blocks
 }
 
 // Filters are the channels of the first group's blocks, or with bottlenecks of their middle: 16 in the paper, 64 with the

@@ -216,11 +216,7 @@ func networkFor(t testing.TB, image dataset.Format, block string, layers int, dt
 
 // groupsOf is networkFor with the number of blocks in each group.
 func groupsOf(t testing.TB, image dataset.Format, block string, groups []int, dtype dtypes.DType) *resnet.Network {
-	blocks := 0
-	for _, n := range groups {
-		blocks += n
-	}
-	n, err := resnet.New(block, groups, image, 10, depth.Linear(blocks, 0.5))
+	n, err := resnet.New(block, groups, image, 10, depth.Linear(depth.Total(groups), 0.5))
 	require.NoError(t, err)
 	n.DType, n.Scale = dtype, resnet.ScaleUniform
 	return n

@@ -116,10 +116,7 @@ func (r Recipe) validateNetwork() error {
 	if err != nil {
 		return err
 	}
-	blocks := 0
-	for _, n := range groups {
-		blocks += n
-	}
+	blocks := depth.Total(groups)
 	switch r.Block {
 	case depth.Preactivation, depth.Bottleneck, depth.Transformer:
 		if r.Shortcut == "projection" {

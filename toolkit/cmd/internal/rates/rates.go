@@ -166,11 +166,7 @@ func (n Network) count() int {
 	if len(n.Fractions) > 1 {
 		return len(n.Fractions)
 	}
-	blocks := n.Blocks
-	for _, group := range n.Groups {
-		blocks += group
-	}
-	return blocks
+	return n.Blocks + depth.Total(n.Groups)
 }
 
 func (n Network) blocks() string {
