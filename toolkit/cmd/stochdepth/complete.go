@@ -108,7 +108,7 @@ func completeKey(_ *cobra.Command, _ []string, prefix string) (list []string, _ 
 		}
 		return withPrefix(list, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
-	for _, key := range append(recipes.Keys(), recipes.Network) {
+	for _, key := range recipes.Settable() {
 		list = append(list, key+"=")
 	}
 	return withPrefix(list, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -56,30 +56,24 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			}
 		}
 		recipe := from.recipe
-		for _, set := range *sets { // before the keys that it sets
-			if key, value, _ := strings.Cut(set, "="); key == recipes.Network {
-				if err := recipe.Set(key, value); err != nil {
-					return none, fmt.Errorf("--set %s: %w", set, err)
-				}
-			}
-		}
+		type setting struct{ key, value, by string }
+		var settings []setting
 		for _, f := range keyFlags {
 			if flag := flags.Lookup(f.flag); flag.Changed {
-				if err := recipe.Set(f.flag, flag.Value.String()); err != nil {
-					return none, fmt.Errorf("--%s: %w", f.flag, err)
-				}
+				settings = append(settings, setting{f.flag, flag.Value.String(), "--" + f.flag})
 			}
 		}
 		for _, set := range *sets {
 			key, value, ok := strings.Cut(set, "=")
-			if key == recipes.Network && ok {
-				continue
-			}
 			if !ok {
 				return none, fmt.Errorf("--set %s: write key=value", set)
 			}
-			if err := recipe.Set(key, value); err != nil {
-				return none, fmt.Errorf("--set %s: %w", set, err)
+			settings = append(settings, setting{key, value, "--set " + set})
+		}
+		slices.SortStableFunc(settings, func(a, b setting) int { return recipes.Order(a.key, b.key) })
+		for _, s := range settings {
+			if err := recipe.Set(s.key, s.value); err != nil {
+				return none, fmt.Errorf("%s: %w", s.by, err)
 			}
 		}
 		if changes := recipes.Differences(recipe, from.recipe); len(changes) > 0 {

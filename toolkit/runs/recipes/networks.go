@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -9,8 +10,22 @@ import (
 )
 
 // Network is a key that stands for several: `network=resnet50` sets block, blocks, depth, stem and shortcut, which a recipe
-// keeps, and the learning rate. Whoever sets several keys sets this one first, so that the others may change what it sets.
+// keeps, and the learning rate. Whoever sets several keys sets this one first (see [Order]), so that the others may change what it sets.
 const Network = "network"
+
+// Settable lists the keys that Set takes: those of a recipe, and [Network].
+func Settable() []string { return append(Keys(), Network) }
+
+// Order compares two keys for sorting: those that are to be set first come first.
+func Order(a, b string) int {
+	rank := func(key string) int {
+		if key == Network {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Compare(rank(a), rank(b))
+}
 
 // networks are those for ImageNet of He et al. 2015 (Table 1), with the shortcuts of their option B.
 var networks = []struct {

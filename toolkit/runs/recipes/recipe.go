@@ -203,7 +203,7 @@ func Parse(data []byte) (Recipe, error) {
 		}
 	}
 	// Not DisallowUnknownFields: it names no alternative, and takes "Depth" for "depth".
-	known := append(Keys(), Network)
+	known := Settable()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !slices.Contains(known, key) {
 			return Recipe{}, unknownKey(key)
@@ -272,34 +272,32 @@ func setField(field reflect.Value, key, value string) error {
 		}
 		field.SetFloat(x)
 	case reflect.Slice:
+		var list any
+		var err error
 		if field.Type().Elem().Kind() == reflect.Int {
-			list := []int{}
-			for _, part := range parts(value) {
-				n, err := strconv.Atoi(part)
-				if err != nil {
-					return refuse()
-				}
-				list = append(list, n)
-			}
-			field.Set(reflect.ValueOf(list))
-			return nil
+			list, err = listOf(value, strconv.Atoi)
+		} else {
+			list, err = listOf(value, func(part string) (float64, error) { return strconv.ParseFloat(part, 64) })
 		}
-		list := []float64{}
-		for _, part := range parts(value) {
-			x, err := strconv.ParseFloat(part, 64)
-			if err != nil {
-				return refuse()
-			}
-			list = append(list, x)
+		if err != nil {
+			return refuse()
 		}
 		field.Set(reflect.ValueOf(list))
 	}
 	return nil
 }
 
-// parts splits the text of a list.
-func parts(value string) []string {
-	return strings.FieldsFunc(strings.Trim(value, "[]"), func(c rune) bool { return c == ',' || c == ' ' })
+// listOf reads the text of a list, with commas or spaces between its elements.
+func listOf[T any](value string, parse func(string) (T, error)) ([]T, error) {
+	list := []T{}
+	for _, part := range strings.FieldsFunc(strings.Trim(value, "[]"), func(c rune) bool { return c == ',' || c == ' ' }) {
+		element, err := parse(part)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, element)
+	}
+	return list, nil
 }
 
 // Get returns the value of one key as text, "" for an unknown key.
@@ -328,8 +326,8 @@ func Differences(a, b Recipe) []string {
 }
 
 func unknownKey(key string) error {
-	if near := say.DidYouMean(key, append(Keys(), Network)); near != "" {
+	if near := say.DidYouMean(key, Settable()); near != "" {
 		return fmt.Errorf("unknown key %q%s", key, near)
 	}
-	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(append(Keys(), Network), ", "))
+	return fmt.Errorf("unknown key %q: the keys are %s", key, strings.Join(Settable(), ", "))
 }

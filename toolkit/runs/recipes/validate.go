@@ -22,8 +22,8 @@ var choices = []struct {
 	values []string
 }{
 	{"dataset", func(r Recipe) string { return setName(r.Dataset) }, dataset.Names()},
-	{"resize", func(r Recipe) string { return cmp.Or(r.Resize, "short") }, []string{pictures.ShortSide, pictures.Squeeze}},
-	{"exif", func(r Recipe) string { return cmp.Or(r.EXIF, "obey") }, []string{pictures.ObeyEXIF, pictures.LeaveEXIF}},
+	{"resize", func(r Recipe) string { return cmp.Or(r.Resize, pictures.ShortSide) }, []string{pictures.ShortSide, pictures.Squeeze}},
+	{"exif", func(r Recipe) string { return cmp.Or(r.EXIF, pictures.ObeyEXIF) }, []string{pictures.ObeyEXIF, pictures.LeaveEXIF}},
 	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
 	{"augment", func(r Recipe) string { return string(r.Augment) }, []string{"none", "shift", "crop"}},
 	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules()},

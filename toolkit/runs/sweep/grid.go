@@ -281,9 +281,7 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe)
 		bases[settings["dataset"]] = recipe
 	}
 	keys := slices.Sorted(maps.Keys(settings))
-	if settings[recipes.Network] != "" { // before the keys that it sets
-		keys = append([]string{recipes.Network}, slices.DeleteFunc(keys, func(key string) bool { return key == recipes.Network })...)
-	}
+	slices.SortStableFunc(keys, recipes.Order)
 	for _, key := range keys {
 		if err := recipe.Set(key, settings[key]); err != nil {
 			return recipe, err
