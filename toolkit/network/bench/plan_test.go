@@ -253,6 +253,15 @@ echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 	require.ErrorContains(t, err, "make bench-peers")
 }
 
+// A network for ImageNet is timed at 0.1 for 256 images, whatever rate a recipe has for it; the paper's at 0.1.
+func TestLearningRateOfSpecs(t *testing.T) {
+	for network, want := range map[string]float64{"": 0.1, "resnet18": 0.025} {
+		recipe, err := Spec{Network: network, Layers: 20, Batch: 64}.Recipe()
+		require.NoError(t, err)
+		require.Equal(t, want, recipe.LearningRate)
+	}
+}
+
 // The peers' programs read all keys of the question that package bench writes, and write all keys of the answer that it
 // reads.
 func TestProgramsSpeakTheProtocol(t *testing.T) {

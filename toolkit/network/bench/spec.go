@@ -60,7 +60,7 @@ func (s Spec) Recipe() (recipes.Recipe, error) {
 	recipe.Depth, recipe.BatchSize, recipe.DType, recipe.Form = s.Layers, s.Batch, s.DType, s.Form
 	recipe.DeathRate, recipe.Recompute = s.DeathRate, s.Recompute
 	if s.Network != "" { // 0.1 for 256 images; at 0.1 for a few images losses jump after a step, and rounding with them
-		recipe.LearningRate *= float64(s.Batch) / 256
+		recipe.LearningRate = recipes.Default().LearningRate * float64(s.Batch) / 256
 	}
 	return recipe, nil
 }
