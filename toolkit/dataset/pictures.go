@@ -37,7 +37,7 @@ func folderSet(name string) (set Set, ok bool) {
 		return Set{}, false
 	}
 	p := pictureSet{name}
-	return Set{Name: name, Title: cmp.Or(title, Folder), Format: Format{folderSide, folderSide, channels}, Own: true,
+	return Set{Name: name, Title: cmp.Or(title, Folder), Format: square(folderSide), Own: true,
 		load: p.load, verify: p.verify, least: smallestSide, most: largestSide}, true
 }
 
@@ -108,10 +108,9 @@ func (p pictureSet) load(o Options) (*Data, error) {
 		return nil, err
 	}
 	d := &Data{Name: p.name, Classes: pack.Classes, Notes: pack.Notes}
-	side := cmp.Or(o.Size, folderSide)
-	given := map[string]View{}
+	format, given := square(cmp.Or(o.Size, folderSide)), map[string]View{}
 	for _, part := range pack.Parts {
-		images := &Images{Format: Format{side, side, channels}, Pixels: part.Pixels, mapped: pack.Path, release: pack.Release}
+		images := &Images{Format: format, Pixels: part.Pixels, mapped: pack.Path, release: pack.Release}
 		for class, n := range part.Counts {
 			if n == 0 && part.Name == pictures.Training {
 				return nil, fmt.Errorf("%s: no picture of class %s can be read: replace them or remove the class",
@@ -244,26 +243,32 @@ func Describe(name, root string) (Set, error) {
 		return Set{}, err
 	}
 	set.Classes = folder.Classes
+	set.Train, set.Validation, set.Test = PartsOf(folder)
+	return set, nil
+}
+
+// PartsOf returns the numbers of images of the parts into which [Load] divides a folder, if all can be read.
+func PartsOf(folder *pictures.Folder) (train, validation, test int) {
 	count := map[string]int{}
 	for _, part := range folder.Parts {
 		count[part.Name] = part.Len()
 	}
-	set.Train, set.Validation, set.Test = count[pictures.Training], count[pictures.Validation], count[pictures.Test]
-	if set.Test == 0 {
-		set.Test, set.Validation = set.Validation, 0
+	train, validation, test = count[pictures.Training], count[pictures.Validation], count[pictures.Test]
+	if test == 0 {
+		test, validation = validation, 0
 	}
 	left := make([]int, len(folder.Classes)) // images of each class for training
 	for class := range left {
 		left[class] = len(folder.Parts[0].Classes[class])
 	}
-	for _, n := range []*int{&set.Test, &set.Validation} {
+	for _, n := range []*int{&test, &validation} {
 		if *n == 0 {
 			for class, taken := range tenth(left) {
 				*n += taken
 				left[class] -= taken
 			}
-			set.Train -= *n
+			train -= *n
 		}
 	}
-	return set, nil
+	return train, validation, test
 }

@@ -97,16 +97,13 @@ of their files, and the smallest and the largest of them in pixels. Only the beg
 		if err != nil {
 			return err
 		}
-		set, err := dataset.Describe(dataset.Folder, args[0])
-		if err != nil {
-			return err
-		}
+		train, validation, test := dataset.PartsOf(folder)
 		out := cmd.OutOrStdout()
 		unreadable := writeIndex(out, folder)
 		fmt.Fprintf(out, "\nimages: %s for training, %s for validation, %s for test\n",
-			say.Grouped(set.Train), say.Grouped(set.Validation), say.Grouped(set.Test))
+			say.Grouped(train), say.Grouped(validation), say.Grouped(test))
 		printNotes(out, folder.Notes)
-		if set.Validation == 0 || set.Test == 0 {
+		if validation == 0 || test == 0 {
 			fmt.Fprintln(out, "A training refuses this folder:", dataset.TooFewPictures+".")
 		}
 		for _, file := range unreadable {
