@@ -61,25 +61,21 @@ var torchParts = map[string]string{"scale": "weight", "offset": "bias", "mean": 
 
 // torchName returns PyTorch's name of a variable: for kernel2 "conv2.weight", for scale2 "bn2.weight" (or "norm2.weight", if
 // the list has no mean2), for linear/weights "fc.weight", for qkv_bias "qkv.bias", for kernel_shortcut "downsample.0.weight".
-// weights says whether PyTorch orders its
-// axes differently.
+// weights says whether PyTorch orders its axes differently.
 func torchName(name string, list []string) (torch string, weights bool) {
 	scope, own := path.Split(name)
 	kind := strings.TrimRight(own, "0123456789")
 	number := own[len(kind):]
-	if part, ok := strings.CutSuffix(own, "_shortcut"); ok { // torchvision's names, the normalisation second
-		if weights = part == "kernel"; weights {
-			own = "downsample.0.weight"
-		} else {
-			own = "downsample.1." + torchParts[part]
-		}
-		return strings.ReplaceAll(scope, "/", ".") + own, weights
-	}
+	ofShortcut, isShortcut := strings.CutSuffix(own, "_shortcut")
 	switch part, isNorm := torchParts[kind]; {
 	case name == "linear/weights":
 		return "fc.weight", true
 	case name == "linear/bias":
 		return "fc.bias", false
+	case ofShortcut == "kernel" && isShortcut: // torchvision's names
+		own, weights = "downsample.0.weight", true
+	case isShortcut:
+		own = "downsample.1." + torchParts[ofShortcut]
 	case kind == "kernel":
 		own, weights = "conv"+number+".weight", true
 	case isNorm && slices.Contains(list, scope+"mean"+number):

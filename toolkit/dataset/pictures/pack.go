@@ -36,8 +36,7 @@ type Options struct {
 
 // A pack is one file. Its first page has a line with the format's number and the digest of what is packed; then come the images
 // of all parts, training first, in the order of the classes; then contents in JSON; then footer bytes: the length of the
-// contents and a mark. It gets its name when it is whole. A file of another format
-// or digest is replaced.
+// contents and a mark. It gets its name when it is whole. A file of another format or digest is replaced.
 const (
 	format = 2
 	page   = 4096

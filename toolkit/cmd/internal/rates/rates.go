@@ -1,6 +1,6 @@
 // Package rates says what a rate of stochastic depth means in other libraries: which block is dropped how often, for what, and
-// how it is scaled. The facts are in data/rates.json, each with how it was seen. measure.py, which
-// `make rates` runs, measures them.
+// how it is scaled. The facts are in data/rates.json, each with how it was seen. measure.py, which `make rates` runs, measures
+// them.
 package rates
 
 import (
