@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/project/projecttest"
 )
 
 // Of a set of 100 MB no more than a part is in the process's memory, in whatever order it is read.
 func TestMappedPicturesTakeLittleMemory(t *testing.T) {
-	emptyProject(t)
+	projecttest.Empty(t)
 	dir := t.TempDir()
 	for class := range 2 {
 		addPictures(t, dir, fmt.Sprint(class), 250, 1)
@@ -35,7 +37,7 @@ func TestMappedPicturesTakeLittleMemory(t *testing.T) {
 
 // A file of packed pictures that another program cuts short is an error, not the end of the process.
 func TestMappedPicturesAreCutShort(t *testing.T) {
-	root, dir := emptyProject(t), t.TempDir()
+	root, dir := projecttest.Empty(t), t.TempDir()
 	for class := range 2 {
 		addPictures(t, dir, fmt.Sprint(class), 10, 1)
 	}

@@ -12,22 +12,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/project/projecttest"
 )
-
-// emptyProject makes the test's project an empty one, so that nothing is written into the real one's data/cache.
-func emptyProject(t *testing.T) (root string) {
-	root = t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
-	return root
-}
 
 // addPictures writes n pictures of one grey each, from first on, as dir/class/*.png.
 func addPictures(t *testing.T, dir, class string, n, first int) {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
 	for i := range n {
-		picture := image.NewNRGBA(image.Rect(0, 0, 9, 7))
+		picture := image.NewNRGBA(image.Rect(0, 0, 9, 7)) // as transparent as it is dark
 		for p := range picture.Pix {
 			picture.Pix[p] = byte(first + i)
 		}
@@ -49,7 +41,7 @@ func seen(v View) map[int]int {
 // Every image of a folder comes into one part with its class, whatever parts the folder has; a missing part is a tenth of each
 // class, and a second part is for the test. Describe knows the numbers beforehand.
 func TestPartsOfFolders(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	for name, c := range map[string]struct {
 		parts                   []string
 		train, validation, test int
@@ -110,7 +102,7 @@ func TestPartsOfFolders(t *testing.T) {
 
 // A picture that is added, or removed, changes the part of few others, and none goes from the training to the test.
 func TestSplitOfAChangedFolder(t *testing.T) {
-	emptyProject(t)
+	projecttest.Empty(t)
 	dir := t.TempDir()
 	for class := range 3 {
 		addPictures(t, dir, fmt.Sprint(class), 83+class, 1)
@@ -155,7 +147,7 @@ func TestTenth(t *testing.T) {
 }
 
 func TestFoldersThatCannotBeLoaded(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	few := t.TempDir()
 	addPictures(t, few, "a", 1, 1)
 	addPictures(t, few, "b", 1, 2)

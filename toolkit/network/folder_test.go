@@ -1,19 +1,16 @@
 package network
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"image"
-	"image/png"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/dataset/pictures/picturestest"
+	"stochdepth/toolkit/internal/project/projecttest"
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
@@ -21,19 +18,12 @@ import (
 // begun anew.
 func TestOpenFolder(t *testing.T) {
 	b, r := backendtest.Open(t), tiny(t)
-	root, dir := t.TempDir(), t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
+	projecttest.Empty(t)
+	dir := t.TempDir()
 	for class := range 3 {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, fmt.Sprint(class)), 0o755))
 		for i := range 20 {
-			picture := image.NewGray(image.Rect(0, 0, 20, 30))
-			for p := range picture.Pix {
-				picture.Pix[p] = byte(20*class + i)
-			}
-			var data bytes.Buffer
-			require.NoError(t, png.Encode(&data, picture))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(class), fmt.Sprint(i)+".png"), data.Bytes(), 0o644))
+			path := filepath.Join(dir, fmt.Sprint(class), fmt.Sprint(i)+".png")
+			picturestest.WriteGrey(t, path, 20, 30, func(int) byte { return byte(20*class + i) })
 		}
 	}
 	r.Dataset, r.TrainImages, r.ValidationImages, r.TestImages, r.BatchSize = "folder:greys", 0, 0, 0, 8

@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/dataset"
-	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/project/projecttest"
 )
 
 // The pictures that are written are those of the set: a folder of them is read again, the same but for JPEG's loss, each with the
 // name of its file.
 func TestPicturesAreWrittenAndReadAgain(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	drawn := Must(dataset.Load("shapes", dataset.Options{Seed: 1, Size: 40, Train: 60, Validation: 20, Test: 30}))
 	require.NoError(t, WritePictures("mine/my shapes", drawn))
 	dir := filepath.Join(root, "mine", "my shapes")
@@ -48,7 +48,7 @@ func TestPicturesAreWrittenAndReadAgain(t *testing.T) {
 
 // A folder of pictures becomes a data set by its name, wherever it is, and is not mistaken for another one.
 func TestPictureSet(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	folder := func(path ...string) string {
 		dir := filepath.Join(append([]string{root}, path...)...)
 		require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -102,12 +102,4 @@ func distance(a, b []byte) float64 {
 		sum += d * d
 	}
 	return math.Sqrt(sum / float64(len(a)))
-}
-
-// emptyProject makes the test's project an empty one, so that nothing is written into the real one's data/cache.
-func emptyProject(t *testing.T) (root string) {
-	root = t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
-	return root
 }

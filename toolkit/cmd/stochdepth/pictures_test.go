@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"image"
-	"image/png"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,25 +10,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/dataset/pictures/picturestest"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/project/projecttest"
 	"stochdepth/toolkit/network/backend/backendtest"
 )
 
 // A folder of pictures is listed, checked and summed up; damaged files are named until the user passes over them.
 func TestFolderOfPictures(t *testing.T) {
-	root, dir := t.TempDir(), filepath.Join(t.TempDir(), "pets")
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
+	projecttest.Empty(t)
+	dir := filepath.Join(t.TempDir(), "pets")
 	for class, n := range map[string]int{"cat": 20, "dog": 10} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
 		for i := range n {
-			picture := image.NewGray(image.Rect(0, 0, 70+n, 80))
-			for p := range picture.Pix {
-				picture.Pix[p] = byte(5*n + i)
-			}
-			var data bytes.Buffer
-			require.NoError(t, png.Encode(&data, picture))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, class, strconv.Itoa(i)+".png"), data.Bytes(), 0o644))
+			path := filepath.Join(dir, class, strconv.Itoa(i)+".png")
+			picturestest.WriteGrey(t, path, 70+n, 80, func(int) byte { return byte(5*n + i) })
 		}
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "dog", "x.jpg"), []byte("none"), 0o644))
@@ -86,17 +78,12 @@ func TestIndexOfAFolderThatIsTooSmall(t *testing.T) {
 
 // A sweep looks at the folder before it begins, and marks no run as failed for it.
 func TestSweepOfAFolderThatIsNotThere(t *testing.T) {
-	root := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
+	root := projecttest.Empty(t)
 	file, made := filepath.Join(root, "s.json"), filepath.Join(root, "runs")
 	require.NoError(t, os.WriteFile(file, []byte(`{"recipe": "folder", "grid": {"seed": [1, 2]}}`), 0o644))
 	few := filepath.Join(root, "few")
 	for _, class := range []string{"a", "b"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(few, class), 0o755))
-		var data bytes.Buffer
-		require.NoError(t, png.Encode(&data, image.NewGray(image.Rect(0, 0, 9, 9))))
-		require.NoError(t, os.WriteFile(filepath.Join(few, class, "1.png"), data.Bytes(), 0o644))
+		picturestest.WriteGrey(t, filepath.Join(few, class, "1.png"), 9, 9, func(int) byte { return 0 })
 	}
 	for want, flags := range map[string][]string{
 		"folder: name the folder of the pictures by --data-root": nil,
@@ -113,20 +100,12 @@ func TestFolderChangesAfterTraining(t *testing.T) {
 	backendtest.Open(t)
 	real, err := project.Root()
 	require.NoError(t, err)
-	root, dir := t.TempDir(), filepath.Join(t.TempDir(), "pets")
+	root, dir := projecttest.Empty(t), filepath.Join(t.TempDir(), "pets")
 	require.NoError(t, os.Symlink(filepath.Join(real, ".venv"), filepath.Join(root, ".venv"))) // it has the plugin
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
 	add := func(class string, numbers ...int) {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, class), 0o755))
 		for _, i := range numbers {
-			picture := image.NewGray(image.Rect(0, 0, 16, 16))
-			for p := range picture.Pix {
-				picture.Pix[p] = byte(20*len(class) + i*p)
-			}
-			var data bytes.Buffer
-			require.NoError(t, png.Encode(&data, picture))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, class, strconv.Itoa(i)+".png"), data.Bytes(), 0o644))
+			path := filepath.Join(dir, class, strconv.Itoa(i)+".png")
+			picturestest.WriteGrey(t, path, 16, 16, func(pixel int) byte { return byte(20*len(class) + i*pixel) })
 		}
 	}
 	add("cat", 1, 2, 3, 4, 5, 6, 7, 8)

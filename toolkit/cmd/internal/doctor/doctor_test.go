@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/dataset/pictures"
-	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/internal/project/projecttest"
 	"stochdepth/toolkit/network/backend"
 )
 
@@ -19,13 +19,6 @@ func run(t *testing.T) (string, error) {
 	var report bytes.Buffer
 	err := Run(t.Context(), &report)
 	return report.String(), err
-}
-
-func emptyProject(t *testing.T) string {
-	root := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"), []byte("module "+project.Module+"\n"), 0o644))
-	t.Setenv(project.EnvRoot, root)
-	return root
 }
 
 func TestRunOnThisMachine(t *testing.T) {
@@ -57,7 +50,7 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			emptyProject(t)
+			projecttest.Empty(t)
 			t.Setenv(backend.Environment, test.config)
 			report, err := run(t)
 			require.ErrorIs(t, err, ErrUnfit)
@@ -71,7 +64,7 @@ func TestRunSaysWhatToDo(t *testing.T) {
 }
 
 func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	for _, name := range []string{
 		".venv/lib/python3.12/site-packages/jupyterlab-4.6.6.dist-info/METADATA",
 		".venv/share/jupyter/kernels/gonb/kernel.json",
@@ -96,7 +89,7 @@ func TestNotebookToolsAreFoundInTheProject(t *testing.T) {
 
 // Packed pictures may fill a disk: their size is told, and where they are.
 func TestPackedPictures(t *testing.T) {
-	root := emptyProject(t)
+	root := projecttest.Empty(t)
 	t.Setenv(backend.Environment, "go")
 	report, _ := run(t)
 	require.NotContains(t, report, "Pictures:\n", "there are none")
