@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"log"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -90,15 +91,46 @@ func ExampleDepthBars() {
 }
 
 func ExampleErrorCurves() {
-	curve := func(end float64) (c figures.ErrorCurve) {
+	curve := func(name string, constant bool, end float64) figures.ErrorCurve {
+		var points plotter.XYs
 		for epoch := 1.0; epoch <= 60; epoch++ {
-			c.Points = append(c.Points, plotter.XY{X: epoch, Y: end + 40*math.Exp(-epoch/8) + math.Sin(9*epoch)*2/epoch})
+			points = append(points, plotter.XY{X: epoch, Y: end + 40*math.Exp(-epoch/8) + math.Sin(9*epoch)*2/epoch})
 		}
-		c.Printed = plotter.XYs{c.Points[44], c.Points[59]}
-		return c
+		return figures.ErrorCurve{Name: name, Constant: constant, Seeds: []plotter.XYs{points},
+			Printed: plotter.XYs{points[44], points[59]}}
 	}
-	figure, err := figures.ErrorCurves(made, "Validation error", 40, curve(21.8), curve(22.2))
+	figure, err := figures.ErrorCurves(made, "Validation error", 40,
+		curve("constant depth", true, 21.8), curve("stochastic depth", false, 22.2))
 	save("error-curves.png", figure, err)
+}
+
+// Three settings of two seeds each: legend and lines are of means.
+func ExampleErrorCurvesOf() {
+	list := errorRuns()
+	curves, from, err := figures.ErrorCurvesOf(list)
+	if err != nil {
+		log.Fatal(err)
+	}
+	figure, err := figures.ErrorCurves(figures.OfRuns(list), "Test error", from, curves...)
+	save("error-curves-of-seeds.png", figure, err)
+}
+
+// errorRuns are two seeds each of constant depth and of two stochastic settings, tested at every second of 16 evaluations and
+// at the selected one, with errors that differ by 2 between the seeds. Stochastic runs come first.
+func errorRuns() []*runs.Run {
+	list := slices.Concat(seeded(0.5, 16, 14, 16), seeded(0.2, 16, 15, 17), seeded(0, 16, 19, 21))
+	for _, run := range list {
+		run.Recipe.TestEvery = 2
+		for i := range run.Rows {
+			row := &run.Rows[i]
+			row.TestError = run.Rows[15].TestError + 3*float64(15-i)
+			if i%2 == 0 && i != 10 {
+				row.TestError = math.NaN()
+			}
+		}
+		run.Rows[10].ValidationError = 0
+	}
+	return list
 }
 
 func ExampleGradients() {

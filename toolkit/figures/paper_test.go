@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +23,8 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 	for file, example := range map[string]func(){
 		"block.png": ExampleBlock, "rules.png": ExampleSurvivalRules,
 		"training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
-		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "error-curves.png": ExampleErrorCurves, "column.png": ExampleFigure_In,
+		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "error-curves.png": ExampleErrorCurves,
+		"error-curves-of-seeds.png": ExampleErrorCurvesOf, "column.png": ExampleFigure_In,
 		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,
@@ -166,6 +168,21 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 		Stochastic: []*figures.Training{flat}})
 	add("curves, flat", f, err)
 
+	many := errorRuns()
+	for i, rate := range []float64{0.3, 0.8} { // as many settings as there are styles
+		list := seeded(rate, 16, 100, 100)
+		for _, run := range list {
+			run.Recipe.TestEvery, run.Recipe.SurvivalSchedule = 2, []string{"early", "constant"}[i]
+		}
+		many = append(many, list...)
+	}
+	for name, list := range map[string][]*runs.Run{"many": many, "one": {exampleRun(0.5, 1)}, "flat": seeded(0, 2, 0, 0),
+		"500 epochs": {exampleRun(0, 500), exampleRun(0.5, 500)}} {
+		curves, from, err := figures.ErrorCurvesOf(list)
+		add("error curves", nil, err)
+		f, err := figures.ErrorCurves(figures.Recorded(long), "Test error", from, curves...)
+		add("error curves, "+name, f, err)
+	}
 	missing := outcome.Estimate{Mean: math.NaN()}
 	f, err = figures.DepthBars(made, outcome.DepthErrors{Layers: 20, Constant: missing, Stochastic: outcome.Average(5)},
 		outcome.DepthErrors{Layers: 56, Constant: outcome.Average(5, 7), Stochastic: missing},
@@ -182,6 +199,29 @@ func paperCases(add func(name string, f *figures.Figure, err error)) {
 	f, err = figures.SurvivalSweep(made, outcome.SurvivalErrors{Constant: missing,
 		Uniform: []outcome.SurvivalError{{Survival: 0.1, Error: outcome.Average(5), SpeedUp: 10}}})
 	add("one survival probability", f, err)
+}
+
+// Each seed has the tests that its recipe asks for, without that of the selected epoch; constant depth comes first.
+func TestErrorCurvesOf(t *testing.T) {
+	curves, from, err := figures.ErrorCurvesOf(errorRuns())
+	require.NoError(t, err)
+	require.Equal(t, 13.0, from, "the rate drops after 8 and 12 of 16 epochs")
+	var names []string
+	for i, curve := range curves {
+		names = append(names, curve.Name)
+		require.Equal(t, i == 0, curve.Constant)
+		require.Len(t, curve.Seeds, 2)
+		for seed, points := range curve.Seeds {
+			final := []float64{19, 14, 15}[i] + 2*float64(seed)
+			require.Len(t, points, 8)
+			for j, xy := range points {
+				require.Equal(t, float64(2*(j+1)), xy.X)
+				require.InDelta(t, final+3*(16-xy.X), xy.Y, 1e-9)
+			}
+		}
+	}
+	require.Equal(t, []string{"constant depth: 20.0 ± 1.4 % (n = 2)", "p_L = 0.5: 15.0 ± 1.4 % (n = 2)",
+		"p_L = 0.8: 16.0 ± 1.4 % (n = 2)"}, names)
 }
 
 // Runs without augmentation stand beside the published errors without it, the others beside theirs.
@@ -268,6 +308,40 @@ func TestWhatThePaperFiguresCannotDraw(t *testing.T) {
 			return err
 		},
 			"a figure of 3 panels cannot be read: draw one or two"},
+		"errors of two depths": {func() error {
+			deeper := exampleRun(0.5, 3)
+			deeper.Recipe.Depth = 110
+			_, _, err := figures.ErrorCurvesOf([]*runs.Run{exampleRun(0, 3), deeper})
+			return err
+		}, "the runs constant and stochastic cannot be compared, their recipes differ in depth: 20, 110"},
+		"errors of other epochs": {func() error {
+			_, _, err := figures.ErrorCurvesOf([]*runs.Run{exampleRun(0, 3), exampleRun(0.5, 4)})
+			return err
+		}, "the runs constant and stochastic cannot be compared, their recipes differ in epochs: 3, 4"},
+		"errors of other data": {func() error {
+			_, _, err := figures.ErrorCurvesOf([]*runs.Run{exampleRun(0, 3), other})
+			return err
+		}, "the runs constant and other cannot be compared, their recipes differ in dataset: shapes, svhn"},
+		"errors of one seed twice": {func() error {
+			_, _, err := figures.ErrorCurvesOf([]*runs.Run{exampleRun(0, 3), exampleRun(0.5, 3), exampleRun(0, 3)})
+			return err
+		}, "the runs constant and constant are one experiment with one seed: they are not two repeats, name one of them"},
+		"errors without a last one": {func() error {
+			untested := exampleRun(0, 3)
+			untested.Rows[2].TestError = math.NaN()
+			_, _, err := figures.ErrorCurvesOf([]*runs.Run{untested})
+			return err
+		}, "the run constant has no test error after its last epoch"},
+		"errors of five stochastic settings": {func() error {
+			_, err := figures.ErrorCurves(made, "Error", 0, slices.Repeat([]figures.ErrorCurve{{Seeds: []plotter.XYs{{{X: 1, Y: 1}}}}}, 5)...)
+			return err
+		}, "more than 4 stochastic settings cannot be told apart: name runs of fewer"},
+		"no errors": {func() error { _, err := figures.ErrorCurves(made, "Error", 0); return err },
+			"there is no error to draw: name runs with test errors"},
+		"a seed without errors": {func() error {
+			_, err := figures.ErrorCurves(made, "Error", 0, figures.ErrorCurve{Name: "A", Seeds: []plotter.XYs{{{X: 1}}, nil}})
+			return err
+		}, `the curve "A" has no error to draw: name runs with test errors`},
 		"no measurements": {func() error { _, err := figures.StepTime(&bench.Record{}); return err },
 			"the measurements have no network timed at two or more numbers of open blocks: measure with stochdepth bench"},
 		"no such block": {func() error { _, err := figures.Block(depth.Linear(9, 0.5), 10); return err },

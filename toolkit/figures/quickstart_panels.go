@@ -17,14 +17,18 @@ import (
 
 // addRuns adds a curve for each run; several are thin and have a bold mean.
 func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
+	addSeeds(p, s, curves)
+	addCurve(p, s, drawnCurves(curves)[0])
+}
+
+// addSeeds adds the thin curves of several runs.
+func addSeeds(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	if len(curves) == 1 {
-		addCurve(p, s, curves[0])
 		return
 	}
 	for _, points := range curves {
 		addLine(p, draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}, points)
 	}
-	addCurve(p, s, meanCurve(curves))
 }
 
 // meanCurve is the mean of curves where all of them have a point.

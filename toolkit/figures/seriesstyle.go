@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -165,10 +166,13 @@ func legend(c draw.Canvas, at vg.Point, styles ...seriesStyle) {
 		default:
 			c.DrawGlyphNoClip(s.marker(2.6), vg.Point{X: at.X + 12, Y: at.Y})
 		}
-		c.FillText(fit(label, s.name, c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.name)
-		at.X += 30 + label.Width(s.name) + 20
+		prose(c, fit(label, s.measured(), c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.name)
+		at.X += 30 + label.Width(s.measured()) + 20
 	}
 }
+
+// measured is the name as wide as it is drawn, where the index of p_L stands below the line instead of an underscore.
+func (s seriesStyle) measured() string { return strings.ReplaceAll(s.name, "p_", "p") }
 
 // legendRows breaks a legend into rows no wider than width.
 func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
@@ -176,7 +180,7 @@ func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
 	var used vg.Length
 	label := text(sans(textSize), ink)
 	for _, s := range styles {
-		w := 50 + label.Width(s.name)
+		w := 50 + label.Width(s.measured())
 		if len(rows) == 0 || used+w-20 > width {
 			rows, used = append(rows, nil), 0
 		}

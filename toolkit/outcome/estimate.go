@@ -115,11 +115,12 @@ type Quantity struct {
 	value func(*runs.Run) float64 // NaN: not known
 }
 
-// The quantities of a run: errors are in percent, the training loss is that of the last epoch, open blocks are the mean
-// over all minibatches, the training time is in seconds and the time of a step in milliseconds.
+// The quantities of a run: errors are in percent, the final test error and the training loss are those of the last epoch,
+// open blocks are the mean over all minibatches, the training time is in seconds and the time of a step in milliseconds.
 var (
 	ValidationError = Quantity{"validation error", func(r *runs.Run) float64 { return selected(r).ValidationError }}
 	TestError       = Quantity{"test error", func(r *runs.Run) float64 { return selected(r).TestError }}
+	FinalTestError  = Quantity{"test error after its last epoch", func(r *runs.Run) float64 { return last(r).TestError }}
 	BestEpoch       = Quantity{"best epoch", func(r *runs.Run) float64 { return selected(r).Epoch }}
 	TrainingLoss    = Quantity{"training loss", func(r *runs.Run) float64 { return last(r).TrainLoss }}
 	OpenBlocks      = Quantity{"open blocks", (*runs.Run).OpenBlocks}

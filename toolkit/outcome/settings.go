@@ -83,6 +83,16 @@ next:
 	return groups
 }
 
+// SettingsOf groups runs that differ in how blocks close and in the seed only, constant depth first; a group differs in the seed.
+// Runs that differ in more are an error.
+func SettingsOf(list []*runs.Run) ([][]*runs.Run, error) {
+	if err := sameSettings(list, "seed"); err != nil {
+		return nil, err
+	}
+	constant, stochastic := Split(list)
+	return BySetting(slices.Concat(constant, stochastic)), nil
+}
+
 // sameSettings returns an error that names the first run whose recipe differs from the first one's in keys other than
 // those of the survival rule and the allowed ones, and says how.
 func sameSettings(list []*runs.Run, allowed ...string) error {

@@ -47,7 +47,7 @@ func Entries() []Entry {
 			Shows: "Test error by depth of our runs."},
 		{Name: "paper/fig6", Heading: "Fig. 6: ImageNet", inputs: paper, draw: drawPaperFig6,
 			Shows: "Validation error of 152 layers on ImageNet by epoch, read off the paper's drawing, and its end enlarged; " +
-				"the errors after 90 and 120 epochs are printed in the text. We have no such run."},
+				"the errors after 90 and 120 epochs are printed in the text. We have no run on ImageNet."},
 		{Name: "paper/fig7", Heading: "Fig. 7: gradients", inputs: paper, draw: drawPaperFig7,
 			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, " +
 				"read off the paper's drawing."},

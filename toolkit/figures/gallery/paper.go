@@ -107,14 +107,14 @@ func drawPaperFig5(d *drawing) (*figures.Figure, error) {
 }
 
 func drawPaperFig6(d *drawing) (*figures.Figure, error) {
-	var curves [2]figures.ErrorCurve
-	for i, constant := range []bool{true, false} {
-		k := network(constant, published.ValidationError)
+	curves := []figures.ErrorCurve{{Name: "constant depth", Constant: true}, {Name: "stochastic depth"}}
+	for i := range curves {
+		k := network(curves[i].Constant, published.ValidationError)
 		curve, err := d.Paper.Curve("Fig. 6", k)
 		if err != nil {
 			return nil, err
 		}
-		curves[i].Points = xys(curve)
+		curves[i].Seeds = []plotter.XYs{xys(curve)}
 		for _, k.Epoch = range []float64{90, 120} {
 			n, err := d.Paper.Number("text", k)
 			if err != nil {
@@ -126,8 +126,8 @@ func drawPaperFig6(d *drawing) (*figures.Figure, error) {
 	provenance := figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. " +
 		"The curves are read off the paper's vector drawing; " +
 		"the errors beside the circles, after 90 and 120 epochs, are printed in the text. " +
-		"This project has no run on ImageNet, which is out of its reach, so there is no figure of our own.")
-	return figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves[0], curves[1])
+		"This project has no run on ImageNet, which is out of its reach.")
+	return figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves...)
 }
 
 func drawPaperFig7(d *drawing) (*figures.Figure, error) {
