@@ -48,6 +48,9 @@ func Entries() []Entry {
 		{Name: "paper/fig6", Heading: "Fig. 6: ImageNet", inputs: paper, draw: drawPaperFig6,
 			Shows: "Validation error of 152 layers on ImageNet by epoch, read off the paper's drawing, and its end enlarged; " +
 				"the errors after 90 and 120 epochs are printed in the text. We have no run on ImageNet."},
+		{Name: "fig6", Heading: "Fig. 6: ImageNet", inputs: ofRuns,
+			settings: settings{"152 layers on ImageNet and 120 epochs", []int{152}, 120}, draw: drawFig6,
+			Shows: "The same for our runs, on fewer and smaller images: test error by epoch, each seed and the mean."},
 		{Name: "paper/fig7", Heading: "Fig. 7: gradients", inputs: paper, draw: drawPaperFig7,
 			Shows: "Mean gradient magnitude of the first convolution of the first block, 110 layers on CIFAR-10, " +
 				"read off the paper's drawing."},
@@ -169,6 +172,16 @@ func drawFig5(d *drawing) (*figures.Figure, error) {
 		return nil, err
 	}
 	return figures.DepthBars(d.provenance, bars...)
+}
+
+func drawFig6(d *drawing) (*figures.Figure, error) {
+	curves, from, err := figures.ErrorCurvesOf(d.list)
+	if err != nil {
+		return nil, err
+	}
+	provenance := d.provenance.With("Legend: test error after the last epoch, not at the selected one; " +
+		"mean ± standard deviation over n seeds.")
+	return figures.ErrorCurves(provenance, "Test error", from, curves...)
 }
 
 func drawFig7(d *drawing) (*figures.Figure, error) {
