@@ -10,6 +10,8 @@
 
 enum { MOST_CHANNELS = 1024 };
 
+static const float epsilon = 1e-5f; // added to variances
+
 // A convolution and the batch normalisation of its output. A block has two of these layers, the stem has one.
 typedef struct {
 	convolution c;
@@ -69,6 +71,12 @@ int stochdepth_stem_gradient(ffi_call *call, const stem *s, const float *output,
 // A convolution alone: y from x; and the gradient of its kernel.
 int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y);
 int stochdepth_convolve_kernel_gradient(ffi_call *call, int batch, const convolution *c, const float *x, const float *dy, float *dkernel);
+
+// The mean and the variance of each column of x [rows, columns], and from the gradient dy of its normalisation with scale 1
+// the gradients of scale and offset: the sums of dy (x - mean)/deviation and of dy. There are multiples of 16 rows and columns.
+int stochdepth_moments(ffi_call *call, int rows, int columns, const float *x, float *mean, float *variance);
+int stochdepth_moments_gradient(ffi_call *call, int rows, int columns, const float *x, const float *mean, const float *variance,
+	const float *dy, float *dscale, float *doffset);
 
 // Chooses the functions for this processor: version is 512 for AVX-512, 2 for AVX2, or 0 for the better of the two that
 // the processor has. Returns the name of the choice, or NULL if the processor cannot run it.

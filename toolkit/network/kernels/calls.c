@@ -53,6 +53,10 @@ static void *done(ffi_call *call, int missed) {
 #define STEM_RESULTS "4411"                      // output, first, mean, variance
 #define STEM_GRADIENT "i4414411411"              // k, images, dh, scale, output, first, mean, variance, dkernel, dscale, doffset
 #define STEM_GRADIENT_RESULTS "411"              // dkernel, dscale, doffset
+#define MOMENTS "2"                              // x
+#define MOMENTS_RESULTS "11"                     // mean, variance
+#define MOMENTS_GRADIENT "2112"                  // x, mean, variance, dy
+#define MOMENTS_GRADIENT_RESULTS "11"            // dscale, doffset
 #define CONVOLVE "44"                            // x, kernel; or x, dy for the kernel's gradient
 #define CONVOLVE_RESULTS "4"                     // y; or dkernel
 
@@ -292,6 +296,25 @@ void *stochdepth_call_kernel_gradient(ffi_call *call) {
 	ffi_buffer **a = call->arguments.buffers, *dkernel = call->results.buffers[0];
 	convolution c = between(a[0], a[1]);
 	return done(call, stochdepth_convolve_kernel_gradient(call, a[1]->dims[0], &c, a[0]->data, a[1]->data, dkernel->data));
+}
+
+void *stochdepth_call_moments(ffi_call *call) {
+	if (question(call))
+		return NULL;
+	if (!are(&call->arguments, MOMENTS, 0) || !are(&call->results, MOMENTS_RESULTS, 0))
+		return unknown(call);
+	ffi_buffer *x = call->arguments.buffers[0], **r = call->results.buffers;
+	return done(call, stochdepth_moments(call, x->dims[0], x->dims[1], x->data, r[0]->data, r[1]->data));
+}
+
+void *stochdepth_call_moments_gradient(ffi_call *call) {
+	if (question(call))
+		return NULL;
+	if (!are(&call->arguments, MOMENTS_GRADIENT, 0) || !are(&call->results, MOMENTS_GRADIENT_RESULTS, 0))
+		return unknown(call);
+	ffi_buffer **a = call->arguments.buffers, **r = call->results.buffers;
+	return done(call, stochdepth_moments_gradient(call, a[0]->dims[0], a[0]->dims[1], a[0]->data, a[1]->data, a[2]->data, a[3]->data,
+		r[0]->data, r[1]->data));
 }
 
 // The result is memory of any content: nothing is written.

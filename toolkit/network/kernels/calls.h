@@ -11,6 +11,8 @@ void *stochdepth_call_stem(ffi_call *call);
 void *stochdepth_call_stem_gradient(ffi_call *call);
 void *stochdepth_call_convolve(ffi_call *call);
 void *stochdepth_call_kernel_gradient(ffi_call *call);
+void *stochdepth_call_moments(ffi_call *call);
+void *stochdepth_call_moments_gradient(ffi_call *call);
 void *stochdepth_call_memory(ffi_call *call);
 
 #endif

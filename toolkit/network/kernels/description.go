@@ -37,6 +37,9 @@ func Tiled(height, width, channels int) bool {
 	return channels%16 == 0 && (width%16 == 0 || width%8 == 0 && height%2 == 0)
 }
 
+// Summed reports whether columns.c sums over the columns of a matrix of this size.
+func Summed(rows, columns int) bool { return rows%16 == 0 && columns%16 == 0 }
+
 // Environment is the variable that chooses, see [Choice].
 const Environment = "STOCHDEPTH_KERNELS"
 

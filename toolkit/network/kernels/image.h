@@ -192,8 +192,7 @@ static void dilate(int height, int width, int channels, int stride, const float 
 // --- Batch normalisation ---
 
 // Every RUN pixels are summed up separately, since sums of sums round less: in one long sum, equal numbers, such as the
-// gradients that come from a mean over the pixels, all round to the same side. Outputs have a multiple of RUN pixels.
-enum { RUN = 16 };
+// gradients that come from a mean over the pixels, all round to the same side. pixels is a multiple of RUN.
 
 // moments computes the mean of each channel and the sum of squared differences from it.
 static void moments(const float *x, int pixels, int channels, float *mean, float *squares) {
@@ -270,6 +269,25 @@ static void gradient_sums(int pixels, int channels, const float *y, const float 
 	}
 }
 
+// centred_sums computes the sums over the pixels of dy, and of dy (x - mean).
+static void centred_sums(int pixels, int channels, const float *dy, const float *x, const float *mean, float *sum, float *product) {
+	for (int c = 0; c < channels; c += LANES) {
+		vector s = {}, p = {}, m = load(mean + c);
+		long i = c;
+		for (int first = 0; first < pixels; first += RUN) {
+			vector run = {}, products = {};
+			for (int j = 0; j < RUN; j++, i += channels) {
+				run += load(dy + i);
+				products += load(dy + i) * (load(x + i) - m);
+			}
+			s += run;
+			p += products;
+		}
+		store(sum + c, s);
+		store(product + c, p);
+	}
+}
+
 // padded_gradient writes slope dy + x_slope x + shift into a padded image's interior.
 static void padded_gradient(int height, int width, int channels, const float *y, const float *dy, const float *x,
 	const float *slope, const float *x_slope, const float *shift, float *padded) {
@@ -306,5 +324,5 @@ static void shortcut_gradient(int pixels, int channels, const float *y, const fl
 }
 
 const image_table VERSION = {
-	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, dilate, moments, padded_relu, shortcut_relu, gradient_sums, padded_gradient, masked, shortcut_gradient,
+	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, dilate, moments, padded_relu, shortcut_relu, gradient_sums, centred_sums, padded_gradient, masked, shortcut_gradient,
 };

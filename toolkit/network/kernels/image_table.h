@@ -8,6 +8,8 @@ typedef struct {
 	int height, width, stride, in, out;
 } convolution;
 
+enum { RUN = 16 }; // pixels that are summed up separately
+
 // The functions of image.h, compiled for one kind of processor.
 typedef struct {
 	void (*pack)(const convolution *c, const float *w, float *packed);
@@ -23,6 +25,7 @@ typedef struct {
 	void (*padded_relu)(int height, int width, int channels, const float *x, const float *slope, const float *shift, float *padded);
 	void (*shortcut_relu)(int pixels, int channels, const float *x, const float *slope, const float *shift, const float *shortcut, float *y, float *y2);
 	void (*gradient_sums)(int pixels, int channels, const float *y, const float *dy, const float *x, float *sum, float *product);
+	void (*centred_sums)(int pixels, int channels, const float *dy, const float *x, const float *mean, float *sum, float *product);
 	void (*padded_gradient)(int height, int width, int channels, const float *y, const float *dy, const float *x,
 		const float *slope, const float *x_slope, const float *shift, float *padded);
 	void (*masked)(int height, int width, int channels, const float *padded, float *dy);

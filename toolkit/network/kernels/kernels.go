@@ -9,7 +9,7 @@
 // programs. The build tag nokernels leaves the C code out.
 //
 // The files, from the outside in: calls.c (what XLA calls), forward.c, backward.c, stem.c, inference.c and convolution.c
-// (a part of the network; block.h lists them), layer.c (a convolution with its normalisation), image.h, winograd.h and
+// (a part of the network; block.h lists them), columns.c (a normalisation's sums), layer.c (a convolution with its normalisation), image.h, winograd.h and
 // winograd_gradient.h (one image), parallel.c and workspace.c.
 package kernels
 
@@ -40,13 +40,15 @@ var Processor = sync.OnceValue(func() string {
 // [Processor] is "".
 func Functions() map[string]unsafe.Pointer {
 	return map[string]unsafe.Pointer{
-		"stochdepth_forward":         unsafe.Pointer(C.stochdepth_call_forward),
-		"stochdepth_backward":        unsafe.Pointer(C.stochdepth_call_backward),
-		"stochdepth_test":            unsafe.Pointer(C.stochdepth_call_test),
-		"stochdepth_stem":            unsafe.Pointer(C.stochdepth_call_stem),
-		"stochdepth_stem_gradient":   unsafe.Pointer(C.stochdepth_call_stem_gradient),
-		"stochdepth_convolve":        unsafe.Pointer(C.stochdepth_call_convolve),
-		"stochdepth_kernel_gradient": unsafe.Pointer(C.stochdepth_call_kernel_gradient),
-		"stochdepth_memory":          unsafe.Pointer(C.stochdepth_call_memory),
+		"stochdepth_forward":          unsafe.Pointer(C.stochdepth_call_forward),
+		"stochdepth_backward":         unsafe.Pointer(C.stochdepth_call_backward),
+		"stochdepth_test":             unsafe.Pointer(C.stochdepth_call_test),
+		"stochdepth_stem":             unsafe.Pointer(C.stochdepth_call_stem),
+		"stochdepth_stem_gradient":    unsafe.Pointer(C.stochdepth_call_stem_gradient),
+		"stochdepth_convolve":         unsafe.Pointer(C.stochdepth_call_convolve),
+		"stochdepth_kernel_gradient":  unsafe.Pointer(C.stochdepth_call_kernel_gradient),
+		"stochdepth_moments":          unsafe.Pointer(C.stochdepth_call_moments),
+		"stochdepth_moments_gradient": unsafe.Pointer(C.stochdepth_call_moments_gradient),
+		"stochdepth_memory":           unsafe.Pointer(C.stochdepth_call_memory),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
@@ -91,5 +92,70 @@ func TestConvolutions(t *testing.T) {
 	}
 	if before > 0 || proxy.Replaced() > 0 { // this machine has kernels
 		require.Equal(t, replaced, proxy.Replaced()-before)
+	}
+}
+
+// TestSums compares the sums of batch normalisation with those in float64: in one part and in several, the last one
+// shorter, and of columns that are nearly constant, or far from zero.
+func TestSums(t *testing.T) {
+	b := backendtest.Open(t)
+	before, calls := proxy.Replaced(), 0
+	for _, c := range []struct {
+		rows, columns int
+		mean, spread  float64
+		byKernel      bool
+	}{
+		{16, 16, 0, 1, true},
+		{112, 64, 1, 1, true},
+		{144, 64, -3, 0.5, true},
+		{4096, 16, 20.1, 1e-3, true},
+		{1008, 1024, 0, 10, true},
+		{24, 16, 0, 1, false},
+		{32, 24, 0, 1, false},
+	} {
+		t.Run(fmt.Sprintf("%d rows of %d", c.rows, c.columns), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			x, dy := make([]float32, c.rows*c.columns), make([]float32, c.rows*c.columns)
+			for i := range x {
+				x[i], dy[i] = float32(c.mean+c.spread*rng.NormFloat64()), float32(rng.NormFloat64())
+			}
+			out, err := ExecOnceN(b, func(x, dy *Node) []*Node {
+				ones := Ones(x.Graph(), shapes.Make(dtypes.Float32, c.columns))
+				_, mean, variance := InternalBatchNormForTraining(x, ones, ones, 1e-5, 1)
+				_, dscale, doffset := InternalBatchNormGradient(x, ones, mean, variance, dy, 1e-5, 1)
+				return []*Node{mean, variance, dscale, doffset}
+			}, tensors.FromFlatDataAndDimensions(x, c.rows, c.columns), tensors.FromFlatDataAndDimensions(dy, c.rows, c.columns))
+			require.NoError(t, err)
+			if !c.byKernel {
+				return
+			}
+			calls += 2
+			got := make([][]float32, len(out))
+			for i, o := range out {
+				got[i] = tensors.MustCopyFlatData[float32](o)
+			}
+			for column := range c.columns {
+				var mean, variance, dscale, doffset float64
+				for i := column; i < len(x); i += c.columns {
+					mean += float64(x[i]) / float64(c.rows)
+				}
+				for i := column; i < len(x); i += c.columns {
+					variance += (float64(x[i]) - mean) * (float64(x[i]) - mean) / float64(c.rows)
+				}
+				deviation := math.Sqrt(variance + 1e-5)
+				for i := column; i < len(x); i += c.columns {
+					dscale += float64(dy[i]) * (float64(x[i]) - mean) / deviation
+					doffset += float64(dy[i])
+				}
+				sum := 1e-6 * math.Sqrt(float64(c.rows)) // of numbers of the size of one
+				require.InDelta(t, mean, got[0][column], 3e-7*(math.Abs(c.mean)+c.spread), "mean")
+				require.InEpsilon(t, variance, got[1][column], 1e-4, "variance")
+				require.InDelta(t, dscale, got[2][column], sum+1e-7*math.Abs(c.mean*doffset)/deviation, "gradient of the scale")
+				require.InDelta(t, doffset, got[3][column], sum, "gradient of the offset")
+			}
+		})
+	}
+	if before > 0 || proxy.Replaced() > 0 { // this machine has kernels
+		require.Equal(t, calls, proxy.Replaced()-before)
 	}
 }

@@ -8,8 +8,6 @@
 #include "parallel.h"
 #include "workspace.h"
 
-static const float epsilon = 1e-5f;
-
 // --- Forward ---
 
 typedef struct {

@@ -73,8 +73,16 @@ type Branch struct {
 	// time, and to return the saved one instead the second time.
 	Keep func(y *graph.Node) *graph.Node
 
+	// Normalize, unless nil, is the engine's own batch normalisation in training, for gates per minibatch.
+	Normalize Normalizer
+
 	values, measured map[string]*graph.Node
 }
+
+// Normalizer is batch normalisation of x [..., channels], followed by ReLU if it is rectified: by the mean and the variance of
+// the minibatch, which it returns, both [channels] like scale and offset. y has x's shape and type. No gradient flows
+// through mean and variance.
+type Normalizer func(b *Branch, x, scale, offset *graph.Node, rectified bool) (y, mean, variance *graph.Node)
 
 // NewBranch returns the Branch of a block with the given values, keyed by the names of its parameters. It is for forms.
 func NewBranch(training, inLoop bool, values map[string]*graph.Node) *Branch {

@@ -38,7 +38,7 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 		if scales != nil {
 			gate = graph.Mul(gate, graph.ConvertDType(at(scales, i), f.DType()))
 		}
-		h = s.Block.Join(graph.Mul(f, gate), s.Shortcut(scope, h, true))
+		h = s.Block.Join(graph.Mul(f, gate), s.Shortcut(scope, h, true, nil))
 		for _, p := range s.Averages() {
 			measured[p.Name] = append(measured[p.Name], b.Measured(p.Name))
 		}
@@ -56,7 +56,7 @@ func (Textbook) Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.
 	for i := range s.Count {
 		f := s.Block.Branch(s.branch(scope, h.Graph(), i, false), h)
 		f = graph.Mul(f, graph.ConvertDType(at(scales, i), f.DType()))
-		h = s.Block.Join(f, s.Shortcut(scope, h, false))
+		h = s.Block.Join(f, s.Shortcut(scope, h, false, nil))
 	}
 	return h
 }

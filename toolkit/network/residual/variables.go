@@ -81,12 +81,14 @@ func (s Stack) which(is func(Parameter) bool) (list []Parameter) {
 
 // Shortcut computes id(h) of each block of the stack, and in training moves the running averages that it measures, whatever
 // the gates: closed blocks have their shortcut too (Eq. 3). A shortcut with parameters is that of a stack of one block.
-func (s Stack) Shortcut(scope *model.Scope, h *graph.Node, training bool) *graph.Node {
+// normalize, unless nil, is the engine's batch normalisation.
+func (s Stack) Shortcut(scope *model.Scope, h *graph.Node, training bool, normalize Normalizer) *graph.Node {
 	own := s.OfShortcut()
 	if len(own) > 0 && s.Count > 1 {
 		panic(fmt.Errorf("the blocks of %s have a shortcut with parameters: a stack of them must be of one block", s.Name))
 	}
 	b := NewBranch(training, false, s.values(scope, h.Graph(), own, 0))
+	b.Normalize = normalize
 	y := s.Block.Shortcut(b, h)
 	for _, p := range own {
 		if p.Average && training {

@@ -28,8 +28,8 @@ func (b Basic) Parameters() []residual.Parameter {
 
 // Branch implements residual.Block.
 func (b Basic) Branch(p *residual.Branch, x *Node) *Node {
-	f := BatchNorm(p, "1", Convolution(p, x, p.Value("kernel1"), b.Stride))
-	return BatchNorm(p, "2", Convolution(p, Relu(f), p.Value("kernel2"), 1))
+	f := BatchNormRelu(p, "1", Convolution(p, x, p.Value("kernel1"), b.Stride))
+	return BatchNorm(p, "2", Convolution(p, f, p.Value("kernel2"), 1))
 }
 
 // Join is ReLU(f + id).

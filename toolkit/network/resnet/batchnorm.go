@@ -31,11 +31,32 @@ func BatchNormParameters(suffix string, channels int, scale residual.Start) []re
 // open count as the minibatch. As in Torch, the variance that normalises is divided by the number of values, and the
 // running variance is the unbiased one.
 func BatchNorm(p *residual.Branch, suffix string, x *Node) *Node {
+	return batchNorm(p, suffix, x, false)
+}
+
+// BatchNormRelu is [BatchNorm] followed by [Relu], which an engine may compute as one.
+func BatchNormRelu(p *residual.Branch, suffix string, x *Node) *Node {
+	return batchNorm(p, suffix, x, true)
+}
+
+func batchNorm(p *residual.Branch, suffix string, x *Node, rectified bool) *Node {
+	then := func(y *Node) *Node {
+		if rectified {
+			return Relu(y)
+		}
+		return y
+	}
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
 	if !p.Training {
-		return Normalize(x, scale, offset, p.Value("mean"+suffix), p.Value("variance"+suffix))
+		return then(Normalize(x, scale, offset, p.Value("mean"+suffix), p.Value("variance"+suffix)))
 	}
-	y, mean, variance := normalizeBatch(x, scale, offset, p.Weights, p.InLoop)
+	var y, mean, variance *Node
+	if p.Normalize != nil && p.Weights == nil {
+		y, mean, variance = p.Normalize(p, x, scale, offset, rectified)
+	} else {
+		y, mean, variance = normalizeBatch(x, scale, offset, p.Weights, p.InLoop)
+		y = then(y)
+	}
 	p.Measure("mean"+suffix, mean)
 	if d := x.Shape().Dimensions; p.Weights == nil {
 		p.Measure("variance"+suffix, Unbiased(variance, d[0]*d[1]*d[2]))

@@ -38,9 +38,9 @@ func (b Bottleneck) Parameters() []residual.Parameter {
 
 // Branch implements residual.Block.
 func (b Bottleneck) Branch(p *residual.Branch, x *Node) *Node {
-	f := Convolution(p, Relu(BatchNorm(p, "1", x)), p.Value("kernel1"), 1)
-	f = Convolution(p, Relu(BatchNorm(p, "2", f)), p.Value("kernel2"), b.Stride)
-	return Convolution(p, Relu(BatchNorm(p, "3", f)), p.Value("kernel3"), 1)
+	f := Convolution(p, BatchNormRelu(p, "1", x), p.Value("kernel1"), 1)
+	f = Convolution(p, BatchNormRelu(p, "2", f), p.Value("kernel2"), b.Stride)
+	return Convolution(p, BatchNormRelu(p, "3", f), p.Value("kernel3"), 1)
 }
 
 // MultiplyAdds counts those of the three convolutions, for one image.

@@ -18,14 +18,15 @@ type part struct {
 	multiplyAdds int64 // for one image
 }
 
-// run computes a part in training or test mode, as the scope says.
-func (p part) run(scope *model.Scope, x *Node) *Node {
+// run computes a part in training or test mode, as the scope says. normalize, unless nil, is the engine's batch normalisation.
+func (p part) run(scope *model.Scope, x *Node, normalize residual.Normalizer) *Node {
 	g := x.Graph()
 	values := make(map[string]*Node)
 	for _, v := range p.parameters {
 		values[v.Name] = residual.Variable(scope, p.name+"/"+v.Name).NodeValue(g)
 	}
 	b := residual.NewBranch(scope.IsTraining(g), false, values)
+	b.Normalize = normalize
 	y := p.build(b, x)
 	for _, v := range p.parameters {
 		if v.Average && b.Training {
@@ -53,7 +54,7 @@ func (c convolutional) stem(n *Network) part {
 		return p
 	}
 	p.parameters = append(p.parameters, BatchNormParameters("", out, n.Scale.start())...)
-	p.build = func(b *residual.Branch, x *Node) *Node { return pool(Relu(BatchNorm(b, "", convolve(b, x)))) }
+	p.build = func(b *residual.Branch, x *Node) *Node { return pool(BatchNormRelu(b, "", convolve(b, x))) }
 	return p
 }
 
@@ -87,7 +88,7 @@ func (c convolutional) head(n *Network) part {
 	p := part{name: "head", output: []int{channels}, build: func(_ *residual.Branch, x *Node) *Node { return average(x) }}
 	if c.preactivated {
 		p.parameters = BatchNormParameters("", channels, n.Scale.start())
-		p.build = func(b *residual.Branch, x *Node) *Node { return average(Relu(BatchNorm(b, "", x))) }
+		p.build = func(b *residual.Branch, x *Node) *Node { return average(BatchNormRelu(b, "", x)) }
 	}
 	return p
 }

@@ -31,8 +31,8 @@ func (b OriginalBottleneck) Parameters() []residual.Parameter {
 
 // Branch implements residual.Block.
 func (b OriginalBottleneck) Branch(p *residual.Branch, x *Node) *Node {
-	f := Relu(BatchNorm(p, "1", Convolution(p, x, p.Value("kernel1"), 1)))
-	f = Relu(BatchNorm(p, "2", Convolution(p, f, p.Value("kernel2"), b.Stride)))
+	f := BatchNormRelu(p, "1", Convolution(p, x, p.Value("kernel1"), 1))
+	f = BatchNormRelu(p, "2", Convolution(p, f, p.Value("kernel2"), b.Stride))
 	return BatchNorm(p, "3", Convolution(p, f, p.Value("kernel3"), 1))
 }
 

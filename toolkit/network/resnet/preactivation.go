@@ -31,8 +31,8 @@ func (b Preactivation) Parameters() []residual.Parameter {
 
 // Branch implements residual.Block.
 func (b Preactivation) Branch(p *residual.Branch, x *Node) *Node {
-	f := Convolution(p, Relu(BatchNorm(p, "1", x)), p.Value("kernel1"), b.Stride)
-	return Convolution(p, Relu(BatchNorm(p, "2", f)), p.Value("kernel2"), 1)
+	f := Convolution(p, BatchNormRelu(p, "1", x), p.Value("kernel1"), b.Stride)
+	return Convolution(p, BatchNormRelu(p, "2", f), p.Value("kernel2"), 1)
 }
 
 // MultiplyAdds counts those of the two convolutions, for one image.

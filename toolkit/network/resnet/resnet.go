@@ -19,7 +19,7 @@ type Textbook struct{ residual.Textbook }
 
 // Stem implements Form.
 func (Textbook) Stem(n *Network, scope *model.Scope, images *Node) *Node {
-	return n.Stem(scope, images)
+	return n.Stem(scope, images, nil)
 }
 
 // Forward is [Network.ForwardIn] with the textbook form.
@@ -51,7 +51,7 @@ func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) 
 		}
 		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
 	}
-	return n.linear(scope, n.kind.head(n).run(scope, h))
+	return n.linear(scope, n.kind.head(n).run(scope, h, nil))
 }
 
 // gatesOf returns the gates of a stage's blocks.
@@ -81,10 +81,10 @@ func survivalOf(scope *model.Scope, g *Graph, s Stage) *Node {
 }
 
 // Stem computes the part before the blocks. In the paper that is Conv-BN-ReLU, and [batch, height, width, channels]
-// becomes [batch, height, width, 16].
-func (n *Network) Stem(scope *model.Scope, images *Node) *Node {
+// becomes [batch, height, width, 16]. normalize, unless nil, is a form's own batch normalisation.
+func (n *Network) Stem(scope *model.Scope, images *Node, normalize residual.Normalizer) *Node {
 	images.AssertDims(n.Image.Batch(-1)...)
-	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType))
+	return n.kind.stem(n).run(scope, ConvertDType(images, n.DType), normalize)
 }
 
 // linear is the last layer: features [batch, features] become the logits [batch, classes], in the parameters' type.

@@ -33,6 +33,8 @@ import (
 type Form struct {
 	// Recompute computes all of the branch again for its gradient instead of keeping a part of it: less memory, more time.
 	Recompute bool
+	// Normalize, unless nil, is how blocks compute batch normalisation with gates per minibatch.
+	Normalize residual.Normalizer
 }
 
 var _ residual.Form = Form{}
@@ -48,7 +50,7 @@ const (
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	g, open := h.Graph(), residual.OpenBlocks(gates)
 	open.AssertDims(s.Count)
-	l := newLoop(scope, s, h, true, scales != nil)
+	l := f.newLoop(scope, s, h, true, scales != nil)
 	l.perSample, l.dtype = gates.Rank() == 2, s.DType(scope, h)
 	if !f.Recompute {
 		l.kept = l.keeps(g)
@@ -74,11 +76,12 @@ type loop struct {
 	dtype     dtypes.DType   // of parameters, or of activations where a block has none
 	input     shapes.Shape   // of a block, [batch, ...]
 	kept      []shapes.Shape // of what a block keeps for its gradient
+	normalize residual.Normalizer
 }
 
-func newLoop(scope *model.Scope, s residual.Stack, h *Node, training, scaled bool) *loop {
-	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(), shortcut: s.Shortcut(scope, h, training), scaled: scaled,
-		input: h.Shape()}
+func (f Form) newLoop(scope *model.Scope, s residual.Stack, h *Node, training, scaled bool) *loop {
+	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(),
+		shortcut: s.Shortcut(scope, h, training, f.Normalize), scaled: scaled, input: h.Shape(), normalize: f.Normalize}
 	l.closed = l.shortcut
 	if len(s.OfShortcut()) > 0 {
 		l.closed = s.Block.Join(ZerosLike(l.shortcut), l.shortcut)
@@ -155,6 +158,7 @@ func (l *loop) keeps(of *Graph) (kept []shapes.Shape) {
 		values[p.Name] = Parameter(g, ownOf+p.Name, shapes.Make(l.dtype, p.Dims...))
 	}
 	b := residual.NewBranch(true, true, values)
+	b.Normalize = l.normalize
 	if l.perSample {
 		b.Weights = Parameter(g, "weights", shapes.Make(l.dtype, l.input.Dimensions[0]))
 	}
@@ -226,6 +230,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 // branch returns the Branch of one block in training, with its values.
 func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *residual.Branch {
 	b := residual.NewBranch(true, true, rows)
+	b.Normalize = l.normalize
 	if l.perSample {
 		b.Weights = loops.Row(v["weights"], block)
 	}
@@ -254,9 +259,9 @@ func (l *loop) rows(v loops.Values, block *Node) map[string]*Node {
 }
 
 // Test implements residual.Form.
-func (Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
+func (f Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node {
 	g := h.Graph()
-	l := newLoop(scope, s, h, false, true)
+	l := f.newLoop(scope, s, h, false, true)
 	initial := l.parameters(scope, g)
 	for _, p := range l.averages {
 		initial[ownOf+p.Name] = s.Value(scope, g, p)

@@ -6,7 +6,7 @@
 // here too (precision.go). The proxy also keeps the executables that XLA has compiled for the next start.
 //
 // The files, from the outside in: interpose.c and interpose.go (between go-xla and the plugin), executables.go (the kept
-// executables), rewrite.go, loops.go, digest.go, inplace.go and precision.go (the program).
+// executables), rewrite.go, loops.go, digest.go, inplace.go, columns.go and precision.go (the program).
 package proxy
 
 import (

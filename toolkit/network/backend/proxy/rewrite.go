@@ -22,6 +22,8 @@ func Rewrite(program string) (string, int) {
 		}
 		program = updateInPlace(program)
 	}
+	program, sums := rewriteSums(program)
+	calls += sums
 	defined := make(map[string]transposition)
 	for _, m := range transposePattern.FindAllStringSubmatch(program, -1) {
 		defined[m[1]] = transposition{operand: m[2], axes: m[3], shape: m[4]}

@@ -224,7 +224,7 @@ static int block_calls(arrays *all, int batch, int side, int in, int out, int st
 	return invoke(stochdepth_call_test, all, a, (int[]){h, -1});
 }
 
-// stem_calls computes a stem forward and backward, and a convolution alone with its kernel's gradient.
+// stem_calls computes a stem forward and backward, a convolution alone with its kernel's gradient, and a normalisation's sums.
 static int stem_calls(arrays *all, int batch, int side, int in, int out) {
 	int k = add(all, FFI_S32, 0, 0), images = add(all, FFI_F32, 1, 4, batch, side, side, in), kernel = add(all, FFI_F32, 0.2, 4, 3, 3, in, out);
 	int scale = add(all, FFI_F32, 1, 1, out), offset = add(all, FFI_F32, 1, 1, out), output = add(all, FFI_F32, 0, 4, batch, side, side, out);
@@ -238,6 +238,14 @@ static int stem_calls(arrays *all, int batch, int side, int in, int out) {
 		code = invoke(stochdepth_call_convolve, all, (int[]){images, kernel, -1}, (int[]){y, -1});
 	if (!code && in % 16 == 0)
 		code = invoke(stochdepth_call_kernel_gradient, all, (int[]){images, dh, -1}, (int[]){dkernel, -1});
+	int x = add(all, FFI_F32, 1, 2, batch * 48, side * out), dx = add(all, FFI_F32, 1, 2, batch * 48, side * out);
+	int sums[4];
+	for (int i = 0; i < 4; i++)
+		sums[i] = add(all, FFI_F32, 0, 1, side * out);
+	if (!code)
+		code = invoke(stochdepth_call_moments, all, (int[]){x, -1}, (int[]){sums[0], sums[1], -1});
+	if (!code)
+		code = invoke(stochdepth_call_moments_gradient, all, (int[]){x, sums[0], sums[1], dx, -1}, (int[]){sums[2], sums[3], -1});
 	return code;
 }
 

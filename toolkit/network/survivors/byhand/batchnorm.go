@@ -29,7 +29,7 @@ func (l *loop) normalizeGradient(x, scale, mean, variance, weights, dy *Node) (d
 	castX, castDY := ConvertDType(x, l.parameterType), ConvertDType(dy, l.parameterType)
 	dscale, doffset = l.sums.gradients(castX, mean, variance, castDY)
 
-	values := ConstAsDType(x.Graph(), l.parameterType, 1/float64(x.Shape().Size()/l.block.Out))
+	values := ConstAsDType(x.Graph(), l.parameterType, 1/float64(x.Shape().Size()/scale.Shape().Size()))
 	deviation := resnet.Deviation(variance)
 	slope := Div(scale, deviation)
 	xSlope := Neg(Div(Mul(Mul(slope, dscale), values), deviation))

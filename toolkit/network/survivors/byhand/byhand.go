@@ -1,6 +1,6 @@
 // Package byhand computes the paper's block as package survivors does, but with a gradient written by hand: it keeps the
-// outputs of a block's convolutions, or computes them again. Package kernels has faster code for its loops. Everything
-// else, such as blocks of other kinds, it leaves to package survivors.
+// outputs of a block's convolutions, or computes them again. Package kernels has faster code for its loops. Blocks of other
+// kinds it leaves to package survivors, except for their batch normalisation, whose gradient is written by hand too.
 //
 // Package proxy knows the loops' bodies by digests of their text in the program, which follows from the code here. So
 // where this code says Const, it means a new constant, and sums are outputs of XLA's batch-norm operations, which are
@@ -38,11 +38,33 @@ func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
 	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride && block.Side >= 3
 }
 
+// normalize is a [residual.Normalizer] for blocks of other kinds, and for stems and shortcuts. It keeps the mean and the
+// variance, so the gradient does not take these sums again.
+func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bool) (y, mean, variance *Node) {
+	l := &loop{parameterType: scale.DType(), sums: f.sums(x.Graph())}
+	mean, variance = l.sums.moments(ConvertDType(x, l.parameterType))
+	mean, variance = b.Keep(mean), b.Keep(variance)
+	y = loops.WithGradient(func(of []*Node) *Node {
+		y := resnet.Normalize(of[0], of[1], of[2], of[3], of[4])
+		if rectified {
+			y = relu(y)
+		}
+		return y
+	}, func(dy *Node) []*Node {
+		if rectified {
+			dy = positive(dy.Graph(), y, dy)
+		}
+		dx, dscale, doffset := l.normalizeGradient(x, scale, mean, variance, nil, dy)
+		return []*Node{dx, dscale, doffset, nil, nil}
+	}, x, scale, offset, mean, variance)
+	return y, mean, variance
+}
+
 // Train implements residual.Form.
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	block, ok := known(s, h)
 	if !ok {
-		return survivors.Form{Recompute: f.Recompute}.Train(scope, s, h, gates, scales)
+		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalize}.Train(scope, s, h, gates, scales)
 	}
 	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
 	open.AssertDims(s.Count)
@@ -51,7 +73,7 @@ func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node
 	l.inverted, l.perSample = scales != nil, weights != nil
 	order, count := loops.OpenFirst(open)
 	initial := loops.Values{"order": order, "count": count, "scales": scales, "weights": weights}
-	out, statistics := l.run(s.Shortcut(scope, h, true), h, initial, parameters)
+	out, statistics := l.run(s.Shortcut(scope, h, true, nil), h, initial, parameters)
 	measured, pixels := make(map[string]*Node), block.Side*block.Side
 	for i, name := range statisticNames {
 		measured[name] = Reshape(Slice(statistics, AxisRange(), AxisElem(i)), s.Count, block.Out)

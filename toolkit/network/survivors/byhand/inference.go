@@ -22,7 +22,7 @@ func (f Form) Test(scope *model.Scope, s residual.Stack, h, scales *Node) *Node 
 	g := h.Graph()
 	parameters := packed(scope, g, s)
 	l := f.newLoop(block, s.Count, h, parameters[0].DType())
-	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": s.Shortcut(scope, h, false), "scales": scales}
+	initial := loops.Values{"k": Const(g, int32(0)), "x": h, "h": s.Shortcut(scope, h, false, nil), "scales": scales}
 	for i, p := range parameters {
 		initial[parameterNames[i]] = p
 	}
