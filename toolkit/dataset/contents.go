@@ -57,11 +57,11 @@ func (c *Contents) OtherClasses(now *Contents) string {
 	case len(gone) == 0 && len(added) == 0:
 		return "its classes are in another order"
 	case len(gone) == 0:
-		return "now there is also " + say.FewOf(added)
+		return fmt.Sprintf("now there %s also %s", say.IsOrAre(len(added)), say.FewOf(added))
 	case len(added) == 0:
-		return say.FewOf(gone) + " is missing now"
+		return fmt.Sprintf("%s %s missing now", say.FewOf(gone), say.IsOrAre(len(gone)))
 	}
-	return fmt.Sprintf("now there is %s instead of %s", say.FewOf(added), say.FewOf(gone))
+	return fmt.Sprintf("now there %s %s instead of %s", say.IsOrAre(len(added)), say.FewOf(added), say.FewOf(gone))
 }
 
 // without returns the elements of list that others lacks.

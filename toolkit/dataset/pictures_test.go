@@ -141,6 +141,22 @@ func TestSplitOfAChangedFolder(t *testing.T) {
 }
 
 // At most about 10,000 images are split off, and at least one of a class of two.
+func TestOtherClasses(t *testing.T) {
+	trained := &Contents{Classes: []string{"cat", "dog", "owl"}}
+	for want, now := range map[string][]string{
+		"":                                         {"cat", "dog", "owl"},
+		"its classes are in another order":         {"dog", "cat", "owl"},
+		"owl is missing now":                       {"cat", "dog"},
+		"dog and owl are missing now":              {"cat"},
+		"now there is also yak":                    {"cat", "dog", "owl", "yak"},
+		"now there are also ant and yak":           {"ant", "cat", "dog", "owl", "yak"},
+		"now there is yak instead of owl":          {"cat", "dog", "yak"},
+		"now there are ant and yak instead of owl": {"ant", "cat", "dog", "yak"},
+	} {
+		require.Equal(t, want, trained.OtherClasses(&Contents{Classes: now}))
+	}
+}
+
 func TestTenth(t *testing.T) {
 	require.Equal(t, []int{2, 0, 1, 1, 10}, tenth([]int{20, 1, 2, 14, 100}))
 	require.Equal(t, []int{6_667, 3_333}, tenth([]int{1_000_000, 500_000}))

@@ -94,17 +94,10 @@ func Open(ctx context.Context, folder *Folder, o Options) (*Pack, error) {
 	pack.Notes = append(append([]string{}, folder.Notes...), pack.Notes...)
 	if n := len(pack.Damaged); n > 0 {
 		pack.Notes = append(pack.Notes, fmt.Sprintf("%s file%s that cannot be read %s passed over: %s",
-			say.Grouped(n), say.Plural(n), isOrAre(n), pack.damage()))
+			say.Grouped(n), say.Plural(n), say.IsOrAre(n), pack.damage()))
 	}
 	pack.name(folder)
 	return pack, nil
-}
-
-func isOrAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // Packs is the folder of the packs in a cache.
@@ -389,11 +382,11 @@ func (t *twins) notes(f *Folder) (list []string) {
 	}
 	if all > 0 {
 		list = append(list, fmt.Sprintf("%s picture%s outside of training %s in training too, such as %s, which is %s",
-			say.Grouped(all), say.Plural(all), isOrAre(all), say.Shown(t.among[1]), say.Shown(t.among[0])))
+			say.Grouped(all), say.Plural(all), say.IsOrAre(all), say.Shown(t.among[1]), say.Shown(t.among[0])))
 	}
 	if t.twice > 0 && len(f.Parts) < 3 {
 		list = append(list, fmt.Sprintf("%s picture%s of training %s there twice, such as %s and %s, and may come into two parts",
-			say.Grouped(t.twice), say.Plural(t.twice), isOrAre(t.twice), say.Shown(t.again[0]), say.Shown(t.again[1])))
+			say.Grouped(t.twice), say.Plural(t.twice), say.IsOrAre(t.twice), say.Shown(t.again[0]), say.Shown(t.again[1])))
 	}
 	return list
 }

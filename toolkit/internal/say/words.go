@@ -96,6 +96,14 @@ func Plural(n int) string {
 	return "s"
 }
 
+// IsOrAre is the verb after a noun for n things.
+func IsOrAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // ShortCommit is a commit's first seven digits, with the plus sign that marks a changed source. In a list of commits, as in
 // the files of networks, it shortens each.
 func ShortCommit(commit string) string {
