@@ -28,11 +28,15 @@ tables of runs, speed, trained networks and rates in other libraries. Each part 
 figures writes the gallery's page.`,
 		Args: cobra.NoArgs,
 	}
-	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page does not agree with the records")
+	check := cmd.Flags().Bool("check", false, "write nothing, and fail if a page is missing or does not agree with the records")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		root, err := project.Root()
 		if err != nil {
 			return err
+		}
+		if missing := page.Missing(root); len(missing) > 0 {
+			return fmt.Errorf("these pages are missing: %s; `git restore %s` brings them back",
+				strings.Join(missing, ", "), strings.Join(missing, " "))
 		}
 		var stale []string
 		for _, name := range page.Names(root) {

@@ -7,6 +7,7 @@
 package page
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,6 +20,20 @@ const (
 	written = ", written by `stochdepth pages` -->\n"
 	end     = "<!-- end -->"
 )
+
+// Written are the pages that have generated parts.
+var Written = []string{"README.md", "data/README.md", "data/models/README.md", "toolkit/network/backend/README.md",
+	"toolkit/network/bench/README.md", "toolkit/network/models/README.md"}
+
+// Missing lists those of the pages with generated parts that the project's folder root lacks.
+func Missing(root string) (names []string) {
+	for _, name := range Written {
+		if _, err := fs.Stat(os.DirFS(root), name); errors.Is(err, fs.ErrNotExist) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Names lists the project's pages, relative to its folder root, except those that are generated as a whole.
 func Names(root string) (names []string) {
