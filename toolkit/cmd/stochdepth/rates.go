@@ -17,9 +17,11 @@ func ratesCommand() *cobra.Command {
 		Short: "Say what a rate of stochastic depth means in other libraries",
 		Long: `Say what a rate of stochastic depth ("drop path", "layer drop") means in other libraries. Without arguments,
 list the networks that are known. With one and a rate, print the survival probability of each block, for what gates are
-drawn, how branches are scaled, what evaluation does, how that was seen, and the settings for it here.`,
-		Example: "  stochdepth rates\n  stochdepth rates timm/convnext_tiny 0.2",
-		Args:    cobra.MatchAll(cobra.MaximumNArgs(2), notOne),
+drawn, how branches are scaled, what evaluation does, how that was seen, and the settings for it here; with --format csv,
+tsv or json the survival probabilities alone (block 0 is every block, where there may be any number).`,
+		Example: "  stochdepth rates\n  stochdepth rates timm/convnext_tiny 0.2\n" +
+			"  stochdepth rates timm/convnext_tiny 0.2 --format csv",
+		Args: cobra.MatchAll(cobra.MaximumNArgs(2), notOne),
 	}
 	format := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -40,6 +42,9 @@ drawn, how branches are scaled, what evaluation does, how that was seen, and the
 			return fmt.Errorf("a rate is below 1 here (at rate 1 in %s: %s)", network.Name, network.AtRateOne)
 		case err != nil || !(rate >= 0 && rate < 1):
 			return notRate(args[1])
+		}
+		if *format != "table" {
+			return network.SurvivalTable(cmd.OutOrStdout(), *format, rate)
 		}
 		return table.Describe(cmd.OutOrStdout(), network, rate)
 	}

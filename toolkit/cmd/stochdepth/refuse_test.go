@@ -108,6 +108,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"figures --list extra words":               `--list lists all figures and takes no names: leave out ["extra" "words"]`,
 		"figures fig1 --blocks -3":                 "--blocks is -3: it must be from 0 to 5,000",
 		"rates timm/mixer -0.1":                    `"-0.1" is not a rate: give a number from 0 to below 1, such as 0.2`,
+		"rates timm/mixer 0.2 --format xml":        `unknown format "xml": use table, tsv, csv, json`,
 		"rates timm/mixer NaN":                     `"NaN" is not a rate`,
 		"rates transformers/beit 1":                "a rate is below 1 here (at rate 1 in transformers/beit: NaN)",
 	} {

@@ -240,6 +240,27 @@ func (t *Table) Describe(w io.Writer, n Network, rate float64) error {
 	return nil
 }
 
+// SurvivalTable writes, for programs, a line for each block of a network with its survival probability at a rate, as tsv, csv
+// or json; Describe is for people. Where there may be any number of blocks, the one line is of block 0.
+func (n Network) SurvivalTable(w io.Writer, format string, rate float64) error {
+	p, err := n.Survival(rate)
+	if err != nil {
+		return err
+	}
+	type block struct {
+		number   int
+		survival float64
+	}
+	var list []block
+	for l, survival := range p {
+		list = append(list, block{min(l+1, n.count()), survival})
+	}
+	return say.WriteTable(w, format, []say.Column[block]{
+		{Key: "block", Value: func(b block) any { return b.number }},
+		{Key: "survival_probability", Value: func(b block) any { return b.survival }},
+	}, list)
+}
+
 // writeSurvival writes a line for each run of blocks with one survival probability.
 func writeSurvival(w io.Writer, p depth.Survival) {
 	for first := 0; first < len(p); {

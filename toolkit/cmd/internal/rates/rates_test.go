@@ -39,6 +39,23 @@ func TestSurvivalInLibraries(t *testing.T) {
 	require.ErrorContains(t, err, "nothing is known of ResNet50, but of composer/resnet50, timm/resnet50, mmpretrain/resnet50 and ")
 }
 
+// For programs there is a line for each block, or a single one where there may be any number.
+func TestBlocksForPrograms(t *testing.T) {
+	table, err := Read("../../../../data/rates.json")
+	require.NoError(t, err)
+	for _, c := range []struct{ name, format, want string }{
+		{"composer/resnet50", "csv", "^block,survival_probability\n1,0.9875\n2,0.975\n(.*\n){13}16,0.8\n$"},
+		{"timm/mixer", "tsv", "^block\tsurvival_probability\n0\t0.8\n$"},
+		{"transformers/dinov2", "json", `(?s)^\[\s*\{\s*"block": 1,\s*"survival_probability": 0.8\s*\},.*"block": 12,`},
+	} {
+		n, err := table.Find(c.name)
+		require.NoError(t, err)
+		var out strings.Builder
+		require.NoError(t, n.SurvivalTable(&out, c.format, 0.2))
+		require.Regexp(t, c.want, out.String())
+	}
+}
+
 // The settings that are printed for a network are those of a recipe with the same survival probabilities.
 func TestSettingsGiveTheSame(t *testing.T) {
 	table, err := Read("../../../../data/rates.json")
