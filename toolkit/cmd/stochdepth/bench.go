@@ -52,9 +52,6 @@ names it. All must compute the same loss, which is checked.`,
 	f.StringVar(&s.Python, "python", inProject(".venv-peers", "bin", "python"), "Python with torch and jax, for --peers")
 	f.IntVar(&s.Rounds, "rounds", 1, "how often each measurement is taken, all in turn")
 	f.BoolVar(&s.Peak, "peak", true, "also time a product of large matrices, as a reference for the speed of the steps")
-	for _, other := range []string{"layers", "residual-blocks", "block"} {
-		cmd.MarkFlagsMutuallyExclusive("network", other)
-	}
 	out := f.String("out", "", "write the measurements to this file, in the format of data/bench")
 	format := f.String("format", "table", "table or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
@@ -63,6 +60,11 @@ names it. All must compute the same loss, which is checked.`,
 		}
 		if *format != "table" && *format != "json" {
 			return fmt.Errorf("--format %q is unknown: use table or json", *format)
+		}
+		for _, other := range []string{"layers", "residual-blocks", "block"} {
+			if f.Changed("network") && f.Changed(other) {
+				return fmt.Errorf("--network and --%s both say which networks to time: leave one of them out", other)
+			}
 		}
 		if !*peers {
 			p.Peers = nil

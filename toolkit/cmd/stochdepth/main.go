@@ -44,6 +44,7 @@ func command() *cobra.Command {
 	}
 	cobra.AddTemplateFunc("versions", project.Versions)
 	root.SetVersionTemplate("{{versions}}")
+	root.SetFlagErrorFunc(flagError)
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(),
@@ -51,6 +52,7 @@ func command() *cobra.Command {
 		benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)
+	explainUsage(root)
 	return root
 }
 

@@ -21,10 +21,13 @@ drawn, how branches are scaled, what evaluation does, how that was seen, and the
 tsv or json the survival probabilities alone (block 0 is every block, where there may be any number).`,
 		Example: "  stochdepth rates\n  stochdepth rates timm/convnext_tiny 0.2\n" +
 			"  stochdepth rates timm/convnext_tiny 0.2 --format csv",
-		Args: cobra.MatchAll(cobra.MaximumNArgs(2), notOne),
+		Args: cobra.MaximumNArgs(2),
 	}
 	format := formatFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return fmt.Errorf("say a rate too, such as: stochdepth rates %s 0.2", args[0])
+		}
 		table, err := rates.Read(inProject("data", "rates.json"))
 		if err != nil {
 			return err
@@ -48,7 +51,7 @@ tsv or json the survival probabilities alone (block 0 is every block, where ther
 		}
 		return table.Describe(cmd.OutOrStdout(), network, rate)
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		var unknown *pflag.NotExistError
 		if errors.As(err, &unknown) { // a negative rate looks like flags
 			text := "-" + unknown.GetSpecifiedShortnames()
@@ -56,19 +59,11 @@ tsv or json the survival probabilities alone (block 0 is every block, where ther
 				return notRate(text)
 			}
 		}
-		return err
+		return flagError(cmd, err)
 	})
 	return cmd
 }
 
 func notRate(text string) error {
 	return fmt.Errorf("%q is not a rate: give a number from 0 to below 1, such as 0.2", text)
-}
-
-// notOne refuses a network without a rate.
-func notOne(_ *cobra.Command, args []string) error {
-	if len(args) == 1 {
-		return fmt.Errorf("say a rate too, such as: stochdepth rates %s 0.2", args[0])
-	}
-	return nil
 }

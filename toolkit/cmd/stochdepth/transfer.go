@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -115,9 +116,11 @@ another death rate or number of epochs is accepted, and the consequences are pri
 	}
 	recipeOf := recipeFlags(cmd)
 	name := cmd.Flags().String("run", "", "name of the new run")
-	_ = cmd.MarkFlagRequired("run")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *name == "" {
+			return errors.New("the new run needs a name: add --run NAME")
+		}
 		dir, err := runs.Folder(*folder, *name)
 		if err != nil {
 			return err

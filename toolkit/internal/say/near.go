@@ -8,8 +8,22 @@ import (
 
 // DidYouMean suggests the known words nearest to word: ` (did you mean "depth"?)`, or nothing if none is near.
 func DidYouMean(word string, known []string) string {
+	near := Nearest(word, known)
+	if len(near) == 0 {
+		return ""
+	}
+	for i := range near {
+		near[i] = strconv.Quote(near[i])
+	}
+	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+}
+
+// Nearest returns the up to three known words that are nearest to word, or none if none is near, or too many are.
+func Nearest(word string, known []string) (near []string) {
 	best := len(word)/3 + 2 // with this many edits or more it is another word
-	var near []string
+	if len(word) <= 3 {
+		best = 2
+	}
 	for _, candidate := range known {
 		d := editDistance(strings.ToLower(word), candidate)
 		// A word that is part of a key is near too: "rate" for "death_rate".
@@ -19,17 +33,14 @@ func DidYouMean(word string, known []string) string {
 		switch {
 		case d < best:
 			best, near = d, []string{candidate}
-		case d == best:
+		case d == best && len(near) > 0:
 			near = append(near, candidate)
 		}
 	}
-	if len(near) == 0 || len(near) > 3 {
-		return ""
+	if len(near) > 3 {
+		return nil
 	}
-	for i := range near {
-		near[i] = strconv.Quote(near[i])
-	}
-	return fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+	return near
 }
 
 // editDistance is Levenshtein's: the fewest insertions, deletions and replacements that turn a into b.
