@@ -121,6 +121,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"bench --layers 20,21":                     "depth 21 is not 6N+2 layers: the nearest are 20 and 26",
 		"bench --layers 600000002":                 "depth is 600000002: it must be from 8 to 10,000",
 		"bench --peers --python /nowhere":          "there is no Python for the peers at /nowhere: make bench-peers installs one, --python names another",
+		"bench --recompute --form resnet":          "--recompute needs --form survivors, or survivors,resnet: the textbook form",
 		"bench --peers --peer jax":                 `--peer "jax" is unknown: say one of torch eager, `,
 		"bench --batch 9223372036854775807":        "batch_size is 9223372036854775807: it must be from 1 to 100,000",
 		"bench --death-rate 0,NaN":                 "death_rate NaN is outside [0, 1)",

@@ -61,6 +61,10 @@ func (c Case) program() (system, mode string) {
 
 // Cases lists the measurements of the plan. If one of them is not possible, it returns an error in one sentence.
 func (p Plan) Cases() ([]Case, error) {
+	if p.Recompute && !slices.Contains(p.Forms, "survivors") {
+		return nil, errors.New("--recompute needs --form survivors, or survivors,resnet: the textbook form keeps all that its " +
+			"gradient needs")
+	}
 	peers := make([]*Peer, len(p.Peers))
 	for i, text := range p.Peers {
 		var err error
