@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -12,6 +13,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"stochdepth/toolkit/dataset"
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/runs/recipes"
@@ -109,7 +112,11 @@ func usualNames(names []string) func(name string) string {
 		if part := usualBlock.FindStringSubmatch(name); part != nil {
 			g, _ := strconv.Atoi(part[1])
 			i, _ := strconv.Atoi(part[2])
-			return fmt.Sprintf("blocks.%d.%s", (g-1)*group+i, part[3])
+			own := part[3]
+			if rest, ok := strings.CutPrefix(own, "shortcut."); ok {
+				own = "downsample." + rest
+			}
+			return fmt.Sprintf("blocks.%d.%s", (g-1)*group+i, own)
 		}
 		for usual, own := range map[string]string{"conv1.": "stem.conv.", "bn1.": "stem.bn.", "linear.": "fc."} {
 			if rest, ok := strings.CutPrefix(name, usual); ok {
@@ -143,23 +150,73 @@ func (f *networkFile) others() string {
 		strings.Join(names, ", "))
 }
 
-// surplus is an error if a tensor is left that no network with the given number of layers has.
-func (f *networkFile) surplus(layers int) error {
+// blocks is the number of blocks in the file.
+func (f *networkFile) blocks() int {
+	blocks := map[string]bool{}
+	for _, name := range f.order {
+		if rest, ok := strings.CutPrefix(name, "blocks."); ok {
+			block, _, _ := strings.Cut(rest, ".")
+			blocks[block] = true
+		}
+	}
+	return len(blocks)
+}
+
+// surplus is an error if a tensor is left that the recipe's network does not have.
+func (m *Model) surplus(f *networkFile) error {
 	for _, name := range slices.Sorted(maps.Keys(f.tensors)) {
 		switch {
 		case strings.HasSuffix(name, batchesTracked):
-		case strings.Contains(name, ".downsample.") || strings.Contains(name, ".shortcut."):
-			return fmt.Errorf("%s has weights in its shortcuts (%s), and the networks here have none: "+
-				"train one without, such as the paper's (option A)", f.path, name)
+		case strings.Contains(name, ".downsample."):
+			return fmt.Errorf("%s has weights in its shortcuts (%s): set shortcut to projection", f.path, name)
 		case strings.HasPrefix(name, "blocks."):
-			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not have: give the right --depth",
-				f.path, name, layers)
+			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not have: %s", f.path, name, m.Recipe.Depth,
+				m.remedy(f, name))
 		default:
 			return fmt.Errorf("%s has a tensor %s that a network of %d layers does not have: "+
-				"remove it, or give the recipe of the network with --recipe", f.path, name, layers)
+				"remove it, or give the recipe of the network with --recipe", f.path, name, m.Recipe.Depth)
 		}
 	}
 	return nil
+}
+
+// remedy says which keys of the recipe to set so that it makes the network of a file, of which a tensor does not fit.
+func (m *Model) remedy(f *networkFile, name string) string {
+	theirs, ours := f.blocks(), len(m.Network.Survival)
+	switch {
+	case strings.HasPrefix(name, "normalization."):
+		return "set normalization, and the sizes of images, to those of its training"
+	case strings.HasPrefix(name, "stem.") && m.Recipe.Block == depth.Transformer:
+		return "set image_size, patch_size and pooling to those of its training"
+	case strings.HasPrefix(name, "stem."):
+		return "set block and stem, or network, to those of its training"
+	case strings.HasPrefix(name, "blocks.0."), theirs == ours:
+		return "set block, blocks and shortcut, or network, to those of its training"
+	}
+	if layers, err := depth.LayersOf(m.Recipe.Block, theirs); err == nil && len(m.Recipe.Blocks) == 0 {
+		return fmt.Sprintf("it has %d blocks and not %d, so set depth to %d", theirs, ours, layers)
+	}
+	return fmt.Sprintf("it has %d blocks and not %d, so set depth and blocks, or network, to those of its training", theirs, ours)
+}
+
+// remedyForMissing is the end of the sentence that a tensor is missing.
+func (m *Model) remedyForMissing(f *networkFile, name string) string {
+	switch {
+	case f.blocks() > 0 && strings.Contains(name, ".downsample."):
+		return ": set shortcut to average or subsample, which have no weights"
+	case f.blocks() > 0 && name == "stem.class_token":
+		return ": set pooling to mean"
+	case f.blocks() > 0 && strings.HasPrefix(name, "stem."):
+		return ": set block to that of its training"
+	case f.blocks() > 0 && strings.HasPrefix(name, "blocks."):
+		return ": " + m.remedy(f, name)
+	}
+	return f.others()
+}
+
+// otherClasses is the error for a data set that has not as many classes as the network in a file.
+func otherClasses(path string, theirs int, name string, ours int) error {
+	return fmt.Errorf("the network in %s has %d classes, but %s has %d: choose a data set with as many", path, theirs, name, ours)
 }
 
 // checkValues says in one sentence why a network of the type cannot have the values of a file's tensor: all must be finite,
@@ -206,14 +263,45 @@ func onUnitScale(path string, elsewhere bool, mean, deviation []float64) (bool, 
 	return true, nil
 }
 
+// classesOf is the number of classes of a recipe's data set; 0 for a folder of pictures, which is not read here.
+func classesOf(r recipes.Recipe) int {
+	set, _ := dataset.Find(r.Dataset) // a valid recipe names one
+	return len(set.Classes)
+}
+
 // agree says in one sentence why a run of a recipe cannot go on from the network in a file, which was made by another
 // recipe; otherwise it returns notes about the two, a clause each.
 func agree(path string, made, recipe recipes.Recipe) (notes []string, err error) {
-	for _, key := range []string{"block", "shortcut", "normalization"} {
-		if a, b := made.Get(key), recipe.Get(key); a != b {
-			return nil, fmt.Errorf("the network in %s has %s %s, and its weights do not fit a network with %s %s: "+
-				"leave %s as the file's recipe has it", path, key, a, key, b, key)
+	var keys, theirs, ours []string
+	differ := func(key, a, b string) {
+		if a != b {
+			keys, theirs, ours = append(keys, key), append(theirs, key+" "+a), append(ours, key+" "+b)
 		}
+	}
+	if len(made.Blocks)+len(recipe.Blocks) > 0 {
+		a, _ := made.Groups() // both are valid
+		b, _ := recipe.Groups()
+		differ("blocks", fmt.Sprint(a), fmt.Sprint(b))
+	}
+	for _, key := range []string{"stem", "block", "depth", "shortcut", "normalization"} {
+		differ(key, made.Get(key), recipe.Get(key))
+	}
+	if made.Block == depth.Transformer && recipe.Block == made.Block {
+		patch := func(r recipes.Recipe) string { return fmt.Sprint(cmp.Or(r.PatchSize, r.Image().Height/8)) }
+		differ("image_size", fmt.Sprint(made.Image().Height), fmt.Sprint(recipe.Image().Height))
+		differ("patch_size", patch(made), patch(recipe))
+		differ("pooling", cmp.Or(made.Pooling, "mean"), cmp.Or(recipe.Pooling, "mean"))
+	}
+	if len(keys) > 0 {
+		leave := say.Enumerate(keys) + " as the file's recipe has it"
+		if len(keys) > 1 {
+			leave = say.Enumerate(keys) + " as the file's recipe has them"
+		}
+		if len(keys) > 1 && (keys[0] == "blocks" || keys[0] == "stem") {
+			leave += " (network sets several of them)"
+		}
+		return nil, fmt.Errorf("the network in %s has %s, and its weights do not fit a network with %s: leave %s",
+			path, say.Enumerate(theirs), say.Enumerate(ours), leave)
 	}
 	if a, b := made.Stored(), recipe.Stored(); made.Normalization == "mean-image" && a != b {
 		return nil, fmt.Errorf("the network in %s has a mean image of %dx%d pixels, which fits no images of %dx%d: "+
@@ -222,6 +310,9 @@ func agree(path string, made, recipe recipes.Recipe) (notes []string, err error)
 	if a, b := made.Image(), recipe.Image(); a != b {
 		notes = append(notes, fmt.Sprintf("it was trained on images of %dx%d pixels and gets some of %dx%d",
 			a.Height, a.Width, b.Height, b.Width))
+	}
+	if a, b := classesOf(made), classesOf(recipe); a != b && a > 0 && b > 0 {
+		return nil, otherClasses(path, a, recipe.Dataset, b)
 	}
 	switch drawn := made.Dataset == "shapes"; {
 	case made.Dataset != recipe.Dataset:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -131,9 +132,12 @@ func TestImportFromPyTorch(t *testing.T) {
 			err: "has deviations below 1 (up to 0.2431) and means above (up to 120): " +
 				"give both of pixels from 0 to 255, or both of pixels from 0 to 1"},
 		"weights in shortcuts": {change: beside("blocks.1.downsample.0.weight"),
-			err: "has weights in its shortcuts (blocks.1.downsample.0.weight), and the networks here have none"},
+			err: "has weights in its shortcuts (blocks.1.downsample.0.weight): set shortcut to projection"},
 		"deeper": {change: beside("blocks.3.conv1.weight"),
-			err: "has a tensor blocks.3.conv1.weight that a network of 8 layers does not have: give the right --depth"},
+			err: "has a tensor blocks.3.conv1.weight that a network of 8 layers does not have: it has 4 blocks and not 3, " +
+				"so set depth and blocks, or network, to those of its training"},
+		"shallower": {change: but("blocks.2", none),
+			err: "has no tensor blocks.2.conv1.weight, which a network of 8 layers needs: it has 2 blocks and not 3, so set depth and "},
 		"other names": {change: renamed(func(name string) string { return "features." + name }),
 			err: "has no tensor stem.conv.weight, which a network of 8 layers needs (its other tensors: features.blocks.0.bn1.bias, " +
 				"features.blocks.0.bn1.running_mean, features.blocks.0.bn1.running_var, ...): " +
@@ -173,6 +177,65 @@ func TestImportFromPyTorch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A file without a recipe, of a basic network of 20 layers and 10 classes, does not fit other networks: the message says what
+// to set. Weights of shortcuts are read by both of their usual names.
+func TestFileOfAnotherNetwork(t *testing.T) {
+	b := backendtest.Open(t)
+	path := filepath.Join(t.TempDir(), "net.safetensors")
+	model := func(classes int, settings string) *Model {
+		r := eight(t, 0)
+		for _, setting := range strings.Fields("depth=20 " + settings) {
+			key, value, _ := strings.Cut(setting, "=")
+			require.NoError(t, r.Set(key, value))
+		}
+		values, deviations := 3, 3
+		if r.Normalization == "mean-image" {
+			values, deviations = rgb.Bytes(), 1
+		}
+		m, err := NewModel(b, r, Input{rgb, classes, dataset.Normalization{Mean: make([]float32, values),
+			Deviation: slices.Repeat([]float32{60}, deviations)}})
+		require.NoError(t, err)
+		return m
+	}
+	export := func(m *Model, rename func(string) string) {
+		require.NoError(t, m.Export(path, nil))
+		list, _, err := tensorfile.Read(path)
+		require.NoError(t, err)
+		for i := range list {
+			list[i].Name = rename(list[i].Name)
+		}
+		require.NoError(t, tensorfile.Write(path, list, nil))
+	}
+	export(model(10, ""), func(name string) string { return name })
+	require.ErrorContains(t, model(3, "").Import(path), "has 10 classes, but shapes has 3: choose a data set with as many")
+	const all = ": set block, blocks and shortcut, or network, to those of its training"
+	for settings, want := range map[string]string{
+		"depth=8":                  ": it has 9 blocks and not 3, so set depth to 20",
+		"depth=26":                 ": it has 9 blocks and not 12, so set depth to 20",
+		"depth=10 blocks=2,2":      ": it has 9 blocks and not 4, so set depth and blocks, or network, to those of its training",
+		"block=bottleneck":         "blocks.0.conv1.weight of " + path + " is [16 16 3 3], but [16 16 1 1] in the network of the recipe" + all,
+		"block=preactivation":      "blocks.3.bn1.weight of " + path + " is [32], but [16] in the network of the recipe" + all,
+		"block=transformer":        ": set block to that of its training",
+		"stem=imagenet":            ": set block and stem, or network, to those of its training",
+		"shortcut=projection":      ": set shortcut to average or subsample, which have no weights",
+		"normalization=mean-image": ": set normalization, and the sizes of images, to those of its training",
+	} {
+		err := model(10, settings).Import(path)
+		require.Error(t, err, settings)
+		require.Regexp(t, regexp.QuoteMeta(want)+"$", err.Error())
+	}
+
+	original := model(10, "depth=8 shortcut=projection")
+	for _, shortcut := range []string{"downsample", "shortcut"} {
+		export(original, strings.NewReplacer("stem.conv", "conv1", "stem.bn", "bn1", "blocks.0", "layer1.0", "blocks.1", "layer2.0",
+			"blocks.2", "layer3.0", "downsample", shortcut).Replace)
+		m := model(10, "depth=8 shortcut=projection seed=2")
+		require.NotEqual(t, numbers(t, original), numbers(t, m))
+		require.NoError(t, m.Import(path))
+		require.Equal(t, numbers(t, original), numbers(t, m))
 	}
 }
 
@@ -293,6 +356,15 @@ func TestRecipesOfAFile(t *testing.T) {
 		"other shortcuts": {change: func(r *recipes.Recipe) { r.Shortcut = "subsample" },
 			err: "the network in net has shortcut average, and its weights do not fit a network with shortcut subsample: " +
 				"leave shortcut as the file's recipe has it"},
+		"another depth": {change: func(r *recipes.Recipe) { r.Depth = 26 },
+			err: "the network in net has depth 20, and its weights do not fit a network with depth 26: leave depth as the file's recipe has it"},
+		"other groups":    {change: func(r *recipes.Recipe) { r.Blocks = []int{2, 3, 4} }, err: "has blocks [3 3 3], and its weights"},
+		"the same groups": {change: func(r *recipes.Recipe) { r.Blocks = []int{3, 3, 3} }},
+		"another network": {change: func(r *recipes.Recipe) { _ = r.Set("network", "resnet18") },
+			err: "and its weights do not fit a network with blocks [2 2 2 2], stem imagenet, depth 18 and shortcut projection: " +
+				"leave blocks, stem, depth and shortcut as the file's recipe has them (network sets several of them)"},
+		"other classes": {change: func(r *recipes.Recipe) { r.Dataset = "cifar100" },
+			err: "the network in net has 10 classes, but cifar100 has 100: choose a data set with as many"},
 		"other normalisation": {change: func(r *recipes.Recipe) { r.Normalization = "mean-image" }, err: "has normalization channel"},
 		"another size": {change: func(r *recipes.Recipe) { r.Dataset, r.Seed, r.ImageSize = "shapes", 21, 64 },
 			note: "it was trained on images of 32x32 pixels and gets some of 64x64\n" +
@@ -327,6 +399,17 @@ func TestRecipesOfAFile(t *testing.T) {
 	_, err = agree("net", ofMean, larger)
 	require.EqualError(t, err, "the network in net has a mean image of 32x32 pixels, which fits no images of 40x40: "+
 		"leave image_size and resize_size as the file's recipe has them")
+
+	transformer := made
+	transformer.Block, transformer.Depth = depth.Transformer, 3
+	larger = transformer
+	same := transformer
+	larger.ImageSize, same.PatchSize = 64, 4
+	_, err = agree("net", transformer, larger)
+	require.ErrorContains(t, err, "has image_size 32 and patch_size 4, and its weights do not fit a network with image_size 64 and "+
+		"patch_size 8: leave image_size and patch_size as the file's recipe has them")
+	_, err = agree("net", transformer, same)
+	require.NoError(t, err)
 
 	// OpenImported refuses such a recipe, and returns the notes of the others.
 	b := backendtest.Open(t)

@@ -81,6 +81,9 @@ func (m *Model) Import(path string) error {
 
 // take imports a file that was read.
 func (m *Model) take(file *networkFile) error {
+	if bias := file.tensors["fc.bias"]; len(bias.Shape) == 1 && bias.Shape[0] != m.Network.Classes {
+		return otherClasses(file.path, bias.Shape[0], m.Recipe.Dataset, m.Network.Classes)
+	}
 	next := make(map[*model.Variable][]partValues)
 	set := func(part variablePart, values []float64) {
 		next[part.variable] = append(next[part.variable], partValues{part, part.fromTorch(values)})
@@ -104,7 +107,7 @@ func (m *Model) take(file *networkFile) error {
 		return err
 	}
 	set(m.survivalPart(), scales)
-	if err := file.surplus(m.Recipe.Depth); err != nil {
+	if err := m.surplus(file); err != nil {
 		return err
 	}
 	m.Normalization, m.Notes = normalization, file.notes
@@ -121,12 +124,12 @@ func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, 
 	t, ok := file.tensors[name]
 	if !ok {
 		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s",
-			file.path, name, m.Recipe.Depth, file.others())
+			file.path, name, m.Recipe.Depth, m.remedyForMissing(file, name))
 	}
 	delete(file.tensors, name)
 	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
-		return nil, fmt.Errorf("%s of %s is %v, not %v as in a network of %d layers and %d classes, for images of %dx%d pixels",
-			name, file.path, t.Shape, shape, m.Recipe.Depth, m.Network.Classes, m.Network.Image.Height, m.Network.Image.Width)
+		return nil, fmt.Errorf("%s of %s is %v, but %v in the network of the recipe: %s", name, file.path, t.Shape, shape,
+			m.remedy(file, name))
 	}
 	values, err := decode(t)
 	if err == nil {

@@ -346,7 +346,7 @@ func TestExportImport(t *testing.T) {
 
 	recipe.Depth = 14
 	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "deeper"), recipe, "")
-	require.ErrorContains(t, err, "as in a network of 14 layers")
+	require.ErrorContains(t, err, "has depth 8, and its weights do not fit a network with depth 14")
 	recipe.Depth = 8
 	_, err = training.ImportRun(backendtest.Open(t), file, filepath.Join(root, "copy"), recipe, "")
 	require.ErrorContains(t, err, "exists already")
