@@ -15,7 +15,6 @@ import (
 // the best one if its validation error is lower than all earlier ones. Nothing is written of a broken network.
 func (s *session) evaluate(ctx context.Context) error {
 	s.report("evaluating", nil)
-	clock := time.Now()
 	validation, err := s.score(ctx, "validation", s.net.Data.Validation)
 	if err != nil {
 		return err
@@ -42,19 +41,43 @@ func (s *session) evaluate(ctx context.Context) error {
 	if err := s.record(row); err != nil {
 		return err
 	}
-	s.evaluations++
-	s.evaluationTime += time.Since(clock)
 	s.report("training", &row)
 	return nil
 }
 
 // score evaluates a part of the data. A loss that is not finite is an error.
 func (s *session) score(ctx context.Context, name string, part dataset.View) (network.Score, error) {
+	clock := time.Now()
 	score, err := s.net.Evaluate(ctx, part)
+	s.evaluationPace.add(min(network.EvaluationBatch(part.Format()), part.Len()), part.Len(), time.Since(clock))
 	if err == nil && !isFinite(score.Loss) {
 		err = s.diverged(fmt.Sprintf("the loss of the %s images became %g", name, score.Loss))
 	}
 	return score, err
+}
+
+// evaluationPace measures how long evaluations take. The first with batches of one size, which is compiled, does not count.
+type evaluationPace struct {
+	compiled map[int]bool // by the number of images in a batch
+	images   int
+	time     time.Duration
+}
+
+func (e *evaluationPace) add(batch, images int, took time.Duration) {
+	if e.compiled[batch] {
+		e.images += images
+		e.time += took
+		return
+	}
+	if e.compiled == nil {
+		e.compiled = make(map[int]bool)
+	}
+	e.compiled[batch] = true
+}
+
+// seconds estimates the time for a number of images; 0 if it is not known yet.
+func (e *evaluationPace) seconds(images float64) float64 {
+	return e.time.Seconds() / float64(max(1, e.images)) * images
 }
 
 // record writes a row and the checkpoint of its step, in the order that package runs describes.

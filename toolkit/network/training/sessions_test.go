@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,6 +61,32 @@ func TestSessionsOfARun(t *testing.T) {
 		return regexp.MustCompile(`"machine": ".*"`).ReplaceAllString(text, `"machine": "another"`)
 	})
 	require.Equal(t, []string{"another", project.Machine()}, trainUntil(dir, "a", 0).Result.Machines())
+}
+
+// The time that remains is that of steps and evaluations, without the first step and the evaluations that were compiled.
+func TestRemainingTime(t *testing.T) {
+	tr := newTrainer(t, nil) // three epochs of two steps
+	s := &session{net: tr.net, batches: tr.net.Batches(), steps: 6}
+	var p Progress
+	s.OnProgress = func(now Progress) { p = now }
+	remaining := func() time.Duration {
+		s.report("training", nil)
+		return p.Remaining
+	}
+	s.at.Step, s.trainSeconds = 1, 1
+	require.Zero(t, remaining())
+	s.at.Step, s.trainSeconds = 2, 3600
+	require.Zero(t, remaining())
+	s.at.Step, s.trainSeconds = 4, 3640
+	require.Equal(t, 40*time.Second, remaining(), "two steps of twenty seconds")
+	validation, test := tr.net.Data.Validation.Len(), tr.net.Data.Test.Len()
+	s.evaluationPace.add(validation, validation, time.Hour)
+	s.evaluationPace.add(test+1, test, time.Hour)
+	require.Equal(t, 40*time.Second, remaining())
+	s.evaluationPace.add(validation, validation, time.Duration(validation)*time.Second)
+	require.Equal(t, time.Duration(40+validation+test)*time.Second, remaining(), "and an evaluation of a second an image")
+	tr.net.Recipe.EvaluateEvery, tr.net.Recipe.TestEvery = 1, 2
+	require.Equal(t, time.Duration(40+2*validation+test)*time.Second, remaining())
 }
 
 func TestProgressInWords(t *testing.T) {

@@ -139,8 +139,8 @@ type session struct {
 	commit         string  // of the source, when the session began
 	firstStep      int64   // of this session
 	trainSeconds   float64 // of this session
-	evaluations    int
-	evaluationTime time.Duration
+	warmUpSeconds  float64 // its part until its step warmUp was started
+	evaluationPace evaluationPace
 }
 
 // train makes the remaining steps and evaluations; a run that was stopped during an evaluation repeats it first.
@@ -267,20 +267,32 @@ func (s *session) report(phase string, row *runs.Row) {
 	if row != nil {
 		p.Epoch, p.Loss, p.Error, p.Open = int(math.Ceil(row.Epoch)), row.TrainLoss, row.TrainError, row.OpenBlocksMean
 	}
-	if done := s.at.Step - s.firstStep; done > 1 && s.trainSeconds > 0.5 { // earlier values would be noise
-		p.StepsPerSecond = float64(done) / s.trainSeconds
-		remaining := float64(s.steps-s.at.Step) / p.StepsPerSecond
-		if s.evaluations > 0 {
-			each := s.evaluationTime.Seconds() / float64(s.evaluations)
-			between := float64(perEpoch)
-			if every := s.net.Recipe.EvaluateEvery; every > 0 {
-				between = float64(every)
-			}
-			remaining += each * float64(s.steps-s.at.Step) / between
-		}
-		p.Remaining = time.Duration(remaining * float64(time.Second))
+	done := s.at.Step - s.firstStep
+	if done == warmUp && s.warmUpSeconds == 0 {
+		s.warmUpSeconds = s.trainSeconds
+	}
+	if seconds := s.trainSeconds - s.warmUpSeconds; done > warmUp && seconds > 0.5 { // earlier values would be noise
+		p.StepsPerSecond = float64(done-warmUp) / seconds
+		left := float64(s.steps - s.at.Step)
+		p.Remaining = time.Duration((left/p.StepsPerSecond + left/s.stepsBetween()*s.evaluationSeconds()) * float64(time.Second))
 	}
 	s.OnProgress(p)
+}
+
+// warmUp is the number of first steps that do not count for the speed: the first touches memory for the first time, and has
+// ended when the second was started.
+const warmUp = 2
+
+// stepsBetween is the number of steps between two evaluations.
+func (s *session) stepsBetween() float64 {
+	return float64(cmp.Or(int64(s.net.Recipe.EvaluateEvery), s.batches.PerEpoch()))
+}
+
+// evaluationSeconds estimates what an evaluation takes, averaged over those with the test images and those without; 0 if
+// it is not known yet.
+func (s *session) evaluationSeconds() float64 {
+	tests := 1 / float64(max(1, s.net.Recipe.TestEvery))
+	return s.evaluationPace.seconds(float64(s.net.Data.Validation.Len()) + tests*float64(s.net.Data.Test.Len()))
 }
 
 // MaxDevices is the largest number of devices that a run may ask for; whether the machine has them is checked later.

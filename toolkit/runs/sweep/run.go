@@ -30,7 +30,7 @@ type Progress struct {
 	Total     int
 	Counts    map[State]int // as far as this process knows; Running includes the workers of others
 	Part      float64       // in 0..1, weighted by the work of the jobs
-	Remaining time.Duration // estimated from this session's speed; 0 if unknown
+	Remaining time.Duration // estimated from this session's runs; 0 if unknown
 	Running   []Activity    // this process's workers, by their slot
 	Ended     *Ended        // set when a job has just ended
 }
@@ -57,12 +57,11 @@ func (s *Sweep) Run(ctx context.Context, o Options) error {
 	if len(o.Slots) == 0 {
 		o.Slots = make([]Slot, 1)
 	}
-	r := &session{Options: o, sweep: s, started: time.Now(), statuses: s.Status(o.Runs),
-		tried: make([]bool, len(s.Jobs)), running: make([]*Activity, len(o.Slots))}
+	r := &session{Options: o, sweep: s, statuses: s.Status(o.Runs),
+		tried: make([]bool, len(s.Jobs)), running: make([]*Activity, len(o.Slots)), began: make([]time.Time, len(o.Slots))}
 	if err := r.refuseChanged(); err != nil {
 		return err
 	}
-	r.atStart = r.part()
 	kill, killed := context.WithCancel(context.Background())
 	defer killed()
 	defer context.AfterFunc(ctx, func() {
@@ -85,7 +84,7 @@ func (s *Sweep) Run(ctx context.Context, o Options) error {
 				}
 				order := o.order(job)
 				clearFailure(order.Dir)
-				end := slot.start(ctx, kill, o.Command, order, func(report Report) { r.work(i, report) })
+				end := slot.start(ctx, kill, o.Command, order, func(report Report) { r.note(i, report) })
 				r.end(i, job, end)
 			}
 		})
@@ -97,14 +96,16 @@ func (s *Sweep) Run(ctx context.Context, o Options) error {
 // session is one call of Run.
 type session struct {
 	Options
-	sweep   *Sweep
-	started time.Time
-	atStart float64 // part done
+	sweep *Sweep
 
 	mu       sync.Mutex
 	statuses []Status    // as last seen
 	tried    []bool      // by this session
 	running  []*Activity // by slot
+	began    []time.Time // by slot: when the run in it began; zero if an earlier session began it
+
+	// The runs that this session has made from their beginning to their end: their weights, and the seconds that they took.
+	made, seconds float64
 }
 
 func (r *session) refuseChanged() error {
@@ -145,7 +146,7 @@ func (r *session) pick(slot int) (job Job, found, wait bool) {
 	defer r.mu.Unlock()
 	defer r.report(nil)
 	for i, job := range r.sweep.Jobs {
-		if r.statuses[i].State == Done || r.isRunning(job) {
+		if r.statuses[i].State == Done || r.activity(job.Name) != nil {
 			continue
 		}
 		r.statuses[i] = statusOf(job, r.Runs)
@@ -161,6 +162,10 @@ func (r *session) pick(slot int) (job Job, found, wait bool) {
 		default:
 			continue
 		}
+		r.began[slot] = time.Time{}
+		if r.statuses[i].State == Pending {
+			r.began[slot] = time.Now()
+		}
 		r.statuses[i].State, r.tried[i] = Running, true
 		r.running[slot] = &Activity{Name: job.Name, Report: Report{Phase: "starting"}}
 		return job, true, false
@@ -168,13 +173,8 @@ func (r *session) pick(slot int) (job Job, found, wait bool) {
 	return Job{}, false, wait
 }
 
-// isRunning reports whether one of this session's workers has the job.
-func (r *session) isRunning(job Job) bool {
-	return slices.ContainsFunc(r.running, func(a *Activity) bool { return a != nil && a.Name == job.Name })
-}
-
-// work notes what a slot's worker reports.
-func (r *session) work(slot int, report Report) {
+// note notes what a slot's worker reports.
+func (r *session) note(slot int, report Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.running[slot].Report = report
@@ -188,6 +188,10 @@ func (r *session) end(slot int, job Job, end Report) {
 	if err := Record(job.dir(r.Runs), end); err != nil {
 		end.Message += "; " + err.Error()
 	}
+	if end.End == Finished && !r.began[slot].IsZero() {
+		r.made += weight(job.Recipe)
+		r.seconds += time.Since(r.began[slot]).Seconds()
+	}
 	r.running[slot] = nil
 	r.statuses[job.Index] = statusOf(job, r.Runs)
 	r.report(&Ended{Name: job.Name, Report: end})
@@ -198,39 +202,61 @@ func (r *session) report(ended *Ended) {
 	if r.OnProgress == nil {
 		return
 	}
-	p := Progress{Total: len(r.statuses), Counts: Count(r.statuses), Part: r.part(), Ended: ended}
+	done, left := r.work()
+	p := Progress{Total: len(r.statuses), Counts: Count(r.statuses), Part: 1, Ended: ended}
+	if done+left > 0 {
+		p.Part = done / (done + left)
+	}
 	for _, activity := range r.running {
 		if activity != nil {
 			p.Running = append(p.Running, *activity)
 		}
 	}
-	elapsed := time.Since(r.started).Seconds()
-	if gained := p.Part - r.atStart; gained > 0 && elapsed > 1 { // too early it is noise
-		p.Remaining = time.Duration(elapsed / gained * (1 - p.Part) * float64(time.Second))
-	}
+	p.Remaining = r.remaining(left, p.Counts[Running])
 	r.OnProgress(p)
 }
 
-// part is the part of the whole work that is done, not counting failed jobs.
-func (r *session) part() float64 {
-	var done, all float64
+// work returns the weights of what is done and of what is left, not counting failed jobs.
+func (r *session) work() (done, left float64) {
 	for i, status := range r.statuses {
 		part := status.Part()
-		for _, activity := range r.running {
-			if activity != nil && activity.Name == status.Name && activity.Steps > 0 {
-				part = float64(activity.Step) / float64(activity.Steps)
-			}
+		if a := r.activity(status.Name); a != nil && a.Steps > 0 {
+			part = float64(a.Step) / float64(a.Steps)
 		}
 		if status.State != Failed {
 			w := weight(r.sweep.Jobs[i].Recipe)
 			done += w * part
-			all += w
+			left += w * (1 - part)
 		}
 	}
-	if all == 0 {
-		return 1
+	return done, left
+}
+
+// activity is that of this session's worker that has the job of a name, or nil.
+func (r *session) activity(name string) *Activity {
+	i := slices.IndexFunc(r.running, func(a *Activity) bool { return a != nil && a.Name == name })
+	if i < 0 {
+		return nil
 	}
-	return done / all
+	return r.running[i]
+}
+
+// remaining estimates the time that this many workers take for the work that is left, from the runs that this session has
+// made and from what its workers say of theirs: the time from a run's start to its first steps, with the compilation, says
+// nothing of its speed. It is 0 while nothing is known.
+func (r *session) remaining(left float64, workers int) time.Duration {
+	work, seconds, longest := r.made, r.seconds, 0.
+	for i, status := range r.statuses {
+		if a := r.activity(status.Name); a != nil && a.Remaining > 0 && a.Steps > 0 {
+			work += weight(r.sweep.Jobs[i].Recipe) * (1 - float64(a.Step)/float64(a.Steps))
+			seconds += a.Remaining.Seconds()
+			longest = max(longest, a.Remaining.Seconds())
+		}
+	}
+	if work == 0 {
+		return 0
+	}
+	return time.Duration(max(longest, seconds/work*left/float64(max(1, workers))) * float64(time.Second))
 }
 
 // verdict is Run's error: nil when all jobs are done.

@@ -113,6 +113,46 @@ func requireTrainedOnce(t *testing.T, s *Sweep, o Options, folder string) {
 	}
 }
 
+// The time that remains follows from the runs that are made and from what the workers say of theirs; the start of a run, with
+// its compilation, says nothing of its speed.
+func TestRemainingTimeOfASession(t *testing.T) {
+	s, o, _ := twelve(t)
+	var p Progress
+	o.OnProgress = func(now Progress) { p = now }
+	for i := range s.Jobs { // of equal weights
+		s.Jobs[i].Recipe.DeathRate = 0
+	}
+	r := &session{Options: o, sweep: s, statuses: s.Status(o.Runs), tried: make([]bool, 12), running: make([]*Activity, 2),
+		began: make([]time.Time, 2)}
+	for slot := range 2 {
+		_, found, _ := r.pick(slot)
+		require.True(t, found)
+	}
+	require.Zero(t, p.Remaining)
+	r.note(0, Report{Phase: "training", Step: 1, Steps: 1000})
+	require.Zero(t, p.Remaining, "a step is done, but its run does not know its speed yet")
+	r.note(0, Report{Phase: "training", Step: 100, Steps: 1000, Remaining: 90 * time.Second})
+	require.InDelta(t, (11.9*100)/2, p.Remaining.Seconds(), 1e-6, "100 s a run, by two workers")
+
+	// The first run is made, in 130 s with its start, and the next compiles.
+	r.began[0] = time.Now().Add(-130 * time.Second)
+	r.note(1, Report{Phase: "training", Step: 900, Steps: 1000, Remaining: 10 * time.Second})
+	r.end(0, s.Jobs[0], Report{End: Finished})
+	r.statuses[0].State = Done
+	_, found, _ := r.pick(0)
+	require.True(t, found)
+	require.InDelta(t, 140/1.1*10.1/2, p.Remaining.Seconds(), 0.5)
+
+	// A long run alone takes its time, whatever the average.
+	for i := range r.statuses {
+		if r.activity(r.statuses[i].Name) == nil {
+			r.statuses[i].State = Done
+		}
+	}
+	r.note(1, Report{Phase: "training", Step: 990, Steps: 1000, Remaining: time.Hour})
+	require.Equal(t, time.Hour, p.Remaining)
+}
+
 func TestInterruptedSweepGoesOn(t *testing.T) {
 	s, o, folder := twelve(t)
 	var last Progress
