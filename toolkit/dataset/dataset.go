@@ -69,7 +69,10 @@ type Options struct {
 //
 // Errors are one sentence that says what to do: an unknown name, a missing, short or altered file, the wrong folder, a limit
 // above the size of its part, a size that the set's images do not have.
-func Load(name string, o Options) (*Data, error) {
+func Load(name string, o Options) (*Data, error) { return LoadContext(context.Background(), name, o) }
+
+// LoadContext is [Load], but stops packing a folder of pictures when ctx is cancelled.
+func LoadContext(ctx context.Context, name string, o Options) (*Data, error) {
 	set, err := Find(name)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,9 @@ func Load(name string, o Options) (*Data, error) {
 	}
 	if err := set.CheckSize(o.Size); err != nil {
 		return nil, err
+	}
+	if set.Own {
+		return pictureSet{name}.load(ctx, o)
 	}
 	return set.load(o)
 }

@@ -38,7 +38,7 @@ func folderSet(name string) (set Set, ok bool) {
 	}
 	p := pictureSet{name}
 	return Set{Name: name, Title: cmp.Or(title, Folder), Format: square(folderSide), Own: true,
-		load: p.load, verify: p.verify, least: smallestSide, most: largestSide}, true
+		verify: p.verify, least: smallestSide, most: largestSide}, true
 }
 
 // IsFolder reports whether a name is that of a folder of pictures.
@@ -102,8 +102,8 @@ func (p pictureSet) open(ctx context.Context, o Options) (*pictures.Pack, error)
 	return pack, nil
 }
 
-func (p pictureSet) load(o Options) (*Data, error) {
-	pack, err := p.open(context.Background(), o)
+func (p pictureSet) load(ctx context.Context, o Options) (*Data, error) {
+	pack, err := p.open(ctx, o)
 	if err != nil {
 		return nil, err
 	}

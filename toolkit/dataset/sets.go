@@ -22,7 +22,7 @@ type Set struct {
 
 	least, most int // sides that its images can be given, in pixels; 0: they have that of Format only
 
-	load   func(Options) (*Data, error)
+	load   func(Options) (*Data, error)                   // nil if Own
 	verify func(root string) (report []string, err error) // nil if Drawn
 }
 

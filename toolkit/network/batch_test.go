@@ -17,7 +17,7 @@ import (
 // differ only in the gates.
 func TestSameDataOrder(t *testing.T) {
 	r := tiny(t)
-	data, err := load(r, "")
+	data, err := LoadData(t.Context(), r, "")
 	require.NoError(t, err)
 	batches := func(deathRate float64, seed int64) (list []*Batch) {
 		r := r

@@ -29,7 +29,7 @@ func TestOpenFolder(t *testing.T) {
 	r.Dataset, r.TrainImages, r.ValidationImages, r.TestImages, r.BatchSize = "folder:greys", 0, 0, 0, 8
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := PrepareData(ctx, r, dir)
+	_, err := OpenContext(ctx, b, r, dir)
 	require.ErrorIs(t, err, context.Canceled)
 
 	net, err := Open(b, r, dir)

@@ -29,12 +29,17 @@ type Opened struct {
 // network with its initial weights. dataRoot is the folder of the data set's files, "" for the project's data/cache. An
 // invalid recipe, minibatches larger than the training part, and missing data are errors that say what to do.
 func Open(b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, error) {
+	return OpenContext(context.Background(), b, asked, dataRoot)
+}
+
+// OpenContext is [Open], but stops packing a folder of pictures when ctx is cancelled.
+func OpenContext(ctx context.Context, b compute.Backend, asked recipes.Checker, dataRoot string) (*Opened, error) {
 	checked, err := asked.Check()
 	if err != nil {
 		return nil, err
 	}
 	recipe := checked.Recipe()
-	data, err := load(recipe, dataRoot)
+	data, err := LoadData(ctx, recipe, dataRoot)
 	if err != nil {
 		return nil, err
 	}
@@ -57,18 +62,18 @@ func open(b compute.Backend, recipe recipes.Recipe, data *dataset.Data) (*Opened
 	return &Opened{m, data, models.Info{Recipe: recipe}}, nil
 }
 
-// load loads the data set of a recipe.
-func load(recipe recipes.Recipe, root string) (data *dataset.Data, err error) {
-	options := recipe.DataOptions(root)
+// LoadData loads the data set of a recipe. If it is a folder whose pictures are not packed yet, they are packed, until ctx is
+// cancelled. dataRoot is as in [Open].
+func LoadData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (data *dataset.Data, err error) {
+	options := recipe.DataOptions(dataRoot)
 	err = packing(&options, func() error {
-		data, err = dataset.Load(recipe.Dataset, options)
+		data, err = dataset.LoadContext(ctx, recipe.Dataset, options)
 		return err
 	})
 	return data, err
 }
 
-// PrepareData packs the pictures of a recipe whose data set is a folder, if they are not packed yet, until ctx is cancelled, and
-// returns notes about them. [Open] packs too, but cannot be interrupted. dataRoot is as there.
+// PrepareData packs the pictures of a recipe whose data set is a folder, as [LoadData] does, and returns notes about them.
 func PrepareData(ctx context.Context, recipe recipes.Recipe, dataRoot string) (notes []string, err error) {
 	options := recipe.DataOptions(dataRoot)
 	err = packing(&options, func() error {
@@ -147,7 +152,7 @@ func OpenFile(b compute.Backend, path, dataRoot string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := load(info.Recipe, dataRoot)
+	data, err := LoadData(context.Background(), info.Recipe, dataRoot)
 	if err != nil {
 		return nil, err
 	}

@@ -163,17 +163,14 @@ func checkPictures(cmd *cobra.Command, list []sweep.Status, retry bool, dataRoot
 			continue
 		}
 		checked[settings] = true
-		notes, err := network.PrepareData(cmd.Context(), recipe, dataRoot)
+		data, err := network.LoadData(cmd.Context(), recipe, dataRoot)
 		if err != nil && cmd.Context().Err() != nil {
 			return fmt.Errorf("%w: %v", sweep.ErrStopped, err) // one sentence
 		}
 		if err != nil {
 			return err
 		}
-		printNotes(cmd.ErrOrStderr(), notes)
-		if _, err := dataset.Load(recipe.Dataset, options); err != nil {
-			return err
-		}
+		printNotes(cmd.ErrOrStderr(), data.Notes)
 	}
 	return nil
 }

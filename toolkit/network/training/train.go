@@ -62,7 +62,7 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if err := backend.CheckDType(b, recipe.DType); err != nil {
 		return nil, err
 	}
-	notes, err := network.PrepareData(ctx, recipe, o.DataRoot)
+	net, err := network.OpenContext(ctx, b, checked, o.DataRoot)
 	if ctx.Err() != nil && err != nil {
 		err = fmt.Errorf("%w: %v", ErrStopped, err) // one sentence
 	}
@@ -70,13 +70,9 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 		return nil, err
 	}
 	if o.OnNote != nil {
-		for _, note := range notes {
+		for _, note := range net.Data.Notes {
 			o.OnNote(note)
 		}
-	}
-	net, err := network.Open(b, checked, o.DataRoot)
-	if err != nil {
-		return nil, err
 	}
 	o.Recipe, o.Devices = checked, cmp.Or(o.Devices, 1)
 	if err := net.Prepare(o.Devices); err != nil {
