@@ -47,7 +47,7 @@ names it. All must compute the same loss, which is checked.`,
 	f.BoolVar(&p.Recompute, "recompute", false, "also with the blocks' convolutions computed again for the gradient")
 	f.BoolVar(&p.Evaluate, "evaluation", false, "also time the evaluation of images, at the first death rate")
 	f.IntVar(&p.Steps, "steps", 16, "steps to time; with drawn gates a multiple of 8, after which the draws repeat")
-	peers := f.Bool("peers", false, "time PyTorch and JAX too, of which JAX has no --network (make bench-peers installs them)")
+	peers := f.Bool("peers", false, "time PyTorch and JAX too, of which JAX has neither --network nor --block (make bench-peers installs them)")
 	f.StringSliceVar(&p.Peers, "peer", bench.PeersByDefault, "which of them to time: "+strings.Join(bench.PeerModes, ", "))
 	f.StringVar(&s.Python, "python", inProject(".venv-peers", "bin", "python"), "Python with torch and jax, for --peers")
 	f.IntVar(&s.Rounds, "rounds", 1, "how often each measurement is taken, all in turn")

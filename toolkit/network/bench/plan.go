@@ -59,6 +59,9 @@ func (c Case) program() (system, mode string) {
 	return "stochdepth", c.Form
 }
 
+// peersBlocks are the blocks of PyTorch's program beside the paper's.
+var peersBlocks = []string{depth.Preactivation, depth.Bottleneck, depth.OriginalBottleneck, depth.Transformer}
+
 // Cases lists the measurements of the plan. If one of them is not possible, it returns an error in one sentence.
 func (p Plan) Cases() ([]Case, error) {
 	if p.Recompute && !slices.Contains(p.Forms, "survivors") {
@@ -88,18 +91,19 @@ func (p Plan) Cases() ([]Case, error) {
 				}
 			}
 			for _, peer := range peers {
-				spec := kinds[0]
-				if spec.Block != "" || len(kinds) > 1 {
-					return nil, errors.New("PyTorch's and JAX's programs have the paper's block only: leave --block or --peers out")
-				}
-				if peer.System == "jax" && spec.Network != "" {
-					continue // its program has the paper's networks only
-				}
-				spec.Batch, spec.Form, spec.Steps = batch, "survivors", p.Steps
-				for _, spec.DType = range peer.dtypes(p.DTypes) {
-					for i, rate := range p.DeathRates {
-						spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0
-						cases = append(cases, Case{Peer: peer, Spec: spec})
+				for _, spec := range kinds {
+					if peer.System == "jax" && (spec.Network != "" || spec.Block != "") {
+						continue // its program has the paper's networks only
+					}
+					if spec.Block != "" && !slices.Contains(peersBlocks, spec.Block) {
+						return nil, fmt.Errorf("PyTorch's program has no block %q: leave it or --peers out", spec.Block)
+					}
+					spec.Batch, spec.Form, spec.Steps = batch, "survivors", p.Steps
+					for _, spec.DType = range peer.dtypes(p.DTypes) {
+						for i, rate := range p.DeathRates {
+							spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0
+							cases = append(cases, Case{Peer: peer, Spec: spec})
+						}
 					}
 				}
 			}

@@ -74,12 +74,15 @@ func TestPeersAgree(t *testing.T) {
 	b := backendtest.Open(t)
 	folder := t.TempDir()
 	runner := bench.Runner{Python: python, Folder: folder, Device: backend.CPU}
-	after := map[string]float64{"paper": 1e-4, "resnet18": 1e-4,
+	after := map[string]float64{"paper": 1e-4, "preactivation": 1e-4, "bottleneck": 1e-4, "transformer": 1e-4, "resnet18": 1e-4,
 		"resnet50": 0.2} // where PyTorch's own two layouts differ by up to 0.1, and from its float64 by as much
 	for name, plan := range map[string]bench.Plan{
-		"paper":    {Layers: []int{14}, Peers: bench.PeerModes, Evaluate: true},
-		"resnet18": {Networks: []string{"resnet18"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
-		"resnet50": {Networks: []string{"resnet50"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
+		"paper":         {Layers: []int{14}, Peers: bench.PeerModes, Evaluate: true},
+		"preactivation": {Blocks: []string{"preactivation"}, Layers: []int{14}, Peers: bench.PeerModes[:2], Evaluate: true},
+		"bottleneck":    {Blocks: []string{"bottleneck"}, Layers: []int{20}, Peers: bench.PeerModes[:2], Evaluate: true},
+		"transformer":   {Blocks: []string{"transformer"}, Layers: []int{3}, Peers: bench.PeerModes[:2], Evaluate: true},
+		"resnet18":      {Networks: []string{"resnet18"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
+		"resnet50":      {Networks: []string{"resnet50"}, ImageSizes: []int{64}, Peers: bench.PeerModes[:2]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan.Batches, plan.DTypes, plan.Forms = []int{8}, []string{"float32"}, []string{"survivors"}

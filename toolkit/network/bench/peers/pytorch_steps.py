@@ -8,6 +8,7 @@ Modes: "eager" and "compile" (torch.compile of each block by itself, so that gat
 "channels_last". A closed block is not computed: a Python `if` leaves it out.
 """
 import json
+import math
 import os
 import sys
 import tempfile
@@ -24,17 +25,53 @@ def conv(inputs, outputs, size, stride=1):
 
 
 class Stem(nn.Module):
-    """The paper's, with a kernel of 3x3, or that of the networks for ImageNet, with 7x7."""
+    """The paper's, with a kernel of 3x3, or that of the networks for ImageNet, with 7x7; pre-activated blocks have a
+    convolution only."""
 
-    def __init__(self, channels, size):
+    def __init__(self, channels, size, normalizes):
         super().__init__()
         self.pools = size > 3
         self.conv = conv(3, channels, size, 1 + self.pools)
-        self.bn = nn.BatchNorm2d(channels)
+        if normalizes:
+            self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x):
-        x = F.relu(self.bn(self.conv(x)), inplace=True)
+        x = self.conv(x)
+        if hasattr(self, "bn"):
+            x = F.relu(self.bn(x), inplace=True)
         return F.max_pool2d(x, 3, 2, padding=1) if self.pools else x
+
+
+class Patches(nn.Module):
+    """A transformer's stem: a linear layer over patches, and a learned position for each."""
+
+    def __init__(self, weight, positions):
+        super().__init__()
+        self.side = math.isqrt(weight.shape[1] // 3)
+        self.patches = nn.Linear(*reversed(weight.shape))
+        self.positions = nn.Parameter(torch.empty_like(positions))
+
+    def forward(self, x):
+        x = x.unflatten(3, (-1, self.side)).unflatten(2, (-1, self.side)).permute(0, 2, 4, 3, 5, 1)
+        return self.patches(x.flatten(3).flatten(1, 2)) + self.positions
+
+
+class Head(nn.Module):
+    """The average over pixels or tokens, normalised before if blocks end without an activation."""
+
+    def __init__(self, width, normalization):
+        super().__init__()
+        if normalization == "bn":
+            self.bn = nn.BatchNorm2d(width)
+        if normalization == "norm":
+            self.norm = nn.LayerNorm(width)
+
+    def forward(self, x):
+        if hasattr(self, "norm"):
+            return self.norm(x).mean(1)
+        if hasattr(self, "bn"):
+            x = F.relu(self.bn(x), inplace=True)
+        return x.mean((2, 3))
 
 
 class Block(nn.Module):
@@ -61,9 +98,9 @@ class Block(nn.Module):
         """x; or where the shape changes, x projected, or pooled to half the side, with added channels of zeros."""
         if hasattr(self, "downsample"):
             return self.downsample(x)
-        if self.stride == 1:
+        if self.inputs == self.outputs:
             return x
-        return F.pad(F.avg_pool2d(x, 2), (0, 0, 0, 0, 0, x.shape[1]))
+        return F.pad(F.avg_pool2d(x, self.stride), (0, 0, 0, 0, 0, self.outputs - self.inputs))
 
     def closed(self, x):
         """What a closed block computes. Without a projection it needs no ReLU, as x comes out of one."""
@@ -74,10 +111,13 @@ class Block(nn.Module):
         if not self.training:
             f = f * self.survival
         f += self.shortcut(x)
-        return F.relu(f, inplace=True)
+        return self.end(f)
+
+    def end(self, x):
+        return F.relu(x, inplace=True)
 
 
-class Bottleneck(Block):
+class OriginalBottleneck(Block):
     """The block of 50 layers and more for ImageNet, as in torchvision with the stride in the middle."""
 
     def layers(self):
@@ -93,26 +133,90 @@ class Bottleneck(Block):
         return self.bn3(self.conv3(F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)), inplace=True))), inplace=True)))
 
 
+class Preactivation(Block):
+    """The block of He et al. 2016, in which each convolution follows a normalisation and ReLU."""
+
+    def layers(self):
+        self.bn1 = nn.BatchNorm2d(self.inputs)
+        self.conv1 = conv(self.inputs, self.outputs, 3, self.stride)
+        self.bn2 = nn.BatchNorm2d(self.outputs)
+        self.conv2 = conv(self.outputs, self.outputs, 3)
+
+    def branch(self, x):
+        x = self.conv1(F.relu(self.bn1(x), inplace=True))
+        return self.conv2(F.relu(self.bn2(x), inplace=True))
+
+    def end(self, x):
+        return x
+
+
+class Bottleneck(Preactivation):
+    """The same with three convolutions, of which the middle one has a quarter of the channels."""
+
+    def layers(self):
+        middle = self.outputs // 4
+        self.bn1 = nn.BatchNorm2d(self.inputs)
+        self.conv1 = conv(self.inputs, middle, 1)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv2 = conv(middle, middle, 3, self.stride)
+        self.bn3 = nn.BatchNorm2d(middle)
+        self.conv3 = conv(middle, self.outputs, 1)
+
+    def branch(self, x):
+        return self.conv3(F.relu(self.bn3(super().branch(x)), inplace=True))
+
+
+class Transformer(nn.Module):
+    """A pre-normalised encoder's attention and MLP as one block."""
+
+    def __init__(self, width, hidden, survival, heads=4):
+        super().__init__()
+        self.heads, self.norm1, self.norm2 = heads, nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp1, self.mlp2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.register_buffer("survival", survival, persistent=False)
+
+    def branch(self, x):
+        q, k, v = self.qkv(self.norm1(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        a = self.projection(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return a + self.mlp2(F.gelu(self.mlp1(self.norm2(x + a)), approximate="tanh"))
+
+    def closed(self, x):
+        return x
+
+    def forward(self, x):
+        f = self.branch(x)
+        return x + (f if self.training else f * self.survival)
+
+
 class Network(nn.Module):
     """The network, with the names that `stochdepth export` gives its parts."""
 
     def __init__(self, tensors):
         super().__init__()
-        self.stem = Stem(*tensors["stem.conv.weight"].shape[::3])
-        kind, last = (Bottleneck, 3) if "blocks.0.conv3.weight" in tensors else (Block, 2)
+        self.fc = nn.Linear(*reversed(tensors["fc.weight"].shape))
+        normalization = next((kind for kind in ("bn", "norm") if f"head.{kind}.weight" in tensors), None)
+        self.head = Head(self.fc.in_features, normalization)
         self.blocks = nn.ModuleList()
+        if "stem.patches.weight" in tensors:
+            self.stem = Patches(tensors["stem.patches.weight"], tensors["stem.positions"])
+            for k, survival in enumerate(tensors["survival"]):
+                self.blocks.append(Transformer(*reversed(tensors[f"blocks.{k}.mlp1.weight"].shape), survival))
+            return
+        preactivated, bottleneck = normalization == "bn", "blocks.0.conv3.weight" in tensors
+        self.stem = Stem(*tensors["stem.conv.weight"].shape[::3], not preactivated)
+        kind = ((Block, OriginalBottleneck), (Preactivation, Bottleneck))[preactivated][bottleneck]
         for k, survival in enumerate(tensors["survival"]):
             part = f"blocks.{k}."
-            inputs, outputs = tensors[part + "conv1.weight"].shape[1], len(tensors[f"{part}conv{last}.weight"])
+            inputs, outputs = tensors[part + "conv1.weight"].shape[1], len(tensors[f"{part}conv{2 + bottleneck}.weight"])
             self.blocks.append(kind(inputs, outputs, survival, part + "downsample.0.weight" in tensors))
-        self.fc = nn.Linear(*reversed(tensors["fc.weight"].shape))
 
     def forward(self, x, gates=None):
         """gates has one gate for each block; None: all are open, as at test."""
         x = self.stem(x)
         for k, block in enumerate(self.blocks):
             x = block(x) if gates is None or gates[k] else block.closed(x)
-        return self.fc(x.mean((2, 3)))
+        return self.fc(self.head(x))
 
 
 def read(path):
