@@ -48,8 +48,8 @@ help:
 	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
 	make bench   time training steps on this machine
-	make bench-blocks  the same with all kinds of blocks, and compile times
-	make bench-peers  the same beside PyTorch and JAX, which it installs
+	make bench-blocks  the same with all kinds of blocks beside PyTorch, which it installs, and compile times
+	make bench-peers  the paper's and ImageNet's networks beside PyTorch and JAX, which it installs
 	make rates   measure what a rate means in other libraries (6 GB to install)
 	make gpu-check   compile for an NVIDIA H100 without having one (6 GB to install)
 	make gpu-kit     pack what a machine with an NVIDIA GPU and without Go needs
@@ -197,11 +197,14 @@ BENCH_OUT      ?= data/bench
 BENCH_NETWORKS ?= 20:32:48 20:128:24 110:128:8 1202:16:8 resnet18:64:8:64 resnet50:32:8:64
 ROUNDS         ?= 3
 PEERS          ?= torch eager,torch eager channels_last,jax cond,jax scan
-.PHONY: bench-peers
-bench-peers: setup
+.PHONY: peers
+peers:
 	@[ -x .venv-peers/bin/python ] || '$(PYTHON)' -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet -r toolkit/network/bench/peers/requirements.txt
-	go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
+
+.PHONY: bench-peers
+bench-peers: setup peers
+	@go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
 	for network in $(BENCH_NETWORKS); do
 		IFS=: read -r layers batch steps side <<< "$$network"
 		peers='$(PEERS)' what=(--layers "$$layers")
@@ -220,10 +223,10 @@ BLOCKS       ?= basic,preactivation,bottleneck,transformer
 BLOCKS_DEEP  ?= 21,201
 BLOCKS_BATCH ?= 32
 .PHONY: bench-blocks
-bench-blocks: setup
+bench-blocks: setup peers
 	@go build -o .bin/stochdepth ./toolkit/cmd/stochdepth
-	.bin/stochdepth bench --block '$(BLOCKS)' --layers 20 --batch '$(BLOCKS_BATCH)' --death-rate 0.5 --open --steps 8 --rounds '$(ROUNDS)' \
-		--peak=false --out '$(BENCH_OUT)'/blocks.json
+	.bin/stochdepth bench --block '$(BLOCKS)' --layers 20 --batch '$(BLOCKS_BATCH)' --death-rate 0,0.5 --open --steps 8 --rounds '$(ROUNDS)' \
+		--peers --peer 'torch eager,torch eager channels_last' --peak=false --out '$(BENCH_OUT)'/blocks.json
 	.bin/stochdepth bench --block '$(BLOCKS)' --residual-blocks '$(BLOCKS_DEEP)' --batch 8 --death-rate 0.5 --steps 1 --rounds '$(ROUNDS)' \
 		--peak=false --out '$(BENCH_OUT)'/blocks-compile.json
 	.bin/stochdepth bench --network resnet50,resnet101,resnet152 --image-size 64 --batch 8 --death-rate 0.5 --steps 1 \

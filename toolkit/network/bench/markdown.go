@@ -163,9 +163,10 @@ func significant(x float64) string {
 }
 
 // MarkdownOfBlocks is a table of the kinds of blocks. The record open has the time of a step with no block open and with
-// all blocks open, and the record compile the compile times with the fewest and with the most blocks.
+// all blocks open, also PyTorch's if it was timed at death rate 0, and the record compile the compile times with the fewest
+// and with the most blocks.
 func MarkdownOfBlocks(open, compile *Record) string {
-	lines := [][]string{{"Block", "Blocks", "None open", "All open", "Compile, shallow", "Compile, deep"}}
+	lines := [][]string{{"Block", "Blocks", "None open", "All open", "PyTorch", "Ratio", "Compile, shallow", "Compile, deep"}}
 	step := func(m Measurement) string {
 		return fmt.Sprintf("%s (%s) ms", significant(m.StepMS), significant(m.LowMS))
 	}
@@ -175,16 +176,30 @@ func MarkdownOfBlocks(open, compile *Record) string {
 		if m.Fixed && m.Open == 0 {
 			none = m
 		}
-		if !m.Fixed || m.Open < float64(m.Blocks) {
+		if m.System != "stochdepth" || !m.Fixed || m.Open < float64(m.Blocks) {
 			continue
 		}
 		last = m
 		shallow, deep := compile.depthsOf(m.Block)
+		pytorch, ratio := "–", "–"
+		if peer, ok := open.pytorchOf(m.Block); ok {
+			pytorch, ratio = step(peer), fmt.Sprintf("%.2f", m.StepMS/peer.StepMS)
+		}
 		lines = append(lines, []string{"`" + cmp.Or(m.Block, recipes.Default().Block) + "`", fmt.Sprint(m.Blocks), step(none), step(m),
-			compiled(shallow), compiled(deep)})
+			pytorch, ratio, compiled(shallow), compiled(deep)})
 	}
 	return fmt.Sprintf("%s\nMedians of %d steps (fastest), minibatches of %d; %s. Compiling for minibatches of %d; %s.\n",
 		say.MarkdownTable(lines), last.Steps, last.Batch, open.conditions(), compile.Results[0].Batch, compile.conditions())
+}
+
+// pytorchOf returns PyTorch's measurement with all blocks of a kind open, in its fastest mode, if there is one.
+func (r *Record) pytorchOf(block string) (m Measurement, ok bool) {
+	for _, other := range r.Results {
+		if other.System == "pytorch" && other.Block == block && other.DeathRate == 0 && (!ok || other.StepMS < m.StepMS) {
+			m, ok = other, true
+		}
+	}
+	return m, ok
 }
 
 // depthsOf returns the measurements with the fewest and with the most blocks of one kind.

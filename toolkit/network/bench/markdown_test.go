@@ -57,16 +57,20 @@ Medians of *n* steps, in turn; a machine, PyTorch 2.15.0, JAX 0.10.2, commit 012
 		return Measurement{System: "stochdepth", Mode: "survivors", Block: kind, Layers: layers, Batch: 8, Fixed: true,
 			Blocks: blocks, Open: open, Steps: 24, StepMS: ms, LowMS: ms / 2, CompileS: compile}
 	}
-	require.Equal(t, `| Block | Blocks | None open | All open | Compile, shallow | Compile, deep |
-| --- | --- | --- | --- | --- | --- |
-| `+"`basic`"+` | 9 | 4.00 (2.00) ms | 60.0 (30.0) ms | 2.0 s (21 blocks) | 2.5 s (201 blocks) |
-| `+"`transformer`"+` | 20 | 8.00 (4.00) ms | 400 (200) ms | 1.5 s (21 blocks) | 3.5 s (201 blocks) |
+	peer := func(mode string, ms float64) Measurement {
+		return Measurement{System: "pytorch", Mode: mode, Layers: 20, Blocks: 9, Open: 9, StepMS: ms, LowMS: ms / 2}
+	}
+	require.Equal(t, `| Block | Blocks | None open | All open | PyTorch | Ratio | Compile, shallow | Compile, deep |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| `+"`basic`"+` | 9 | 4.00 (2.00) ms | 60.0 (30.0) ms | 80.0 (40.0) ms | 0.75 | 2.0 s (21 blocks) | 2.5 s (201 blocks) |
+| `+"`transformer`"+` | 20 | 8.00 (4.00) ms | 400 (200) ms | – | – | 1.5 s (21 blocks) | 3.5 s (201 blocks) |
 
 Medians of 24 steps (fastest), minibatches of 8; a machine, commit 0123456, 2016-03-30. Compiling for minibatches of 8; another, commit 89abcde, 2016-03-31.
 `, MarkdownOfBlocks(
 		&Record{Machine: "a machine", Commit: "0123456789ab", Date: "2016-03-30T00:00:00Z", Results: []Measurement{
 			m("stochdepth", "survivors", 0.5, 6.25, 28, 0), b("", 20, 9, 0, 4, 0), b("", 20, 9, 5, 30, 0), b("", 20, 9, 9, 60, 0),
-			b("transformer", 20, 20, 0, 8, 0), b("transformer", 20, 20, 20, 400, 0)}},
+			b("transformer", 20, 20, 0, 8, 0), b("transformer", 20, 20, 20, 400, 0), m("pytorch", "eager", 0.5, 9, 1, 0),
+			peer("eager", 90), peer("eager channels_last", 80)}},
 		&Record{Machine: "another", Commit: "89abcdef0123", Date: "2016-03-31T00:00:00Z", Results: []Measurement{
 			b("", 44, 21, 7, 1, 2), b("transformer", 201, 201, 7, 1, 3.5), b("", 404, 201, 7, 1, 2.5), b("transformer", 21, 21, 7,
 				1, 1.5)}}))
