@@ -104,6 +104,29 @@ func ExampleErrorCurves() {
 	save("error-curves.png", figure, err)
 }
 
+// Two networks' probabilities for 400 images: the second is right as often as it says.
+func ExampleCalibration() {
+	curve := func(name string, sure float64) figures.CalibrationCurve {
+		labels, probabilities := make([]int, 400), make([][]float64, 400)
+		for i := range labels {
+			p := 0.5 + 0.5*float64(i)/400
+			labels[i] = 1
+			if float64(i*7919%400)/400 < p {
+				labels[i] = 0
+			}
+			p += (1 - p) * sure
+			probabilities[i] = []float64{p, 1 - p}
+		}
+		c, err := outcome.CalibrationOf(labels, probabilities)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return figures.CalibrationCurve{Name: name, Calibration: c}
+	}
+	figure, err := figures.Calibration(made, curve("blocks scaled", 0.6), curve("mean of 32 passes", 0))
+	save("calibration.png", figure, err)
+}
+
 // Three settings of two seeds each: legend and lines are of means.
 func ExampleErrorCurvesOf() {
 	list := errorRuns()

@@ -24,7 +24,7 @@ func TestPaperFiguresLookAsBefore(t *testing.T) {
 		"block.png": ExampleBlock, "rules.png": ExampleSurvivalRules,
 		"training-curves.png": ExampleTrainingCurves, "training-curves-500.png": ExamplePanelsOf,
 		"right-axis.png": ExampleRightAxis, "depth-bars.png": ExampleDepthBars, "error-curves.png": ExampleErrorCurves,
-		"error-curves-of-seeds.png": ExampleErrorCurvesOf, "column.png": ExampleFigure_In,
+		"error-curves-of-seeds.png": ExampleErrorCurvesOf, "calibration.png": ExampleCalibration, "column.png": ExampleFigure_In,
 		"gradients.png": ExampleGradients, "survival-sweep.png": ExampleSurvivalSweep, "heat-map.png": ExampleHeatMap,
 		"published-table1.png": ExamplePublishedTable1, "published-table2.png": ExamplePublishedTable2,
 		"table.png": ExampleTable, "table1.png": ExampleTable1, "table2.png": ExampleTable2, "step-time.png": ExampleStepTime,

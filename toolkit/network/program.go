@@ -11,6 +11,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
+	"stochdepth/toolkit/network/resnet"
 )
 
 // This file has what programs on a model's variables use: the training step, the evaluation, and those of package analysis.
@@ -63,9 +64,14 @@ func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 // TestLogits builds the forward pass at test, with every block open and scaled by its survival probability (Eq. 5), for
 // pixels [batch, height, width, channels], and returns the logits [batch, classes].
 func (m *Model) TestLogits(scope *model.Scope, pixels *Node) *Node {
+	return m.TestLogitsIn(m.Form, scope, pixels)
+}
+
+// TestLogitsIn is [Model.TestLogits] in a form of one's own.
+func (m *Model) TestLogitsIn(form resnet.Form, scope *model.Scope, pixels *Node) *Node {
 	scope.Store().SetTraining(pixels.Graph(), false)
 	images := normalize(pixels, m.Normalization, m.Network.ParameterDType())
-	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), nil)
+	return m.Network.ForwardIn(form, scope, centre(images, m.Network.Image), nil)
 }
 
 // CrossEntropy returns the cross-entropy of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's

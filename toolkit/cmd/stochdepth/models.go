@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -41,7 +42,7 @@ again; export adds a network.`,
 
 func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "eval RUN|FILE",
+		Use:   "eval RUN|FILE...",
 		Short: "Print the error of a run or of a network's file on the validation and test images",
 		Long: `Print the error on the validation and test images: of a run, by its name or folder; or of a network in a
 safetensors file, as export writes it, by the file's path with or without the extension. If no run has the
@@ -49,55 +50,95 @@ name, it is looked up in data/models.
 
 A network's file records the errors measured when it was trained, and eval says whether they are the same
 here. The data are those of its recipe, split as in its training. A file without a recipe, from elsewhere, must
-be turned into a run first: stochdepth import FILE --run NAME --recipe RECIPE.`,
-		Example: "  stochdepth eval mine\n  stochdepth eval mine --checkpoint last\n  stochdepth eval data/models/NAME",
-		Args:    cobra.ExactArgs(1),
+be turned into a run first: stochdepth import FILE --run NAME --recipe RECIPE.
+
+With --passes the probabilities that the network gives for the test images are rated too: error, log loss,
+expected calibration error, and the error if the least confident images are left out; once with all blocks
+open and scaled, once as the mean over that many passes in which blocks are open at random, as in training.
+Several networks are rated each by itself, and together as an ensemble.`,
+		Example: "  stochdepth eval mine\n  stochdepth eval mine --checkpoint last\n  stochdepth eval data/models/NAME\n" +
+			"  stochdepth eval quickstart/20-linear-0.5-s1 --passes 32 --out doubt.png",
+		Args: cobra.MinimumNArgs(1),
 	}
+	passes := cmd.Flags().Int("passes", 0, "also rate the probabilities, over that many passes with blocks drawn at random")
+	seed := cmd.Flags().Int64("seed", 1, "of these draws")
+	out := cmd.Flags().String("out", "", "also draw the reliability diagram into this file (.png, .svg or .pdf), with --passes")
 	restore := restoreFlags(cmd)
 	folder := modelsFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	// open opens a run or a file and prints what is known of it, with its recorded errors, or NaN.
+	open := func(cmd *cobra.Command, name string) (net *network.Opened, validation, test float64, err error) {
+		unknown := math.NaN()
 		runsFolder, _ := cmd.Flags().GetString("runs")
-		file, isFile := models.Find(*folder, args[0])
-		dir, _ := runs.Locate(runsFolder, args[0])
+		file, isFile := models.Find(*folder, name)
+		dir, _ := runs.Locate(runsFolder, name)
 		switch {
 		case !isDir(dir) && isFile:
 			if cmd.Flags().Changed("checkpoint") {
-				return fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
+				return nil, unknown, unknown, fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
 			}
 			root, _ := cmd.Flags().GetString("data-root")
-			return evaluateFile(cmd, file, root)
+			net, err := openFile(cmd, file, root)
+			if err != nil {
+				return nil, unknown, unknown, err
+			}
+			return net, net.Info.ValidationError, net.Info.TestError, nil
 		case !isDir(dir):
-			return fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
-				"`stochdepth models` the networks in %s", args[0], *folder)
+			return nil, unknown, unknown, fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
+				"`stochdepth models` the networks in %s", name, *folder)
 		}
-		r, err := restore(args[0])
+		r, err := restore(name)
 		if err != nil {
 			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
-				return fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
-					"but there is a network with its name: stochdepth eval %s", args[0], file)
+				err = fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
+					"but there is a network with its name: stochdepth eval %s", name, file)
 			}
-			return err
+			return nil, unknown, unknown, err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.Info.Step)
-		unknown := math.NaN()
-		return printErrors(cmd, r.Opened, unknown, unknown)
+		return r.Opened, unknown, unknown, nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case cmd.Flags().Changed("passes") && *passes < 1:
+			return fmt.Errorf("--passes %d: the number of passes must be at least 1", *passes)
+		case *out != "" && *passes == 0:
+			return errors.New("--out draws how far the probabilities can be trusted: add --passes 32")
+		case len(args) > 1 && *passes == 0:
+			return errors.New("several networks are rated together with --passes 32; without it, name one run or file")
+		}
+		var nets []*network.Opened
+		for _, name := range args {
+			net, validation, test, err := open(cmd, name)
+			if err != nil {
+				return err
+			}
+			if err := printErrors(cmd, net, validation, test); err != nil {
+				return err
+			}
+			nets = append(nets, net)
+		}
+		if *passes == 0 {
+			return nil
+		}
+		fmt.Fprintln(cmd.OutOrStdout())
+		return printDoubt(cmd, args, nets, *passes, *seed, *out)
 	}
 	return cmd
 }
 
-// evaluateFile prints what a network's file says, and its errors here.
-func evaluateFile(cmd *cobra.Command, path, dataRoot string) error {
+// openFile opens a network's file and prints what it says.
+func openFile(cmd *cobra.Command, path, dataRoot string) (*network.Opened, error) {
 	b, err := backend.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	net, err := network.OpenFile(b, path, dataRoot)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	describeNetwork(cmd.OutOrStdout(), net.Info)
 	printNotes(cmd.OutOrStdout(), net.Notes)
-	return printErrors(cmd, net, net.Info.ValidationError, net.Info.TestError)
+	return net, nil
 }
 
 // describeNetwork prints a line about a network's file.

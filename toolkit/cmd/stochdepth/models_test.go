@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,11 +44,21 @@ func TestExportModelsEval(t *testing.T) {
 	require.Contains(t, eval("mine"), "mine, checkpoint best, step 2\nvalidation  error ")
 	require.NotContains(t, eval("mine"), "recorded")
 
+	// Probabilities are rated beside the errors. A constant network has the same ones in each pass, and with itself as the
+	// second network of an ensemble.
+	out := eval("net", "mine", "--passes", "2", "--out", filepath.Join(folder, "doubt.svg"))
+	found := regexp.MustCompile(`(?m)^test +error +(\S+) %  loss (\S+) `).FindStringSubmatch(out)
+	require.NotNil(t, found, out)
+	rating := regexp.QuoteMeta(found[1]) + ` % +` + regexp.QuoteMeta(found[2]) + ` +\d+\.\d\d %( +\d+\.\d\d %){3}`
+	require.Regexp(t, `(?m)^ +net, blocks scaled +`+rating+`\n +mine, blocks scaled +`+rating+
+		`\n +mean of 2 networks, blocks scaled +`+rating+`\n\n.*doubt\.svg$`, out)
+	require.FileExists(t, filepath.Join(folder, "doubt.svg"))
+
 	// A flag of import changes the file's recipe in this key only: the errors are those of the run.
 	load := func(args ...string) *exec.Cmd {
 		return stochdepth(t, append([]string{"import", file, "--runs", runs}, args...)...)
 	}
-	out := succeed(t, load("--run", "longer", "--epochs", "5"))
+	out = succeed(t, load("--run", "longer", "--epochs", "5"))
 	require.Contains(t, out, "run longer made from "+file+"\n")
 	require.Contains(t, out, "train it on: stochdepth train --run longer --runs "+runs+
 		" --recipe "+filepath.Join(runs, "longer", "recipe.json"))
