@@ -118,7 +118,7 @@ test: check
 # time and nothing else.
 slow := TestContract(OfAnyBlock|PerSample|Rounding|ThroughSteps|WithOlderKernels)|TestContract$$/(14|20)_layers|TestClosedBlocks|TestBodies$$
 slow := $(slow)|TestDevices|TestTheCommittedNetworks|TestOptions|TestSchedules|TestMemory|TestUnderSanitizers|TestConvolutions|TestStep$$
-slow := $(slow)|TestTrainingsEndAtACheckpoint|TestCrashAfterEveryChange
+slow := $(slow)|TestTrainingsEndAtACheckpoint|TestCrashAfterEveryChange|TestRecipesAsInPyTorch
 
 .PHONY: test-fast
 test-fast: check

@@ -17,10 +17,11 @@ const (
 	Shuffling
 	Augmentation
 	GateDraws
+	Mixing
 )
 
 // Rand returns the generator of one stream at one position: an epoch for Shuffling, a step for
-// Augmentation and GateDraws. It depends on nothing else, so a resumed run goes on in each stream
+// Augmentation, GateDraws and Mixing. It depends on nothing else, so a resumed run goes on in each stream
 // without any stored state.
 func Rand(seed int64, stream Stream, position int64) *rand.Rand {
 	return rand.New(rand.NewPCG(splitmix.Mix(uint64(seed)^uint64(stream)<<56),

@@ -17,6 +17,7 @@ type Batch struct {
 	Labels       []int32        // [batch]
 	Gates        []float32      // [L], or [batch, L] for gates per sample
 	Augmentation []int32        // [batch, 3] of shifts, [batch, 5] of crops, or nil
+	Mix          []float32      // how the images are mixed, by mixup or cutmix, or nil
 	Open         float64        // open blocks
 
 	perSample bool  // gates for each sample
@@ -99,6 +100,7 @@ func (b *Batches) draw(step int64) *Batch {
 	case "crop":
 		batch.Augmentation = drawCrops(rng, size, batch.Format)
 	}
+	batch.Mix = drawMix(depth.Rand(b.recipe.Seed, depth.Mixing, step), b.recipe, batch.Image)
 	return batch
 }
 
@@ -154,6 +156,9 @@ func (b *Batch) inputs(m *Model) []any {
 	if b.Augmentation != nil {
 		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Augmentation, size, len(b.Augmentation)/size))
 	}
+	if b.Mix != nil {
+		inputs = append(inputs, tensors.FromFlatDataAndDimensions(b.Mix, len(b.Mix)))
+	}
 	return inputs
 }
 
@@ -177,6 +182,9 @@ func (b *Batch) Augmented(n dataset.Normalization) []byte {
 			image = cut(image, f, b.Image)
 		}
 		all = append(all, image...)
+	}
+	if b.Mix != nil {
+		all = mixed(all, b.Image, b.Mix)
 	}
 	return all
 }

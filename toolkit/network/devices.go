@@ -16,7 +16,7 @@ import (
 // sharding): sums over the minibatch, in batch normalisation, the loss and the gradients, are sums over all devices. So the
 // outcome is the same as on one device, up to rounding, and the number of devices is not part of a run's recipe.
 //
-// The devices exchange only sums.
+// The devices exchange only sums; if images are mixed, also these.
 
 // sharing is a training step on several devices.
 type sharing struct {
@@ -55,7 +55,14 @@ func (m *Model) UseDevices(devices int) error {
 	if err != nil {
 		return err
 	}
-	exec.AutoSharding(mesh).WithInputShardingSpecs(divided, divided, gates, divided).WithOutputShardingSpecs(whole)
+	inputs := []*distributed.ShardingSpec{divided, divided, gates} // pixels, labels, gates
+	if m.Recipe.Augment != "none" {
+		inputs = append(inputs, divided)
+	}
+	if m.Recipe.Mixes() {
+		inputs = append(inputs, whole)
+	}
+	exec.AutoSharding(mesh).WithInputShardingSpecs(inputs...).WithOutputShardingSpecs(whole)
 	m.sharing = &sharing{devices: devices, exec: exec}
 	return nil
 }

@@ -77,7 +77,7 @@ func steps(t *testing.T, r recipes.Recipe, devices int, count int64) ([]Outcome,
 // Steps whose images are on the device compute the same, to the last bit.
 func TestKeepOnDevice(t *testing.T) {
 	r := tiny(t)
-	r.BatchSize, r.TrainImages, r.Augment = 16, 56, "shift" // the last minibatch of an epoch has 8
+	r.BatchSize, r.TrainImages, r.Augment, r.CutMix = 16, 56, "shift", 1 // the last minibatch of an epoch has 8
 	var outcomes [2][]Outcome
 	for kept := range outcomes {
 		m, err := Open(backendtest.Open(t), r, "")
@@ -135,6 +135,20 @@ func TestDevices(t *testing.T) {
 			t.Logf("largest difference of %d variables in float64 after %d steps: %.1e", len(wantVariables), c.steps, largest)
 		})
 	}
+}
+
+// The same holds for a recipe with all that is not the paper's, whose mixed images come from both devices.
+func TestDevicesOfAModernRecipe(t *testing.T) {
+	r := tiny(t)
+	r.Form, r.DType, r.BatchSize, r.TrainImages, r.ImageSize = "resnet", "float64", 8, 32, 8
+	r.Optimizer, r.LearningRate, r.ClipGradient, r.EMA, r.LabelSmoothing, r.Mixup, r.CutMix = "adamw", 0.003, 1, 0.9, 0.1, 0.8, 1
+	one, want := steps(t, r, 1, 6)
+	two, got := steps(t, r, 2, 6)
+	for step := range one {
+		require.InDelta(t, one[step].Loss, two[step].Loss, 1e-9)
+		require.Equal(t, one[step].Wrong, two[step].Wrong)
+	}
+	t.Logf("largest difference of %d variables: %.1e", len(want), requireNear(t, want, got, 1e-9))
 }
 
 // In the program that XLA makes from a step the devices exchange only sums (all-reduce), so that each computes only its

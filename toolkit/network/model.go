@@ -105,35 +105,68 @@ func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 	labels, gates := inputs[1], inputs[2]
 	logits := m.TrainingLogits(scope, inputs)
-	meanLoss := ReduceAllMean(CrossEntropy(logits, labels))
+	meanLoss := m.TrainingLoss(logits, inputs)
 
 	var magnitude *Node
 	first := residual.Variable(scope, m.Network.Stages()[0].Weights())
-	sgd := &optimizer.SGD{Momentum: m.Recipe.Momentum, WeightDecay: m.Recipe.WeightDecay,
-		Observe: func(v *model.Variable, gradient *Node) {
-			if v == first {
-				magnitude = ReduceAllMean(Abs(Slice(gradient, AxisElem(0))))
-			}
-		}}
-	if m.Recipe.FreezeClosed {
-		sgd.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
+	o := m.optimizer()
+	o.Observe = func(v *model.Variable, gradient *Node) {
+		if v == first {
+			magnitude = ReduceAllMean(Abs(Slice(gradient, AxisElem(0))))
+		}
 	}
-	sgd.UpdateGraph(scope, labels.Graph(), meanLoss)
-	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, labels)), magnitude}, 0)
+	if m.Recipe.FreezeClosed {
+		o.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
+	}
+	o.UpdateGraph(scope, labels.Graph(), meanLoss)
+	if m.Recipe.EMA > 0 {
+		optimizer.Average(scope, labels.Graph(), m.Recipe.EMA, m.averaged())
+	}
+	return Stack([]*Node{meanLoss, ReduceAllSum(wrong(logits, m.mostOf(inputs))), magnitude}, 0)
+}
+
+// optimizer returns the optimizer of the recipe.
+func (m *Model) optimizer() *optimizer.Optimizer {
+	r := m.Recipe
+	o := &optimizer.Optimizer{Rule: optimizer.SGD{Momentum: r.Momentum}, WeightDecay: r.WeightDecay, Clip: r.ClipGradient}
+	if r.Optimizer == "adamw" {
+		o.Rule = optimizer.AdamW{}
+	}
+	if r.WeightDecayOf == "weights" {
+		o.Decays = m.isWeights
+	}
+	return o
+}
+
+// isWeights reports whether a variable has the weights of convolutions or linear layers, and not the scales and offsets of a
+// normalisation, biases, or a transformer's positions and class token: those that timm's optimizers decay.
+func (m *Model) isWeights(v *model.Variable) bool {
+	rank := v.Shape().Rank()
+	if _, stacked := m.stageOf(v); stacked {
+		rank--
+	}
+	return rank > 1 && v.Name() != "positions" && v.Name() != "class_token"
+}
+
+// stageOf returns the stage whose blocks have parts of a variable.
+func (m *Model) stageOf(v *model.Variable) (_ resnet.Stage, found bool) {
+	for _, s := range m.Network.Stages() {
+		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name {
+			return s, true
+		}
+	}
+	return resnet.Stage{}, false
 }
 
 // openBlocksOf returns the gates of a stage's stacked variable, shaped to broadcast to it, or nil for a variable outside the
 // blocks' branches: the shortcut of a closed block is computed, so its weights learn.
 func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
-	for _, s := range m.Network.Stages() {
-		ofBranch := func(p residual.Parameter) bool { return p.Name == v.Name() }
-		if strings.TrimPrefix(v.Scope(), model.ScopeSeparator+residual.Scope+model.ScopeSeparator) == s.Name &&
-			slices.ContainsFunc(s.Trained(), ofBranch) {
-			open := Slice(gates, AxisRange(s.First, s.First+s.Count))
-			return residual.WithAxes(open, v.Shape().Rank()-1)
-		}
+	s, stacked := m.stageOf(v)
+	if !stacked || !slices.ContainsFunc(s.Trained(), func(p residual.Parameter) bool { return p.Name == v.Name() }) {
+		return nil
 	}
-	return nil
+	open := Slice(gates, AxisRange(s.First, s.First+s.Count))
+	return residual.WithAxes(open, v.Shape().Rank()-1)
 }
 
 // Step starts one training step on a batch and returns a function that waits for it and returns its outcome. Meanwhile the
@@ -164,15 +197,25 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 
 // Outcome is what a training step measures.
 type Outcome struct {
-	Loss     float64 // mean cross-entropy of the batch
-	Wrong    float64 // images classified wrongly, in training mode
+	Loss     float64 // mean cross-entropy of the batch, with the recipe's label smoothing and mixed labels
+	Wrong    float64 // images classified wrongly, in training mode; of mixed labels the larger counts
 	Gradient float64 // mean absolute gradient of the first convolution of block 1
 	Images   int     // in the batch
 	Open     float64 // open blocks; with gates per sample their mean over the batch
 }
 
+// RateSchedule returns the recipe's schedule of the learning rate.
+func (m *Model) RateSchedule() optimizer.Schedule {
+	r := m.Recipe
+	s := optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(), WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
+	if r.RateSchedule == "cosine" {
+		s.Cosine = r.Epochs
+	}
+	return s
+}
+
 // SetLearningRate sets the rate of the next steps. Before the first call it is 0, and steps leave the weights as they are; the
-// recipe's rate, with its milestones, is for the caller to set.
+// recipe's rate, by its [Model.RateSchedule], is for the caller to set.
 func (m *Model) SetLearningRate(rate float64) error {
 	v := optimizer.LearningRate(m.Store.RootScope(), residual.Variable(m.Store.RootScope(), "linear/bias"))
 	return v.SetValue(residual.Tensor(v.DType(), []float64{rate}))

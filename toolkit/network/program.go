@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -47,7 +48,7 @@ func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
 // TrainingLogits builds the forward pass of a training step and returns the logits [batch, classes]. The inputs are those
 // that [Model.OnMinibatch] gives a program: the pixels [batch, height, width, channels] and labels [batch], the gates [L] (or
 // [batch, L] for gates per sample), and the draws of the augmentation ([batch, 3] of shifts, [batch, 5] of crops) if the recipe
-// asks for it. The running averages of batch normalisation are updated.
+// asks for it, and those of mixed images if it mixes. The running averages of batch normalisation are updated.
 func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	pixels, gates := inputs[0], inputs[2]
 	scope.Store().SetTraining(pixels.Graph(), true)
@@ -58,7 +59,11 @@ func (m *Model) TrainingLogits(scope *model.Scope, inputs []*Node) *Node {
 	case "crop":
 		images = crop(images, inputs[3], m.Network.Image)
 	}
-	return m.Network.ForwardIn(m.Form, scope, centre(images, m.Network.Image), gates)
+	images = centre(images, m.Network.Image)
+	if m.Recipe.Mixes() {
+		images = mix(images, mixInput(inputs))
+	}
+	return m.Network.ForwardIn(m.Form, scope, images, gates)
 }
 
 // TestLogits builds the forward pass at test, with every block open and scaled by its survival probability (Eq. 5), for
@@ -77,8 +82,12 @@ func (m *Model) TestLogitsIn(form resnet.Form, scope *model.Scope, pixels *Node)
 // CrossEntropy returns the cross-entropy of each image, [batch], for logits [batch, classes] and labels [batch]. (GoMLX's
 // own function returns the mean.)
 func CrossEntropy(logits, labels *Node) *Node {
-	chosen := OneHot(labels, logits.Shape().Dimensions[1], logits.DType())
-	return ReduceSum(Neg(Mul(chosen, LogSoftmax(logits))), -1)
+	return crossEntropy(logits, OneHot(labels, logits.Shape().Dimensions[1], logits.DType()))
+}
+
+// crossEntropy is CrossEntropy for targets [batch, classes], the probabilities of the classes.
+func crossEntropy(logits, targets *Node) *Node {
+	return ReduceSum(Neg(Mul(targets, LogSoftmax(logits))), -1)
 }
 
 // OnMinibatch runs a program with the inputs of [Model.TrainingLogits] on a minibatch, which must have its pixels, and
@@ -103,12 +112,16 @@ func EvaluationBatch(f dataset.Format) int { return min(500, max(50, 500*32*32/(
 // OnImages runs a program of pixels [batch, height, width, channels] and labels [batch] on all images of a part in their
 // order, in batches of equal size, and calls do with the labels of each batch and the values of each output. Images with
 // the label -1 fill up the last batch and do not count. It stops early with the context's error when the context is
-// cancelled.
+// cancelled. A network whose recipe has ema gets the averages of its weights meanwhile.
 func (m *Model) OnImages(ctx context.Context, exec *model.Exec, part dataset.View,
-	do func(labels []int32, outputs [][]float64)) error {
+	do func(labels []int32, outputs [][]float64)) (err error) {
 	if part.Len() == 0 {
 		return fmt.Errorf("there are no images to evaluate on")
 	}
+	if err := m.swapAverages(); err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, m.swapAverages()) }()
 	size := min(EvaluationBatch(part.Format()), part.Len())
 	indices, labels := make([]int32, size), make([]int32, size)
 	pixels := make([]byte, size*part.Format().Bytes())

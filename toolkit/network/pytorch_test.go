@@ -19,7 +19,6 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/backend/backendtest"
-	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -112,7 +111,7 @@ func threeSteps(t *testing.T, b compute.Backend, m *Model, start map[string]name
 	step := model.MustNewExec(b, m.Store, func(scope *model.Scope, images, labels, gates *graph.Node) *graph.Node {
 		scope.Store().SetTraining(images.Graph(), true)
 		loss := graph.ReduceAllMean(CrossEntropy(m.Network.ForwardIn(m.Form, scope, images, gates), labels))
-		(&optimizer.SGD{Momentum: 0.9, WeightDecay: 1e-4}).UpdateGraph(scope, images.Graph(), loss)
+		m.optimizer().UpdateGraph(scope, images.Graph(), loss)
 		return loss
 	})
 	require.NoError(t, m.SetLearningRate(0.01)) // small: rounding grows with it

@@ -38,7 +38,7 @@ func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 			before[v] = v.NodeValue(g)
 		}
 	}
-	loss := ReduceAllMean(network.CrossEntropy(m.TrainingLogits(scope, inputs), inputs[1]))
+	loss := m.TrainingLoss(m.TrainingLogits(scope, inputs), inputs)
 	var weights []*Node
 	for _, s := range m.Network.Stages() {
 		weights = append(weights, residual.Variable(scope, s.Weights()).NodeValue(g))

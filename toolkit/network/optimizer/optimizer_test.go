@@ -20,7 +20,7 @@ func TestSGDByHand(t *testing.T) {
 	v, err := store.CreateVariable("/w", tensors.FromValue([]float64{1, -3}))
 	require.NoError(t, err)
 	var input *Node
-	sgd := &optimizer.SGD{Momentum: momentum, WeightDecay: decay,
+	sgd := &optimizer.Optimizer{Rule: optimizer.SGD{Momentum: momentum}, WeightDecay: decay,
 		// The second weight is frozen in steps where the input is negative.
 		Mask: func(_ *model.Variable, g *Graph) *Node {
 			x := input
@@ -63,6 +63,13 @@ func TestSchedule(t *testing.T) {
 		{cifar, 0, 0.1}, {cifar, 249, 0.1}, {cifar, 250, 0.01}, {cifar, 374, 0.01}, {cifar, 375, 0.001}, {cifar, 499, 0.001},
 		{deep, 0, 0.01}, {deep, 9, 0.01}, {deep, 10, 0.1}, {deep, 149, 0.1}, {deep, 150, 0.01}, {deep, 225, 0.001},
 	} {
-		require.InDelta(t, c.want, c.schedule.At(c.epoch), 1e-15, "epoch %d", c.epoch)
+		require.InDelta(t, c.want, c.schedule.At(3*int64(c.epoch)+2, 3), 1e-15, "epoch %d", c.epoch)
+	}
+	// Behind one epoch of two steps a cosine has eight: the rates of PyTorch's SequentialLR([ConstantLR(0.1, 2),
+	// CosineAnnealingLR(8)], [2]) from 1. The step after the last would have the rate 0.
+	cosine := optimizer.Schedule{Rate: 1, Drops: []int{2}, WarmupEpochs: 1, WarmupRate: 0.1, Cosine: 5}
+	for step, want := range []float64{0.1, 0.1, 1, 0.9619397662556434, 0.8535533905932737, 0.6913417161825448, 0.5,
+		0.3086582838174551, 0.1464466094067262, 0.0380602337443566, 0} {
+		require.InDelta(t, want, cosine.At(int64(step), 2), 1e-15, "step %d", step)
 	}
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // Restore opens the network of a run with the weights of one of its checkpoints, [Best] or [Last]. Best is the checkpoint of
-// the best row of the log, or an error; in a run without rows it is the last checkpoint. dataRoot is as in [network.Open].
+// the best row of the log, or an error; in a run without rows it is the last checkpoint. With the recipe's ema the weights are the
+// averages that were evaluated. dataRoot is as in [network.Open].
 func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*network.Opened, error) {
 	if checkpoint != Best && checkpoint != Last {
 		return nil, fmt.Errorf("there is no checkpoint %q: use %s or %s", checkpoint, Best, Last)
@@ -37,6 +38,9 @@ func Restore(b compute.Backend, run *runs.Run, checkpoint, dataRoot string) (*ne
 		dir, p, err := c.choose(run, checkpoint)
 		if err == nil {
 			err = c.restore(net.Model, dir, p)
+		}
+		if err == nil {
+			err = net.TakeAverages()
 		}
 		if err == nil {
 			net.Info = models.OfRun(run, p.Step, net.Data.Train.Len())

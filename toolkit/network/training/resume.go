@@ -8,7 +8,6 @@ import (
 
 	"github.com/gomlx/gomlx/ml/model"
 
-	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -155,8 +154,7 @@ func (s *session) resume() error {
 	s.batches = s.net.Batches()
 	s.steps = s.batches.Steps()
 	s.evaluated = evaluations{s.batches.PerEpoch(), int64(r.EvaluateEvery), s.steps}
-	s.schedule = optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(),
-		WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
+	s.schedule = s.net.RateSchedule()
 	s.pipeline = pipeline{model: s.net.Model, compiled: make(map[int]bool), done: s.count, compiling: func() {
 		s.spend()
 		s.report("compiling", nil)

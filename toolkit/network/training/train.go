@@ -218,7 +218,7 @@ func (s *session) spend() {
 }
 
 func (s *session) learningRate(step int64) float64 {
-	return s.schedule.At(int(step / s.batches.PerEpoch()))
+	return s.schedule.At(step, s.batches.PerEpoch())
 }
 
 // stop saves a checkpoint in the middle of an epoch, if there is none of this step.

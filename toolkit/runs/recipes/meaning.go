@@ -6,6 +6,7 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/say"
 )
 
 // The meaning of a recipe is defined here, for everybody: which survival probabilities it gives, whether its depth is
@@ -83,14 +84,52 @@ func (r Recipe) ExpectedOpen() (open float64, blocks int) {
 	return r.Schedule().ExpectedOpen(survival), len(survival)
 }
 
-// RateDrops returns the epochs, counted from 0, at whose beginning the learning rate is divided by 10 once more. Products
-// such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
+// RateDrops returns the epochs, counted from 0, at whose beginning the learning rate is divided by 10 once more: none if its
+// schedule is a cosine. Products such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
 func (r Recipe) RateDrops() []int {
+	if r.RateSchedule == "cosine" {
+		return nil
+	}
 	drops := make([]int, len(r.Milestones))
 	for i, fraction := range r.Milestones {
 		drops[i] = int(math.Ceil(math.Round(fraction*float64(r.Epochs)*1e9) / 1e9))
 	}
 	return drops
+}
+
+// Mixes reports whether the recipe's training mixes images, by mixup or cutmix.
+func (r Recipe) Mixes() bool { return r.Mixup > 0 || r.CutMix > 0 }
+
+// Training says in words how the weights learn: "SGD with momentum 0.9, rate 0.1, divided by 10 after epochs 250 and 375,
+// weight decay 0.0001".
+func (r Recipe) Training() string {
+	text := fmt.Sprintf("SGD with momentum %g", r.Momentum)
+	if r.Optimizer == "adamw" {
+		text = "AdamW"
+	}
+	text += fmt.Sprintf(", rate %g", r.LearningRate)
+	if r.WarmupEpochs > 0 {
+		text += fmt.Sprintf(" after %d epoch%s at %g", r.WarmupEpochs, say.Plural(r.WarmupEpochs), r.WarmupRate)
+	}
+	if drops := r.RateDrops(); len(drops) > 0 {
+		text += ", divided by 10 after epochs " + say.Enumerate(drops)
+	} else if r.RateSchedule == "cosine" {
+		text += ", falling to 0 as a cosine"
+	}
+	text += fmt.Sprintf(", weight decay %g", r.WeightDecay)
+	if r.WeightDecayOf == "weights" {
+		text += " of weights only"
+	}
+	for _, more := range []struct {
+		format string
+		value  float64
+	}{{"gradients clipped to %g", r.ClipGradient}, {"label smoothing %g", r.LabelSmoothing}, {"mixup %g", r.Mixup},
+		{"cutmix %g", r.CutMix}, {"averaged weights (ema %g)", r.EMA}} {
+		if more.value > 0 {
+			text += ", " + fmt.Sprintf(more.format, more.value)
+		}
+	}
+	return text
 }
 
 // StochasticKeys are the keys that say how blocks close. At constant depth they have no effect. Runs that differ only in
@@ -99,8 +138,8 @@ var StochasticKeys = []string{"rule", "death_rate", "survival_probabilities", "s
 	"gates_per", "scale_at", "freeze_closed"}
 
 // Canonical returns the recipe with the keys that have no effect at their defaults: all StochasticKeys at constant depth,
-// the fraction of a schedule that never changes, sizes that the images have anyway. Two runs have one setting if their
-// canonical recipes differ in the seed only.
+// the fraction of a schedule that never changes, momentum and milestones that nothing reads, defaults that are named, sizes
+// that the images have anyway. Two runs have one setting if their canonical recipes differ in the seed only.
 func (r Recipe) Canonical() Recipe {
 	if r.IsConstant() {
 		d := Default()
@@ -109,6 +148,19 @@ func (r Recipe) Canonical() Recipe {
 	}
 	if r.Schedule().Kind == depth.Steady {
 		r.ScheduleFraction = Default().ScheduleFraction
+	}
+	if r.Optimizer == "adamw" {
+		r.Momentum = Default().Momentum
+	} else {
+		r.Optimizer = ""
+	}
+	if r.RateSchedule == "cosine" {
+		r.Milestones = Default().Milestones
+	} else {
+		r.RateSchedule = ""
+	}
+	if r.WeightDecayOf == "all" {
+		r.WeightDecayOf = ""
 	}
 	if r.ResizeSize != 0 && r.ResizeSize == r.Image().Height {
 		r.ResizeSize = 0

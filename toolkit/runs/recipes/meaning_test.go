@@ -44,6 +44,15 @@ func TestSameSetting(t *testing.T) {
 		}
 	}
 	unused := r
+	unused.Optimizer, unused.RateSchedule, unused.WeightDecayOf = "sgd", "steps", "all"
+	require.True(t, recipes.SameSetting(r, unused), "the defaults by their names")
+	adamw := r
+	adamw.Optimizer, adamw.RateSchedule = "adamw", "cosine"
+	require.False(t, recipes.SameSetting(r, adamw))
+	unused = adamw
+	unused.Momentum, unused.Milestones = 0, nil
+	require.True(t, recipes.SameSetting(adamw, unused), "momentum of AdamW and milestones of a cosine")
+	unused = r
 	unused.ScheduleFraction = 0.9
 	require.True(t, recipes.SameSetting(r, unused), "the fraction of a schedule that never changes")
 }
@@ -63,6 +72,18 @@ func TestRateDrops(t *testing.T) {
 		r.Epochs, r.Milestones = c.epochs, c.milestones
 		require.Equal(t, c.want, r.RateDrops())
 	}
+}
+
+func TestTrainingInWords(t *testing.T) {
+	r, err := recipes.Preset("cifar10-1202")
+	require.NoError(t, err)
+	require.Equal(t, "SGD with momentum 0.9, rate 0.1 after 10 epochs at 0.01, divided by 10 after epochs 150 and 225, weight decay 0.0001",
+		r.Training())
+	r.Optimizer, r.RateSchedule, r.LearningRate, r.WarmupEpochs, r.WeightDecayOf = "adamw", "cosine", 0.001, 0, "weights"
+	r.LabelSmoothing, r.Mixup, r.CutMix, r.ClipGradient, r.EMA = 0.1, 0.8, 1, 5, 0.999
+	require.Empty(t, r.RateDrops())
+	require.Equal(t, "AdamW, rate 0.001, falling to 0 as a cosine, weight decay 0.0001 of weights only, gradients clipped to 5, "+
+		"label smoothing 0.1, mixup 0.8, cutmix 1, averaged weights (ema 0.999)", r.Training())
 }
 
 func TestExpectedOpen(t *testing.T) {

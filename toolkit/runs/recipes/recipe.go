@@ -79,8 +79,19 @@ type Recipe struct {
 	Milestones   []float64 `json:"milestones"`    // fractions of the epochs, in (0, 1), after which the rate is divided by 10
 	WarmupEpochs int       `json:"warmup_epochs"` // first epochs, at WarmupRate
 	WarmupRate   float64   `json:"warmup_rate"`
-	Momentum     float64   `json:"momentum"` // Nesterov
+	Momentum     float64   `json:"momentum"` // Nesterov, of sgd
 	WeightDecay  float64   `json:"weight_decay"`
+
+	Optimizer     string  `json:"optimizer,omitempty"`       // sgd (the default: the paper's) or adamw
+	RateSchedule  string  `json:"schedule,omitempty"`        // of the rate after the warm-up: steps (the default: milestones), or cosine
+	WeightDecayOf string  `json:"weight_decay_of,omitempty"` // all (the default), or weights: no normalisations and biases
+	ClipGradient  float64 `json:"clip_gradient,omitempty"`   // largest norm of all gradients together; 0: any
+	EMA           float64 `json:"ema,omitempty"`             // decay of averages of the weights, which are evaluated; 0: none
+
+	LabelSmoothing float64 `json:"label_smoothing,omitempty"` // share of a label, in [0, 1), that all classes get equally
+	// Alpha of Beta(alpha, alpha), from which a minibatch's share is drawn; 0: none. With both a coin chooses.
+	Mixup  float64 `json:"mixup,omitempty"`
+	CutMix float64 `json:"cutmix,omitempty"`
 
 	EvaluateEvery int `json:"evaluate_every"` // steps between evaluations, and one at the end; 0: at the end of each epoch
 	// Evaluations on the validation part for each one on the test part, whose time matters in a short epoch; 0: as many.

@@ -35,6 +35,9 @@ var choices = []struct {
 	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}},
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
+	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}},
+	{"schedule", func(r Recipe) string { return cmp.Or(r.RateSchedule, "steps") }, []string{"steps", "cosine"}},
+	{"weight_decay_of", func(r Recipe) string { return cmp.Or(r.WeightDecayOf, "all") }, []string{"all", "weights"}},
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
 }
 
@@ -182,6 +185,19 @@ func (r Recipe) validateSchedule() error {
 		return fmt.Errorf("momentum is %v: it must be in [0, 1)", r.Momentum)
 	case !(r.WeightDecay >= 0) || math.IsInf(r.WeightDecay, 0):
 		return fmt.Errorf("weight_decay is %v: it must be 0 or more", r.WeightDecay)
+	case r.Optimizer == "adamw" && r.LearningRate >= 0.1:
+		return fmt.Errorf("learning_rate is %v, but adamw moves each weight by about the rate in every step: "+
+			"make it less than 0.1, such as 0.001", r.LearningRate)
+	case !(r.ClipGradient >= 0) || math.IsInf(r.ClipGradient, 0):
+		return fmt.Errorf("clip_gradient is %v: give the largest norm of all gradients together, such as 1, or 0 for any", r.ClipGradient)
+	case !(r.EMA >= 0 && r.EMA < 1):
+		return fmt.Errorf("ema is %v: it must be in [0, 1), such as 0.999, and 0 evaluates the weights themselves", r.EMA)
+	case !(r.LabelSmoothing >= 0 && r.LabelSmoothing < 1):
+		return fmt.Errorf("label_smoothing is %v: it must be in [0, 1), such as 0.1", r.LabelSmoothing)
+	case !mixes(r.Mixup):
+		return fmt.Errorf("mixup is %v: give the alpha of Beta(alpha, alpha) from 0.01 to 100, such as 0.2, or 0 for none", r.Mixup)
+	case !mixes(r.CutMix):
+		return fmt.Errorf("cutmix is %v: give the alpha of Beta(alpha, alpha) from 0.01 to 100, such as 1, or 0 for none", r.CutMix)
 	case r.EvaluateEvery < 0:
 		return fmt.Errorf("evaluate_every is %d: give steps, or 0 for the end of each epoch", r.EvaluateEvery)
 	case r.TestEvery < 0:
@@ -247,6 +263,9 @@ func (r Recipe) validateData() error {
 }
 
 var blockName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+// mixes reports whether alpha may be that of mixup or cutmix.
+func mixes(alpha float64) bool { return alpha == 0 || alpha >= 0.01 && alpha <= 100 }
 
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 

@@ -103,7 +103,7 @@ func probeKey(r recipes.Recipe) string {
 	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
 	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0
 	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate = "", 0, nil, 0, 0
-	r.Momentum, r.WeightDecay = 0, 0
+	r.Momentum, r.WeightDecay, r.RateSchedule = 0, 0, ""
 	return fmt.Sprintf("%+v", r)
 }
 

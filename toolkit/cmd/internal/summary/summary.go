@@ -28,7 +28,7 @@ type Summary struct {
 	Images         int     // in an epoch
 	StepsPerEpoch  int64
 	Steps          int64 // in the training
-	ParameterBytes int64 // weights, their gradients and momentum
+	ParameterBytes int64 // weights, their gradients, and what the optimizer and ema keep
 	KeptBytes      int64 // activations of a minibatch that the engine keeps for the gradient
 }
 
@@ -70,9 +70,9 @@ func Of(asked recipes.Checker, dataRoot string) (Summary, error) {
 	return s, nil
 }
 
-// memory counts the bytes that training must hold: three numbers for each parameter, and for each block, open or not, its
-// output and the outputs of its two convolutions; with Recompute and in blocks of other kinds the convolutions are computed
-// again instead.
+// memory counts the bytes that training must hold: three numbers for each parameter, one more for AdamW and one for ema; and
+// for each block, open or not, its output and the outputs of its two convolutions; with Recompute and in blocks of other kinds
+// the convolutions are computed again instead.
 func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
@@ -80,6 +80,13 @@ func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 		perParameter, perActivation = 8, 8
 	case "bfloat16":
 		perActivation = 2
+	}
+	numbers := int64(3)
+	if recipe.Optimizer == "adamw" {
+		numbers++
+	}
+	if recipe.EMA > 0 {
+		numbers++
 	}
 	outputs := int64(3)
 	if recipe.Recompute || recipe.Block != depth.Basic {
@@ -92,7 +99,7 @@ func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 		}
 		kept += each * int64(l.Blocks) * outputs
 	}
-	return 3 * perParameter * size.Parameters, kept
+	return numbers * perParameter * size.Parameters, kept
 }
 
 // Write writes the summary as text for people.
@@ -133,9 +140,10 @@ open: expected open blocks in a minibatch, averaged over the whole training
 multiply-adds: of convolutions and the linear layer, forward, for one image (each is two floating-point operations)
 
 %s
-Memory: at least %s, of which %s are parameters, their gradients and momentum, and %s activations.
+Memory: at least %s, of which %s are %s, and %s activations.
+Training: %s.
 Steps: %s an epoch of %s images, %s in all.
-`, s.arithmetic(), gigabytes(s.ParameterBytes+s.KeptBytes), gigabytes(s.ParameterBytes), gigabytes(s.KeptBytes),
+`, s.arithmetic(), gigabytes(s.ParameterBytes+s.KeptBytes), gigabytes(s.ParameterBytes), s.held(), gigabytes(s.KeptBytes), r.Training(),
 		say.Grouped(s.StepsPerEpoch), say.Grouped(s.Images), say.Grouped(s.Steps))
 	return err
 }
@@ -149,6 +157,18 @@ func (s Summary) arithmetic() string {
 		return "In this form training computes closed blocks too: the form survivors leaves them out."
 	}
 	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth on average.", 100*s.Share)
+}
+
+// held names what training holds of each parameter.
+func (s Summary) held() string {
+	held := []string{"parameters", "their gradients", "momentum"}
+	if s.Recipe.Optimizer == "adamw" {
+		held[2] = "two moments"
+	}
+	if s.Recipe.EMA > 0 {
+		held = append(held, "averages")
+	}
+	return say.Enumerate(held)
 }
 
 func gigabytes(n int64) string {

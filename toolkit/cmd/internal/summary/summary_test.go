@@ -46,6 +46,25 @@ func TestThePapersNetwork(t *testing.T) {
 	require.Contains(t, out.String(), "Steps: 352 an epoch of 45,000 images, 176,000 in all.")
 }
 
+// What the optimizer and the averages keep is counted and named.
+func TestOptimizers(t *testing.T) {
+	paper, adamw := summarise(t, preset(t, "cifar10")), preset(t, "cifar10", "optimizer", "adamw", "learning_rate", "0.001",
+		"schedule", "cosine", "ema", "0.999")
+	s := summarise(t, adamw)
+	require.EqualValues(t, 3*4*1_727_962, paper.ParameterBytes)
+	require.EqualValues(t, 5*4*1_727_962, s.ParameterBytes)
+	for want, s := range map[string]Summary{
+		"are parameters, their gradients and momentum, and ":                                          paper,
+		"\nTraining: SGD with momentum 0.9, rate 0.1, divided by 10 after epochs 250 and 375, weight": paper,
+		"are parameters, their gradients, two moments and averages, and ":                             s,
+		"\nTraining: AdamW, rate 0.001, falling to 0 as a cosine, weight decay 0.0001, averaged":      s,
+	} {
+		var out bytes.Buffer
+		require.NoError(t, s.Write(&out))
+		require.Contains(t, out.String(), want)
+	}
+}
+
 // Eight layers by hand: three blocks, which survive with probability 1 - l/3 times the death rate.
 func TestShareByHand(t *testing.T) {
 	s := summarise(t, preset(t, "shapes", "depth", "8", "death_rate", "0.6"))

@@ -3,12 +3,12 @@ package proxy
 import (
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 var (
 	mainPattern     = regexp.MustCompile(`(?m)^(\s*func\.func @main\()(.*)\) -> \((.*)\) \{$`)
-	variablePattern = regexp.MustCompile(`(%_(?:network|optimizer_velocity)_\S+: tensor<(\S+)>)`)
+	variablePattern = regexp.MustCompile(`(%_(?:network|optimizer_velocity|optimizer_moment[12]|average)_\S+: tensor<(\S+)>)`)
+	isStep          = regexp.MustCompile(`%_optimizer_(?:velocity|moment1)_`)
 	resultsPattern  = regexp.MustCompile(`tensor<(\S+)>`)
 )
 
@@ -18,7 +18,7 @@ var (
 // must say which result uses which buffer, and go-xla has no way to say that.)
 func updateInPlace(program string) string {
 	at := mainPattern.FindStringSubmatchIndex(program)
-	if at == nil || !strings.Contains(program, "%_optimizer_velocity_") {
+	if at == nil || !isStep.MatchString(program) {
 		return program
 	}
 	results := make(map[string][]int) // by type

@@ -105,6 +105,12 @@ func TestVariablesAreUpdatedInPlace(t *testing.T) {
 	require.Equal(t, `
   func.func @main(%arg0: tensor<4xf32>, %_network_a: tensor<4xf32> {tf.aliasing_output = 0 : i32}, %_network_b: tensor<2x4xf32> {tf.aliasing_output = 1 : i32}, %_network_c: tensor<4xf32> {tf.aliasing_output = 2 : i32}, %_optimizer_velocity_network_a: tensor<4xf32>, %_global_step: tensor<i64>) -> (tensor<4xf32>, tensor<2x4xf32>, tensor<4xf32>, tensor<f32>) {
 `, updateInPlace(step))
+	// The state of AdamW and averages are variables too.
+	adamw := updateInPlace(`
+  func.func @main(%_network_a: tensor<4xf32>, %_optimizer_moment1_network_a: tensor<4xf32>, %_optimizer_updates_network_a: tensor<f32>, %_average_network_a: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<f32>, tensor<4xf32>) {
+`)
+	require.Contains(t, adamw, `_moment1_network_a: tensor<4xf32> {tf.aliasing_output = 1 : i32}`)
+	require.Contains(t, adamw, `_average_network_a: tensor<4xf32> {tf.aliasing_output = 3 : i32}`)
 	evaluation := strings.ReplaceAll(step, "_optimizer_velocity", "_other")
 	require.Equal(t, evaluation, updateInPlace(evaluation))
 }

@@ -1,0 +1,34 @@
+package optimizer
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter 2019), as in PyTorch. A variable w moves by its gradient g
+// in its t-th update:
+//
+//	m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
+//	w <- w - rate (decay w + m/(1 - b1^t) / (sqrt(v/(1 - b2^t)) + epsilon))
+//
+// GoMLX's Adam computes the same, but it decays all variables or none (by the name adamw: none), and it cannot leave a closed
+// block's moments alone.
+type AdamW struct{}
+
+// The constants of AdamW, PyTorch's defaults.
+const (
+	beta1, beta2 = 0.9, 0.999
+	epsilon      = 1e-8
+)
+
+func (AdamW) update(s *state, w, gradient, rate *Node, decay float64) *Node {
+	first := s.next("moment1", func(old *Node) *Node { return Add(MulScalar(old, beta1), MulScalar(gradient, 1-beta1)) })
+	second := s.next("moment2", func(old *Node) *Node { return Add(MulScalar(old, beta2), MulScalar(Square(gradient), 1-beta2)) })
+	updates := s.count("updates")
+	corrected := func(moment *Node, beta float64) *Node { // 1 - beta^t, in float32 as exact as the moment
+		return Div(moment, Neg(Expm1(MulScalar(updates, math.Log(beta)))))
+	}
+	step := Div(corrected(first, beta1), AddScalar(Sqrt(corrected(second, beta2)), epsilon))
+	return Sub(w, Mul(rate, Add(MulScalar(w, decay), step)))
+}
