@@ -8,6 +8,8 @@ package depth
 //     "drop_warmup" of MosaicML's Composer.
 //   - Early closes blocks only in the first Fraction of the steps, Late only after it ("early" and
 //     "late" stochastic depth of Liu et al. 2023, "Dropout Reduces Underfitting", arXiv 2303.01500).
+//   - Fall begins with p_l and closes less and less, until after the first Fraction of the steps all blocks stay open:
+//     p_l(t) = 1 - (1 - p_l) max(0, 1 - t/(Fraction T)). This is the linear form of their early stochastic depth.
 //
 // At test a branch is scaled by the probabilities of the last training step (Eq. 5).
 type Schedule struct {
@@ -25,11 +27,12 @@ const (
 	Ramp   ScheduleKind = "ramp"
 	Early  ScheduleKind = "early"
 	Late   ScheduleKind = "late"
+	Fall   ScheduleKind = "fall"
 )
 
 // ScheduleKinds lists the kinds, as text.
 func ScheduleKinds() []string {
-	return []string{string(Steady), string(Ramp), string(Early), string(Late)}
+	return []string{string(Steady), string(Ramp), string(Early), string(Late), string(Fall)}
 }
 
 // share returns the factor, in 0..1, that multiplies the death rates 1 - p_l at a step, counted from 0, of steps in all.
@@ -38,6 +41,8 @@ func (s Schedule) share(step, steps int64) float64 {
 	switch s.Kind {
 	case Ramp:
 		return min(1, at)
+	case Fall:
+		return max(0, 1-at)
 	case Early:
 		if at >= 1 {
 			return 0
@@ -76,6 +81,8 @@ func (s Schedule) ExpectedOpen(p Survival) float64 {
 		return all - (all-open)*s.Fraction
 	case Late:
 		return all - (all-open)*(1-s.Fraction)
+	case Fall:
+		return all - (all-open)*s.Fraction/2
 	}
 	return open
 }

@@ -24,6 +24,8 @@ func TestScheduleAt(t *testing.T) {
 		{depth.Ramp, 0.5, 50, p}, {depth.Ramp, 0.5, 99, p}, {depth.Ramp, 1, 99, depth.Survival{0.901, 0.505}},
 		{depth.Early, 0.2, 0, p}, {depth.Early, 0.2, 19, p}, {depth.Early, 0.2, 20, all}, {depth.Early, 0.2, 99, all},
 		{depth.Late, 0.2, 0, all}, {depth.Late, 0.2, 19, all}, {depth.Late, 0.2, 20, p}, {depth.Late, 0.2, 99, p},
+		{depth.Fall, 0.5, 0, p}, {depth.Fall, 0.5, 10, depth.Survival{0.92, 0.6}}, {depth.Fall, 0.5, 50, all}, {depth.Fall, 0.5, 99, all},
+		{depth.Fall, 1, 99, depth.Survival{0.999, 0.995}},
 	} {
 		s := depth.Schedule{Kind: c.kind, Fraction: c.fraction}
 		require.InDeltaSlice(t, []float64(c.want), []float64(s.At(p, c.step, 100)), 1e-12,

@@ -70,6 +70,13 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 			}
 			settings = append(settings, setting{key, value, "--set " + set})
 		}
+		var keys []string
+		for _, s := range settings {
+			keys = append(keys, strings.ReplaceAll(strings.TrimSpace(s.key), "-", "_"))
+		}
+		if err := recipes.Compatible(keys); err != nil {
+			return none, err
+		}
 		slices.SortStableFunc(settings, func(a, b setting) int { return recipes.Order(a.key, b.key) })
 		for _, s := range settings {
 			if err := recipe.Set(s.key, s.value); err != nil {

@@ -70,6 +70,8 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"bench --layers 20,x":                      `--layers is "20,x": it must be a whole number, or several with commas between them`,
 		"bench ---steps 3":                         "\"---steps\" is no flag: `stochdepth bench --help` lists the flags",
 		"bench --network resnet18 --layers 20":     "--network and --layers both say which networks to time: leave one of them out",
+		"train --death-rate 0.5 --set budget=0.75": "budget and death_rate both say how many blocks close: leave one of them out",
+		"summary --set budget=0.1":                 "budget 0.1 is out of reach: with the rule linear and the schedule constant more than 0.444",
 		"import x.safetensors":                     "the new run needs a name: add --run NAME",
 		"train --data-root x":                      "--data-root x would not be read, as the images of shapes are drawn: add --dataset folder for your pictures",
 		"train --network resnet51":                 `--network: network "resnet51" is unknown (did you mean "resnet50"?)`,

@@ -13,14 +13,17 @@ import (
 // keeps, and the learning rate. Whoever sets several keys sets this one first (see [Order]), so that the others may change what it sets.
 const Network = "network"
 
-// Settable lists the keys that Set takes: those of a recipe, and [Network].
-func Settable() []string { return append(Keys(), Network) }
+// Settable lists the keys that Set takes: those of a recipe, [Network] and [Budget].
+func Settable() []string { return append(Keys(), Network, Budget) }
 
-// Order compares two keys for sorting: those that are to be set first come first.
+// Order compares two keys for sorting: [Network] is to be set first, [Budget] last.
 func Order(a, b string) int {
 	rank := func(key string) int {
-		if key == Network {
+		switch strings.ReplaceAll(strings.TrimSpace(key), "-", "_") {
+		case Network:
 			return 0
+		case Budget:
+			return 2
 		}
 		return 1
 	}

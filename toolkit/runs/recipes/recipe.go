@@ -224,6 +224,14 @@ func Parse(data []byte) (Recipe, error) {
 	if err := decoder.Decode(&recipe); err != nil {
 		return Recipe{}, say.JSONError(err)
 	}
+	if budget, ok := keys[Budget]; ok { // after the keys that decide what it sets
+		if err := Compatible(slices.Collect(maps.Keys(keys))); err != nil {
+			return Recipe{}, err
+		}
+		if err := recipe.Set(Budget, string(budget)); err != nil {
+			return Recipe{}, err
+		}
+	}
 	return recipe, nil
 }
 
@@ -242,8 +250,11 @@ func Keys() []string {
 // nearest known ones are named; Validate checks the recipe as a whole.
 func (r *Recipe) Set(key, value string) error {
 	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
-	if key == Network {
+	switch key {
+	case Network:
 		return r.setNetwork(strings.TrimSpace(value))
+	case Budget:
+		return r.setBudget(strings.TrimSpace(value))
 	}
 	for i, name := range Keys() {
 		if name == key {

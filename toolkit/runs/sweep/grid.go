@@ -228,7 +228,7 @@ func (s *Sweep) readAxes(grid map[string]json.RawMessage) error {
 	}
 	order := append([]string{"seed", "dataset", recipes.Network, "depth"}, recipes.Keys()...)
 	order = slices.DeleteFunc(order, func(key string) bool { return key == "rule" || key == "death_rate" })
-	order = append(order, "rule", "death_rate")
+	order = append(order, "rule", "death_rate", recipes.Budget)
 	for _, key := range unsorted {
 		if !slices.Contains(order, key) {
 			var r recipes.Recipe
@@ -281,6 +281,9 @@ func (s *Sweep) recipe(f file, values []string, bases map[string]recipes.Recipe)
 		bases[settings["dataset"]] = recipe
 	}
 	keys := slices.Sorted(maps.Keys(settings))
+	if err := recipes.Compatible(keys); err != nil {
+		return recipe, err
+	}
 	slices.SortStableFunc(keys, recipes.Order)
 	for _, key := range keys {
 		if err := recipe.Set(key, settings[key]); err != nil {

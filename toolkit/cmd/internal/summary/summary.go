@@ -156,7 +156,8 @@ func (s Summary) arithmetic() string {
 	case s.Recipe.Form != "survivors":
 		return "In this form training computes closed blocks too: the form survivors leaves them out."
 	}
-	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth on average.", 100*s.Share)
+	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth on average, with %.1f %% of the blocks open "+
+		"(budget=%.4g).", 100*s.Share, 100*s.OpenBlocks/float64(s.Blocks), s.OpenBlocks/float64(s.Blocks))
 }
 
 // held names what training holds of each parameter.
