@@ -59,11 +59,29 @@ func NewModel(b compute.Backend, recipe recipes.Recipe, in Input) (*Model, error
 	if err := network.Initialize(m.Store, recipe.Seed); err != nil {
 		return nil, err
 	}
+	for _, name := range m.frozen() {
+		residual.Variable(m.Store.RootScope(), name).SetTrainable(false)
+	}
 	if m.stepExec, err = m.named(model.NewExec(b, m.Store, m.stepGraph)); err != nil {
 		return nil, err
 	}
 	m.evaluateExec, err = m.named(model.NewExec(b, m.Store, m.evaluateGraph))
 	return m, err
+}
+
+// frozen names the variables that training leaves as they are.
+func (m *Model) frozen() (names []string) {
+	if m.Network.Frozen == 0 {
+		return nil
+	}
+	all := m.Network.Variables()
+	names = append(names, all.Stem...)
+	for i, s := range m.Network.Stages() {
+		if m.Network.IsFrozen(s) {
+			names = append(names, all.Stages[i]...)
+		}
+	}
+	return names
 }
 
 // Of returns the network that a recipe describes, without variables.
@@ -85,6 +103,7 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	network.ClassToken = recipe.Pooling == "class-token"
 	network.Subsample = recipe.Shortcut == "subsample"
 	network.Inverted = recipe.ScaleAt == "train"
+	network.Frozen = recipe.FreezeGroups
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
 	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32,
 		"bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
@@ -119,6 +138,9 @@ func (m *Model) stepGraph(scope *model.Scope, inputs []*Node) *Node {
 		o.Mask = func(v *model.Variable, g *Graph) *Node { return m.openBlocksOf(v, gates) }
 	}
 	o.UpdateGraph(scope, labels.Graph(), meanLoss)
+	if magnitude == nil { // block 1 is frozen
+		magnitude = ScalarZero(meanLoss.Graph(), meanLoss.DType())
+	}
 	if m.Recipe.EMA > 0 {
 		optimizer.Average(scope, labels.Graph(), m.Recipe.EMA, m.averaged())
 	}

@@ -376,7 +376,7 @@ func TestRecipesOfAFile(t *testing.T) {
 			made.Dataset, made.Depth, made.Epochs, made.Seed = "cifar10", 20, 40, 21
 			recipe := made
 			c.change(&recipe)
-			notes, err := agree("net", made, recipe)
+			notes, err := agree("net", made, recipe, false)
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -390,13 +390,13 @@ func TestRecipesOfAFile(t *testing.T) {
 	made := eight(t, 0)
 	recipe := made
 	recipe.Seed = 5
-	notes, err := agree("net", made, recipe)
+	notes, err := agree("net", made, recipe, false)
 	require.NoError(t, err)
 	require.Equal(t, []string{"its shapes were drawn from seed 1; those of seed 5 are different"}, notes)
 
 	ofMean, larger := made, made
 	ofMean.Normalization, larger.Normalization, larger.ResizeSize = "mean-image", "mean-image", 40
-	_, err = agree("net", ofMean, larger)
+	_, err = agree("net", ofMean, larger, false)
 	require.EqualError(t, err, "the network in net has a mean image of 32x32 pixels, which fits no images of 40x40: "+
 		"leave image_size and resize_size as the file's recipe has them")
 
@@ -405,10 +405,10 @@ func TestRecipesOfAFile(t *testing.T) {
 	larger = transformer
 	same := transformer
 	larger.ImageSize, same.PatchSize = 64, 4
-	_, err = agree("net", transformer, larger)
+	_, err = agree("net", transformer, larger, false)
 	require.ErrorContains(t, err, "has image_size 32 and patch_size 4, and its weights do not fit a network with image_size 64 and "+
 		"patch_size 8: leave image_size and patch_size as the file's recipe has them")
-	_, err = agree("net", transformer, same)
+	_, err = agree("net", transformer, same, false)
 	require.NoError(t, err)
 
 	// OpenImported refuses such a recipe, and returns the notes of the others.

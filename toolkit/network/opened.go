@@ -204,13 +204,19 @@ func OpenImported(b compute.Backend, path string, asked recipes.Checker, dataRoo
 	if err != nil {
 		return nil, err
 	}
-	file, err := readNetwork(path)
+	file, err := ReadWeights(path, Reading{})
 	if err != nil {
 		return nil, err
 	}
+	return OpenWith(b, file, checked, dataRoot)
+}
+
+// OpenWith is [OpenImported] with weights that were read.
+func OpenWith(b compute.Backend, file *Weights, checked recipes.Checked, dataRoot string) (*Opened, error) {
 	notes := []string{"it does not say which images it was trained on: the validation images may be among them"}
 	if file.recipe != nil {
-		if notes, err = agree(path, *file.recipe, checked.Recipe()); err != nil {
+		var err error
+		if notes, err = agree(file.path, *file.recipe, checked.Recipe(), file.reading.Classes != 0 || file.reading.Adapt); err != nil {
 			return nil, err
 		}
 	}
@@ -238,7 +244,7 @@ func (o *Opened) Untrained() (*Model, error) {
 // openModel makes the model of a file, without data: the file has the number of classes and the normalisation. If the file
 // has no normalisation, the model's is empty.
 func openModel(b compute.Backend, info models.Info) (*Model, error) {
-	file, err := readNetwork(info.Path)
+	file, err := ReadWeights(info.Path, Reading{})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -39,7 +40,15 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 	}
 	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(recipe)}
 	maps.Copy(meta, metadata)
-	var out []tensorfile.Tensor
+	out, err := m.tensors()
+	if err != nil {
+		return err
+	}
+	return tensorfile.Write(path, out, meta)
+}
+
+// tensors are those of a file.
+func (m *Model) tensors() (out []tensorfile.Tensor, err error) {
 	add := func(name string, shape []int, values []float64) {
 		out = append(out, encode(name, shape, values, m.Network.ParameterDType()))
 	}
@@ -52,19 +61,19 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	add(meanName, []int{len(m.Normalization.Mean)}, floats[float64](m.Normalization.Mean))
 	add(deviationName, []int{len(m.Normalization.Deviation)}, floats[float64](m.Normalization.Deviation))
 	survival, err := m.survivalPart().read()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if m.Network.Inverted {
 		survival = atTest(survival)
 	}
 	add("survival", []int{len(survival)}, survival)
-	return tensorfile.Write(path, out, meta)
+	return out, nil
 }
 
 // Import sets the model's variables, and its normalisation if the file has one, from a file with the names and shapes of
@@ -72,7 +81,7 @@ func (m *Model) Export(path string, metadata map[string]string) error {
 // an error, and so is a value that no trained network has (not finite, a negative variance, a deviation of zero), and a
 // survival that the recipe does not apply; then nothing is changed.
 func (m *Model) Import(path string) error {
-	file, err := readNetwork(path)
+	file, err := ReadWeights(path, Reading{})
 	if err != nil {
 		return err
 	}
@@ -80,15 +89,19 @@ func (m *Model) Import(path string) error {
 }
 
 // take imports a file that was read.
-func (m *Model) take(file *networkFile) error {
-	if bias := file.tensors["fc.bias"]; len(bias.Shape) == 1 && bias.Shape[0] != m.Network.Classes {
-		return otherClasses(file.path, bias.Shape[0], m.Recipe.Dataset, m.Network.Classes)
-	}
+func (m *Model) take(file *Weights) error {
 	next := make(map[*model.Variable][]partValues)
 	set := func(part variablePart, values []float64) {
 		next[part.variable] = append(next[part.variable], partValues{part, part.fromTorch(values)})
 	}
-	err := m.visit(func(name string, part variablePart) error {
+	newLast, err := m.newLastLayer(file)
+	if err != nil {
+		return err
+	}
+	err = m.visit(func(name string, part variablePart) error {
+		if newLast && strings.HasPrefix(name, "fc.") {
+			return nil
+		}
 		values, err := m.values(file, name, part.torchShape())
 		if err == nil {
 			set(part, values)
@@ -107,6 +120,9 @@ func (m *Model) take(file *networkFile) error {
 		return err
 	}
 	set(m.survivalPart(), scales)
+	if err := m.checkFrozen(file, scales); err != nil {
+		return err
+	}
 	if err := m.surplus(file); err != nil {
 		return err
 	}
@@ -119,8 +135,43 @@ func (m *Model) take(file *networkFile) error {
 	return nil
 }
 
+// newLastLayer reports whether the last layer keeps its initial weights, and then removes the file's.
+func (m *Model) newLastLayer(file *Weights) (bool, error) {
+	classes, asked := 0, file.reading.Classes
+	if bias := file.tensors["fc.bias"].Shape; len(bias) == 1 {
+		classes = bias[0]
+	}
+	if asked != 0 && asked != m.Network.Classes {
+		return false, fmt.Errorf("--classes %d: the data set %s has %d classes: give this number, or another --dataset",
+			asked, m.Recipe.Dataset, m.Network.Classes)
+	}
+	switch other := classes != 0 && classes != m.Network.Classes; {
+	case asked != 0 || file.reading.Adapt && other:
+	case other:
+		return false, otherClasses(file.path, classes, m.Recipe.Dataset, m.Network.Classes)
+	default:
+		return false, nil
+	}
+	delete(file.tensors, "fc.weight")
+	delete(file.tensors, "fc.bias")
+	file.note("its last layer, of %d classes, is replaced by one of %d with initial weights: train it", classes, m.Network.Classes)
+	return true, nil
+}
+
+// checkFrozen refuses to freeze branches that the file multiplies by other factors at test than the recipe.
+func (m *Model) checkFrozen(file *Weights, scales []float64) error {
+	if m.Network.Frozen == 0 || m.Network.Inverted {
+		return nil
+	}
+	if n := depth.Total(m.Network.Groups[:m.Network.Frozen]); !near(scales[:n], m.Network.Survival[:n]) {
+		return fmt.Errorf("freeze_groups %d: the branches of %s are multiplied at test by other factors than the recipe's, so frozen "+
+			"ones would change: take the rule and death rate that it was trained with", m.Network.Frozen, file.path)
+	}
+	return nil
+}
+
 // values takes a tensor, which must have this shape, from the file.
-func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, error) {
+func (m *Model) values(file *Weights, name string, shape []int) ([]float64, error) {
 	t, ok := file.tensors[name]
 	if !ok {
 		return nil, fmt.Errorf("%s has no tensor %s, which a network of %d layers needs%s",
@@ -139,7 +190,7 @@ func (m *Model) values(file *networkFile, name string, shape []int) ([]float64, 
 }
 
 // takeNormalization takes the file's normalisation, for pixels from 0 to 255, or the model's own if the file has none.
-func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, err error) {
+func (m *Model) takeNormalization(file *Weights) (n dataset.Normalization, err error) {
 	switch mean, deviation := file.has(meanName), file.has(deviationName); {
 	case !mean && !deviation:
 		file.note("it has no %s and %s: pixels are normalised as the recipe's training images are", meanName, deviationName)
@@ -164,7 +215,7 @@ func (m *Model) takeNormalization(file *networkFile) (n dataset.Normalization, e
 
 // takeScales takes the file's survival and returns the survival probabilities with which branches are multiplied at test by
 // the factors in the file.
-func (m *Model) takeScales(file *networkFile) ([]float64, error) {
+func (m *Model) takeScales(file *Weights) ([]float64, error) {
 	rule, last := m.Network.Survival, len(m.Network.Survival)-1
 	steady := m.Recipe.Schedule().Kind == depth.Steady
 	if !file.has("survival") {

@@ -36,6 +36,9 @@ var keyFlags = []struct{ flag, help string }{
 type origin struct {
 	recipe recipes.Recipe
 	source string
+	// over, unless nil, changes the preset or file that stands for the recipe if --dataset or --recipe names one; named says
+	// that --recipe did.
+	over func(base *recipes.Recipe, named bool)
 }
 
 // recipeFlags adds the flags that define a recipe, and returns a function that reads and checks it. They change the recipe
@@ -48,11 +51,20 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 	}
 	sets := flags.StringArray("set", nil, "any key of the recipe, as key=value; may be repeated")
 	return func(from *origin) (none recipes.Checked, err error) {
-		if from == nil || *name != "" {
+		if from == nil || *name != "" || from.over != nil && flags.Changed("dataset") {
+			var over func(*recipes.Recipe, bool)
+			if from != nil {
+				over = from.over
+			}
 			set, _, _ := strings.Cut(flags.Lookup("dataset").Value.String(), ":") // folder:NAME
+			of := from
 			from = &origin{source: cmp.Or(*name, set, "shapes")}
 			if from.recipe, err = read(from.source); err != nil {
 				return none, err
+			}
+			if over != nil {
+				over(&from.recipe, *name != "")
+				from.source += " with the network of " + of.recipe.From
 			}
 		}
 		recipe := from.recipe

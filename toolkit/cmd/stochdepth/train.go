@@ -28,12 +28,17 @@ and by --set key=value. Without --recipe the preset of the --dataset is used, or
 folder, data/runs/NAME, then holds the recipe, one row per evaluation, the result and the checkpoints.
 The same command continues a run that was stopped by a signal, by --max-time or by a crash.
 
+With --from RUN or FILE a new run begins with the weights of another one (its best checkpoint) or of a file that import
+takes, to fine-tune them: the network is theirs, data and training are the recipe's, and the last layer begins anew if
+the classes are others. --set freeze_groups=2 leaves the stem and two groups of blocks as they are.
+
 With --devices 2 two devices share each minibatch, and the result is the same as with one except for rounding; the
 number may change when the run continues. A minibatch that they cannot share equally, such as the last of an epoch,
 stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices: they share its cores and save no time.)`,
 		Example: `  stochdepth train                                          # shapes, nothing to download
   stochdepth train --dataset cifar10 --depth 20 --death-rate 0.5 --epochs 12 --run mine
   stochdepth train --dataset folder --data-root my-pictures
+  stochdepth train --from resnet18.safetensors --run flowers --dataset folder --data-root flowers --epochs 10
   stochdepth train --recipe cifar10 --set milestones=0.6,0.8 --max-time 8h`,
 		Args: cobra.NoArgs,
 	}
@@ -41,9 +46,17 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 	name := cmd.Flags().String("run", "", "name of the run (default: from data set, depth, rule, death rate and seed)")
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after this long, such as 90m or 8h")
 	devices := cmd.Flags().Int("devices", 1, "share each training step between this many devices, such as the GPUs of this machine")
+	from := cmd.Flags().String("from", "", "begin with the weights of this run or safetensors file")
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		recipe, err := recipeOf(nil)
+		var begin beginning
+		if *from != "" {
+			var err error
+			if begin, err = beginningOf(cmd, *from, *name, *folder); err != nil {
+				return err
+			}
+		}
+		recipe, err := recipeOf(begin.origin)
 		if err != nil {
 			return err
 		}
@@ -63,6 +76,13 @@ stays on the first device, and so does evaluation. (XLA shows a CPU as 4 devices
 		b, err := backend.Open()
 		if err != nil {
 			return err
+		}
+		if begin.weights != nil {
+			notes, err := training.Begin(b, begin.weights, dir, recipe, *dataRoot)
+			if err != nil {
+				return err
+			}
+			printNotes(cmd.ErrOrStderr(), notes)
 		}
 		bar := progress.New(0, *name, "steps")
 		run, err := training.Train(stopping.Unread(cmd.Context()), b, training.Options{

@@ -13,7 +13,6 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/backend"
-	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
 	"stochdepth/toolkit/runs"
 )
@@ -27,18 +26,26 @@ func exportCommand() *cobra.Command {
 The file's metadata say what the network is: recipe, run, checkpoint, epoch, its errors in percent, seed,
 number of training images, commit and machine. The same network gives the same bytes.
 
+With --names torchvision the tensors have the names of torchvision's ResNets, for networks that are such ResNets; what
+multiplies branches at test becomes part of their last batch normalisation.
+
 With --tensorboard FOLDER the logs of runs, or of all runs whose names match a pattern, are written instead: losses,
 errors, learning rate, open blocks and gradients by step, each run in a folder with its name. A run that is still
 training is written up to its newest row. Export it again later: an open TensorBoard shows the new rows.`,
 		Example: `  stochdepth export mine
   stochdepth export mine -o data/models/mine.safetensors && stochdepth pages
+  stochdepth export mine --names torchvision
   stochdepth export 'quickstart/*' --tensorboard /tmp/logs && tensorboard --logdir /tmp/logs`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	logs := cmd.Flags().String("tensorboard", "", "write the log instead, as TensorBoard's event files in this folder")
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors, with dashes for slashes)")
+	names := cmd.Flags().String("names", "own", "of the tensors: own, or torchvision, which torchvision and timm load")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *names != "own" && *names != "torchvision" {
+			return fmt.Errorf("--names %q: use own or torchvision", *names)
+		}
 		if *logs != "" {
 			return exportLogs(cmd, args, *logs)
 		}
@@ -55,7 +62,11 @@ training is written up to its newest row. Export it again later: an open TensorB
 		if *out == "" {
 			*out = runs.Dashed(r.run.Name) + ".safetensors"
 		}
-		if err := r.Export(*out, r.Info.Metadata()); err != nil {
+		write := r.Export
+		if *names == "torchvision" {
+			write = r.ExportTorchvision
+		}
+		if err := write(*out, r.Info.Metadata()); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d: written to %s\n",
@@ -67,7 +78,7 @@ training is written up to its newest row. Export it again later: an open TensorB
 
 // exportLogs writes the logs of the named runs as event files of TensorBoard.
 func exportLogs(cmd *cobra.Command, names []string, folder string) error {
-	for _, flag := range []string{"out", "checkpoint"} {
+	for _, flag := range []string{"out", "checkpoint", "names"} {
 		if cmd.Flags().Changed(flag) {
 			return fmt.Errorf("--%s is about a network, and --tensorboard writes logs: leave one of them out", flag)
 		}
@@ -103,19 +114,26 @@ func importCommand() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Make a run from a safetensors file",
 		Long: `Make a run from a safetensors file with the names and shapes that export writes. Its recipe is the one in
-the file, changed by flags and by --set; --recipe replaces it, and is needed for a file without a recipe. The run can
-then be evaluated, or trained from its first epoch on.
+the file, changed by flags and by --set; --recipe replaces it. The run can then be evaluated, or trained from its first
+epoch on.
+
+ResNets of torchvision and timm (18 to 152) and those for CIFAR of pytorch_resnet_cifar10 and pytorch-cifar-models are
+recognised by the names and shapes of their tensors, and need no recipe. Their depth is constant unless you give a death
+rate, and then branches are scaled in training. The normalisation is that of --mean and --std, else of a config.json
+beside the file (timm's), else the one of that library. If the data set has other classes, the last layer begins anew.
 
 A recipe that makes a different network from the weights is refused, and so is another seed with CIFAR or SVHN, since
 the network would be validated on images that it was trained on. Another data set with the same number of classes,
 another death rate or number of epochs is accepted, and the consequences are printed.`,
 		Example: `  stochdepth import mine.safetensors --run again
   stochdepth import mine.safetensors --run longer --epochs 300
+  stochdepth import resnet50.safetensors --run flowers --dataset folder --data-root pictures
   stochdepth import elsewhere.safetensors --run theirs --recipe cifar10 --depth 20 --death-rate 0`,
 		Args: cobra.ExactArgs(1),
 	}
 	recipeOf := recipeFlags(cmd)
 	name := cmd.Flags().String("run", "", "name of the new run")
+	elsewhere := elsewhereFlags(cmd)
 	folder, dataRoot := runsFlag(cmd), dataRootFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *name == "" {
@@ -125,15 +143,11 @@ another death rate or number of epochs is accepted, and the consequences are pri
 		if err != nil {
 			return err
 		}
-		var inFile *origin
-		if !cmd.Flags().Changed("recipe") {
-			info, err := models.Read(args[0])
-			if err != nil {
-				return err
-			}
-			inFile = &origin{info.Recipe, args[0]}
+		weights, from, err := elsewhere(args[0])
+		if err != nil {
+			return err
 		}
-		recipe, err := recipeOf(inFile)
+		recipe, err := recipeOf(from)
 		if err != nil {
 			return err
 		}
@@ -141,7 +155,7 @@ another death rate or number of epochs is accepted, and the consequences are pri
 		if err != nil {
 			return err
 		}
-		notes, err := training.ImportRun(b, args[0], dir, recipe, *dataRoot)
+		notes, err := training.Begin(b, weights, dir, recipe, *dataRoot)
 		if err != nil {
 			return err
 		}

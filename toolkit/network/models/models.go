@@ -82,6 +82,8 @@ const (
 	keyCommit          = "commit"
 	keyMachine         = "machine"
 	keyPictures        = "pictures" // JSON
+	keyMean            = "mean"     // in files with torchvision's names: the normalisation of pixels from 0 to 1
+	keyDeviation       = "std"
 )
 
 // Metadata returns the texts in the network's file; network.Model.Export adds the recipe. Equal networks have equal metadata:
@@ -121,6 +123,45 @@ func PicturesOf(meta map[string]string) (contents *dataset.Contents, err error) 
 		}
 	}
 	return contents, nil
+}
+
+// AddNormalization adds a normalisation of pixels from 0 to 1 to the metadata of a file that has no tensors for it.
+func AddNormalization(meta map[string]string, mean, deviation []float64) {
+	meta[keyMean], meta[keyDeviation] = joined(mean), joined(deviation)
+}
+
+func joined(values []float64) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = say.Exact(v)
+	}
+	return strings.Join(words, ",")
+}
+
+// NormalizationOf returns the normalisation in a file's metadata, or nil if there is none.
+func NormalizationOf(meta map[string]string) (mean, deviation []float64, err error) {
+	if meta[keyMean] == "" && meta[keyDeviation] == "" {
+		return nil, nil, nil
+	}
+	if mean, err = Numbers(meta[keyMean]); err == nil {
+		deviation, err = Numbers(meta[keyDeviation])
+	}
+	if err == nil {
+		err = CheckNormalization(mean, deviation)
+	}
+	return mean, deviation, err
+}
+
+// Numbers reads numbers with commas between them.
+func Numbers(text string) (list []float64, err error) {
+	for _, word := range strings.Split(text, ",") {
+		x, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no list of numbers such as 0.485,0.456,0.406", text)
+		}
+		list = append(list, x)
+	}
+	return list, nil
 }
 
 // ErrNoRecipe is the error for a file from elsewhere, which cannot be opened directly.

@@ -39,6 +39,8 @@ type Network struct {
 	Patch int
 	// ClassToken has a transformer classify by a token of its own before the patches, not by the mean of all tokens.
 	ClassToken bool
+	// Frozen is the number of first groups that training leaves as they are, with the stem; 0 freezes nothing, not even the stem.
+	Frozen int
 	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales at test only (Eq. 5).
 	Inverted bool
 	// DType is the type of activations: Float32 (the default), BFloat16 or Float64.
@@ -102,6 +104,9 @@ func (s Stage) Weights() string {
 	}
 	panic(fmt.Errorf("the block of %s has no weights", s.Name))
 }
+
+// IsFrozen reports whether training leaves a stage as it is.
+func (n *Network) IsFrozen(s Stage) bool { return s.First < depth.Total(n.Groups[:n.Frozen]) }
 
 // Stages lists the stages from input to output. A group of one block that changes the shape has only its transition.
 func (n *Network) Stages() []Stage { return n.kind.stages(n) }

@@ -34,13 +34,21 @@ func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 // [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], one for each block and sample.
 //
 // In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
-// b_l is replaced by p_l (Eq. 5).
+// b_l is replaced by p_l (Eq. 5). What is Frozen is computed as at test in training too.
 func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) *Node {
 	g := images.Graph()
 	training := scope.IsTraining(g)
+	frozen := training && n.Frozen > 0
+	if frozen { // the stem and the first groups compute what they do at test
+		scope.Store().SetTraining(g, false)
+	}
 	h := form.Stem(n, scope, images)
 	for _, s := range n.Stages() {
-		if !training {
+		if frozen && !n.IsFrozen(s) {
+			frozen, h = false, StopGradient(h)
+			scope.Store().SetTraining(g, true)
+		}
+		if !training || frozen {
 			h = form.Test(scope, s.Stack, h, n.testScales(scope, g, s))
 			continue
 		}
@@ -50,6 +58,10 @@ func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) 
 			scales = Div(OnesLike(p), p)
 		}
 		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
+	}
+	if frozen {
+		h = StopGradient(h)
+		scope.Store().SetTraining(g, true)
 	}
 	return n.linear(scope, n.kind.head(n).run(scope, h, nil))
 }

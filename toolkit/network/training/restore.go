@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/model/checkpoint"
 
 	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/runs"
 	"stochdepth/toolkit/runs/recipes"
 )
@@ -105,6 +108,65 @@ func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, data
 		return nil, err
 	}
 	return net.Notes, begin(net, dir, checked)
+}
+
+// Begin is [ImportRun] with weights that were read, which it uses up.
+func Begin(b compute.Backend, weights *network.Weights, dir string, recipe recipes.Checker, dataRoot string) (notes []string, err error) {
+	checked, err := recipe.Check()
+	if err != nil {
+		return nil, err
+	}
+	net, err := network.OpenWith(b, weights, checked, dataRoot)
+	if err != nil {
+		return nil, err
+	}
+	return net.Notes, begin(net, dir, checked)
+}
+
+// Begun reports whether the run in a folder has a checkpoint, so that it needs nothing else to go on.
+func Begun(dir string) bool {
+	run, err := runs.Open(dir)
+	if err != nil {
+		return false
+	}
+	c := checkpoints{dir: run.CheckpointDir()}
+	for _, name := range []string{Last, Best} {
+		if found, err := c.find(name); err == nil && found != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Weights returns those of a run's checkpoint, and its step, without the run's data.
+func Weights(b compute.Backend, run *runs.Run, checkpointName string) (_ *network.Weights, step int64, err error) {
+	c := checkpoints{dir: run.CheckpointDir()}
+	dir, p, err := c.choose(run, checkpointName)
+	if err != nil {
+		return nil, 0, err
+	}
+	handler, err := checkpoint.Load(model.NewStore()).Dir(dir).ExcludeAllParams().Done()
+	if err != nil {
+		return nil, 0, err
+	}
+	bias := handler.LoadedVariables()["var:"+model.JoinPath(model.ScopeSeparator+residual.Scope, "linear", "bias")]
+	if bias == nil || len(p.Normalization.Mean) == 0 {
+		return nil, 0, fmt.Errorf("the checkpoint %s says too little of its network: `stochdepth export %s` makes a file to begin with",
+			dir, run.Name)
+	}
+	m, err := network.NewModel(b, run.Recipe, network.Input{Format: run.Recipe.Stored(), Classes: bias.Shape().Size(),
+		Normalization: p.Normalization})
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := c.restore(m, dir, p); err != nil {
+		return nil, 0, err
+	}
+	if err := m.TakeAverages(); err != nil {
+		return nil, 0, err
+	}
+	w, err := m.Weights("run " + run.Name)
+	return w, p.Step, err
 }
 
 // begin makes a new run whose network, at step 0, is net.

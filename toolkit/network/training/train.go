@@ -59,6 +59,10 @@ func Train(ctx context.Context, b compute.Backend, o Options) (*runs.Run, error)
 	if run, err := finished(o.Dir, recipe); run != nil || err != nil {
 		return run, err
 	}
+	if recipe.From != "" && !Begun(o.Dir) {
+		return nil, fmt.Errorf("the recipe begins with the weights of %s, and the run %s does not have them: name them with --from, "+
+			"or leave the key from out", recipe.From, o.Dir)
+	}
 	if err := backend.CheckDType(b, recipe.DType); err != nil {
 		return nil, err
 	}

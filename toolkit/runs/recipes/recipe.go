@@ -67,6 +67,11 @@ type Recipe struct {
 	// Form survivors: compute a block's convolutions again for its gradient, in a third of the memory.
 	Recompute bool `json:"recompute,omitempty"`
 
+	// Fine-tuning: whose weights the network begins with, as stochdepth train --from writes it; "": initial ones.
+	From string `json:"from,omitempty"`
+	// Fine-tuning: the stem and this many groups stay as they are, running averages included, and compute what they do at test.
+	FreezeGroups int `json:"freeze_groups,omitempty"`
+
 	FreezeClosed bool `json:"freeze_closed"` // leave a closed block's weights alone; the authors' optimizer moves them
 	// Between groups: average pooling, subsample (the authors' before Feb 2017), or projection, a convolution with its own weights.
 	Shortcut       string `json:"shortcut"`

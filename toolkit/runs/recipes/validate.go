@@ -145,6 +145,12 @@ func (r Recipe) validateNetwork() error {
 	case r.Rule == "list" && r.DeathRate != 0:
 		return fmt.Errorf("death_rate %v and rule \"list\" contradict each other: set death_rate to 0, the list says it all",
 			r.DeathRate)
+	case r.FreezeGroups < 0 || r.FreezeGroups > len(groups):
+		return fmt.Errorf("freeze_groups is %d: it must be from 0, which freezes nothing, to the %d groups of the network",
+			r.FreezeGroups, len(groups))
+	case r.FreezeGroups > 0 && r.ScaleAt == "test" && r.Schedule().Kind != depth.Steady:
+		return fmt.Errorf("freeze_groups needs scale_at \"train\" with survival_schedule %q: otherwise the schedule changes the scales "+
+			"of frozen branches", r.SurvivalSchedule)
 	case r.GatesPer == "sample" && r.FreezeClosed:
 		return errors.New("freeze_closed needs gates_per \"minibatch\": with gates per sample no block is closed as a whole")
 	}

@@ -1,0 +1,98 @@
+package network
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/network/models"
+)
+
+// ExportTorchvision is [Model.Export] with the names of torchvision's ResNets (conv1, bn1, layer1.0.conv1, ..., fc), which
+// torchvision and timm load, and for small images pytorch-cifar-models. Nothing scales branches there, so the factors at test
+// become part of the last batch normalisation of each block; then the recipe in the file has scale_at=train, which gives the
+// same network. The normalisation is in the metadata. A network that theirs cannot be is an error.
+func (m *Model) ExportTorchvision(path string, metadata map[string]string) error {
+	last := map[string]string{depth.Basic: "bn2.", depth.OriginalBottleneck: "bn3."}[m.Recipe.Block]
+	switch {
+	case last == "":
+		return fmt.Errorf("torchvision's networks have no blocks of the kind %s: leave --names out", m.Recipe.Block)
+	case m.Recipe.Shortcut != "projection":
+		return fmt.Errorf("torchvision's shortcuts are convolutions with batch normalisation, and this network has shortcut %s: "+
+			"leave --names out", m.Recipe.Shortcut)
+	case m.Recipe.Normalization != "channel":
+		return fmt.Errorf("torchvision normalises by channel, and this network has normalization %s: leave --names out", m.Recipe.Normalization)
+	}
+	list, err := m.tensors()
+	if err != nil {
+		return err
+	}
+	scales, err := m.survivalPart().read()
+	if err != nil {
+		return err
+	}
+	recipe := m.Recipe
+	if m.Network.Inverted {
+		scales = atTest(scales)
+	} else {
+		recipe.ScaleAt = "train"
+	}
+	made, err := json.Marshal(recipe)
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(made)}
+	maps.Copy(meta, metadata)
+	mean, deviation := onUnit(m.Normalization.Mean), onUnit(m.Normalization.Deviation)
+	if err := models.CheckNormalization(mean, deviation); err != nil {
+		return fmt.Errorf("the network's normalisation: %w", err)
+	}
+	models.AddNormalization(meta, mean, deviation)
+
+	theirs := make(map[string]string) // of our names, up to the block's
+	scale := make(map[string]float64) // of our names of the last batch normalisations
+	block := 0
+	for g, count := range m.Network.Groups {
+		for i := range count {
+			own := fmt.Sprintf("blocks.%d.", block)
+			theirs[own] = fmt.Sprintf("layer%d.%d.", g+1, i)
+			scale[own+last+"weight"], scale[own+last+"bias"] = scales[block], scales[block]
+			block++
+		}
+	}
+	var out []tensorfile.Tensor
+	for _, t := range list {
+		if t.Name == "survival" || strings.HasPrefix(t.Name, "normalization.") {
+			continue
+		}
+		if s, ok := scale[t.Name]; ok && s != 1 {
+			values, err := decode(t)
+			if err != nil {
+				return err
+			}
+			for i := range values {
+				values[i] *= s
+			}
+			t = encode(t.Name, t.Shape, values, m.Network.ParameterDType())
+		}
+		if rest, ok := strings.CutPrefix(t.Name, "stem."); ok {
+			t.Name = map[bool]string{true: "conv1.", false: "bn1."}[strings.HasPrefix(rest, "conv.")] + rest[strings.Index(rest, ".")+1:]
+		} else if parts := strings.SplitAfterN(t.Name, ".", 3); len(parts) == 3 && theirs[parts[0]+parts[1]] != "" {
+			t.Name = theirs[parts[0]+parts[1]] + parts[2]
+		}
+		out = append(out, t)
+	}
+	return tensorfile.Write(path, out, meta)
+}
+
+// onUnit divides values of pixels from 0 to 255 by 255.
+func onUnit(values []float32) []float64 {
+	unit := floats[float64](values)
+	for i := range unit {
+		unit[i] /= 255
+	}
+	return unit
+}
