@@ -83,7 +83,7 @@ func readElsewhere(cmd *cobra.Command, path string, reading network.Reading, zer
 	if err != nil {
 		return nil, nil, err
 	}
-	reading.Name, reading.Adapt = e.Name, true
+	reading.Name, reading.Adapt = e.Described(config), true
 	if zeros == "" {
 		reading.ZerosOnBothSides = e.ZerosOnBothSides
 	}

@@ -55,6 +55,21 @@ func (e *Elsewhere) Agrees(path string, c Config) error {
 	}
 }
 
+// Described is the network's name with what a description beside its file adds.
+func (e *Elsewhere) Described(c Config) string {
+	switch alike := alike[e.network]; {
+	case e.Large() && c.Architecture != "":
+		return e.network + " of timm"
+	case alike != "":
+		return fmt.Sprintf("%s (timm's %s has the same names and shapes: its config.json beside the file would tell)", e.Name, alike)
+	default:
+		return e.Name
+	}
+}
+
+// alike are networks of timm that blur or average where others have a stride, with the same tensors.
+var alike = map[string]string{"resnet18": "resnetblur18", "resnet50": "resnetblur50 or resnetaa50"}
+
 // Large reports whether the network is one for pictures of 64 pixels and more.
 func (e *Elsewhere) Large() bool { return e.network != "" }
 
