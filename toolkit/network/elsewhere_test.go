@@ -248,8 +248,8 @@ func TestElsewhereByNames(t *testing.T) {
 		"and this network has shortcut average: leave --names out")
 }
 
-// Zeros on both sides of the channels become zeros after them: our network of the reordered file gives the logits of the
-// network of the file, whose shortcuts are computed here with a permutation of our own.
+// Zeros on both sides of the channels become zeros after them: the channels of each tensor are in the order that follows by
+// hand. TestAgainstElsewhere compares the logits.
 func TestZerosLast(t *testing.T) {
 	order := func(w *Weights, name string) []float64 {
 		values, err := decode(w.tensors[name])

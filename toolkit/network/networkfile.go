@@ -227,6 +227,10 @@ func (f *Weights) zerosLast() error {
 			return fmt.Errorf("%sconv1.weight of %s is %v, which is no convolution", b, f.path, first.Shape)
 		}
 		out, in := first.Shape[0], first.Shape[1]
+		if len(first.Data) == 0 || order != nil && len(order) != in {
+			return fmt.Errorf("%sconv1.weight of %s is %v, which does not follow the block before: --zeros both is for networks "+
+				"whose shortcuts have no weights", b, f.path, first.Shape)
+		}
 		if order == nil {
 			order = sequence(in)
 		}

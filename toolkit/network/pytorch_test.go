@@ -187,7 +187,7 @@ print(json.dumps(loss.mean().item()))
 
 // The page's lines for networks whose shortcuts have zeros on both sides make a file that gives the same losses here.
 func TestZerosOnBothSidesInPyTorch(t *testing.T) {
-	python, lines := pythonOfThePage(t, "#### Zeros on both sides")
+	python, lines := pythonOfThePage(t, "### Zeros on both sides")
 	const network = `
 import torch, torch.nn.functional as F
 from torch import nn

@@ -26,7 +26,7 @@ func elsewhereFlags(cmd *cobra.Command) func(path string) (*network.Weights, *or
 	mean := flags.String("mean", "", "of a file from elsewhere: the mean of red, green and blue, of pixels from 0 to 1")
 	std := flags.String("std", "", "of a file from elsewhere: their standard deviations")
 	classes := flags.Int("classes", 0, "begin with a new last layer, for this number of classes: that of the data set")
-	zeros := flags.String("zeros", "", "of a file from elsewhere, whose shortcuts have no weights: where their channels of zeros are, last or both (sides)")
+	zeros := flags.String("zeros", "", "of a file from elsewhere: where the channels of zeros in its shortcuts are, last or both (sides)")
 	return func(path string) (*network.Weights, *origin, error) {
 		reading := network.Reading{Classes: *classes}
 		switch {
@@ -210,7 +210,7 @@ func tuned(made recipes.Recipe, source string) *origin {
 
 // copySurvival gives a recipe the keys of another one that say how blocks close.
 func copySurvival(r *recipes.Recipe, from recipes.Recipe) {
-	r.Rule, r.DeathRate, r.SurvivalProbabilities = from.Rule, from.DeathRate, from.SurvivalProbabilities
-	r.SurvivalSchedule, r.ScheduleFraction = from.SurvivalSchedule, from.ScheduleFraction
-	r.GatesPer, r.ScaleAt, r.FreezeClosed = from.GatesPer, from.ScaleAt, from.FreezeClosed
+	for _, key := range recipes.StochasticKeys {
+		_ = r.Set(key, from.Get(key)) // a valid recipe's
+	}
 }

@@ -90,9 +90,11 @@ func TestImportElsewhereAndTune(t *testing.T) {
 
 	out := command("import", file, "--run", "mine")
 	require.Contains(t, out, "note: it is resnet8 for CIFAR of chenyaofo's pytorch-cifar-models\n")
-	require.Contains(t, out, "note: its images are normalised by mean [0.4914 0.4822 0.4465] and std [0.2023 0.1994 0.201] of pixels from 0 to 1\n")
+	require.Contains(t, out,
+		"note: its images are normalised by mean [0.4914 0.4822 0.4465] and std [0.2023 0.1994 0.201] of pixels from 0 to 1\n")
 	mine := recipeOf("mine")
-	require.Equal(t, []string{"8", "projection", "0", "train"}, []string{mine.Get("depth"), mine.Shortcut, mine.Get("death_rate"), mine.ScaleAt})
+	require.Equal(t, []string{"8", "projection", "0", "train"},
+		[]string{mine.Get("depth"), mine.Shortcut, mine.Get("death_rate"), mine.ScaleAt})
 	require.Regexp(t, `^`+regexp.QuoteMeta(file)+`, sha256 [0-9a-f]{16}$`, mine.From)
 
 	out = command("import", file, "--run", "stochastic", "--death-rate", "0.5", "--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25")
@@ -112,7 +114,8 @@ func TestImportElsewhereAndTune(t *testing.T) {
 	tuned := recipeOf("tuned")
 	require.Equal(t, mine.From, tuned.From)
 	require.Equal(t, []string{"2", "train", "0.2"}, []string{tuned.Get("freeze_groups"), tuned.ScaleAt, tuned.Get("death_rate")})
-	require.Contains(t, fails("train", "--from", "mine", "--run", "tuned"), "exists already, and it did not begin with mine: choose another run name")
+	require.Contains(t, fails("train", "--from", "mine", "--run", "tuned"),
+		"exists already, and it did not begin with mine: choose another run name")
 	require.Contains(t, fails("train", "--from", "mine"), "--from begins a run of its own: name it with --run NAME")
 
 	require.Contains(t, command("train", "--from", "mine", "--run", "further", "--epochs", "1"), "2 steps")

@@ -40,8 +40,11 @@ var (
 var flagChoices = map[string]choices{
 	"recipe":         func(*cobra.Command) []string { return recipes.PresetNames() },
 	"run":            runNames,
+	"from":           runNames,
 	"figures runs":   runNames,
 	"sort":           func(*cobra.Command) []string { return runs.SortKeys() },
+	"names":          fixed("own", "torchvision"),
+	"zeros":          fixed("last", "both"),
 	"format":         func(*cobra.Command) []string { return say.TableFormats },
 	"bench format":   fixed("table", "json"),
 	"bench peer":     fixed(bench.PeerModes...),
@@ -82,7 +85,7 @@ func addCompletions(cmd *cobra.Command) {
 		case ok:
 			complete := func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 				switch {
-				case f.Name == "recipe": // or a file
+				case f.Name == "recipe" || f.Name == "from": // or a file
 					return withPrefix(list(cmd), prefix), cobra.ShellCompDirectiveDefault
 				case f.Value.Type() == "stringSlice":
 					return withPrefix(afterLastComma(list(cmd), prefix), prefix), cobra.ShellCompDirectiveNoFileComp

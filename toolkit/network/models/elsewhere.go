@@ -39,8 +39,10 @@ func (e *Elsewhere) Apply(r *recipes.Recipe) {
 	}
 	d := recipes.Default()
 	r.PatchSize, r.Pooling, r.Normalization = 0, "", d.Normalization
-	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.ScaleAt = d.Rule, 0, nil, "train"
-	r.SurvivalSchedule, r.ScheduleFraction, r.GatesPer, r.FreezeClosed = d.SurvivalSchedule, d.ScheduleFraction, d.GatesPer, false
+	for _, key := range recipes.StochasticKeys {
+		_ = r.Set(key, d.Get(key)) // a valid recipe's
+	}
+	r.DeathRate, r.ScaleAt = 0, "train"
 }
 
 // Agrees is an error if the description beside a file says that the network is another one: the names and shapes of timm's
