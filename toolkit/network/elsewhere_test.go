@@ -308,7 +308,8 @@ func TestNewLastLayer(t *testing.T) {
 		return m, before, m.take(w)
 	}
 	m, before, err := read(4, Reading{})
-	require.ErrorContains(t, err, "fc.weight of "+file+" is [10 64], not [4 64]")
+	require.ErrorContains(t, err, "has 10 classes, but shapes has 4: choose a data set with as many, "+
+		"or begin with a new last layer (--classes 4)")
 	require.Equal(t, before, numbers(t, m), "nothing is changed")
 	for _, r := range []Reading{{Adapt: true}, {Classes: 4}} {
 		m, before, err = read(4, r)

@@ -144,7 +144,7 @@ func TestImportElsewhereAndTune(t *testing.T) {
 		"words":              {args: []string{"--mean", "a", "--std", "b"}, want: `"a" is no list of numbers such as 0.485,0.456,0.406`},
 		"other classes":      {args: []string{"--classes", "3"}, want: "--classes 3: the data set shapes has 10 classes"},
 		"zeros":              {args: []string{"--zeros", "first"}, want: `--zeros "first": use last or both`},
-		"another depth":      {args: []string{"--depth", "14"}, want: "as in a network of 14 layers"},
+		"another depth":      {args: []string{"--depth", "14"}, want: "it has 3 blocks and not 6, so set depth to 8"},
 		"NaN":                {change: func(x *tensorfile.Tensor) { copy(x.Data, "\x00\x00\xc0\x7f") }, want: "has the value NaN at position 0"},
 		"a negative average": {change: func(x *tensorfile.Tensor) { x.Data[3] |= 0x80 }, want: "but a variance is not negative"},
 		"half of the layers": {change: func(x *tensorfile.Tensor) { x.Name = strings.Replace(x.Name, "layer3", "features", 1) },
