@@ -71,8 +71,8 @@ func Of(asked recipes.Checker, dataRoot string) (Summary, error) {
 }
 
 // memory counts the bytes that training must hold: three numbers for each parameter, one more for AdamW and one for ema; and
-// for each block, open or not, its output and the outputs of its two convolutions; with Recompute and in blocks of other kinds
-// the convolutions are computed again instead.
+// for each block, open or not, its output and what it keeps of its convolutions (keptOf); with Recompute the convolutions are
+// computed again instead.
 func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
@@ -88,19 +88,23 @@ func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	if recipe.EMA > 0 {
 		numbers++
 	}
-	outputs := int64(3)
-	if recipe.Recompute || recipe.Block != depth.Basic {
-		outputs = 1
+	outputs := 1.0
+	if !recipe.Recompute {
+		outputs += keptOf[recipe.Block]
 	}
 	for _, l := range size.Layers {
 		each := perActivation * int64(recipe.BatchSize)
 		for _, d := range l.Output {
 			each *= int64(d)
 		}
-		kept += each * int64(l.Blocks) * outputs
+		kept += int64(float64(each*int64(l.Blocks)) * outputs)
 	}
 	return numbers * perParameter * size.Parameters, kept
 }
+
+// keptOf counts, in outputs of the block, the outputs of its convolutions that its gradient needs: those before a normalisation.
+// The middle of a bottleneck has a quarter of the channels.
+var keptOf = map[string]float64{depth.Basic: 2, depth.Preactivation: 1, depth.Bottleneck: 0.5, depth.OriginalBottleneck: 1.5}
 
 // Write writes the summary as text for people.
 func (s Summary) Write(w io.Writer) error {
