@@ -38,6 +38,15 @@ func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
 	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride && block.Side >= 3
 }
 
+// normalizer is how blocks of other kinds, stems and shortcuts are normalised: on GPUs as package resnet does it, since it takes
+// their variances in two passes over the memory, which round less than XLA's sums of squares.
+func (f Form) normalizer() residual.Normalizer {
+	if f.GPU {
+		return nil
+	}
+	return f.normalize
+}
+
 // normalize is a [residual.Normalizer] for blocks of other kinds, and for stems and shortcuts. It keeps the mean and the
 // variance, so the gradient does not take these sums again.
 func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bool) (y, mean, variance *Node) {
@@ -64,7 +73,7 @@ func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bo
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	block, ok := known(s, h)
 	if !ok {
-		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalize}.Train(scope, s, h, gates, scales)
+		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalizer()}.Train(scope, s, h, gates, scales)
 	}
 	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
 	open.AssertDims(s.Count)

@@ -17,7 +17,7 @@ import (
 func (f Form) Stem(n *resnet.Network, scope *model.Scope, images *Node) *Node {
 	g := images.Graph()
 	if n.Block != depth.Basic || n.ImageNetStem || !scope.IsTraining(g) {
-		return n.Stem(scope, images, f.normalize)
+		return n.Stem(scope, images, f.normalizer())
 	}
 	images = ConvertDType(images, n.DType)
 	shape := resnet.Shape{In: n.Image.Channels, Out: n.Filters(), Stride: 1, Side: n.Image.Height}
