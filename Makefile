@@ -87,7 +87,7 @@ lab: setup
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
 # Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge.
-raced := $(addprefix ./toolkit/,dataset figures/gallery internal/stopping notebook runs runs/sweep)
+raced := $(addprefix ./toolkit/,runs/sweep dataset figures/gallery internal/stopping notebook runs)
 
 # Their tests that would take the race detector longest, and start no goroutine that another test does not start.
 unraced := ^Test(WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes|NotebooksAreFitToPublish)$$
