@@ -1,9 +1,7 @@
 package network
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 
 	"stochdepth/toolkit/depth"
@@ -30,22 +28,16 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 	if err != nil {
 		return err
 	}
-	scales, err := m.survivalPart().read()
+	scales, err := m.TestScales()
 	if err != nil {
 		return err
 	}
 	recipe := m.Recipe
-	if m.Network.Inverted {
-		scales = atTest(scales)
-	} else {
-		recipe.ScaleAt = "train"
-	}
-	made, err := json.Marshal(recipe)
+	recipe.ScaleAt = "train"
+	meta, err := metadataOf(recipe, metadata)
 	if err != nil {
 		return err
 	}
-	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(made)}
-	maps.Copy(meta, metadata)
 	mean, deviation := onUnit(m.Normalization.Mean), onUnit(m.Normalization.Deviation)
 	if err := models.CheckNormalization(mean, deviation); err != nil {
 		return fmt.Errorf("the network's normalisation: %w", err)

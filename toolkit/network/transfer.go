@@ -13,6 +13,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/tensorfile"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // A network is exported and imported as a safetensors file. Names and layouts are PyTorch's, block by block, so that a module
@@ -34,17 +35,23 @@ import (
 // Export writes the model to path, with the recipe and the given metadata, such as [models.Info.Metadata]. The same network
 // gives the same bytes.
 func (m *Model) Export(path string, metadata map[string]string) error {
-	recipe, err := json.Marshal(m.Recipe)
+	meta, err := metadataOf(m.Recipe, metadata)
 	if err != nil {
 		return err
 	}
-	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(recipe)}
-	maps.Copy(meta, metadata)
 	out, err := m.tensors()
 	if err != nil {
 		return err
 	}
 	return tensorfile.Write(path, out, meta)
+}
+
+// metadataOf is the metadata of a file: the recipe, and more.
+func metadataOf(recipe recipes.Recipe, more map[string]string) (map[string]string, error) {
+	text, err := json.Marshal(recipe)
+	meta := map[string]string{"format": "pt", "project": "stochdepth", "recipe": string(text)}
+	maps.Copy(meta, more)
+	return meta, err
 }
 
 // tensors are those of a file.
@@ -65,15 +72,22 @@ func (m *Model) tensors() (out []tensorfile.Tensor, err error) {
 	}
 	add(meanName, []int{len(m.Normalization.Mean)}, floats[float64](m.Normalization.Mean))
 	add(deviationName, []int{len(m.Normalization.Deviation)}, floats[float64](m.Normalization.Deviation))
-	survival, err := m.survivalPart().read()
+	scales, err := m.TestScales()
 	if err != nil {
 		return nil, err
 	}
-	if m.Network.Inverted {
-		survival = atTest(survival)
-	}
-	add("survival", []int{len(survival)}, survival)
+	add("survival", []int{len(scales)}, scales)
 	return out, nil
+}
+
+// TestScales returns the factors of the branches at test, one for each block: the current survival probabilities (Eq. 5), or,
+// where training divides by them, 1; 0 for a removed block.
+func (m *Model) TestScales() ([]float64, error) {
+	survival, err := m.CurrentSurvival()
+	if err == nil && m.Network.Inverted {
+		return atTest(survival), nil
+	}
+	return survival, err
 }
 
 // Import sets the model's variables, and its normalisation if the file has one, from a file with the names and shapes of

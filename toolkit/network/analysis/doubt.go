@@ -17,7 +17,11 @@ import (
 // Probabilities returns the class probabilities of each image of a part, [images][classes], at test: every block is open, and
 // its branch is scaled (Eq. 5).
 func Probabilities(ctx context.Context, m *network.Model, part dataset.View) ([][]float64, error) {
-	return probabilities(ctx, m, part, "probabilities", func() resnet.Form { return m.Form })
+	scales, err := m.TestScales()
+	if err != nil {
+		return nil, err
+	}
+	return probabilities(ctx, m, part, scales)
 }
 
 // MonteCarlo returns the mean of the class probabilities over a number of passes, [images][classes]. In each pass the blocks
@@ -33,9 +37,8 @@ func MonteCarlo(ctx context.Context, m *network.Model, part dataset.View, passes
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, m.SetSurvival(survival)) }()
 	for pass := range passes {
-		scales := make(depth.Survival, len(survival))
+		scales := make([]float64, len(survival))
 		for i, open := range survival.Draw(depth.Rand(seed, depth.GateDraws, int64(pass))) {
 			switch {
 			case open && m.Network.Inverted:
@@ -44,10 +47,7 @@ func MonteCarlo(ctx context.Context, m *network.Model, part dataset.View, passes
 				scales[i] = 1
 			}
 		}
-		if err := m.SetSurvival(scales); err != nil {
-			return nil, err
-		}
-		one, err := probabilities(ctx, m, part, "one pass", func() resnet.Form { return &scaled{Form: m.Form} })
+		one, err := probabilities(ctx, m, part, scales)
 		if err != nil {
 			return nil, err
 		}
@@ -93,16 +93,23 @@ func divided(a [][]float64, by float64) [][]float64 {
 	return a
 }
 
-// probabilities runs the network at test in a form, which is made anew for each size of the batches. The name is the
-// program's, one for each form.
-func probabilities(ctx context.Context, m *network.Model, part dataset.View, name string, form func() resnet.Form) ([][]float64, error) {
-	program, err := m.Program(name, func(scope *model.Scope, inputs []*Node) []*Node {
-		return []*Node{Reshape(Softmax(m.TestLogitsIn(form(), scope, inputs[0]), -1), -1)}
+// probabilities returns the class probabilities of each image at test with branches that are multiplied by scales, which are the
+// network's survival probabilities meanwhile: so all scales share one program.
+func probabilities(ctx context.Context, m *network.Model, part dataset.View, scales []float64) (list [][]float64, err error) {
+	survival, err := m.CurrentSurvival()
+	if err != nil {
+		return nil, err
+	}
+	program, err := m.Program("probabilities", func(scope *model.Scope, inputs []*Node) []*Node {
+		return []*Node{Reshape(Softmax(m.TestLogitsIn(&scaled{Form: m.Form}, scope, inputs[0]), -1), -1)}
 	})
 	if err != nil {
 		return nil, err
 	}
-	list := make([][]float64, 0, part.Len())
+	defer func() { err = errors.Join(err, m.SetSurvival(survival)) }()
+	if err := m.SetSurvival(scales); err != nil {
+		return nil, err
+	}
 	err = m.OnImages(ctx, program, part, func(labels []int32, outputs [][]float64) {
 		classes := len(outputs[0]) / len(labels)
 		for i, label := range labels {

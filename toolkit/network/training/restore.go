@@ -103,11 +103,11 @@ func ImportRun(b compute.Backend, path, dir string, recipe recipes.Checker, data
 	if err != nil {
 		return nil, err
 	}
-	net, err := network.OpenImported(b, path, checked, dataRoot)
+	weights, err := network.ReadWeights(path, network.Reading{})
 	if err != nil {
 		return nil, err
 	}
-	return net.Notes, begin(net, dir, checked)
+	return Begin(b, weights, dir, checked, dataRoot)
 }
 
 // Begin is [ImportRun] with weights that were read, which it uses up.
