@@ -9,8 +9,8 @@
 // programs. The build tag nokernels leaves the C code out.
 //
 // The files, from the outside in: calls.c (what XLA calls), forward.c, backward.c, stem.c, inference.c and convolution.c
-// (a part of the network; block.h lists them), columns.c (a normalisation's sums), layer.c (a convolution with its normalisation), image.h, winograd.h and
-// winograd_gradient.h (one image), parallel.c and workspace.c.
+// (a part of the network; block.h lists them), columns.c (a normalisation's sums), layer.c (a convolution with its
+// normalisation), image.h, winograd.h and winograd_gradient.h (one image), parallel.c and workspace.c.
 package kernels
 
 /*

@@ -29,7 +29,7 @@ func rewriteSums(program string) (rewritten string, calls int) {
 	for _, name := range namePattern.FindAllString(program, -1) {
 		uses[name]++
 	}
-	// replace writes a call in place of each match: results and arguments by their names in the pattern. Names with a * are
+	// replace writes a call in place of each match: results and arguments by their names in the pattern, of which x and dy are
 	// matrices.
 	replace := func(pattern *regexp.Regexp, function, unused string, results, arguments []string) {
 		program = pattern.ReplaceAllStringFunc(program, func(match string) string {
@@ -43,8 +43,8 @@ func rewriteSums(program string) (rewritten string, calls int) {
 			values := func(names []string) (list []value) {
 				for _, name := range names {
 					shape := fmt.Sprintf("%dxf32", columns)
-					if matrix := strings.TrimSuffix(name, "*"); matrix != name {
-						name, shape = matrix, m["shape"]
+					if name == "x" || name == "dy" {
+						shape = m["shape"]
 					}
 					list = append(list, value{m[name], shape})
 				}
@@ -53,8 +53,8 @@ func rewriteSums(program string) (rewritten string, calls int) {
 			return customCall(values(results), function, "", values(arguments), nil)
 		})
 	}
-	replace(momentsPattern, "stochdepth_moments", "y", []string{"mean", "variance"}, []string{"x*"})
+	replace(momentsPattern, "stochdepth_moments", "y", []string{"mean", "variance"}, []string{"x"})
 	replace(momentsGradientPattern, "stochdepth_moments_gradient", "dx", []string{"dscale", "doffset"},
-		[]string{"x*", "mean", "variance", "dy*"})
+		[]string{"x", "mean", "variance", "dy"})
 	return program, calls
 }

@@ -25,11 +25,12 @@ func (l *loop) normalize(x, scale, offset, weights *Node) (y, mean, variance *No
 //
 // is linear in dy and x, with coefficients for each channel. With weights dy is zero for closed images, and an open
 // image's weight divided by the number of all values is 1/M.
-func (l *loop) normalizeGradient(x, scale, mean, variance, weights, dy *Node) (dx, dscale, doffset *Node) {
-	castX, castDY := ConvertDType(x, l.parameterType), ConvertDType(dy, l.parameterType)
-	dscale, doffset = l.sums.gradients(castX, mean, variance, castDY)
+func normalizeGradient(s sums, x, scale, mean, variance, weights, dy *Node) (dx, dscale, doffset *Node) {
+	dtype := scale.DType()
+	castX, castDY := ConvertDType(x, dtype), ConvertDType(dy, dtype)
+	dscale, doffset = s.gradients(castX, mean, variance, castDY)
 
-	values := ConstAsDType(x.Graph(), l.parameterType, 1/float64(x.Shape().Size()/scale.Shape().Size()))
+	values := ConstAsDType(x.Graph(), dtype, 1/float64(x.Shape().Size()/scale.Shape().Size()))
 	deviation := resnet.Deviation(variance)
 	slope := Div(scale, deviation)
 	xSlope := Neg(Div(Mul(Mul(slope, dscale), values), deviation))

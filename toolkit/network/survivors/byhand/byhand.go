@@ -50,8 +50,8 @@ func (f Form) normalizer() residual.Normalizer {
 // normalize is a [residual.Normalizer] for blocks of other kinds, and for stems and shortcuts. It keeps the mean and the
 // variance, so the gradient does not take these sums again.
 func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bool) (y, mean, variance *Node) {
-	l := &loop{parameterType: scale.DType(), sums: f.sums(x.Graph())}
-	mean, variance = l.sums.moments(ConvertDType(x, l.parameterType))
+	s := f.sums(x.Graph())
+	mean, variance = s.moments(ConvertDType(x, scale.DType()))
 	mean, variance = b.Keep(mean), b.Keep(variance)
 	y = loops.WithGradient(func(of []*Node) *Node {
 		y := resnet.Normalize(of[0], of[1], of[2], of[3], of[4])
@@ -63,7 +63,7 @@ func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bo
 		if rectified {
 			dy = positive(dy.Graph(), y, dy)
 		}
-		dx, dscale, doffset := l.normalizeGradient(x, scale, mean, variance, nil, dy)
+		dx, dscale, doffset := normalizeGradient(s, x, scale, mean, variance, nil, dy)
 		return []*Node{dx, dscale, doffset, nil, nil}
 	}, x, scale, offset, mean, variance)
 	return y, mean, variance

@@ -88,10 +88,10 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	}
 	dz := positive(g, out, v["dh"]) // gradient of f(x) + id(x)
 	df := l.scaled(v, block, weights, dz)
-	dsecond, dscale2, doffset2 := l.normalizeGradient(second, affine[2], mean2, variance2, weights, df)
+	dsecond, dscale2, doffset2 := normalizeGradient(l.sums, second, affine[2], mean2, variance2, weights, df)
 	dkernel2 := l.kernelGradient(a, dsecond, 1)
 	dy := positive(g, a, resnet.InputGradient(dsecond, kernel2, 1, l.block.Side))
-	dfirst, dscale1, doffset1 := l.normalizeGradient(first, affine[0], mean1, variance1, weights, dy)
+	dfirst, dscale1, doffset1 := normalizeGradient(l.sums, first, affine[0], mean1, variance1, weights, dy)
 	dkernel1 := l.kernelGradient(x, dfirst, l.block.Stride)
 	dx := resnet.InputGradient(dfirst, kernel1, l.block.Stride, l.block.Side*l.block.Stride)
 

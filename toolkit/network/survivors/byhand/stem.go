@@ -66,7 +66,7 @@ func (l *loop) stemGradient(initial loops.Values, result func(name string) *Node
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
 	}, func(g *Graph, v loops.Values) loops.Values {
 		dy := positive(g, v["output"], v["dh"])
-		dfirst, dscale, doffset := l.normalizeGradient(v["first"], v["scale"], v["mean"], v["variance"], nil, dy)
+		dfirst, dscale, doffset := normalizeGradient(l.sums, v["first"], v["scale"], v["mean"], v["variance"], nil, dy)
 		return loops.Values{"k": v.Previous(),
 			"dkernel": l.kernelGradient(v["images"], dfirst, 1), "dscale": dscale, "doffset": doffset}
 	})
