@@ -18,7 +18,7 @@ type CalibrationCurve struct {
 }
 
 // MostCalibrationCurves is the number of curves that [Calibration] can tell apart.
-const MostCalibrationCurves = 4
+const MostCalibrationCurves = len(stochasticStyles)
 
 // leastInBin is the number of images that a bin must have to be drawn.
 const leastInBin = 10

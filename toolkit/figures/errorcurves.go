@@ -67,7 +67,7 @@ func testedRows(run *runs.Run) (rows []runs.Row) {
 }
 
 // stochasticStyles tell stochastic settings apart.
-var stochasticStyles = []seriesStyle{stochasticStyle, uniformStyle,
+var stochasticStyles = [...]seriesStyle{stochasticStyle, uniformStyle,
 	{color: amber, glyph: draw.RingGlyph{}, dashes: []vg.Length{7, 1.5, 1.5, 1.5}, phase: 0.05},
 	{color: magenta, glyph: draw.SquareGlyph{}, dashes: []vg.Length{1.5, 1.5}, phase: 0.65},
 }

@@ -234,8 +234,9 @@ func TestWhatCannotBeDrawnIsSaid(t *testing.T) {
 		}, "a picture of 1001 blocks cannot be read: draw 1 to 1000"},
 		"no blocks": {func() (*figures.Figure, error) { return figures.StochasticDepth(nil, nil) },
 			"a picture of 0 blocks cannot be read: draw 1 to 1000"},
-		"no probabilities": {func() (*figures.Figure, error) { return figures.Calibration(made) }, "0 curves: the figure of calibration takes 1 to 4"},
-		"no groups":        {func() (*figures.Figure, error) { return figures.SurvivalRules(nil, 0.5) }, "there are no blocks to draw"},
+		"no probabilities": {func() (*figures.Figure, error) { return figures.Calibration(made) },
+			"0 curves: the figure of calibration takes 1 to 4"},
+		"no groups": {func() (*figures.Figure, error) { return figures.SurvivalRules(nil, 0.5) }, "there are no blocks to draw"},
 		"impossible": {func() (*figures.Figure, error) { return figures.StochasticDepth(depth.Survival{2}, depth.AllOpen(1)) },
 			"the survival probability of block 1 is 2: it must be in (0, 1]"},
 	} {

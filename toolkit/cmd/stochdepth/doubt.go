@@ -68,8 +68,8 @@ func printDoubt(cmd *cobra.Command, names []string, nets []*network.Opened, pass
 	}
 
 	var curves []figures.CalibrationCurve
-	fmt.Fprintf(cmd.OutOrStdout(), "%d test images. Log loss: negative log likelihood. ECE: expected calibration error, %d bins. The last columns: "+
-		"error if only this share of the images is classified, the most confident.\n\n", len(labels), outcome.ConfidenceBins)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d test images. Log loss: negative log likelihood. ECE: expected calibration error, %d bins. "+
+		"The last columns: error if only this share of the images is classified, the most confident.\n\n", len(labels), outcome.ConfidenceBins)
 	t := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\terror\tlog loss\tECE\t")
 	for _, share := range shares {

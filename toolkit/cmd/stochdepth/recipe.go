@@ -84,7 +84,7 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 		}
 		var keys []string
 		for _, s := range settings {
-			keys = append(keys, strings.ReplaceAll(strings.TrimSpace(s.key), "-", "_"))
+			keys = append(keys, s.key)
 		}
 		if err := recipes.Compatible(keys); err != nil {
 			return none, err

@@ -46,9 +46,13 @@ func (r *Recipe) setBudget(value string) error {
 	return nil
 }
 
-// Compatible says in one sentence which of the keys that somebody sets, in any order, exclude each other, or returns nil.
+// Compatible says in one sentence which of the keys that somebody sets, in any order and spelled as for Set, exclude each other,
+// or returns nil.
 func Compatible(keys []string) error {
-	if slices.Contains(keys, Budget) && slices.Contains(keys, "death_rate") {
+	has := func(key string) bool {
+		return slices.ContainsFunc(keys, func(k string) bool { return spelled(k) == key })
+	}
+	if has(Budget) && has("death_rate") {
 		return fmt.Errorf("%s and death_rate both say how many blocks close: leave one of them out", Budget)
 	}
 	return nil

@@ -10,7 +10,8 @@ import (
 )
 
 // Network is a key that stands for several: `network=resnet50` sets block, blocks, depth, stem and shortcut, which a recipe
-// keeps, and the learning rate. Whoever sets several keys sets this one first (see [Order]), so that the others may change what it sets.
+// keeps, and the learning rate. Whoever sets several keys sets this one first (see [Order]), so that the others may change what
+// it sets.
 const Network = "network"
 
 // Settable lists the keys that Set takes: those of a recipe, [Network] and [Budget].
@@ -19,7 +20,7 @@ func Settable() []string { return append(Keys(), Network, Budget) }
 // Order compares two keys for sorting: [Network] is to be set first, [Budget] last.
 func Order(a, b string) int {
 	rank := func(key string) int {
-		switch strings.ReplaceAll(strings.TrimSpace(key), "-", "_") {
+		switch spelled(key) {
 		case Network:
 			return 0
 		case Budget:

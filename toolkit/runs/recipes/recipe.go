@@ -254,7 +254,7 @@ func Keys() []string {
 // Dashes may stand for underscores, so that command line flags can be passed on. An unknown key is refused, and the
 // nearest known ones are named; Validate checks the recipe as a whole.
 func (r *Recipe) Set(key, value string) error {
-	key = strings.ReplaceAll(strings.TrimSpace(key), "-", "_")
+	key = spelled(key)
 	switch key {
 	case Network:
 		return r.setNetwork(strings.TrimSpace(value))
@@ -268,6 +268,9 @@ func (r *Recipe) Set(key, value string) error {
 	}
 	return unknownKey(key)
 }
+
+// spelled is a key as recipes spell it, of a text in which dashes may stand for underscores.
+func spelled(key string) string { return strings.ReplaceAll(strings.TrimSpace(key), "-", "_") }
 
 func setField(field reflect.Value, key, value string) error {
 	refuse := func() error { return fmt.Errorf("%s must be %s, not %q", key, say.KindName(field.Type()), value) }
