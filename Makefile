@@ -43,7 +43,7 @@ help:
 	@cat <<'END'
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
-	make test    all checks, tests and notebooks (small), in eight to ten minutes
+	make test    all checks, tests and notebooks (small), in some ten minutes; on a slow machine up to half an hour
 	make test-fast   checks and most tests, in a minute and a half
 	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
@@ -86,7 +86,7 @@ lab: setup
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
-# Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge.
+# Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge. The first waits most.
 raced := $(addprefix ./toolkit/,runs/sweep dataset figures/gallery internal/stopping notebook runs)
 
 # Their tests that would take the race detector longest, and start no goroutine that another test does not start.
