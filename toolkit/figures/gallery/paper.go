@@ -126,7 +126,7 @@ func drawPaperFig6(d *drawing) (*figures.Figure, error) {
 	provenance := figures.ReadOff("ImageNet, 152 layers; linear decay, p_L = 0.5. " +
 		"The curves are read off the paper's vector drawing; " +
 		"the errors beside the circles, after 90 and 120 epochs, are printed in the text. " +
-		"This project has no run on ImageNet, which is out of its reach.")
+		"This project has no run on ImageNet.")
 	return figures.ErrorCurves(provenance.Of("Fig. 6"), "Validation error on ImageNet", 85, curves...)
 }
 
