@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"image/png"
 	"math"
+	"strings"
 
 	"stochdepth/toolkit/internal/files"
 )
@@ -81,7 +82,8 @@ func (p Lesson) Write(path string) error {
 		data.Images = append(data.Images, picture{"data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes()), p.Labels[i]})
 	}
 	var out bytes.Buffer
-	err := lessonPage.Execute(&out, map[string]any{"Title": p.Title, "Text": p.Text, "Caption": p.Caption, "Last": len(p.States) - 1, "Data": data})
+	err := lessonPage.Execute(&out, map[string]any{"Title": p.Title, "Caption": p.Caption, "Last": len(p.States) - 1, "Data": data,
+		"Text": template.HTML(strings.ReplaceAll(template.HTMLEscapeString(p.Text), "p_L", "<i>p<sub>L</sub></i>"))})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // load from.
 func TestLesson(t *testing.T) {
 	red := figures.Picture{Format: dataset.Format{Height: 1, Width: 2, Channels: 3}, Pixels: []byte{255, 0, 0, 0, 0, 255}}
-	page := figures.Lesson{Title: "Depth & width", Blocks: 2, Classes: []string{"cat", "</script>"}, Pictures: []figures.Picture{red},
+	page := figures.Lesson{Title: "Depth & width", Text: "p_L < 1", Blocks: 2, Classes: []string{"cat", "</script>"}, Pictures: []figures.Picture{red},
 		Labels: []int{1}, States: []figures.LessonState{
 			{Kept: []int{1, 2}, Error: 12.5, MultiplyAdds: 100, Probabilities: [][]float64{{0.25, 0.75}}},
 			{Kept: []int{1}, Error: 40, MultiplyAdds: math.NaN(), Probabilities: [][]float64{{0.7, 0.3}}}}}
@@ -30,6 +30,7 @@ func TestLesson(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Contains(t, string(text), "<title>Depth &amp; width</title>")
+	require.Contains(t, string(text), "<p><i>p<sub>L</sub></i> &lt; 1</p>")
 	require.Equal(t, 1, strings.Count(string(text), "</script>"))
 	require.Equal(t, strings.Count(string(text), "http"), strings.Count(string(text), "http://www.w3.org/2000/svg"))
 	_, after, found := strings.Cut(string(text), "const lesson = ")

@@ -71,7 +71,7 @@ func TimeToAccuracyFigure(list []*runs.Run) (*Figure, error) {
 	for _, comparisons := range regimes {
 		for _, c := range comparisons {
 			r := c.StochasticRuns[0].Recipe
-			lines = append(lines, reachLine{fmt.Sprintf("%s, %d layers, %d epochs, %s", dataCell(r), r.Depth, r.Epochs, outcome.Closing(r)),
+			lines = append(lines, reachLine{fmt.Sprintf("%s, %d layers, %d epochs, %s", dataCell(r), r.Depth, r.Epochs, r.DepthName()),
 				c.Reach(), c.ReachBack()})
 		}
 	}
@@ -132,7 +132,7 @@ type reachCounts []reachLine
 func (lines reachCounts) Plot(c draw.Canvas, p *plot.Plot) {
 	_, toY := p.Transforms(&c)
 	for i, line := range lines {
-		at := vg.Point{X: c.Max.X - 4, Y: toY(float64(len(lines) - 1 - i))}
+		at := vg.Point{X: c.Max.X - 4, Y: toY(float64(len(lines)-1-i)) + 4}
 		sty := text(sans(smallSize), grey)
 		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter
 		c.FillText(sty, at, fmt.Sprintf("%d of %d; back %d of %d", line.there.Reached, line.there.Pairs, line.back.Reached, line.back.Pairs))
