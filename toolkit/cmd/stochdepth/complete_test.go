@@ -45,6 +45,7 @@ func TestCompletion(t *testing.T) {
 		"runs --format ":                     "table tsv csv json :4",
 		"figures --format ":                  "png svg pdf :4",
 		"figures --format svg,p":             "svg,png svg,pdf :4",
+		"prune --order greedy,e":             "greedy,every-other :4",
 		"figures --theme ":                   "light dark :4",
 		"data get ":                          "cifar10 cifar100 svhn :4",
 		"sweep run --sweeps " + folder + " ": "fig :4",
