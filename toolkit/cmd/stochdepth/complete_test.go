@@ -35,7 +35,7 @@ func TestCompletion(t *testing.T) {
 		"train --recipe ":                    "cifar10 cifar10-1202 cifar100 folder quickstart shapes svhn :0",
 		"train --run ":                       "more/two one :4",
 		"rates comp":                         "composer/resnet50 :4",
-		"train --rule ":                      "linear linear-from-zero linear-short stagewise uniform list :4",
+		"train --rule ":                      "linear linear-from-zero linear-short stagewise uniform exponential logarithmic sigmoid sine square step list :4",
 		"train --augment ":                   "none shift crop :4",
 		"train --set form=":                  "form=survivors form=resnet :4",
 		"train --set network=resnet1":        "network=resnet18 network=resnet101 network=resnet152 :4",
