@@ -230,8 +230,11 @@ type Outcome struct {
 func (m *Model) RateSchedule() optimizer.Schedule {
 	r := m.Recipe
 	s := optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(), WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
-	if r.RateSchedule == "cosine" {
+	switch {
+	case r.RateSchedule == "cosine":
 		s.Cosine = r.Epochs
+	case r.RateFactor() != nil:
+		s.Own, s.Epochs = r.RateFactor(), r.Epochs
 	}
 	return s
 }
