@@ -52,7 +52,9 @@ func TestAnErrorEndsTheCellWithASentence(t *testing.T) {
 		"save":   {func() { Save(Must(figures.Block(depth.Survival{0.5}, 1)), "a.txt") }, "a.txt"},
 		"recipe": {func() { Recipe("quickstart", "depth=deep") }, "depth"},
 		"run":    {func() { Run("notebook-nowhere") }, "there is no run notebook-nowhere yet: run the cell that trains it first"},
-		"must":   {func() { Must(os.ReadFile("nowhere")) }, "nowhere"},
+		"tried": {func() { Tried("quickstart", "seed=99") },
+			"quickstart, seed=99 was not trained yet: run the cell that tries it first"},
+		"must": {func() { Must(os.ReadFile("nowhere")) }, "nowhere"},
 	}
 	const variable = "STOCHDEPTH_TEST_CELL"
 	if name, inside := os.LookupEnv(variable); inside {
