@@ -108,11 +108,11 @@ func (c Checked) Recipe() Recipe { return c.recipe }
 func (r Recipe) Validate() error {
 	for _, c := range choices {
 		if value := c.value(r); !slices.Contains(c.all(), value) {
-			known, yours := say.DidYouMean(value, c.all()), ""
-			if c.own != nil && known == "" {
+			yours := ""
+			if c.own != nil {
 				yours = ", or one of your own in the program that registers it"
 			}
-			return fmt.Errorf("%s %q is unknown%s: use %s%s", c.key, value, known, strings.Join(c.all(), ", "), yours)
+			return fmt.Errorf("%s %q is unknown%s: use %s%s", c.key, value, say.DidYouMean(value, c.all()), strings.Join(c.all(), ", "), yours)
 		}
 	}
 	for _, check := range []func() error{r.validateNetwork, r.validateData, r.validateSchedule} {
