@@ -42,7 +42,7 @@ func CommandLine(program ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source := strings.Join(append(program, "./toolkit/cmd/stochdepth")[:1], "")
+	source := append(program, "./toolkit/cmd/stochdepth")[0]
 	path := filepath.Join(root, ".out", filepath.Base(source))
 	build := exec.Command("go", "build", "-o", path, source)
 	build.Dir = root

@@ -44,11 +44,11 @@ func TestTheExample(t *testing.T) {
 	example("test", "eval", "one")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "mine.json"), []byte(`{"recipe": "`+filepath.Join(run.Dir, "recipe.json")+`",
-		"set": {"epochs": 1}, "grid": {"rule": ["second-half", "linear"]}}`), 0o644))
-	example("2 of 2 runs", "sweep", "run", "mine.json")
+		"set": {"epochs": 1}, "grid": {"rule": ["second-half"]}}`), 0o644))
+	example("1 of 1 runs", "sweep", "run", "mine.json")
 	list, err := runs.List(filepath.Join(dir, "data", "runs", "mine"))
 	require.NoError(t, err)
-	require.Len(t, list, 2)
+	require.Len(t, list, 1)
 	for _, run := range list {
 		require.True(t, run.Finished(), run.Name)
 	}
