@@ -12,8 +12,8 @@ import (
 
 // Try trains a preset with some keys changed, such as "death_rate=0.3", as [Train] does, in a folder that is named by what
 // differs from the preset: a changed value makes a new run, and an old value gives the old run at once. The curves of the
-// newest other tries of the preset are drawn too, and a table shows all of them. A block of your own, or
-// a rule, schedule or data set, may have been edited under its name, so a run of it is trained anew.
+// newest other tries of the preset are drawn too, and a table shows all of them. A block of your own,
+// or a rule, schedule or data set, may have been edited under its name, so a run of it is trained anew.
 func Try(ctx context.Context, preset string, settings ...string) (*runs.Run, error) {
 	dir, recipe, err := notebook.TryDir(preset, settings...)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
@@ -92,6 +93,12 @@ func TestTry(t *testing.T) {
 		names = append(names, run.Name)
 	}
 	require.Equal(t, []string{"1: depth=8", "2: depth=8, death_rate=0.3"}, names)
+
+	// A schedule of one's own, here the paper's, may have been edited since: it is trained anew.
+	require.NoError(t, depth.RegisterSchedule("watch-own", func(float64) float64 { return 1 }))
+	own := try("survival_schedule=watch-own")
+	require.Equal(t, half.Rows[1].TrainLoss, own.Rows[1].TrainLoss)
+	require.NotEqual(t, own.Result.Ended, try("survival_schedule=watch-own").Result.Ended)
 	_, err = Try(t.Context(), "quickstart", "death_rate=2")
 	require.ErrorContains(t, err, "death_rate 2 is outside [0, 1)")
 }
