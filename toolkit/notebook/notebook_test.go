@@ -107,6 +107,7 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 			require.Less(t, len(data), most, "too large for the web and for git")
 			book := parse(t, data)
 			require.Equal(t, "gonb", book.Metadata.Kernelspec.Name)
+			require.Equal(t, "go", book.Metadata.LanguageInfo.Lexer, "its page would be coloured as Python: execute it by make notebooks")
 			require.Empty(t, machine.FindString(string(data)), "a path of this machine")
 			require.Equal(t, "markdown", book.Cells[0].Type, "it says first what it is")
 			for i, cell := range book.Cells {
