@@ -34,9 +34,9 @@ quickstart    := notebooks/00_quickstart.ipynb
 notebooks     := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 # Executes a notebook in its own folder. The copy with its outputs goes to the folder $(1); the notebook itself stays as
-# it is. Sliders are left out, and everything that a cell prints becomes one output.
+# it is. Sliders are left out.
 execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
-	--ExecutePreprocessor.record_timing=False --Exporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor --output-dir "$(1)"
+	--ExecutePreprocessor.record_timing=False --output-dir "$(1)"
 
 .PHONY: help
 help:
@@ -72,7 +72,7 @@ run: setup
 	echo "Done. Look at:"
 	echo "  .out/figures/quickstart.png          the figure"
 	echo "  .out/00_quickstart.html              the notebook with its outputs, for a browser"
-	echo "  data/runs/notebook-quickstart-*      the recorded runs"
+	echo "  data/runs/notebook-try-quickstart    the recorded runs"
 	echo "and open the notebooks with: make lab"
 
 # The reader's own copies: changes there stay, and git ignores them. IP=0.0.0.0 is for a container.
@@ -93,7 +93,7 @@ raced := $(addprefix ./toolkit/,runs/sweep dataset figures/gallery internal/stop
 unraced := ^Test(WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes|NotebooksAreFitToPublish)$$
 
 # Packages whose tests take longest: they start first, so that both cores are busy until the end.
-long := $(addprefix ./toolkit/,network/survivors network network/training cmd/stochdepth)
+long := $(addprefix ./toolkit/,network/survivors network network/training cmd/commands cmd/example)
 
 # Go's tests with a name for their record, from which the ten slowest are printed.
 gotest = .bin/gotestsum --format pkgname --format-hide-empty-pkg --format-icons text --hide-summary skipped \
@@ -145,7 +145,7 @@ torture: setup
 		echo "== $$part =="
 		case $$part in
 			crashes) try TestCrashAfterEveryChange network/training ;;
-			kills) try TestKilled cmd/stochdepth ;;
+			kills) try TestKilled cmd/commands ;;
 			memory) try TestMemoryIsShort network/training ;;
 			fuzz) $(make) fuzz FUZZTIME=$$(( $(FUZZSECONDS) / $$(cat $$(find toolkit -name "*_test.go") | grep -c '^func Fuzz') ))s ;;
 			*) echo "there is no part $$part" >&2; false ;;

@@ -1,8 +1,8 @@
 """What the notebooks need of Jupyter's own programs, read by JupyterLab and nbconvert (JUPYTER_CONFIG_PATH).
 
 Pages that are exported show their formulas without a network, as MathML, which every browser draws itself: nbconvert
-else loads MathJax from the web when the page is opened. And JupyterLab takes custom.css, which `make setup` puts
-where it looks for it.
+else loads MathJax from the web when the page is opened. Their code is coloured as Go, and everything that a cell prints
+is one output. And JupyterLab takes custom.css, which `make setup` puts where it looks for it.
 """
 
 from jinja2 import pass_context
@@ -36,6 +36,23 @@ def markdown2html(context, source):
     return MarkdownWithMath(renderer=Renderer(escape=False, attachments=attachments, path=path)).render(source)
 
 
-c.HTMLExporter.filters = {"markdown2html": markdown2html}
+def highlight_go(notebook, resources):
+    """Names the lexer of Go in an executed notebook, for others that show it: GoNB leaves it out."""
+    if notebook.metadata.get("kernelspec", {}).get("name") == "gonb":
+        notebook.metadata.setdefault("language_info", {})["pygments_lexer"] = "go"
+    return notebook, resources
+
+
+c.Exporter.preprocessors = ["nbconvert.preprocessors.CoalesceStreamsPreprocessor", highlight_go]
+
+
+def highlight_code(source, language=None, metadata=None):
+    """nbconvert's filter of this name, for Go: of a notebook that JupyterLab has saved it would take Python's lexer."""
+    from nbconvert.filters.highlight import Highlight2HTML
+
+    return Highlight2HTML(pygments_lexer="go")(source, language, metadata)
+
+
+c.HTMLExporter.filters = {"highlight_code": highlight_code, "markdown2html": markdown2html}
 c.HTMLExporter.mathjax_url = ""
 c.HTMLExporter.require_js_url = ""

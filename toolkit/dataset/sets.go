@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"stochdepth/toolkit/internal/own"
 	"stochdepth/toolkit/internal/say"
 )
 
@@ -43,7 +45,10 @@ func Find(name string) (Set, error) {
 	if set, ok := folderSet(name); ok {
 		return set, nil
 	}
-	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(Names(), ", "))
+	if set, ok := registered.Find(name); ok {
+		return set, nil
+	}
+	return Set{}, fmt.Errorf("there is no data set %q: choose one of %s", name, strings.Join(append(Names(), Registered()...), ", "))
 }
 
 // CheckSize says in one sentence that the set has no images with this side, in pixels, or returns nil. 0 stands for
@@ -58,6 +63,42 @@ func (s Set) CheckSize(size int) error {
 		return say.CheckRange("the size of "+s.Title, size, s.least, s.most)
 	}
 }
+
+var registered own.Registry[Set]
+
+// Register adds a data set under its name, for recipes of this program: load returns its three parts, each image of the set's
+// Format, a label for each name in Classes. It gets the seed and the numbers of images that are asked for; parts that are
+// larger are cut. Train, Validation and Test say how large they are.
+func Register(set Set, load func(Options) (*Data, error)) error {
+	if len(set.Classes) == 0 || set.Format.Bytes() <= 0 {
+		return fmt.Errorf("the data set %q needs its classes and the format of its images", set.Name)
+	}
+	set.Title = cmp.Or(set.Title, set.Name)
+	set.Drawn, set.Own, set.least, set.most, set.verify = true, false, 0, 0, nil
+	set.load = func(o Options) (*Data, error) {
+		data, err := load(o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", set.Name, err)
+		}
+		data.Name, data.Classes = set.Name, set.Classes
+		for _, part := range []View{data.Train, data.Validation, data.Test} {
+			if part.Format() != set.Format {
+				return nil, fmt.Errorf("%s: its images are %v, and its format is %v: make them equal", set.Name, part.Format(), set.Format)
+			}
+			for i := range part.Len() {
+				if part.Label(i) >= len(set.Classes) {
+					return nil, fmt.Errorf("%s: image %d has the label %d, and there are %d classes, from 0 on",
+						set.Name, i, part.Label(i), len(set.Classes))
+				}
+			}
+		}
+		return data.limited(o)
+	}
+	return registered.Add("data set", set.Name, set, Names())
+}
+
+// Registered lists the names that [Register] added.
+func Registered() []string { return registered.Names() }
 
 // Names returns the names of [Sets], in their order, and that of a folder of pictures, folder.
 func Names() []string {

@@ -11,7 +11,7 @@ package depth
 //   - Fall begins with p_l and closes less and less, until after the first Fraction of the steps all blocks stay open:
 //     p_l(t) = 1 - (1 - p_l) max(0, 1 - t/(Fraction T)). This is the linear form of their early stochastic depth.
 //
-// At test a branch is scaled by the probabilities of the last training step (Eq. 5).
+// [RegisterSchedule] adds others. At test a branch is scaled by the probabilities of the last training step (Eq. 5).
 type Schedule struct {
 	Kind     ScheduleKind
 	Fraction float64 // of the training steps, in (0, 1]; not used by Steady
@@ -51,6 +51,10 @@ func (s Schedule) share(step, steps int64) float64 {
 		if at < 1 {
 			return 0
 		}
+	default:
+		if own, ok := ownSchedules.Find(string(s.Kind)); ok {
+			return own(float64(step) / float64(steps))
+		}
 	}
 	return 1
 }
@@ -83,6 +87,9 @@ func (s Schedule) ExpectedOpen(p Survival) float64 {
 		return all - (all-open)*(1-s.Fraction)
 	case Fall:
 		return all - (all-open)*s.Fraction/2
+	}
+	if own, ok := ownSchedules.Find(string(s.Kind)); ok {
+		return all - (all-open)*meanShare(own)
 	}
 	return open
 }

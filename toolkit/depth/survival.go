@@ -134,6 +134,9 @@ func ByRule(rule string, groups []int, deathRate float64, list []float64) (Survi
 		}
 		return p, p.Validate()
 	}
+	if own, ok := ownRules.Find(rule); ok {
+		return ofOwnRule(rule, own, blocks, deathRate)
+	}
 	return nil, fmt.Errorf("unknown survival rule %q: use %s", rule, strings.Join(Rules(), ", "))
 }
 

@@ -200,7 +200,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
-		return nil, fmt.Errorf("the training step failed: %w", backend.Explain(err))
+		return nil, fmt.Errorf("the training step failed: %w", explain(err))
 	}
 	return func() (_ Outcome, err error) {
 		var v []float64
@@ -211,7 +211,7 @@ func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
 		}
 		m.free(inputs)
 		if err != nil {
-			return Outcome{}, fmt.Errorf("the training step failed: %w", backend.Explain(err))
+			return Outcome{}, fmt.Errorf("the training step failed: %w", explain(err))
 		}
 		return Outcome{Loss: v[0], Wrong: v[1], Gradient: v[2], Images: len(b.Labels), Open: b.Open}, nil
 	}, nil
@@ -230,8 +230,11 @@ type Outcome struct {
 func (m *Model) RateSchedule() optimizer.Schedule {
 	r := m.Recipe
 	s := optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(), WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
-	if r.RateSchedule == "cosine" {
+	switch {
+	case r.RateSchedule == "cosine":
 		s.Cosine = r.Epochs
+	case r.RateFactor() != nil:
+		s.Own, s.Epochs = r.RateFactor(), r.Epochs
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -12,6 +13,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
+	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 )
 
@@ -100,9 +102,18 @@ func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
 	defer free(inputs)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
-		return nil, backend.Explain(err)
+		return nil, explain(err)
 	}
 	return vector(outputs[0])
+}
+
+// explain returns an error of GoMLX or XLA in words for the user: the mistake of a block alone, or what [backend.Explain] makes
+// of it.
+func explain(err error) error {
+	if mistake := new(residual.Mistake); errors.As(err, &mistake) {
+		return mistake
+	}
+	return backend.Explain(err)
 }
 
 // EvaluationBatch returns the largest number of images of a format that are classified at once: fewer, but not below 50, if
@@ -156,7 +167,7 @@ func onBatch(exec *model.Exec, format dataset.Format, pixels []byte, labels []in
 	defer free(inputs)
 	outputs, err := exec.Call(inputs...)
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
 	values := make([][]float64, len(outputs))
 	for i, output := range outputs {

@@ -35,14 +35,16 @@ func Follow(ctx context.Context, dir string, patience time.Duration, others ...s
 }
 
 // CommandLine builds the command line, stochdepth, from the project's present source, and returns the path of the program.
-// It is for cells that train in other processes.
-func CommandLine() (string, error) {
+// It is for cells that train in other processes. Another program has what is your own: CommandLine("./mine"), see
+// toolkit/cmd/example.
+func CommandLine(program ...string) (string, error) {
 	root, err := project.Root()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(root, ".out", "stochdepth")
-	build := exec.Command("go", "build", "-o", path, "./toolkit/cmd/stochdepth")
+	source := append(program, "./toolkit/cmd/stochdepth")[0]
+	path := filepath.Join(root, ".out", filepath.Base(source))
+	build := exec.Command("go", "build", "-o", path, source)
 	build.Dir = root
 	build.Env = append(build.Environ(), "GOWORK=off")
 	if output, err := build.CombinedOutput(); err != nil {

@@ -52,7 +52,9 @@ func TestAnErrorEndsTheCellWithASentence(t *testing.T) {
 		"save":   {func() { Save(Must(figures.Block(depth.Survival{0.5}, 1)), "a.txt") }, "a.txt"},
 		"recipe": {func() { Recipe("quickstart", "depth=deep") }, "depth"},
 		"run":    {func() { Run("notebook-nowhere") }, "there is no run notebook-nowhere yet: run the cell that trains it first"},
-		"must":   {func() { Must(os.ReadFile("nowhere")) }, "nowhere"},
+		"tried": {func() { Tried("quickstart", "seed=99") },
+			"quickstart, seed=99 was not trained yet: run the cell that tries it first"},
+		"must": {func() { Must(os.ReadFile("nowhere")) }, "nowhere"},
 	}
 	const variable = "STOCHDEPTH_TEST_CELL"
 	if name, inside := os.LookupEnv(variable); inside {
@@ -105,6 +107,7 @@ func TestNotebooksAreFitToPublish(t *testing.T) {
 			require.Less(t, len(data), most, "too large for the web and for git")
 			book := parse(t, data)
 			require.Equal(t, "gonb", book.Metadata.Kernelspec.Name)
+			require.Equal(t, "go", book.Metadata.LanguageInfo.Lexer, "its page would be coloured as Python: execute it by make notebooks")
 			require.Empty(t, machine.FindString(string(data)), "a path of this machine")
 			require.Equal(t, "markdown", book.Cells[0].Type, "it says first what it is")
 			for i, cell := range book.Cells {

@@ -60,7 +60,10 @@ func TestKindsOfOutputs(t *testing.T) {
 // notebookFile is the part of a notebook that the tests look at.
 type notebookFile struct {
 	Metadata struct {
-		Kernelspec struct{ Name string }
+		Kernelspec   struct{ Name string }
+		LanguageInfo struct {
+			Lexer string `json:"pygments_lexer"`
+		} `json:"language_info"`
 	}
 	Cells []cell
 }

@@ -23,7 +23,10 @@ func Table(list ...*runs.Run) {
 		switch {
 		case run.Recipe.IsConstant():
 			rule = "constant depth"
-		case run.Recipe.Rule != "list":
+		case run.Recipe.Rule == "list":
+			open, blocks := run.Recipe.ExpectedOpen()
+			rule = fmt.Sprintf("list, %.3g of %d open", open, blocks)
+		default:
 			rule = fmt.Sprintf("%s, $p_L$ = %.3g", rule, run.Recipe.LastSurvival())
 		}
 		if best, ok := run.Selected(); ok {

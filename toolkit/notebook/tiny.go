@@ -23,18 +23,24 @@ func Tiny() bool { return os.Getenv(EnvTiny) != "" }
 
 // Preset is [recipes.Preset] with some keys changed, such as "depth=14", and made small in a trial.
 func Preset(name string, settings ...string) (recipes.Recipe, error) {
+	recipe, err := whole(name, settings)
+	if err == nil && Tiny() {
+		recipe.Depth = min(recipe.Depth, 14)
+		recipe.Epochs, recipe.WarmupEpochs, recipe.EvaluateEvery = 2, 0, 0
+		recipe.BatchSize = min(recipe.BatchSize, 32)
+		recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 128, 64, 64
+	}
+	return recipe, err
+}
+
+// whole is Preset at its whole size, in a trial too.
+func whole(name string, settings []string) (recipes.Recipe, error) {
 	recipe, err := recipes.Preset(name)
 	for _, setting := range settings {
 		key, value, _ := strings.Cut(setting, "=")
 		if err == nil {
 			err = recipe.Set(key, value)
 		}
-	}
-	if err == nil && Tiny() {
-		recipe.Depth = min(recipe.Depth, 14)
-		recipe.Epochs, recipe.WarmupEpochs, recipe.EvaluateEvery = 2, 0, 0
-		recipe.BatchSize = min(recipe.BatchSize, 32)
-		recipe.TrainImages, recipe.ValidationImages, recipe.TestImages = 128, 64, 64
 	}
 	return recipe, err
 }

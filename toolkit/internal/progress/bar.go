@@ -25,9 +25,11 @@ type Bar struct {
 
 	estimated bool // the job itself reports its speed
 
-	// Otherwise the speed is measured over about the last half minute, and not before
-	// the first report: a resumed run has a part of the way behind it.
+	// Otherwise the speed is measured over about the last half minute, and not before the first part is done: a resumed
+	// run has a part of the way behind it, and the first part may have waited for a compilation.
 	started time.Time
+	first   int64 // the count of the first report
+	begun   bool  // there was a report
 	marks   []mark
 }
 
@@ -132,7 +134,11 @@ func (b *Bar) measure(now time.Time, done int64) {
 		return
 	}
 	if len(b.marks) == 0 {
-		b.marks = append(b.marks, mark{now, done})
+		if b.begun && done > b.first {
+			b.marks = append(b.marks, mark{now, done})
+		} else if !b.begun {
+			b.begun, b.first = true, done
+		}
 		return
 	}
 	first := b.marks[0]

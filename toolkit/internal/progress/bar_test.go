@@ -58,8 +58,26 @@ func TestSpeedOfAResumedRun(t *testing.T) {
 	bar.Set(900, "")
 	c.advance(10 * time.Second)
 	bar.Set(920, "")
+	c.advance(10 * time.Second)
+	bar.Set(940, "")
 	require.Equal(t, 2.0, bar.state.speed)
-	require.Equal(t, 40*time.Second, bar.state.remaining)
+	require.Equal(t, 30*time.Second, bar.state.remaining)
+}
+
+// The first part takes longer than the others, because it is compiled: no estimate says that all of them will.
+func TestTheFirstPartIsNoEstimate(t *testing.T) {
+	c := newClock()
+	bar := newBar(30, "eval", "passes", &logged{w: &bytes.Buffer{}}, c.now)
+	bar.Set(0, "compiling")
+	c.advance(time.Minute)
+	bar.Set(0, "compiling")
+	bar.Set(1, "")
+	require.Zero(t, bar.state.remaining)
+	for done := int64(2); done < 30; done++ {
+		c.advance(time.Second)
+		bar.Set(done, "")
+		require.Equal(t, time.Duration(30-done)*time.Second, bar.state.remaining)
+	}
 }
 
 // The speed forgets what was long ago, such as the compilation at the start.
@@ -118,8 +136,8 @@ func TestBarOfUnknownLength(t *testing.T) {
 	bar.Set(120_000, "")
 	require.Equal(t, []string{
 		"reading: 0 images",
-		"reading: 80,000 images, 2000/s",
-		"reading: 75%, 120,000 of 160,000 images, 1500/s, 27 s left",
+		"reading: 80,000 images",
+		"reading: 75%, 120,000 of 160,000 images, 1000/s, 40 s left",
 	}, lines(&output))
 }
 

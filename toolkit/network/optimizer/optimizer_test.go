@@ -72,4 +72,9 @@ func TestSchedule(t *testing.T) {
 		0.3086582838174551, 0.1464466094067262, 0.0380602337443566, 0} {
 		require.InDelta(t, want, cosine.At(int64(step), 2), 1e-15, "step %d", step)
 	}
+	// A schedule of the program's own begins after the warm-up, and ends with the training.
+	own := optimizer.Schedule{Rate: 2, WarmupEpochs: 1, WarmupRate: 0.1, Own: func(at float64) float64 { return 1 - at }, Epochs: 3}
+	for step, want := range []float64{0.1, 0.1, 2, 1.5, 1, 0.5} {
+		require.Equal(t, want, own.At(int64(step), 2), "step %d", step)
+	}
 }

@@ -15,6 +15,11 @@ type Schedule struct {
 	// every step. So PyTorch's CosineAnnealingLR does behind a ConstantLR in a SequentialLR, stepped after every minibatch. (timm
 	// lays the warm-up over the first part of the cosine. GoMLX's own cosine starts again with each call of RunSteps.)
 	Cosine int
+
+	// Own, if not nil, gives the factor of the rate when a part of the training after the warm-up, in [0, 1), is done; Epochs
+	// is then the number of epochs of the training.
+	Own    func(at float64) float64
+	Epochs int
 }
 
 // At returns the rate of the step with the given number, from 0, if an epoch has perEpoch steps. With a drop at 250 the first
@@ -27,6 +32,10 @@ func (s Schedule) At(step, perEpoch int64) float64 {
 	if s.Cosine > 0 {
 		first := int64(s.WarmupEpochs) * perEpoch
 		return s.Rate * (1 + math.Cos(math.Pi*float64(step-first)/float64(int64(s.Cosine)*perEpoch-first))) / 2
+	}
+	if s.Own != nil {
+		first := int64(s.WarmupEpochs) * perEpoch
+		return s.Rate * s.Own(float64(step-first)/float64(int64(s.Epochs)*perEpoch-first))
 	}
 	divisions := 0
 	for _, drop := range s.Drops {

@@ -33,12 +33,12 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 		if weights != nil {
 			b.Weights = graph.Reshape(graph.Slice(weights, graph.AxisElem(i)), -1)
 		}
-		f := s.Block.Branch(b, h)
+		f := s.Branch(b, h)
 		gate := gateOf(gates, i, f)
 		if scales != nil {
 			gate = graph.Mul(gate, graph.ConvertDType(at(scales, i), f.DType()))
 		}
-		h = s.Block.Join(graph.Mul(f, gate), s.Shortcut(scope, h, true, nil))
+		h = s.Join(graph.Mul(f, gate), s.Shortcut(scope, h, true, nil))
 		for _, p := range s.Averages() {
 			measured[p.Name] = append(measured[p.Name], b.Measured(p.Name))
 		}
@@ -54,9 +54,9 @@ func (Textbook) Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node)
 // Test implements Form.
 func (Textbook) Test(scope *model.Scope, s Stack, h, scales *graph.Node) *graph.Node {
 	for i := range s.Count {
-		f := s.Block.Branch(s.branch(scope, h.Graph(), i, false), h)
+		f := s.Branch(s.branch(scope, h.Graph(), i, false), h)
 		f = graph.Mul(f, graph.ConvertDType(at(scales, i), f.DType()))
-		h = s.Block.Join(f, s.Shortcut(scope, h, false, nil))
+		h = s.Join(f, s.Shortcut(scope, h, false, nil))
 	}
 	return h
 }

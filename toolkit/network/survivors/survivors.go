@@ -84,7 +84,7 @@ func (f Form) newLoop(scope *model.Scope, s residual.Stack, h *Node, training, s
 		shortcut: s.Shortcut(scope, h, training, f.Normalize), scaled: scaled, input: h.Shape(), normalize: f.Normalize}
 	l.closed = l.shortcut
 	if len(s.OfShortcut()) > 0 {
-		l.closed = s.Block.Join(ZerosLike(l.shortcut), l.shortcut)
+		l.closed = s.Join(ZerosLike(l.shortcut), l.shortcut)
 	}
 	l.changes = l.shortcut != h
 	if l.changes && s.Count > 1 {
@@ -166,7 +166,7 @@ func (l *loop) keeps(of *Graph) (kept []shapes.Shape) {
 		kept = append(kept, y.Shape())
 		return y
 	}
-	l.stack.Block.Branch(b, Parameter(g, "input", l.input))
+	l.stack.Branch(b, Parameter(g, "input", l.input))
 	return kept
 }
 
@@ -239,14 +239,14 @@ func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *resid
 
 // join returns the output of an open block: Join(scale f(x), shortcut), or for a closed image Join(0, shortcut).
 func (l *loop) join(b *residual.Branch, v loops.Values, block, x, shortcut *Node) *Node {
-	f := l.stack.Block.Branch(b, x)
+	f := l.stack.Branch(b, x)
 	if l.scaled {
 		f = Mul(f, ConvertDType(loops.Row(v["scales"], block), f.DType()))
 	}
 	if b.Weights != nil {
 		f = Mul(f, ConvertDType(residual.WithAxes(Sign(b.Weights), f.Rank()-1), f.DType()))
 	}
-	return l.stack.Block.Join(f, shortcut)
+	return l.stack.Join(f, shortcut)
 }
 
 // rows returns the parameters of one block.

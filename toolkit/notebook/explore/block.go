@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 
@@ -13,6 +14,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
 	"stochdepth/toolkit/network/survivors/byhand"
 )
@@ -77,6 +79,9 @@ func outcome(b compute.Backend, block string, layers int, gates depth.Gates, for
 		pixels[i] = rng.NormFloat64()
 	}
 	outputs, err := exec.Call(tensors.FromFlatDataAndDimensions(pixels, rgb.Batch(images)...), depth.Numbers[float64](gates))
+	if mistake := new(residual.Mistake); errors.As(err, &mistake) {
+		return nil, mistake
+	}
 	if err != nil {
 		return nil, err
 	}

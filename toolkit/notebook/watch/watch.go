@@ -14,6 +14,7 @@ import (
 
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/progress"
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/internal/stopping"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/training"
@@ -38,16 +39,26 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 	if err != nil {
 		return nil, err
 	}
-	s := &session{part: part, bar: notebook.NewBar(0, filepath.Base(dir), "steps"), curve: notebook.NewLive()}
-	s.draw = func() (*figures.Figure, error) {
+	if run, err := runs.Open(dir); err == nil {
+		if err := run.Refuse(recipe); err != nil {
+			return nil, fmt.Errorf("%w (watch.Try names a run by its settings, so that each change makes a new one)", err)
+		}
+	}
+	return train(ctx, training.Options{Dir: dir, Recipe: recipe}, part, func() []*runs.Run {
 		run, err := runs.Open(dir)
 		if err != nil {
-			return nil, err
+			return nil
 		}
-		return figures.LiveCurve(append([]*runs.Run{run}, compared...)...)
-	}
+		return append([]*runs.Run{run}, compared...)
+	})
+}
+
+// train is TrainPart with the runs that are drawn: the one that is trained first, or none while there is nothing to draw.
+func train(ctx context.Context, o training.Options, part float64, drawn func() []*runs.Run) (*runs.Run, error) {
+	s := &session{part: part, bar: notebook.NewBar(0, filepath.Base(o.Dir), "steps"), curve: notebook.NewLive()}
+	s.draw = func() (*figures.Figure, error) { return figures.LiveCurve(drawn()...) }
 	s.bar.Set(0, "compiling ...") // at once: loading the plugin, the data and compiling take a while
-	run, err := s.train(ctx, training.Options{Dir: dir, Recipe: recipe})
+	run, err := s.train(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +66,7 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 	if !s.stepped.Load() {
 		s.bar.Set(run.Result.Steps, "")
 		if os.Getenv(notebook.EnvHeadless) == "" {
-			text += " (trained before: delete its folder to train it again)"
+			text += fmt.Sprintf(" (trained before: delete the folder %s to train it again)", shown(o.Dir))
 		}
 	}
 	s.bar.Done(text)
@@ -103,7 +114,7 @@ func (s *session) train(ctx context.Context, o training.Options) (*runs.Run, err
 	}()
 	endCell := func(state string) { // the reader stopped it, so this is no failure
 		removeButton()
-		s.bar.Done(state + ": run this cell again to go on, or delete its folder to begin anew")
+		s.bar.Done(fmt.Sprintf("%s: run this cell again to go on, or delete the folder %s to begin anew", state, shown(o.Dir)))
 		notebook.EndCell()
 	}
 	select {
@@ -162,6 +173,16 @@ type Stopped struct {
 func (s *Stopped) Error() string {
 	return fmt.Sprintf("%s is stopped and saved at step %d: run this cell again to go on, or delete its folder to begin anew",
 		filepath.Base(s.Dir), s.Step)
+}
+
+// shown is the path of a run folder as a reader looks for it: from the project's folder on, if it is there.
+func shown(dir string) string {
+	if root, err := project.Root(); err == nil {
+		if path, err := filepath.Rel(root, dir); err == nil && filepath.IsLocal(path) {
+			return path
+		}
+	}
+	return dir
 }
 
 // Unwrap makes it a [training.ErrStopped].

@@ -26,6 +26,9 @@ func (r *Recipe) setBudget(value string) error {
 	if r.Rule == "list" {
 		return fmt.Errorf("%s chooses a death rate, which the rule list does not have: take another rule", Budget)
 	}
+	if slices.Contains(depth.OwnRules(), r.Rule) {
+		return fmt.Errorf("%s chooses a death rate for the project's own rules, not for %s: set death_rate", Budget, r.Rule)
+	}
 	// The expected number of closed blocks is proportional to the death rate.
 	const probe = 0.5
 	groups, err := r.Groups()

@@ -85,9 +85,9 @@ func (r Recipe) ExpectedOpen() (open float64, blocks int) {
 }
 
 // RateDrops returns the epochs, counted from 0, at whose beginning the learning rate is divided by 10 once more: none if its
-// schedule is a cosine. Products such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
+// schedule is another one. Products such as 0.55 * 100 = 55.00000000000001 count as the whole number that is meant.
 func (r Recipe) RateDrops() []int {
-	if r.RateSchedule == "cosine" {
+	if !r.dropsRate() {
 		return nil
 	}
 	drops := make([]int, len(r.Milestones))
@@ -96,6 +96,9 @@ func (r Recipe) RateDrops() []int {
 	}
 	return drops
 }
+
+// dropsRate reports whether the learning rate is divided at milestones, by the default schedule.
+func (r Recipe) dropsRate() bool { return r.RateSchedule == "" || r.RateSchedule == "steps" }
 
 // Mixes reports whether the recipe's training mixes images, by mixup or cutmix.
 func (r Recipe) Mixes() bool { return r.Mixup > 0 || r.CutMix > 0 }
@@ -115,6 +118,8 @@ func (r Recipe) Training() string {
 		text += ", divided by 10 after epochs " + say.Enumerate(drops)
 	} else if r.RateSchedule == "cosine" {
 		text += ", falling to 0 as a cosine"
+	} else if !r.dropsRate() {
+		text += ", by the schedule " + r.RateSchedule
 	}
 	text += fmt.Sprintf(", weight decay %g", r.WeightDecay)
 	if r.WeightDecayOf == "weights" {
@@ -154,10 +159,10 @@ func (r Recipe) Canonical() Recipe {
 	} else {
 		r.Optimizer = ""
 	}
-	if r.RateSchedule == "cosine" {
-		r.Milestones = Default().Milestones
-	} else {
+	if r.dropsRate() {
 		r.RateSchedule = ""
+	} else {
+		r.Milestones = Default().Milestones
 	}
 	if r.WeightDecayOf == "all" {
 		r.WeightDecayOf = ""

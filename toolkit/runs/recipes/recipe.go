@@ -355,6 +355,20 @@ func Differences(a, b Recipe) []string {
 	return list
 }
 
+// Changes returns the settings that make one recipe of another, as key=value in the order of the keys; a list is written with
+// commas, and [Recipe.Set] reads each of them. Descriptions define nothing and are left out.
+func Changes(from, to Recipe) (settings []string) {
+	for _, key := range Keys() {
+		if value := to.Get(key); key != "description" && value != from.Get(key) {
+			if list, ok := strings.CutPrefix(value, "["); ok {
+				value = strings.ReplaceAll(strings.TrimSuffix(list, "]"), " ", ",")
+			}
+			settings = append(settings, key+"="+value)
+		}
+	}
+	return settings
+}
+
 func unknownKey(key string) error {
 	if near := say.DidYouMean(key, Settable()); near != "" {
 		return fmt.Errorf("unknown key %q%s", key, near)

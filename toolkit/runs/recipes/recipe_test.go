@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -303,4 +304,25 @@ func TestHowBlocksCloseInWords(t *testing.T) {
 		change(&r)
 		require.Equal(t, want, [3]string{r.RuleName(), r.DepthName(), r.Closing()})
 	}
+}
+
+// The changes from one recipe to another, set in the first, give the second.
+func TestChanges(t *testing.T) {
+	from, err := Preset("cifar10-1202")
+	require.NoError(t, err)
+	for _, name := range PresetNames() {
+		to, err := Preset(name)
+		require.NoError(t, err)
+		to.Description, to.Augment, to.SurvivalProbabilities, to.Blocks = from.Description, "crop", []float64{1, 0.5}, nil
+		back := from
+		for _, change := range Changes(from, to) {
+			key, value, _ := strings.Cut(change, "=")
+			require.NoError(t, back.Set(key, value), change)
+		}
+		require.Empty(t, Differences(to, back))
+		require.Empty(t, Changes(to, back))
+	}
+	to := from
+	to.Milestones, to.Seed, to.Description = []float64{0.5, 0.9}, 2, "another"
+	require.Equal(t, []string{"milestones=0.5,0.9", "seed=2"}, Changes(from, to))
 }

@@ -15,30 +15,42 @@ import (
 	"stochdepth/toolkit/internal/say"
 )
 
-// choices lists the texts that a key may have.
-var choices = []struct {
+// choice lists the texts that a key may have.
+type choice struct {
 	key    string
 	value  func(Recipe) string
 	values []string
-}{
-	{"dataset", func(r Recipe) string { return setName(r.Dataset) }, dataset.Names()},
-	{"resize", func(r Recipe) string { return cmp.Or(r.Resize, pictures.ShortSide) }, []string{pictures.ShortSide, pictures.Squeeze}},
-	{"exif", func(r Recipe) string { return cmp.Or(r.EXIF, pictures.ObeyEXIF) }, []string{pictures.ObeyEXIF, pictures.LeaveEXIF}},
-	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}},
-	{"augment", func(r Recipe) string { return string(r.Augment) }, []string{"none", "shift", "crop"}},
-	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules()},
-	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds()},
-	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}},
-	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}},
-	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}},
-	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection"}},
-	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}},
-	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}},
-	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}},
-	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}},
-	{"schedule", func(r Recipe) string { return cmp.Or(r.RateSchedule, "steps") }, []string{"steps", "cosine"}},
-	{"weight_decay_of", func(r Recipe) string { return cmp.Or(r.WeightDecayOf, "all") }, []string{"all", "weights"}},
-	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}},
+	own    func() []string // those that the program registers; nil if it cannot
+}
+
+// all lists the project's own values, then the registered ones.
+func (c choice) all() []string {
+	if c.own == nil {
+		return c.values
+	}
+	return slices.Concat(c.values, c.own())
+}
+
+// choices lists the texts that keys may have.
+var choices = []choice{
+	{"dataset", func(r Recipe) string { return setName(r.Dataset) }, dataset.Names(), dataset.Registered},
+	{"resize", func(r Recipe) string { return cmp.Or(r.Resize, pictures.ShortSide) }, []string{pictures.ShortSide, pictures.Squeeze}, nil},
+	{"exif", func(r Recipe) string { return cmp.Or(r.EXIF, pictures.ObeyEXIF) }, []string{pictures.ObeyEXIF, pictures.LeaveEXIF}, nil},
+	{"normalization", func(r Recipe) string { return r.Normalization }, []string{"channel", "mean-image"}, nil},
+	{"augment", func(r Recipe) string { return string(r.Augment) }, []string{"none", "shift", "crop"}, nil},
+	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules(), depth.OwnRules},
+	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds(), depth.OwnSchedules},
+	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}, nil},
+	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}, nil},
+	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}, nil},
+	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection"}, nil},
+	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}, nil},
+	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}, nil},
+	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}, nil},
+	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}, nil},
+	{"schedule", func(r Recipe) string { return cmp.Or(r.RateSchedule, "steps") }, ownRateSchedules, rates.Names},
+	{"weight_decay_of", func(r Recipe) string { return cmp.Or(r.WeightDecayOf, "all") }, []string{"all", "weights"}, nil},
+	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}, nil},
 }
 
 // setName is the name of a data set without the name that a folder of pictures may have after a colon.
@@ -53,7 +65,7 @@ func setName(name string) string {
 func Choices(key string) []string {
 	for _, c := range choices {
 		if c.key == key {
-			return c.values
+			return c.all()
 		}
 	}
 	if key == Network {
@@ -95,8 +107,12 @@ func (c Checked) Recipe() Recipe { return c.recipe }
 // Validate says in one sentence what is wrong with the recipe and what would be right, or returns nil.
 func (r Recipe) Validate() error {
 	for _, c := range choices {
-		if value := c.value(r); !slices.Contains(c.values, value) {
-			return fmt.Errorf("%s %q is unknown%s: use %s", c.key, value, say.DidYouMean(value, c.values), strings.Join(c.values, ", "))
+		if value := c.value(r); !slices.Contains(c.all(), value) {
+			yours := ""
+			if c.own != nil {
+				yours = ", or one of your own in the program that registers it"
+			}
+			return fmt.Errorf("%s %q is unknown%s: use %s%s", c.key, value, say.DidYouMean(value, c.all()), strings.Join(c.all(), ", "), yours)
 		}
 	}
 	for _, check := range []func() error{r.validateNetwork, r.validateData, r.validateSchedule} {

@@ -1,8 +1,12 @@
 package claims
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -73,6 +77,45 @@ func headings(page string) (anchors []string) {
 func TestHeadings(t *testing.T) {
 	require.Equal(t, []string{"a-title", "into-pytorch-and-back", "whats-new_2"},
 		headings("# A title\ntext # no\n\n## Into PyTorch, and back\n### What's `new_2`?\n#no\n"))
+}
+
+// Go code in the pages compiles. What is no whole file gets the imports whose names it uses.
+func TestCodeOfThePagesCompiles(t *testing.T) {
+	root, err := filepath.Abs("../../../..")
+	require.NoError(t, err)
+	imports := map[string]string{`\bNode\b`: `. "github.com/gomlx/gomlx/core/graph"`, `\bresidual\.`: `"stochdepth/toolkit/network/residual"`,
+		`\bresnet\.`: `"stochdepth/toolkit/network/resnet"`}
+	overlay, packages := map[string]string{}, []string{}
+	for _, name := range page.Names(root) {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(content), -1) {
+			code := m[1]
+			if !strings.HasPrefix(code, "package ") {
+				var used []string
+				for word, path := range imports {
+					if regexp.MustCompile(word).MatchString(code) {
+						used = append(used, path)
+					}
+				}
+				code = "package page\n\nimport (\n" + strings.Join(used, "\n") + "\n)\n\n" + code
+			}
+			file := filepath.Join(t.TempDir(), "code.go")
+			require.NoError(t, os.WriteFile(file, []byte(code), 0o644))
+			folder := fmt.Sprintf("toolkit/cmd/internal/page%d", len(packages))
+			overlay[filepath.Join(root, folder, "code.go")] = file
+			packages = append(packages, "./"+folder)
+		}
+	}
+	require.GreaterOrEqual(t, len(packages), 2)
+	list, err := json.Marshal(map[string]any{"Replace": overlay})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	require.NoError(t, os.WriteFile(file, list, 0o644))
+	build := exec.Command("go", append([]string{"list", "-export", "-overlay", file}, packages...)...) // compiles, links nothing
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
 }
 
 // The page on the toolkit explains every key of a recipe and names every preset.
