@@ -50,7 +50,7 @@ func Calibration(provenance Provenance, curves ...CalibrationCurve) (*Figure, er
 		}
 		highest = math.Max(highest, errorsOf[shares-1].Y)
 		reliability, kept = append(reliability, bins), append(kept, errorsOf)
-		styles = append(styles, stochasticStyles[i].named(fmt.Sprintf("%s: ECE %.2f %%", curve.Name, curve.ECE)))
+		styles = append(styles, stochasticStyles[i].named(curve.Name).saying(fmt.Sprintf("%s: ECE %.2f %%", curve.Name, curve.ECE)))
 	}
 	l := layout{headline: "Confidence and accuracy", styles: styles, provenance: provenance}
 	return l.panels(2, 2.6*vg.Inch, func(panel int, c draw.Canvas) {

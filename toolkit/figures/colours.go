@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 // Theme says which colours a figure has; the zero value is Light.
@@ -124,16 +125,33 @@ func mix(a, b color.NRGBA, f float64) color.NRGBA {
 	return color.NRGBA{part(a.R, b.R), part(a.G, b.G), part(a.B, b.B), 0xff}
 }
 
-// themedCanvas gives what is drawn on it the colours of a theme.
-type themedCanvas struct {
+// page is the canvas of a figure: what is drawn on it gets the colours of a theme, and its values are taken down.
+type page struct {
 	vg.Canvas
 	theme Theme
+	notes *notes
+}
+
+// pageOf finds the page on which a canvas is: gonum crops a canvas by wrapping it.
+func pageOf(c vg.Canvas) (p page, ok bool) {
+	for {
+		switch on := c.(type) {
+		case page:
+			return on, true
+		case draw.Canvas:
+			c = on.Canvas
+		case *draw.Canvas:
+			c = on.Canvas
+		default:
+			return p, false
+		}
+	}
 }
 
 // SetColor sets the colour that the theme has for c; a colour that is not themed stays.
-func (t themedCanvas) SetColor(c color.Color) {
+func (p page) SetColor(c color.Color) {
 	if colour, ok := c.(themed); ok {
-		c = colour.in(t.theme)
+		c = colour.in(p.theme)
 	}
-	t.Canvas.SetColor(c)
+	p.Canvas.SetColor(c)
 }

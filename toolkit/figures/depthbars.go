@@ -89,6 +89,9 @@ func (d depthBars) Plot(c draw.Canvas, p *plot.Plot) {
 			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: c.Min.Y + 7}, "no run")
 			continue
 		}
+		n := estimated(d.style.name, float64(d.depths[i].Layers), e, vg.Point{X: x, Y: toY(e.Mean)})
+		n.axis = "layers"
+		notesOf(c).take(n)
 		errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
 		label := fmt.Sprintf("%.2f %%", e.Mean)
 		c.FillText(centered(fit(text(bold(textSize), d.style.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8},

@@ -1,5 +1,6 @@
 // Package figures draws the project's figures, one exported function each: it takes runs or numbers and returns a
-// Figure, which Save writes as PNG (300 dpi), SVG or PDF. The same data give the same bytes.
+// Figure, which Save writes as PNG (300 dpi), SVG or PDF, and whose Numbers are the values that it shows. The same data give
+// the same bytes.
 //
 // All figures look alike (theme.go): constant depth is red, stochastic depth is blue, as in the paper, and they
 // differ in marker or line style too, so that no reader depends on the colours. In draws a figure in another style: at

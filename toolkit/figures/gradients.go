@@ -64,19 +64,17 @@ func Gradients(provenance Provenance, curves [2][]plotter.XYs, drops []float64) 
 	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		power := math.Floor(math.Log10(max(high, 1e-30)))
 		scale := math.Pow(10, power)
-		c = powerTitle(c, "Mean gradient magnitude (× 10", int(power))
+		c = powerTitle(c, "Mean gradient magnitude", int(power))
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0, 1
-		p.Y.Min, p.Y.Max = 0, high/scale*1.2
+		p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, high*1.2, niceTicks{unit: scale}
 		for i, seeds := range curves {
 			for _, points := range seeds {
-				scaled := make(plotter.XYs, len(points))
-				for j, xy := range points {
-					scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
+				for _, xy := range points {
 					p.X.Max = max(p.X.Max, xy.X)
 				}
-				addCurve(p, styles[i], scaled)
+				addCurve(p, styles[i], points)
 			}
 		}
 		p.Add(rateDrops(drops))
@@ -99,9 +97,11 @@ func (r rateDrops) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// powerTitle is title with a power of ten and a closing bracket at its end.
-func powerTitle(c draw.Canvas, s string, power int) draw.Canvas {
+// powerTitle is title with a power of ten in brackets at its end; the numbers of the panel are without it.
+func powerTitle(c draw.Canvas, name string, power int) draw.Canvas {
+	s := name + " (× 10"
 	below := title(c, s)
+	notesOf(c).panel = name
 	style := text(bold(titleSize), ink)
 	small := text(bold(titleSize*0.7), ink)
 	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}

@@ -213,6 +213,7 @@ func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 
 // title writes a panel's title, with subscripts (see rich), at its upper left and returns the canvas below.
 func title(c draw.Canvas, s string) draw.Canvas {
+	notesOf(c).panel = s
 	rich(c, fit(text(bold(titleSize), ink), s, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 10}, s)
 	return draw.Crop(c, 0, 0, 0, -16)
 }

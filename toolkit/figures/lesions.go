@@ -75,8 +75,8 @@ func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
 	for i, testErrors := range l.Errors {
 		removed, mean := float64(l.Removed[i]), outcome.Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
-		ranges.add(removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
+		ranges.add(removed, removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}
-	addErrorBars(p, blend{style.color, 0.5}, ranges)
+	addErrorBars(p, style.name, blend{style.color, 0.5}, ranges)
 	addCurve(p, style, points)
 }

@@ -67,7 +67,7 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	epochs := 1.0
 	for i, run := range list {
 		points := shown.points(run.Rows)
-		addCurve(p, styles[i], points)
+		addCurve(p, styles[i].named(run.Name), points)
 		epochs = max(epochs, float64(run.Recipe.Epochs))
 		style := text(bold(smallSize), styles[i].color)
 		style.YAlign = draw.YCenter
@@ -86,6 +86,7 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	}
 	margin = min(margin, c.Max.X*0.4)
 
+	notesOf(c).panel = shown.name + " (%)"
 	c.FillText(text(bold(textSize), ink), vg.Point{X: 8, Y: c.Max.Y - 14}, "Error so far: "+shown.name+" (%)")
 	inner := draw.Crop(c, 8, -margin-18, 4, -24)
 	p.Draw(inner)

@@ -18,6 +18,9 @@ import (
 // addRuns adds a curve for each run; several are thin and have a bold mean.
 func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	addSeeds(p, s, curves)
+	if len(curves) > 1 {
+		s = s.of("mean")
+	}
 	addCurve(p, s, drawnCurves(curves)[0])
 }
 
@@ -28,6 +31,7 @@ func addSeeds(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	}
 	for _, points := range curves {
 		addLine(p, draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}, points)
+		add(p, noted{s, points})
 	}
 }
 
@@ -172,7 +176,9 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 		missing(c, "different machines")
 		return
 	}
-	times := [2]float64{q.ConstantTime.Mean, q.StochasticTime.Mean}
+	estimates := [2]outcome.Estimate{q.ConstantTime, q.StochasticTime}
+	notesOf(c).panel = "Training time (s)"
+	times := [2]float64{estimates[0].Mean, estimates[1].Mean}
 	foot, head := area.Min.Y, area.Max.Y-26
 	longest := max(times[0], times[1])
 	width := (c.Max.X - c.Min.X) / 2
@@ -191,6 +197,8 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 		}
 		value.Color = q.styles[i].color
 		c.FillText(value, vg.Point{X: middle, Y: top + 7}, duration(seconds))
+		at := vg.Point{X: middle, Y: foot + (head-foot)*vg.Length(seconds/longest)}
+		notesOf(c).take(estimated(q.styles[i].name, math.NaN(), estimates[i], at))
 		if change := math.Round(-q.TimeSaved * 100); i == 1 && change != 0 {
 			c.FillText(value, vg.Point{X: middle, Y: top + 19}, strings.Replace(fmt.Sprintf("%+.0f %%", change), "-", "−", 1))
 		}

@@ -90,13 +90,15 @@ func (f *Figure) Draw(c draw.Canvas) {
 	f.draw(draw.NewCanvas(c.Canvas, f.width, f.height))
 }
 
-// draw draws the figure on a canvas of its layout's size.
-func (f *Figure) draw(c draw.Canvas) {
-	c.Canvas = themedCanvas{c.Canvas, f.style.Theme}
+// draw draws the figure on a canvas of its layout's size, and returns the values taken down.
+func (f *Figure) draw(c draw.Canvas) *notes {
+	n := newNotes()
+	c.Canvas = page{c.Canvas, f.style.Theme, n}
 	if f.style.Theme != Light { // Light is drawn on whatever is there: white paper, mostly
 		c.FillPolygon(paper, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
 	}
 	f.paint(c)
+	return n
 }
 
 // inProportion is the height of a drawing at some width, from its height at a figure's own width: it shrinks with the

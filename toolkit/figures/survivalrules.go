@@ -47,7 +47,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		for l, p := range survival {
 			curves[i] = append(curves[i], plotter.XY{X: float64(l + 1), Y: p})
 		}
-		styles[i] = s.named(s.rule + ":  " + s.formula)
+		styles[i] = s.named(s.rule).saying(s.rule + ":  " + s.formula)
 		open[i] = s.rule + "\u00a0" + say.Decimal(math.Round(survival.ExpectedOpen()*100)/100)
 	}
 	blocks := len(curves[0])
@@ -67,7 +67,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		p.Add(groupBorders(groups))
 		for i, s := range slices.Backward(ruleStyles) {
 			if s.rule != stagewise {
-				addCurve(p, s.seriesStyle, curves[i])
+				addCurve(p, styles[i], curves[i])
 				continue
 			}
 			rest := curves[i]
@@ -76,6 +76,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 				rest = rest[n:]
 			}
 			addMarkers(p, s.seriesStyle, 2.4, s.marked(curves[i]))
+			add(p, noted{styles[i], curves[i]})
 		}
 		p.Draw(c)
 	}), nil

@@ -36,20 +36,20 @@ func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure
 	var shown []seriesStyle
 	for i, rule := range rules {
 		if readOff {
-			rules[i].style = rule.style.readOff().named(rule.style.name + " (read off)")
+			rules[i].style = rule.style.readOff().saying(rule.style.name + " (read off)")
 		}
 		for _, point := range rule.points {
 			include(point.Error)
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s",
-				rules[i].style.name, p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
+			shown = append(shown, rules[i].style.saying(fmt.Sprintf("%s: best %s at %s",
+				rules[i].style.inLegend(), p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
 		}
 	}
 	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
 	if !math.IsNaN(swept.Constant.Mean) {
-		constant.name += ": " + swept.Constant.Percent(swept.Digits)
+		constant.says = constant.name + ": " + swept.Constant.Percent(swept.Digits)
 		include(swept.Constant)
 		shown = append(shown, constant)
 	}
@@ -106,13 +106,13 @@ func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callou
 	var spreads bars
 	for _, point := range r.points {
 		curve = append(curve, plotter.XY{X: point.Survival, Y: point.Error.Mean})
-		spreads.add(point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
+		spreads.add(point.Survival, point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
 	}
 	if !math.IsNaN(constant.Mean) {
 		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})
 	}
 	addCurve(p, r.style, curve)
-	addErrorBars(p, r.style.color, spreads)
+	addErrorBars(p, r.style.name, r.style.color, spreads)
 	labels.curves = append(labels.curves, curve)
 	for i := range spreads.XYs { // labels must not cover these either
 		at, e := spreads.XYs[i], spreads.YErrors[i]
@@ -144,11 +144,14 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 	if math.IsNaN(e.Mean) {
 		return
 	}
-	_, toY := p.Transforms(&c)
+	toX, toY := p.Transforms(&c)
 	if e.Deviation > 0 {
 		box(c, c.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), c.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
 	}
 	c.StrokeLine2(b.style.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
+	n := estimated(b.style.name, 1, e, vg.Point{X: toX(1), Y: toY(e.Mean)}) // at p_L = 1, where each rule is constant depth
+	n.axis = p.X.Label.Text
+	notesOf(c).take(n)
 }
 
 // tenths are the ticks 0.1 to 1.

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -126,9 +127,14 @@ func newGrid() *plotter.Grid {
 func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plotter}) }
 
 // niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, or only at whole numbers.
-type niceTicks struct{ whole bool }
+type niceTicks struct {
+	whole bool
+	unit  float64 // of the labels; 0: 1
+}
 
 func (n niceTicks) Ticks(low, high float64) []plot.Tick {
+	unit := cmp.Or(n.unit, 1)
+	low, high = low/unit, high/unit
 	step := niceStep((high - low) / 6)
 	if n.whole {
 		step = max(1, step)
@@ -136,7 +142,7 @@ func (n niceTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
 		value := i*step + 0 // + 0: no negative zero
-		ticks = append(ticks, plot.Tick{Value: value, Label: say.Decimal(value)})
+		ticks = append(ticks, plot.Tick{Value: value * unit, Label: say.Decimal(value)})
 	}
 	return ticks
 }

@@ -107,8 +107,8 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch,
-			say.Decimal(math.Round(lines[i].slope*digits)/digits)))
+		s = s.named(fmt.Sprintf("%s %s, %d layers, batch %d", k.System, modeOf(k), k.Layers, k.Batch))
+		lines[i].style = s.saying(fmt.Sprintf("%s: %s ms a block", s.name, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -155,7 +155,7 @@ type stepLine struct {
 // addTo adds the line, and the measurements with their spreads.
 func (l stepLine) addTo(p *plot.Plot) {
 	last := float64(l.key.Blocks)
-	straight := l.style
+	straight := l.style.of("fit")
 	straight.glyph, straight.width = nil, 1
 	addCurve(p, straight, plotter.XYs{{X: 0, Y: l.base}, {X: last, Y: l.base + l.slope*last}})
 	var spreads bars
@@ -163,11 +163,11 @@ func (l stepLine) addTo(p *plot.Plot) {
 	for _, m := range l.points {
 		points = append(points, plotter.XY{X: m.Open, Y: m.StepMS})
 		if m.LowMS > 0 {
-			spreads.add(m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
+			spreads.add(m.Open, m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
 		}
 	}
-	addErrorBars(p, l.style.color, spreads)
-	addMarkers(p, l.style, 3, points)
+	addErrorBars(p, l.style.name, l.style.color, spreads)
+	addPoints(p, l.style, points)
 }
 
 // fit finds the line of least squares.

@@ -193,7 +193,7 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 		axis := NewLogRightAxis("training loss", lowest, highest)
 		for i, trainings := range p.trainings() {
 			for _, t := range trainings {
-				axis.Add(t.Loss, styles.losses[i].line())
+				axis.add(t.Loss, styles.losses[i])
 			}
 		}
 		plt.Add(axis)

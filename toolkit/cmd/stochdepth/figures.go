@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -21,15 +20,17 @@ func figuresCommand() *cobra.Command {
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
 		Long: "Draw the named figures; without names, all of them and the gallery figures/README.md.\n" +
 			"data/figures.json says which runs each figure shows; --runs names others. --width, --no-title, --no-caption and\n" +
-			"--theme are for a paper or a slide, and need --out.",
+			"--theme are for a paper or a slide, and need --out. --format csv writes the numbers that a figure shows (a line each:\n" +
+			"panel, series, curve, x, y, lower and upper end of its spread), --format tex a table for LaTeX, with booktabs.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf\n" +
 			"  stochdepth figures paper/fig3 --width 8cm --no-title --no-caption --out column.pdf\n" +
+			"  stochdepth figures fig3 --out fig3.csv\n  stochdepth figures table1 --out table1.tex\n" +
 			"  stochdepth figures --theme dark --format svg --out slides",
 	}
 	flags := cmd.Flags()
 	data := flags.String("data", inProject("data"), "folder of published.json, figures.json, runs and bench")
-	out := flags.String("out", inProject("figures"), "folder of the figures, or the file of a single one (.png, .svg or .pdf)")
-	formats := flags.StringSlice("format", []string{"png"}, "png, svg, pdf")
+	out := flags.String("out", inProject("figures"), "folder of the figures, or the file of a single one (.png, .svg, .pdf, .csv or .tex)")
+	formats := flags.StringSlice("format", []string{"png"}, "png, svg, pdf; csv: the numbers that a figure shows; tex: a table for LaTeX")
 	names := flags.StringSlice("runs", nil, "runs to draw one figure from (step-time: the record of measurements)")
 	list := flags.Bool("list", false, "list the figures and what each is drawn from")
 	width := flags.String("width", "",
@@ -62,8 +63,8 @@ func figuresCommand() *cobra.Command {
 			return err
 		}
 		for _, format := range *formats {
-			if !slices.Contains([]string{"png", "svg", "pdf"}, format) {
-				return fmt.Errorf("unknown format %q: use png, svg or pdf", format)
+			if err := gallery.CheckFormat(format); err != nil {
+				return err
 			}
 		}
 		report := func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) }

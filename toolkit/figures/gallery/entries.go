@@ -234,7 +234,7 @@ func (d *drawing) table(t figures.Table, err error) (*figures.Figure, error) {
 	if d.note != "" {
 		t.Provenance = t.Provenance.With(d.note)
 	}
-	d.markdown = t.Markdown()
+	d.cells = &t
 	return t.Figure()
 }
 

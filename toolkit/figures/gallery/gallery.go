@@ -52,17 +52,19 @@ type drawing struct {
 	bench      string
 	provenance figures.Provenance // of the runs
 	note       string             // about these records
-	markdown   string             // set by the entry's function, if it draws a table
+	cells      *figures.Table     // set by the entry's function, if it draws one
 }
 
 // Drawing is a drawn entry.
 type Drawing struct {
 	Entry
 	Figure   *figures.Figure
-	Markdown string   // of a table
-	Used     []string // runs, or the record of measurements
-	Named    []string // as figures.json names them, with asterisks
-	LeftOut  string   // a sentence on the runs that asterisks name and that are not finished, or ""
+	Style    figures.Style  // of the figure
+	Table    *figures.Table // what it shows, if that is a table
+	Markdown string         // of the table
+	Used     []string       // runs, or the record of measurements
+	Named    []string       // as figures.json names them, with asterisks
+	LeftOut  string         // a sentence on the runs that asterisks name and that are not finished, or ""
 }
 
 // Network is what the schematic figures (fig1, fig2, stochastic-depth, and rules) show; zero values leave each its own.
@@ -166,7 +168,9 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	if drawn.Figure, err = e.draw(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Name, err)
 	}
-	drawn.Markdown = d.markdown
+	if drawn.Table = d.cells; d.cells != nil {
+		drawn.Markdown = d.cells.Markdown()
+	}
 	return drawn, nil
 }
 
@@ -193,27 +197,83 @@ func (s settings) smaller(list []*runs.Run) string {
 	return ""
 }
 
-// Save writes a drawing to path, without its extension, in the formats png, svg or pdf; a table also as .md.
+// Formats are those in which a drawing can be saved: pictures, the numbers that a figure shows or the cells of a table, and
+// a table for LaTeX.
+var Formats = []string{"png", "svg", "pdf", "csv", "tex"}
+
+// CheckFormat refuses what is not among [Formats].
+func CheckFormat(format string) error {
+	if slices.Contains(Formats, format) {
+		return nil
+	}
+	return fmt.Errorf("unknown format %q: use %s or tex", format, strings.Join(Formats[:len(Formats)-1], ", "))
+}
+
+// In draws the figure in a style.
+func (d *Drawing) In(style figures.Style) (err error) {
+	d.Style = style
+	if d.Figure, err = d.Figure.In(style); err != nil {
+		return fmt.Errorf("%s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// Without is the error of a drawing that has nothing to write in a format.
+type Without struct{ sentence string }
+
+func (w Without) Error() string { return w.sentence }
+
+// Bytes returns the drawing as a file of one of the [Formats]. It is [Without] for the numbers of a drawing that has none, and for
+// a figure as a table.
+func (d *Drawing) Bytes(format string) ([]byte, error) {
+	switch {
+	case format == "tex" && d.Table != nil:
+		return []byte(d.Table.LaTeX(d.Style)), nil
+	case format == "tex":
+		return nil, Without{d.Name + " is no table: only tables are written as tex, the numbers of others as csv"}
+	case format == "csv" && d.Table != nil:
+		return d.Table.CSV(), nil
+	case format == "csv":
+		if numbers := d.Figure.NumbersCSV(); numbers != nil {
+			return numbers, nil
+		}
+		return nil, Without{d.Name + " is a drawing without numbers: there is nothing to write as csv"}
+	}
+	return d.Figure.Bytes(format)
+}
+
+// Save writes a drawing to path, without its extension, in some of the [Formats]; a table that is written as a picture, also as
+// .md. Formats in which it has nothing to write are left out, and are the error [Without] at the end.
 func (d *Drawing) Save(path string, formats ...string) (paths []string, err error) {
+	picture := false
+	var nothing error
 	for _, format := range formats {
-		file := path + "." + format
-		if err := figures.Save(file, d.Figure); err != nil {
+		data, err := d.Bytes(format)
+		if errors.As(err, new(Without)) {
+			nothing = errors.Join(nothing, err)
+			continue
+		}
+		if err != nil {
 			return paths, err
 		}
-		paths = append(paths, file)
+		file := path + "." + format
+		if err := files.Make(file, data); err != nil {
+			return paths, err
+		}
+		paths, picture = append(paths, file), picture || format != "csv" && format != "tex"
 	}
-	if d.Markdown != "" {
+	if picture && d.Markdown != "" {
 		if err := files.Write(path+".md", []byte(d.Markdown)); err != nil {
 			return paths, err
 		}
 		paths = append(paths, path+".md")
 	}
-	return paths, nil
+	return paths, nothing
 }
 
 // SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
 // reported in the error, and the rest is drawn. report is called with each file written, in the order of the entries, and
-// with a sentence for each figure that leaves out runs which are not finished.
+// with a sentence for each figure that leaves out runs which are not finished, or that has nothing in a format.
 func (s *Sources) SaveAll(folder string, formats []string, network Network, report func(line string)) error {
 	var entries []Entry
 	for _, e := range Entries() {
@@ -246,7 +306,9 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 		for _, file := range r.files {
 			report(file)
 		}
-		if r.err != nil {
+		if errors.As(r.err, new(Without)) {
+			report(r.err.Error())
+		} else if r.err != nil {
 			failed = append(failed, r.err)
 			continue
 		}
@@ -268,11 +330,11 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 
 // SaveNamed draws the entries of those names, in a style, into the folder out; or one, to the file out if that has the
 // extension of a format. runNames, if given, replace the entry's own runs. What cannot be drawn is reported in the error,
-// and the rest is drawn. report is called as by SaveAll.
+// and the rest is drawn. report is called as by SaveAll; that a single figure has nothing in a format is an error.
 func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, runNames []string,
 	report func(line string)) error {
 	file := ""
-	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
+	if extension := strings.ToLower(filepath.Ext(out)); extension != "" && slices.Contains(Formats, extension[1:]) {
 		if len(names) > 1 {
 			return fmt.Errorf("%d figures do not fit into the file %s: name a folder", len(names), out)
 		}
@@ -295,9 +357,7 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		}
 		drawn, err := s.Draw(e, network, runNames...)
 		if err == nil {
-			if drawn.Figure, err = drawn.Figure.In(style); err != nil {
-				err = fmt.Errorf("%s: %w", e.Name, err)
-			}
+			err = drawn.In(style)
 		}
 		if err == nil {
 			var files []string
@@ -309,7 +369,9 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 				report(drawn.LeftOut)
 			}
 		}
-		if err != nil {
+		if errors.As(err, new(Without)) && len(names) > 1 {
+			report(err.Error())
+		} else if err != nil {
 			failed = append(failed, err)
 		}
 	}

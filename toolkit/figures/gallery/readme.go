@@ -21,6 +21,8 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 - **our runs** are drawn from this project's records in [data/runs](../data/runs), with their conditions in the caption. Where the caption says so, they are smaller than the paper's experiments, and their errors cannot be compared with the paper's. Which runs each figure shows is in [data/figures.json](../data/figures.json).
 
 ` + "`stochdepth figures`" + ` draws all of them, ` + "`stochdepth figures NAME`" + ` one, ` + "`--runs A,B`" + ` from other runs, ` + "`--format png,svg,pdf`" + ` in other formats, in which text stays text. For a paper or slides, ` + "`--width 8cm`" + ` lays a figure out for a column, with text that can be read; ` + "`--no-title`" + ` and ` + "`--no-caption`" + ` leave out what the paper says itself; ` + "`--theme dark`" + ` is for dark pages; and ` + "`--out FILE`" + ` or ` + "`--out FOLDER`" + ` names the place. This page is written by the same command.
+
+` + "`stochdepth figures fig3 --out fig3.csv`" + ` writes the numbers that a figure shows, for your own tools: a line for each point, bar or cell, with its panel, series, curve (where a series has several: a number for each seed, and their mean), x, y, and the lower and upper end of the bar or band around it. ` + "`--out table1.tex`" + ` writes a table for LaTeX, with the package booktabs; ` + "`--no-title --no-caption`" + ` leaves the bare tabular. ` + "`--format csv,tex`" + ` writes these for several figures.
 `)
 	heading := ""
 	for _, d := range drawings {

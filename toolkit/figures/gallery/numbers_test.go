@@ -1,0 +1,126 @@
+package gallery_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/outcome"
+	"stochdepth/toolkit/outcome/published"
+)
+
+// numbersOf draws a figure and returns its numbers.
+func numbersOf(t *testing.T, sources *gallery.Sources, name string) []figures.Number {
+	t.Helper()
+	return drawn(t, sources, name).Figure.Numbers()
+}
+
+func drawn(t *testing.T, sources *gallery.Sources, name string) *gallery.Drawing {
+	t.Helper()
+	entry, err := gallery.Find(name)
+	require.NoError(t, err)
+	drawing, err := sources.Draw(entry, gallery.Network{})
+	require.NoError(t, err)
+	return drawing
+}
+
+// find returns the only number of a series at x.
+func find(t *testing.T, numbers []figures.Number, panel, series, curve string, x float64) figures.Number {
+	t.Helper()
+	var found []figures.Number
+	for _, n := range numbers {
+		if n.Panel == panel && n.Series == series && n.Curve == curve && n.X == x {
+			found = append(found, n)
+		}
+	}
+	require.Len(t, found, 1, "%s, %s, %s at %g", panel, series, curve, x)
+	return found[0]
+}
+
+func TestFiguresKnowTheirNumbers(t *testing.T) {
+	sources := read(t, data)
+
+	// The paper's curves, point by point, beyond what its frame cuts.
+	fig3 := numbersOf(t, sources, "paper/fig3")
+	curve, err := sources.Paper.Curve("Fig. 3 right", published.Key{Quantity: published.TestError, Method: published.Network, Survival: 1})
+	require.NoError(t, err)
+	for _, point := range curve.Points {
+		require.Equal(t, point[1], find(t, fig3, "CIFAR-100+, 110 layers", "test error, constant", "", point[0]).Y)
+	}
+	fig7 := numbersOf(t, sources, "paper/fig7")
+	curve, err = sources.Paper.Curve("Fig. 7", published.Key{Quantity: published.GradientMagnitude, Method: published.Network, Survival: 1})
+	require.NoError(t, err)
+	at := curve.Points[100]
+	require.Equal(t, at[1], find(t, fig7, "Mean gradient magnitude", "constant depth", "", at[0]).Y, "in the data's unit")
+	grid := numbersOf(t, sources, "paper/fig8-right")
+	require.Len(t, grid, 36)
+	require.Equal(t, 5.25, find(t, grid, "Test error (%)", "p_L = 0.5", "", 110).Y)
+
+	// Means over seeds with their spread; the seeds and their mean.
+	swept := drawn(t, sources, "fig8-left")
+	list, err := sources.Runs(swept.Named)
+	require.NoError(t, err)
+	errors, err := outcome.SurvivalErrorsOf(list)
+	require.NoError(t, err)
+	require.NotEmpty(t, errors.Linear)
+	for _, want := range errors.Linear {
+		n := find(t, swept.Figure.Numbers(), "Test error (%)", "linear decay", "", want.Survival)
+		require.Equal(t, want.Error.Mean, n.Y)
+		require.InDelta(t, want.Error.Mean-want.Error.Deviation, n.Lower, 1e-9)
+		require.InDelta(t, want.Error.Mean+want.Error.Deviation, n.Upper, 1e-9)
+	}
+	quickstart := numbersOf(t, sources, "quickstart")
+	sum := 0.0
+	for seed := range 12 {
+		sum += find(t, quickstart, "Test error (%)", "stochastic depth", strconv.Itoa(seed+1), 240).Y
+	}
+	require.InDelta(t, sum/12, find(t, quickstart, "Test error (%)", "stochastic depth", "mean", 240).Y, 1e-9)
+}
+
+func TestNumbersAndTablesAsFiles(t *testing.T) {
+	sources, dir := read(t, data), t.TempDir()
+	var said []string
+	save := func(out string, formats []string, names ...string) error {
+		return sources.SaveNamed(names, filepath.Join(dir, out), formats, gallery.Network{}, figures.Style{}, nil,
+			func(line string) { said = append(said, line) })
+	}
+	require.NoError(t, save("numbers.csv", nil, "paper/fig5"))
+	lines, err := csv.NewReader(strings.NewReader(string(fileAt(t, dir, "numbers.csv")))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"panel", "series", "curve", "x", "y", "lower", "upper"},
+		{"Test error (%)", "constant depth", "", "110", "6.41", "", ""}, {"Test error (%)", "constant depth", "", "1202", "6.67", "", ""},
+		{"Test error (%)", "stochastic depth", "", "110", "5.25", "", ""}, {"Test error (%)", "stochastic depth", "", "1202", "4.91", "", ""},
+	}, lines)
+
+	require.NoError(t, save("table2.tex", nil, "paper/table2"))
+	tex := string(fileAt(t, dir, "table2.tex"))
+	require.Contains(t, tex, "\\textbf{Stochastic depth} & \\textbf{15h 7m} & ")
+	require.Contains(t, tex, "Saved (computed) & 27.0 \\% & ")
+	require.Contains(t, tex, "linear decay, $p_L$ = 0.5")
+	require.NoError(t, save("results.csv", nil, "results"))
+	lines, err = csv.NewReader(strings.NewReader(string(fileAt(t, dir, "results.csv")))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, "Stochastic (%)", lines[0][6])
+
+	require.EqualError(t, save("fig1.csv", nil, "fig1"), "fig1 is a drawing without numbers: there is nothing to write as csv")
+	require.EqualError(t, save("fig3.tex", nil, "paper/fig3"),
+		"paper/fig3 is no table: only tables are written as tex, the numbers of others as csv")
+	said = nil
+	require.NoError(t, save("all", []string{"csv"}, "fig1", "paper/fig5"), "of several, it is no error")
+	require.Equal(t, []string{"fig1 is a drawing without numbers: there is nothing to write as csv",
+		filepath.Join(dir, "all", "paper", "fig5.csv")}, said)
+}
+
+func fileAt(t *testing.T, path ...string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(path...))
+	require.NoError(t, err)
+	return data
+}
