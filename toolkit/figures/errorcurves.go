@@ -153,7 +153,7 @@ func drawErrorCurves(c draw.Canvas, styles []seriesStyle, curves []ErrorCurve, f
 		circles.curves = append(circles.curves, drawnCurves(curve.Seeds)...)
 		for j, xy := range curve.Printed {
 			lower := func(other ErrorCurve) bool { return j < len(other.Printed) && xy.Y < other.Printed[j].Y }
-			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].color),
+			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].hue()),
 				!slices.ContainsFunc(curves, lower), 4})
 		}
 	}
@@ -170,6 +170,9 @@ func drawErrorCurves(c draw.Canvas, styles []seriesStyle, curves []ErrorCurve, f
 	}
 	p.Y.Min, p.Y.Max = low-(high-low)*room, high+(high-low)*room
 	p.X.Min, p.X.Max = from, last+(last-from)*0.02 // for a circle at the last epoch
+	if from == 0 {
+		frame(c, p)
+	}
 	p.Add(circles)
 	p.Draw(c)
 }

@@ -63,8 +63,8 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	if format == "svg" { // readers without the font get one of the same widths
-		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"),
-			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+		return []byte(strings.NewReplacer("font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+			"font-family:Liberation Serif;", "font-family:Liberation Serif,Times New Roman,Times,serif;").Replace(buffer.String())), nil
 	}
 	return buffer.Bytes(), nil
 }
@@ -73,7 +73,7 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 func (f *Figure) PNG(dpi int) ([]byte, error) {
 	// The layout is drawn with fewer dots instead of scaled, which keeps letters sharp.
 	dots := int(math.Round(float64(dpi) * f.scale))
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots), vgimg.UseBackgroundColor(paper.in(f.style.Theme)))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots), vgimg.UseBackgroundColor(paper.in(newLook(f.style.Theme, f.style.Own))))
 	f.draw(draw.New(canvas))
 	var buffer bytes.Buffer
 	if err := writePNG(&buffer, canvas.Image().(*image.RGBA)); err != nil {

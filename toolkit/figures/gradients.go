@@ -77,6 +77,7 @@ func Gradients(provenance Provenance, curves [2][]plotter.XYs, drops []float64) 
 				addCurve(p, styles[i], points)
 			}
 		}
+		frame(c, p)
 		p.Add(rateDrops(drops))
 		p.Draw(c)
 	}), nil
@@ -104,10 +105,10 @@ func powerTitle(c draw.Canvas, name string, power int) draw.Canvas {
 	notesOf(c).panel = name
 	style := text(bold(titleSize), ink)
 	small := text(bold(titleSize*0.7), ink)
-	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}
+	at := vg.Point{X: c.Min.X + widthOn(c, style, s), Y: c.Max.Y - 10}
 	exponent := say.Decimal(float64(power))
 	c.FillText(small, vg.Point{X: at.X, Y: at.Y + 3.5}, exponent)
-	c.FillText(style, vg.Point{X: at.X + small.Width(exponent), Y: at.Y}, ")")
+	c.FillText(style, vg.Point{X: at.X + widthOn(c, small, exponent), Y: at.Y}, ")")
 	return below
 }
 
@@ -173,5 +174,6 @@ func (b BlockGradients) draw(c draw.Canvas, styles [2]seriesStyle, low, high flo
 		addCurve(p, styles[i], points)
 	}
 	p.X.Min, p.X.Max = 0.5, float64(max(len(b.Constant), len(b.Stochastic)))+0.5
+	frame(c, p)
 	p.Draw(c)
 }

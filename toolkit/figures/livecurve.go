@@ -69,7 +69,7 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 		points := shown.points(run.Rows)
 		addCurve(p, styles[i].named(run.Name), points)
 		epochs = max(epochs, float64(run.Recipe.Epochs))
-		style := text(bold(smallSize), styles[i].color)
+		style := text(bold(smallSize), styles[i].hue())
 		style.YAlign = draw.YCenter
 		tags[i] = tag{math.MaxFloat64, run.Name + "  waiting", style}
 		if n := len(points); n > 0 {
@@ -84,6 +84,7 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	if high < 0 { // nothing to show yet
 		p.Y.Max = 100
 	}
+	frame(c, p)
 	margin = min(margin, c.Max.X*0.4)
 
 	notesOf(c).panel = shown.name + " (%)"

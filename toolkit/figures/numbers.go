@@ -28,8 +28,13 @@ type Number struct {
 // Numbers are the values that the figure shows, in the order in which they are drawn; a drawing without values has none. They
 // are those of the data: neither rounded, nor cut by a frame.
 func (f *Figure) Numbers() []Number {
+	return f.notes().numbers()
+}
+
+// notes are those of the figure, drawn for nobody.
+func (f *Figure) notes() *notes {
 	var canvas recorder.Canvas
-	return f.draw(draw.NewCanvas(&canvas, f.width, f.height)).numbers()
+	return f.draw(draw.NewCanvas(&canvas, f.width, f.height))
 }
 
 // NumbersCSV is a table of the figure's numbers, with a line of names; nil if it has none.
@@ -69,6 +74,11 @@ type notes struct {
 	list    []note
 	spreads map[spot][2]float64 // lower and upper
 	curves  map[spot]int        // of each series so far; x is 0
+
+	legend []string            // the series there
+	hues   map[string]bool     // the series that have colours
+	framed struct{ x, y bool } // axes whose range may be chosen
+	err    error               // of a range
 }
 
 // note is a value, where it is drawn, and the name of its axis.
@@ -84,7 +94,9 @@ type spot struct {
 	x             float64
 }
 
-func newNotes() *notes { return &notes{spreads: map[spot][2]float64{}, curves: map[spot]int{}} }
+func newNotes() *notes {
+	return &notes{spreads: map[spot][2]float64{}, curves: map[spot]int{}, hues: map[string]bool{}}
+}
 
 // notesOf returns the notes of the page on which c is, or of nobody.
 func notesOf(c vg.Canvas) *notes {

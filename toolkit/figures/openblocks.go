@@ -47,9 +47,10 @@ func OpenBlocks(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
 		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
 		p.Y.Min, p.Y.Max = 0, 100*high*1.08
+		frame(c, p)
 		area := p.DataCanvas(c)
 		toX, _ := p.Transforms(&area)
-		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.color, XMin: float64(first)})
+		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.hue(), XMin: float64(first)})
 		heights := make(plotter.XYs, len(shares))
 		for i, share := range shares {
 			heights[i] = plotter.XY{X: float64(first + i), Y: share}
@@ -96,6 +97,7 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
 		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
+		frame(c, p)
 		add(p, &plotter.Polygon{XYs: []plotter.XYs{slices.Concat(upper, lower)}, Color: blush})
 		add(p, spreadsOf{ideal.name, band95})
 		addCurve(p, ideal, middle)

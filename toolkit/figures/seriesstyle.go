@@ -114,12 +114,15 @@ func noisy(points plotter.XYs) bool {
 	return len(points) > everyMarked && 4*turns >= len(points)
 }
 
+// hue is the colour of the series.
+func (s seriesStyle) hue() hue { return hue{s.name, s.color} }
+
 func (s seriesStyle) line() draw.LineStyle {
-	return draw.LineStyle{Color: s.color, Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}
+	return draw.LineStyle{Color: s.hue(), Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}
 }
 
 func (s seriesStyle) marker(radius vg.Length) draw.GlyphStyle {
-	return draw.GlyphStyle{Color: s.color, Radius: radius, Shape: s.glyph}
+	return draw.GlyphStyle{Color: s.hue(), Radius: radius, Shape: s.glyph}
 }
 
 // addCurve draws points, which must be finite, as a line, with a marker at each while there are few of them.
@@ -179,11 +182,12 @@ func legend(c draw.Canvas, at vg.Point, styles ...seriesStyle) {
 	label := text(sans(textSize), ink)
 	label.YAlign = draw.YCenter
 	for _, s := range styles {
+		notesOf(c).legend = append(notesOf(c).legend, s.name)
 		switch s.kind {
 		case aBar:
-			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, s.color, nil, nil)
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, s.hue(), nil, nil)
 		case aFrame:
-			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, nil, s.color, []vg.Length{2.5, 2})
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, nil, s.hue(), []vg.Length{2.5, 2})
 		case aLine:
 			c.StrokeLine2(s.line(), at.X, at.Y, at.X+24, at.Y)
 			fallthrough
@@ -191,7 +195,7 @@ func legend(c draw.Canvas, at vg.Point, styles ...seriesStyle) {
 			c.DrawGlyphNoClip(s.marker(2.6), vg.Point{X: at.X + 12, Y: at.Y})
 		}
 		prose(c, fit(label, s.measured(), c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.inLegend())
-		at.X += 30 + label.Width(s.measured()) + 20
+		at.X += 30 + widthOn(c, label, s.measured()) + 20
 	}
 }
 
@@ -234,7 +238,24 @@ func (b *bars) add(x, beside, y, low, high float64) {
 // addErrorBars draws the spreads of a series.
 func addErrorBars(p *plot.Plot, series string, line color.Color, b bars) {
 	add(p, spreadsOf{series, b})
-	add(p, &plotter.YErrorBars{XYs: b.XYs, YErrors: b.YErrors, LineStyle: errorLine(line), CapWidth: 6})
+	add(p, errorBars{b, line})
+}
+
+// errorBars is gonum's plotter of error bars, without those left and right of the frame.
+type errorBars struct {
+	bars
+	line color.Color
+}
+
+// Plot draws the bars: it implements plot.Plotter.
+func (e errorBars) Plot(c draw.Canvas, p *plot.Plot) {
+	var within bars
+	for i, xy := range e.XYs {
+		if p.X.Min <= xy.X && xy.X <= p.X.Max {
+			within.XYs, within.YErrors = append(within.XYs, xy), append(within.YErrors, e.YErrors[i])
+		}
+	}
+	(&plotter.YErrorBars{XYs: within.XYs, YErrors: within.YErrors, LineStyle: errorLine(e.line), CapWidth: 6}).Plot(c, p)
 }
 
 func errorLine(line color.Color) draw.LineStyle { return draw.LineStyle{Color: line, Width: 0.9} }

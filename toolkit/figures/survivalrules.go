@@ -64,6 +64,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		p.X.Min, p.X.Max = 0.5, float64(blocks)+0.5
 		room := max(deathRate, 0.01)
 		p.Y.Min, p.Y.Max = 1-1.14*room, 1+0.04*room // below are the names of the groups
+		frame(c, p)
 		p.Add(groupBorders(groups))
 		for i, s := range slices.Backward(ruleStyles) {
 			if s.rule != stagewise {
@@ -107,6 +108,10 @@ func (g groupBorders) Plot(c draw.Canvas, p *plot.Plot) {
 	first := 0.5
 	for i, blocks := range g {
 		last := first + float64(blocks)
+		if last > p.X.Max+0.5 || first < p.X.Min-0.5 { // cut by the frame
+			first = last
+			continue
+		}
 		if i > 0 {
 			c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7, Dashes: []vg.Length{2, 3}}, toX(first), c.Min.Y, toX(first), c.Max.Y)
 		}

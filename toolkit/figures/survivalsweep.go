@@ -65,6 +65,7 @@ func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure
 		}
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
+		frame(c, p)
 		p.Add(band{swept.Constant, constant})
 		var labels callouts
 		if e := swept.Constant; !math.IsNaN(e.Mean) {
@@ -112,14 +113,14 @@ func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callou
 		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})
 	}
 	addCurve(p, r.style, curve)
-	addErrorBars(p, r.style.name, r.style.color, spreads)
+	addErrorBars(p, r.style.name, r.style.hue(), spreads)
 	labels.curves = append(labels.curves, curve)
 	for i := range spreads.XYs { // labels must not cover these either
 		at, e := spreads.XYs[i], spreads.YErrors[i]
 		labels.curves = append(labels.curves, plotter.XYs{{X: at.X, Y: at.Y - e.Low}, {X: at.X, Y: at.Y + e.High}})
 	}
 	for i, point := range r.points {
-		mark := callout{at: curve[i], style: text(sans(smallSize), r.style.color), above: r.above}
+		mark := callout{at: curve[i], style: text(sans(smallSize), r.style.hue()), above: r.above}
 		if i == best(r.points) {
 			mark.radius = 5
 		}

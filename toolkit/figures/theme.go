@@ -37,7 +37,7 @@ func bold(size vg.Length) font.Font {
 
 // text is a style of text anchored at its left end and baseline.
 func text(f font.Font, c color.Color) draw.TextStyle {
-	return draw.TextStyle{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: plot.DefaultTextHandler}
+	return draw.TextStyle{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: handler}
 }
 
 func centered(sty draw.TextStyle) draw.TextStyle {
@@ -70,7 +70,7 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 		if rest == "" {
 			plain, found = s, false
 		}
-		pieces, width = append(pieces, piece{plain, false}), width+sty.Width(plain)
+		pieces, width = append(pieces, piece{plain, false}), width+widthOn(c, sty, plain)
 		if s = rest; !found {
 			break
 		}
@@ -79,17 +79,17 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 		if index == "{" {
 			index, s, _ = strings.Cut(s, "}")
 		}
-		pieces, width = append(pieces, piece{index, true}), width+sub.Width(index)
+		pieces, width = append(pieces, piece{index, true}), width+widthOn(c, sub, index)
 	}
 	x := pt.X + vg.Length(sty.XAlign)*width
 	sty.XAlign, sub.XAlign = draw.XLeft, draw.XLeft
 	for _, p := range pieces {
 		if p.sub {
 			c.FillText(sub, vg.Point{X: x, Y: pt.Y - drop}, p.s)
-			x += sub.Width(p.s)
+			x += widthOn(c, sub, p.s)
 		} else if p.s != "" {
 			c.FillText(sty, vg.Point{X: x, Y: pt.Y}, p.s)
-			x += sty.Width(p.s)
+			x += widthOn(c, sty, p.s)
 		}
 	}
 	return width
@@ -108,6 +108,7 @@ func newPlot() *plot.Plot {
 		axis.Tick.Label.Font, axis.Tick.Label.Color = sans(smallSize), grey
 		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = sans(smallSize), grey
 		axis.Tick.Marker = niceTicks{}
+		axis.Tick.Label.Handler, axis.Label.TextStyle.Handler = handler, handler
 	}
 	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
 	return p

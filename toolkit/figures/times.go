@@ -59,13 +59,14 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 		_, high := spread(curves[:]...)
 		p.X.Min, p.X.Max = 0, longest/unit*1.02
 		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
+		frame(c, p)
 		selected := callouts{curves: curves[:]}
 		for i, s := range styles {
 			addCurve(p, s, curves[i])
 			label := fmt.Sprintf("%.*f %% at %s", outcome.Digits(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
 			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label,
-				text(bold(textSize), s.color), above, 5})
+				text(bold(textSize), s.hue()), above, 5})
 		}
 		p.Add(selected)
 		p.Draw(c)
@@ -134,6 +135,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		}
 		p.Y.Max *= 1.2 // a single slow step may be cut
 		p.X.Max *= 1.01
+		frame(c, p)
 		for _, l := range lines {
 			l.addTo(p)
 		}
@@ -166,7 +168,7 @@ func (l stepLine) addTo(p *plot.Plot) {
 			spreads.add(m.Open, m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
 		}
 	}
-	addErrorBars(p, l.style.name, l.style.color, spreads)
+	addErrorBars(p, l.style.name, l.style.hue(), spreads)
 	addPoints(p, l.style, points)
 }
 

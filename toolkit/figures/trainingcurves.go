@@ -183,6 +183,10 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 	plt.X.Label.Text = "epoch"
 	all := slices.Concat(p.Constant, p.Stochastic)
 	setRanges(plt, all)
+	if framed := frameX(c, plt); framed {
+		plt.X.Tick.Marker = niceTicks{whole: true}
+	}
+	frameY(c, plt)
 	lowest, highest := math.Inf(1), math.Inf(-1) // of the losses that a logarithmic axis can show
 	for _, t := range all {
 		l, h := spread(positive(t.Loss))
@@ -204,7 +208,7 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 			addCurve(plt, styles.errors[i], t.Error)
 			selected.curves = append(selected.curves, t.Error)
 		}
-		selected.marks = append(selected.marks, p.circles(i, text(bold(textSize), styles.errors[i].color))...)
+		selected.marks = append(selected.marks, p.circles(i, text(bold(textSize), styles.errors[i].hue()))...)
 	}
 	plt.Add(selected)
 	plt.Draw(c)

@@ -19,12 +19,13 @@ func figuresCommand() *cobra.Command {
 		Use:   "figures [NAME ...]",
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
 		Long: "Draw the named figures; without names, all of them and the gallery figures/README.md.\n" +
-			"data/figures.json says which runs each figure shows; --runs names others. --width, --no-title, --no-caption and\n" +
-			"--theme are for a paper or a slide, and need --out. --format csv writes the numbers that a figure shows (a line each:\n" +
+			"data/figures.json says which runs each figure shows; --runs names others. --width, --no-title, --no-caption, --theme\n" +
+			"and --style are for a paper or a slide, and need --out. --format csv writes the numbers that a figure shows (a line each:\n" +
 			"panel, series, curve, x, y, lower and upper end of its spread), --format tex a table for LaTeX, with booktabs.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf\n" +
 			"  stochdepth figures paper/fig3 --width 8cm --no-title --no-caption --out column.pdf\n" +
 			"  stochdepth figures fig3 --out fig3.csv\n  stochdepth figures table1 --out table1.tex\n" +
+			"  stochdepth figures fig8-left --style mine.json --out mine.pdf\n" +
 			"  stochdepth figures --theme dark --format svg --out slides",
 	}
 	flags := cmd.Flags()
@@ -39,6 +40,7 @@ func figuresCommand() *cobra.Command {
 	flags.BoolVar(&style.NoTitle, "no-title", false, "leave out the title and the sentences below it")
 	flags.BoolVar(&style.NoCaption, "no-caption", false, "leave out the caption")
 	flags.StringVar((*string)(&style.Theme), "theme", string(figures.Light), "colours: light, or dark for slides and dark pages")
+	own := flags.String("style", "", "JSON file with your own font, colours, legend, order of series, and ranges of the axes: see figures/README.md")
 	var network gallery.Network
 	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth, rules: residual blocks, L")
 	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth, rules: 1 - p_L (default 0.5)")
@@ -54,8 +56,13 @@ func figuresCommand() *cobra.Command {
 		if err := setWidth(&style, *width); err != nil {
 			return err
 		}
-		own := style != figures.Style{Theme: figures.Light}
-		if own && !cmd.Flags().Changed("out") && !*list {
+		if *own != "" {
+			var err error
+			if style.Own, err = figures.ReadStyle(*own); err != nil {
+				return err
+			}
+		}
+		if !style.IsZero() && !cmd.Flags().Changed("out") && !*list {
 			return fmt.Errorf("the gallery has one style: name another place for these figures with --out")
 		}
 		sources, err := gallery.Read(*data)
@@ -77,7 +84,7 @@ func figuresCommand() *cobra.Command {
 			return table.Flush()
 		case len(args) == 0 && len(*names) > 0:
 			return fmt.Errorf("--runs draws one figure: name it, as in stochdepth figures fig3 --runs A,B")
-		case len(args) == 0 && own:
+		case len(args) == 0 && !style.IsZero():
 			for _, e := range gallery.Entries() {
 				if sources.Available(e) {
 					args = append(args, e.Name)

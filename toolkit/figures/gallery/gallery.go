@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -210,11 +211,12 @@ func CheckFormat(format string) error {
 }
 
 // In draws the figure in a style.
-func (d *Drawing) In(style figures.Style) (err error) {
-	d.Style = style
-	if d.Figure, err = d.Figure.In(style); err != nil {
+func (d *Drawing) In(style figures.Style) error {
+	styled, err := d.Figure.In(style)
+	if err != nil {
 		return fmt.Errorf("%s: %w", d.Name, err)
 	}
+	d.Figure, d.Style = styled, style
 	return nil
 }
 
@@ -345,6 +347,7 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		return fmt.Errorf("figures are not written as %s: name a file that ends in .png, .svg or .pdf, or a folder", extension)
 	}
 	var failed []error
+	own := ownNames{}
 	for _, name := range names {
 		e, err := Find(name)
 		if err != nil {
@@ -357,7 +360,9 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		}
 		drawn, err := s.Draw(e, network, runNames...)
 		if err == nil {
-			err = drawn.In(style)
+			if err = drawn.In(style); len(names) > 1 {
+				err = own.allow(drawn, style, err)
+			}
 		}
 		if err == nil {
 			var files []string
@@ -375,5 +380,41 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 			failed = append(failed, err)
 		}
 	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, own.refused())...)
+}
+
+// ownNames counts the figures that lack a name in the style of several: it is no error if another has it.
+type ownNames struct {
+	drawn  int
+	absent map[string]int
+	first  error
+}
+
+// allow draws a figure in a style without the names that it does not have.
+func (o *ownNames) allow(d *Drawing, style figures.Style, err error) error {
+	o.drawn++
+	for {
+		var unknown figures.UnknownNames
+		if !errors.As(err, &unknown) {
+			return err
+		}
+		if o.absent == nil {
+			o.absent, o.first = map[string]int{}, err
+		}
+		for _, name := range unknown.Names {
+			o.absent[name]++
+		}
+		style.Own = style.Own.Without(unknown.Names)
+		err = d.In(style)
+	}
+}
+
+// refused is the error of a name that no figure has.
+func (o *ownNames) refused() error {
+	for _, name := range slices.Sorted(maps.Keys(o.absent)) {
+		if o.absent[name] == o.drawn {
+			return fmt.Errorf("the style names %q, which none of these figures has: %w", name, o.first)
+		}
+	}
+	return nil
 }

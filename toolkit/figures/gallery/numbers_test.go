@@ -118,6 +118,21 @@ func TestNumbersAndTablesAsFiles(t *testing.T) {
 		filepath.Join(dir, "all", "paper", "fig5.csv")}, said)
 }
 
+// A style for several figures may name what only some of them have, but not what none has.
+func TestOwnStyleOfSeveralFigures(t *testing.T) {
+	sources, dir := read(t, data), t.TempDir()
+	save := func(series string, names ...string) error {
+		style := figures.Style{Own: figures.OwnStyle{Colours: map[string]string{series: "#123456", "constant depth": "#654321"}}}
+		return sources.SaveNamed(names, dir, []string{"svg"}, gallery.Network{}, style, nil, func(string) {})
+	}
+	require.NoError(t, save("training loss, constant", "paper/fig3", "paper/fig5"))
+	require.Contains(t, string(fileAt(t, dir, "paper", "fig3.svg")), "#123456")
+	require.NotContains(t, string(fileAt(t, dir, "paper", "fig5.svg")), "#123456")
+	require.Contains(t, string(fileAt(t, dir, "paper", "fig5.svg")), "#654321")
+	require.ErrorContains(t, save("training los", "paper/fig3", "paper/fig5"),
+		`the style names "training los", which none of these figures has: paper/fig3: `)
+}
+
 func fileAt(t *testing.T, path ...string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(path...))
