@@ -73,7 +73,8 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 func (f *Figure) PNG(dpi int) ([]byte, error) {
 	// The layout is drawn with fewer dots instead of scaled, which keeps letters sharp.
 	dots := int(math.Round(float64(dpi) * f.scale))
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots), vgimg.UseBackgroundColor(paper.in(newLook(f.style.Theme, f.style.Own))))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots),
+		vgimg.UseBackgroundColor(paper.in(newLook(f.style.Theme, f.style.Own))))
 	f.draw(draw.New(canvas))
 	var buffer bytes.Buffer
 	if err := writePNG(&buffer, canvas.Image().(*image.RGBA)); err != nil {

@@ -119,13 +119,14 @@ func newLook(theme Theme, own OwnStyle) *look {
 type hue struct {
 	series string
 	role   role
+	faded  float64 // the part of the ground in it
 }
 
 func (h hue) in(l *look) color.NRGBA {
 	if own, ok := l.series[h.series]; ok {
 		return own
 	}
-	return h.role.in(l)
+	return blend{h.role, h.faded}.in(l)
 }
 
 // legend puts series into the style's order, with its texts.

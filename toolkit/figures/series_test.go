@@ -92,5 +92,6 @@ func TestOnePointIsSeen(t *testing.T) {
 		addRuns(p, constantStyle, []plotter.XYs{one, {{X: 1, Y: 0.25}}, {{X: 1, Y: 0.75}}})
 		p.Draw(c)
 	}))
-	require.Equal(t, [2]int{3, 1}, [2]int{filled[blend{constantStyle.hue(), 0.55}], filled[constantStyle.hue()]}, "three seeds and their mean")
+	require.Equal(t, [2]int{3, 1}, [2]int{filled[blend{constantStyle.hue(), 0.55}], filled[constantStyle.hue()]},
+		"three seeds and their mean")
 }

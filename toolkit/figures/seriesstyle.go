@@ -18,6 +18,7 @@ type seriesStyle struct {
 	says   string // in the legend; "": its name
 	curve  string // the name of this curve, if it is not one of several that are counted: mean, fit
 	color  role
+	faded  float64          // the part of the ground in its colour
 	glyph  draw.GlyphDrawer // nil: no marker
 	dashes []vg.Length
 	kind   sample
@@ -50,6 +51,13 @@ func (s seriesStyle) named(name string) seriesStyle {
 // saying is the style with a longer text in the legend.
 func (s seriesStyle) saying(text string) seriesStyle {
 	s.says = text
+	return s
+}
+
+// published is the style of the paper's values beside those of runs: pale.
+func (s seriesStyle) published() seriesStyle {
+	s.name += ", published"
+	s.faded = 0.5
 	return s
 }
 
@@ -115,7 +123,7 @@ func noisy(points plotter.XYs) bool {
 }
 
 // hue is the colour of the series.
-func (s seriesStyle) hue() hue { return hue{s.name, s.color} }
+func (s seriesStyle) hue() hue { return hue{s.name, s.color, s.faded} }
 
 func (s seriesStyle) line() draw.LineStyle {
 	return draw.LineStyle{Color: s.hue(), Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}

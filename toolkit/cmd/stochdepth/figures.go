@@ -40,7 +40,9 @@ func figuresCommand() *cobra.Command {
 	flags.BoolVar(&style.NoTitle, "no-title", false, "leave out the title and the sentences below it")
 	flags.BoolVar(&style.NoCaption, "no-caption", false, "leave out the caption")
 	flags.StringVar((*string)(&style.Theme), "theme", string(figures.Light), "colours: light, or dark for slides and dark pages")
-	own := flags.String("style", "", "JSON file with your own font, colours, legend, order of series, and ranges of the axes: see figures/README.md")
+	own := flags.String("style", "",
+		"JSON file with your own font, colours, legend, order of series, and ranges of the axes: see figures/README.md")
+	beside := flags.Bool("published", false, "the paper's values too, pale, beside those of the runs: "+say.Enumerate(gallery.Besides()))
 	var network gallery.Network
 	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth, rules: residual blocks, L")
 	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth, rules: 1 - p_L (default 0.5)")
@@ -62,12 +64,15 @@ func figuresCommand() *cobra.Command {
 				return err
 			}
 		}
-		if !style.IsZero() && !cmd.Flags().Changed("out") && !*list {
+		if (!style.IsZero() || *beside) && !cmd.Flags().Changed("out") && !*list {
 			return fmt.Errorf("the gallery has one style: name another place for these figures with --out")
 		}
 		sources, err := gallery.Read(*data)
 		if err != nil {
 			return err
+		}
+		if sources.Published = *beside; *beside && len(args) == 0 {
+			return fmt.Errorf("--published is for some figures: name one or more of %s", say.Enumerate(gallery.Besides()))
 		}
 		for _, format := range *formats {
 			if err := gallery.CheckFormat(format); err != nil {

@@ -15,6 +15,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -25,7 +26,8 @@ type Entry struct {
 	Shows   string // in a sentence or two
 	inputs  inputs
 	settings
-	draw func(d *drawing) (*figures.Figure, error)
+	draw   func(d *drawing) (*figures.Figure, error)
+	beside []string // figures of the paper whose values may be drawn beside those of the runs
 }
 
 // inputs is what an entry is drawn from.
@@ -53,6 +55,7 @@ type drawing struct {
 	bench      string
 	provenance figures.Provenance // of the runs
 	note       string             // about these records
+	beside     []string           // figures of the paper whose values are to be shown too
 	cells      *figures.Table     // set by the entry's function, if it draws one
 }
 
@@ -113,6 +116,17 @@ func Find(name string) (Entry, error) {
 	return Entry{}, fmt.Errorf("there is no figure %q: the figures are %s", name, strings.Join(names, ", "))
 }
 
+// Besides are the names of the figures that can show the paper's values beside those of runs.
+func Besides() []string {
+	var names []string
+	for _, e := range Entries() {
+		if e.beside != nil {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
 // Available reports whether an entry can be drawn without naming runs: it is not of records, or figures.json has some.
 func (s *Sources) Available(e Entry) bool {
 	_, chosen := s.Choice[e.Name]
@@ -138,6 +152,9 @@ func (s *Sources) Inputs(e Entry) string {
 // Draw draws one entry. If names are given, it uses these runs (or this record of measurements) instead of the entry's
 // own.
 func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, error) {
+	if s.Published && e.beside == nil {
+		return nil, fmt.Errorf("the figure %s does not show the paper's values beside ours: %s do", e.Name, say.Enumerate(Besides()))
+	}
 	choice, chosen := s.Choice[e.Name]
 	if len(names) > 0 {
 		if e.inputs != ofRuns && e.inputs != ofBench {
@@ -162,6 +179,9 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 			drawn.Used = append(drawn.Used, run.Name)
 		}
 		d.provenance = figures.OfRuns(d.list).With(choice.Note, e.smaller(d.list))
+		if s.Published {
+			d.beside, d.provenance.Origin = e.beside, "published and ours"
+		}
 	case ofBench:
 		drawn.Used = []string{choice.Bench}
 	}

@@ -2,8 +2,10 @@ package gallery_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,8 +72,9 @@ func TestFiguresKnowTheirNumbers(t *testing.T) {
 	errors, err := outcome.SurvivalErrorsOf(list)
 	require.NoError(t, err)
 	require.NotEmpty(t, errors.Linear)
+	means := swept.Figure.Numbers()
 	for _, want := range errors.Linear {
-		n := find(t, swept.Figure.Numbers(), "Test error (%)", "linear decay", "", want.Survival)
+		n := find(t, means, "Test error (%)", "linear decay", "", want.Survival)
 		require.Equal(t, want.Error.Mean, n.Y)
 		require.InDelta(t, want.Error.Mean-want.Error.Deviation, n.Lower, 1e-9)
 		require.InDelta(t, want.Error.Mean+want.Error.Deviation, n.Upper, 1e-9)
@@ -131,6 +134,43 @@ func TestOwnStyleOfSeveralFigures(t *testing.T) {
 	require.Contains(t, string(fileAt(t, dir, "paper", "fig5.svg")), "#654321")
 	require.ErrorContains(t, save("training los", "paper/fig3", "paper/fig5"),
 		`the style names "training los", which none of these figures has: paper/fig3: `)
+}
+
+// The paper's values stand beside ours where both exist, each named, and the caption says which are which.
+func TestPublishedBesideOurs(t *testing.T) {
+	sources := read(t, data)
+	ours := numbersOf(t, sources, "fig3")
+	sources.Published = true
+	both := drawn(t, sources, "fig3")
+	all := both.Figure.Numbers()
+	kept := slices.DeleteFunc(slices.Clone(all), func(n figures.Number) bool { return strings.HasSuffix(n.Series, "published") })
+	require.Equal(t, fmt.Sprint(ours), fmt.Sprint(kept), "ours are the same")
+	curve, err := sources.Paper.Curve("Fig. 3 left", published.Key{Quantity: published.TestError, Method: published.Network, Survival: 0.5})
+	require.NoError(t, err)
+	for _, point := range curve.Points {
+		n := find(t, all, "CIFAR-10, 38 layers, p_L = 0.5", "test error, stochastic, published", "", point[0])
+		require.Equal(t, point[1], n.Y)
+	}
+	svg, err := both.Figure.Bytes("svg")
+	require.NoError(t, err)
+	require.Contains(t, string(svg), ">published and ours<")
+	require.Contains(t, string(svg), ">test error, stochastic, published<")
+	require.Contains(t, string(svg), "Pale, published: Fig. 3 left of the paper")
+
+	swept := numbersOf(t, sources, "fig8-left")
+	require.Equal(t, 5.25, find(t, swept, "Test error (%)", "linear decay, published", "", 0.5).Y)
+	require.InDelta(t, 50.4, find(t, swept, "Test error (%)", "linear decay", "", 0.5).Y, 0.1)
+	require.Equal(t, 6.41, find(t, swept, "Test error (%)", "constant depth, published", "", 1).Y)
+
+	for name, want := range map[string]string{
+		"fig5": "the figure fig5 does not show the paper's values beside ours: fig3, fig4 and fig8-left do",
+		"fig3": "fig3: the paper has no curves of shapes (500 images) here: leave out --published",
+	} {
+		entry, err := gallery.Find(name)
+		require.NoError(t, err)
+		_, err = sources.Draw(entry, gallery.Network{}, "quickstart/*-s41")
+		require.EqualError(t, err, want)
+	}
 }
 
 func fileAt(t *testing.T, path ...string) []byte {

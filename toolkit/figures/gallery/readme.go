@@ -24,6 +24,8 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 
 ` + "`stochdepth figures fig3 --out fig3.csv`" + ` writes the numbers that a figure shows, for your own tools: a line for each point, bar or cell, with its panel, series, curve (where a series has several: a number for each seed, and their mean), x, y, and the lower and upper end of the bar or band around it. ` + "`--out table1.tex`" + ` writes a table for LaTeX, with the package booktabs; ` + "`--no-title --no-caption`" + ` leaves the bare tabular. ` + "`--format csv,tex`" + ` writes these for several figures.
 
+` + "`stochdepth figures fig3 --published --out both.png`" + ` draws the paper's values, pale, beside those of the runs, in one frame; also fig4 and fig8-left.
+
 **Your own style.** ` + "`stochdepth figures fig8-left --style mine.json --out mine.pdf`" + ` draws a figure with what this file chooses; leave out what shall stay:
 
 ` + "```json" + `
