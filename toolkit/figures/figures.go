@@ -57,14 +57,16 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("unknown format %q: use png, svg or pdf", format)
 	}
-	f.Draw(draw.New(canvas))
+	drawn := f.scaled(draw.New(canvas))
 	var buffer bytes.Buffer
 	if _, err := canvas.WriteTo(&buffer); err != nil {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	if format == "svg" { // readers without the font get one of the same widths
-		return []byte(strings.NewReplacer("font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
-			"font-family:Liberation Serif;", "font-family:Liberation Serif,Times New Roman,Times,serif;").Replace(buffer.String())), nil
+		svg := strings.NewReplacer("font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+			"font-family:Liberation Serif;", "font-family:Liberation Serif,Times New Roman,Times,serif;").Replace(buffer.String())
+		end := strings.LastIndex(svg, "</svg>")
+		return []byte(svg[:end] + f.readings(drawn) + svg[end:]), nil
 	}
 	return buffer.Bytes(), nil
 }

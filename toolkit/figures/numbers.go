@@ -86,6 +86,7 @@ type note struct {
 	Number
 	at   vg.Point
 	axis string
+	out  bool // of the frame, which cuts it
 }
 
 // spot is a place in a figure that may have a spread.
@@ -156,11 +157,11 @@ func (n noted) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	takeCurve(notesOf(c), n.style, n.points, p.X.Label.Text, func(xy plotter.XY) vg.Point {
 		return vg.Point{X: toX(xy.X), Y: toY(xy.Y)}
-	})
+	}, c)
 }
 
-// takeCurve takes down the points of a curve.
-func takeCurve(n *notes, s seriesStyle, points plotter.XYs, axis string, at func(plotter.XY) vg.Point) {
+// takeCurve takes down the points of a curve in a frame.
+func takeCurve(n *notes, s seriesStyle, points plotter.XYs, axis string, at func(plotter.XY) vg.Point, frame draw.Canvas) {
 	curve := s.curve
 	if curve == "" {
 		this := spot{n.panel, s.name, 0}
@@ -169,7 +170,7 @@ func takeCurve(n *notes, s seriesStyle, points plotter.XYs, axis string, at func
 	}
 	for _, xy := range points {
 		one := value(s.name, xy.X, xy.Y, at(xy))
-		one.Curve, one.axis = curve, axis
+		one.Curve, one.axis, one.out = curve, axis, !frame.Contains(one.at)
 		n.take(one)
 	}
 }

@@ -60,7 +60,7 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 		if line := a.lines[i]; line.series.name != "" {
 			takeCurve(notesOf(c), line.series, line.points, p.X.Label.Text, func(xy plotter.XY) vg.Point {
 				return vg.Point{X: toX(xy.X), Y: c.Y(a.at(xy.Y))}
-			})
+			}, c)
 		}
 	}
 	x := c.Max.X

@@ -96,13 +96,16 @@ func (f *Figure) In(style Style) (*Figure, error) {
 }
 
 // Draw draws the figure on a canvas of its size.
-func (f *Figure) Draw(c draw.Canvas) {
+func (f *Figure) Draw(c draw.Canvas) { f.scaled(c) }
+
+// scaled is Draw, and returns the values taken down.
+func (f *Figure) scaled(c draw.Canvas) *notes {
 	c.Push()
 	defer c.Pop()
 	if f.scale != 1 {
 		c.Scale(f.scale, f.scale)
 	}
-	f.draw(draw.NewCanvas(c.Canvas, f.width, f.height))
+	return f.draw(draw.NewCanvas(c.Canvas, f.width, f.height))
 }
 
 // draw draws the figure on a canvas of its layout's size, and returns the values taken down.

@@ -170,7 +170,8 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 		box(c, c.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), c.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
 	}
 	c.StrokeLine2(b.style.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
-	n := estimated(b.style.name, 1, e, vg.Point{X: toX(1), Y: toY(e.Mean)}) // at p_L = 1, where each rule is constant depth
+	// Each rule is constant depth at p_L = 1.
+	n := estimated(b.style.name, 1, e, vg.Point{X: min(toX(1), c.Max.X), Y: toY(e.Mean)})
 	n.axis = p.X.Label.Text
 	notesOf(c).take(n)
 }
