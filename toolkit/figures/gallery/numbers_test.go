@@ -173,6 +173,24 @@ func TestPublishedBesideOurs(t *testing.T) {
 	}
 }
 
+// Fig. 4 has no recorded runs, and is drawn from those that a reader names.
+func TestFig4OfOwnRuns(t *testing.T) {
+	sources := read(t, data)
+	entry, err := gallery.Find("fig4")
+	require.NoError(t, err)
+	require.False(t, sources.Available(entry))
+	drawing, err := sources.Draw(entry, gallery.Network{}, "cifar10-110/*")
+	require.NoError(t, err)
+	run, err := sources.Runs([]string{"cifar10-110/110-constant-s31"})
+	require.NoError(t, err)
+	last := run[0].Rows[len(run[0].Rows)-1]
+	n := find(t, drawing.Figure.Numbers(), "CIFAR-10+, 110 layers", "test error, constant", "", last.Epoch)
+	require.Equal(t, last.TestError, n.Y)
+	svg, err := drawing.Figure.Bytes("svg")
+	require.NoError(t, err)
+	require.Contains(t, string(svg), "Smaller than the paper&#39;s setting (152 layers and 50 epochs on SVHN")
+}
+
 func fileAt(t *testing.T, path ...string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(path...))
