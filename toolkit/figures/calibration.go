@@ -50,7 +50,7 @@ func Calibration(provenance Provenance, curves ...CalibrationCurve) (*Figure, er
 		}
 		highest = math.Max(highest, errorsOf[shares-1].Y)
 		reliability, kept = append(reliability, bins), append(kept, errorsOf)
-		styles = append(styles, stochasticStyles[i].named(fmt.Sprintf("%s: ECE %.2f %%", curve.Name, curve.ECE)))
+		styles = append(styles, stochasticStyles[i].named(curve.Name).saying(fmt.Sprintf("%s: ECE %.2f %%", curve.Name, curve.ECE)))
 	}
 	l := layout{headline: "Confidence and accuracy", styles: styles, provenance: provenance}
 	return l.panels(2, 2.6*vg.Inch, func(panel int, c draw.Canvas) {
@@ -58,6 +58,7 @@ func Calibration(provenance Provenance, curves ...CalibrationCurve) (*Figure, er
 		if panel == 0 {
 			c = title(c, "Accuracy (%)")
 			p.X.Label.Text, p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = "confidence", 0, 1.02, 0, 102
+			frame(c, p)
 			addLine(p, draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{3, 3}}, plotter.XYs{{X: 0, Y: 0}, {X: 1, Y: 100}})
 		} else {
 			c, drawn = title(c, "Error of the most confident (%)"), kept

@@ -72,6 +72,9 @@ func (m matrix) draw(c draw.Canvas) {
 			fill := shade(math.Sqrt(float64(n) / float64(max(sum, 1))))
 			r := around(middle, vg.Point{X: width/2 - 0.6, Y: matrixRow/2 - 0.6})
 			box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, fill, nil, nil)
+			cell := value(m.classes[i], math.NaN(), float64(n), middle)
+			cell.At = m.classes[j]
+			notesOf(c).take(cell)
 			if n == 0 {
 				continue
 			}

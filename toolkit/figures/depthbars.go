@@ -32,6 +32,7 @@ func DepthBars(provenance Provenance, bars ...outcome.DepthErrors) (*Figure, err
 		c = title(c, "Test error (%)")
 		p := newPlot()
 		p.Y.Min, p.Y.Max = 0, high*1.15
+		frameY(c, p)
 		p.X.Min, p.X.Max = -0.5, float64(len(bars))-0.5
 		p.X.Tick.Marker, p.X.Tick.Length = plot.ConstantTicks{}, 0
 		frame := draw.Crop(c, 0, 0, 16, 0)
@@ -75,7 +76,7 @@ func (d depthBars) addTo(p *plot.Plot) {
 			heights[i] = e.Mean
 		}
 	}
-	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.style.color, Offset: d.shift()})
+	add(p, &plotter.BarChart{Values: heights, Width: d.width, Color: d.style.hue(), Offset: d.shift()})
 }
 
 // Plot writes each error above its bar, with its spread, and the change from the previous depth into the bar's head.
@@ -89,9 +90,12 @@ func (d depthBars) Plot(c draw.Canvas, p *plot.Plot) {
 			c.FillText(centered(text(sans(smallSize), grey)), vg.Point{X: x, Y: c.Min.Y + 7}, "no run")
 			continue
 		}
+		n := estimated(d.style.name, float64(d.depths[i].Layers), e, vg.Point{X: x, Y: toY(e.Mean)})
+		n.axis = "layers"
+		notesOf(c).take(n)
 		errorBar(c, x, toY(e.Mean-e.Deviation), toY(e.Mean+e.Deviation), ink)
 		label := fmt.Sprintf("%.2f %%", e.Mean)
-		c.FillText(centered(fit(text(bold(textSize), d.style.color), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8},
+		c.FillText(centered(fit(text(bold(textSize), d.style.hue()), label, d.width+4)), vg.Point{X: x, Y: toY(e.Mean+e.Deviation) + 8},
 			label)
 		if i > 0 && toY(e.Mean)-c.Min.Y > 20 {
 			change(c, vg.Point{X: x, Y: toY(e.Mean) - 12}, e.Mean-d.errorOf(i-1).Mean)

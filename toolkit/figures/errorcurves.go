@@ -17,14 +17,15 @@ import (
 // ErrorCurve is the error in percent by epoch at constant depth or of one stochastic setting, a curve for each seed, and the
 // errors that are printed for some of the epochs.
 type ErrorCurve struct {
-	Name     string // in the legend
+	Name     string
+	Result   string // in the legend, after the name; "": nothing
 	Constant bool   // depth
 	Seeds    []plotter.XYs
 	Printed  plotter.XYs
 }
 
 // ErrorCurvesOf takes the test errors of runs by epoch, as often as the recipe asks for them: a curve for each setting,
-// constant depth first. Its name says the mean of the errors after the last epoch, and the number of seeds. from is the first
+// constant depth first. Its result is the mean of the errors after the last epoch, and the number of seeds. from is the first
 // epoch after the last drop of the learning rate, or 0. Runs that differ in more than how blocks close and the seed are errors,
 // and so are two runs of a setting with one seed.
 func ErrorCurvesOf(list []*runs.Run) (curves []ErrorCurve, from float64, err error) {
@@ -42,7 +43,7 @@ func ErrorCurvesOf(list []*runs.Run) (curves []ErrorCurve, from float64, err err
 		if !curve.Constant {
 			curve.Name = outcome.Closing(recipe)
 		}
-		curve.Name += fmt.Sprintf(": %s (n = %d)", final.Percent(outcome.Digits(recipe)), final.N)
+		curve.Result = fmt.Sprintf("%s (n = %d)", final.Percent(outcome.Digits(recipe)), final.N)
 		for _, run := range group {
 			curve.Seeds = append(curve.Seeds, testError.points(testedRows(run)))
 		}
@@ -116,7 +117,11 @@ func stylesOfCurves(curves []ErrorCurve) (styles []seriesStyle, err error) {
 		if len(curve.Seeds) == 0 || slices.ContainsFunc(curve.Seeds, func(points plotter.XYs) bool { return len(points) == 0 }) {
 			return nil, fmt.Errorf("the curve %q has no error to draw: name runs with test errors", curve.Name)
 		}
-		styles = append(styles, style.named(curve.Name).adapted(drawnCurves(curve.Seeds)...))
+		style = style.named(curve.Name)
+		if curve.Result != "" {
+			style = style.saying(curve.Name + ": " + curve.Result)
+		}
+		styles = append(styles, style.adapted(drawnCurves(curve.Seeds)...))
 	}
 	if len(styles) == 0 {
 		return nil, errors.New("there is no error to draw: name runs with test errors")
@@ -148,12 +153,16 @@ func drawErrorCurves(c draw.Canvas, styles []seriesStyle, curves []ErrorCurve, f
 		circles.curves = append(circles.curves, drawnCurves(curve.Seeds)...)
 		for j, xy := range curve.Printed {
 			lower := func(other ErrorCurve) bool { return j < len(other.Printed) && xy.Y < other.Printed[j].Y }
-			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].color),
+			circles.marks = append(circles.marks, callout{xy, fmt.Sprintf("%.2f %%", xy.Y), text(bold(textSize), styles[i].hue()),
 				!slices.ContainsFunc(curves, lower), 4})
 		}
 	}
 	for i, points := range circles.curves { // in front of the seeds of all settings
-		addCurve(p, styles[i], points)
+		style := styles[i]
+		if len(curves[i].Seeds) > 1 {
+			style = style.of("mean")
+		}
+		addCurve(p, style, points)
 	}
 	room := 0.05 // above and below, as a part of the range
 	if len(circles.marks) > 0 {
@@ -161,6 +170,9 @@ func drawErrorCurves(c draw.Canvas, styles []seriesStyle, curves []ErrorCurve, f
 	}
 	p.Y.Min, p.Y.Max = low-(high-low)*room, high+(high-low)*room
 	p.X.Min, p.X.Max = from, last+(last-from)*0.02 // for a circle at the last epoch
+	if from == 0 {
+		frame(c, p)
+	}
 	p.Add(circles)
 	p.Draw(c)
 }

@@ -1,5 +1,6 @@
 // Package figures draws the project's figures, one exported function each: it takes runs or numbers and returns a
-// Figure, which Save writes as PNG (300 dpi), SVG or PDF. The same data give the same bytes.
+// Figure, which Save writes as PNG (300 dpi), SVG or PDF, and whose Numbers are the values that it shows. The same data give
+// the same bytes.
 //
 // All figures look alike (theme.go): constant depth is red, stochastic depth is blue, as in the paper, and they
 // differ in marker or line style too, so that no reader depends on the colours. In draws a figure in another style: at
@@ -56,14 +57,16 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("unknown format %q: use png, svg or pdf", format)
 	}
-	f.Draw(draw.New(canvas))
+	drawn := f.scaled(draw.New(canvas))
 	var buffer bytes.Buffer
 	if _, err := canvas.WriteTo(&buffer); err != nil {
 		return nil, fmt.Errorf("cannot make a %s of the figure: %w", format, err)
 	}
 	if format == "svg" { // readers without the font get one of the same widths
-		return bytes.ReplaceAll(buffer.Bytes(), []byte("font-family:Liberation Sans;"),
-			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+		svg := strings.NewReplacer("font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+			"font-family:Liberation Serif;", "font-family:Liberation Serif,Times New Roman,Times,serif;").Replace(buffer.String())
+		end := strings.LastIndex(svg, "</svg>")
+		return []byte(svg[:end] + f.readings(drawn) + svg[end:]), nil
 	}
 	return buffer.Bytes(), nil
 }
@@ -72,7 +75,8 @@ func (f *Figure) Bytes(format string) ([]byte, error) {
 func (f *Figure) PNG(dpi int) ([]byte, error) {
 	// The layout is drawn with fewer dots instead of scaled, which keeps letters sharp.
 	dots := int(math.Round(float64(dpi) * f.scale))
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots), vgimg.UseBackgroundColor(paper.in(f.style.Theme)))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dots),
+		vgimg.UseBackgroundColor(paper.in(newLook(f.style.Theme, f.style.Own))))
 	f.draw(draw.New(canvas))
 	var buffer bytes.Buffer
 	if err := writePNG(&buffer, canvas.Image().(*image.RGBA)); err != nil {

@@ -123,7 +123,7 @@ func cases(t *testing.T) map[string]*figures.Figure {
 // The figures are recorded instead of drawn, and the box of each text is compared with all others and the edges.
 func TestTextNeverOverlapsNorLeavesTheFigure(t *testing.T) {
 	styles := map[string]figures.Style{"": {}, " in a column": {Width: 8 * vg.Centimeter},
-		" without title": {Width: 12 * vg.Centimeter, NoTitle: true, NoCaption: true}}
+		" without title": {Width: 12 * vg.Centimeter, NoTitle: true, NoCaption: true}, " in serif": {Own: figures.OwnStyle{Font: "serif"}}}
 	all := map[string]*figures.Figure{}
 	for name, figure := range cases(t) {
 		for word, style := range styles {

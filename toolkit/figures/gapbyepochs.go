@@ -55,14 +55,15 @@ func drawGaps(c draw.Canvas, gaps []outcome.Gap) {
 	for _, g := range gaps {
 		e := gapBar(g)
 		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
-		spreads.add(float64(g.Epochs), g.Difference, e, e)
+		spreads.add(float64(g.Epochs), float64(g.Epochs), g.Difference, e, e)
 		low, high = min(low, g.Difference-e), max(high, g.Difference+e)
 	}
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
 	p.Y.Min, p.Y.Max = low-room, high+room
+	frame(c, p)
 	p.Add(halves{}, newGrid(), sides{}) // the halves cover the grid of the plot
 	addCurve(p, seriesStyle{name: "difference", color: ink, glyph: draw.CircleGlyph{}}, points)
-	addErrorBars(p, ink, spreads)
+	addErrorBars(p, "difference", ink, spreads)
 	p.Add(gapLabels(gaps))
 	p.Draw(c)
 }
@@ -93,7 +94,7 @@ func (sides) Plot(c draw.Canvas, p *plot.Plot) {
 	_, toY := p.Transforms(&c)
 	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.9}, c.Min.X, toY(0), c.Max.X, toY(0))
 	side := func(y vg.Length, style seriesStyle, words string) {
-		sty := text(bold(smallSize), style.color)
+		sty := text(bold(smallSize), style.hue())
 		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter
 		c.FillText(fit(sty, words, c.Max.X-c.Min.X-8), vg.Point{X: c.Max.X - 4, Y: y}, words)
 	}
@@ -130,14 +131,14 @@ func drawGapErrors(c draw.Canvas, gaps []outcome.Gap) {
 			epochs := float64(g.Epochs)
 			curves[i] = append(curves[i], plotter.XY{X: epochs, Y: e.Mean})
 			aside := 1 + 0.02*float64(2*i-1) // side by side where they overlap
-			spreads[i].add(epochs*aside, e.Mean, min(e.Mean, e.Deviation), e.Deviation)
+			spreads[i].add(epochs, epochs*aside, e.Mean, min(e.Mean, e.Deviation), e.Deviation)
 			high = max(high, e.Mean+e.Deviation)
 		}
 	}
 	p.Y.Min, p.Y.Max = 0, max(high*1.05, 1)
 	for i, s := range []seriesStyle{constantStyle, stochasticStyle} {
 		addCurve(p, s, curves[i])
-		addErrorBars(p, s.color, spreads[i])
+		addErrorBars(p, s.name, s.hue(), spreads[i])
 	}
 	p.Draw(c)
 }

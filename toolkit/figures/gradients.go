@@ -64,21 +64,20 @@ func Gradients(provenance Provenance, curves [2][]plotter.XYs, drops []float64) 
 	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		power := math.Floor(math.Log10(max(high, 1e-30)))
 		scale := math.Pow(10, power)
-		c = powerTitle(c, "Mean gradient magnitude (× 10", int(power))
+		c = powerTitle(c, "Mean gradient magnitude", int(power))
 		p := newPlot()
 		p.X.Label.Text, p.X.Tick.Marker = "epoch", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0, 1
-		p.Y.Min, p.Y.Max = 0, high/scale*1.2
+		p.Y.Min, p.Y.Max, p.Y.Tick.Marker = 0, high*1.2, niceTicks{unit: scale}
 		for i, seeds := range curves {
 			for _, points := range seeds {
-				scaled := make(plotter.XYs, len(points))
-				for j, xy := range points {
-					scaled[j] = plotter.XY{X: xy.X, Y: xy.Y / scale}
+				for _, xy := range points {
 					p.X.Max = max(p.X.Max, xy.X)
 				}
-				addCurve(p, styles[i], scaled)
+				addCurve(p, styles[i], points)
 			}
 		}
+		frame(c, p)
 		p.Add(rateDrops(drops))
 		p.Draw(c)
 	}), nil
@@ -99,15 +98,17 @@ func (r rateDrops) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// powerTitle is title with a power of ten and a closing bracket at its end.
-func powerTitle(c draw.Canvas, s string, power int) draw.Canvas {
+// powerTitle is title with a power of ten in brackets at its end; the numbers of the panel are without it.
+func powerTitle(c draw.Canvas, name string, power int) draw.Canvas {
+	s := name + " (× 10"
 	below := title(c, s)
+	notesOf(c).panel = name
 	style := text(bold(titleSize), ink)
 	small := text(bold(titleSize*0.7), ink)
-	at := vg.Point{X: c.Min.X + style.Width(s), Y: c.Max.Y - 10}
+	at := vg.Point{X: c.Min.X + widthOn(c, style, s), Y: c.Max.Y - 10}
 	exponent := say.Decimal(float64(power))
 	c.FillText(small, vg.Point{X: at.X, Y: at.Y + 3.5}, exponent)
-	c.FillText(style, vg.Point{X: at.X + small.Width(exponent), Y: at.Y}, ")")
+	c.FillText(style, vg.Point{X: at.X + widthOn(c, small, exponent), Y: at.Y}, ")")
 	return below
 }
 
@@ -173,5 +174,6 @@ func (b BlockGradients) draw(c draw.Canvas, styles [2]seriesStyle, low, high flo
 		addCurve(p, styles[i], points)
 	}
 	p.X.Min, p.X.Max = 0.5, float64(max(len(b.Constant), len(b.Stochastic)))+0.5
+	frame(c, p)
 	p.Draw(c)
 }

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 )
 
@@ -79,6 +80,9 @@ func drawCell(g outcome.Grid, c draw.Canvas, i, j int, r vg.Rectangle, low, high
 		c.FillText(fit(style, "no run", width-3), middle, "no run")
 		return
 	}
+	n := estimated(fmt.Sprintf("p_L = %s", say.Decimal(g.Survival[i])), float64(g.Layers[j]), e, middle)
+	n.axis = "layers"
+	notesOf(c).take(n)
 	fill := shade((e.Mean - low) / max(high-low, 1e-9))
 	box(c, r.Min.X, r.Min.Y, r.Max.X, r.Max.Y, fill, nil, nil)
 	style := centered(text(sans(textSize), onShade(fill)))

@@ -41,12 +41,16 @@ func (l callouts) Plot(c draw.Canvas, p *plot.Plot) {
 		lines = append(lines, l.others(toX, c)...)
 	}
 	var taken []vg.Rectangle
+	inside := func(m callout) bool { return contains(c.Rectangle, vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}) }
 	for _, m := range l.marks {
 		at := vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}
 		taken = append(taken, around(at, vg.Point{X: m.radius + 1, Y: m.radius + 1}))
 	}
 	for _, m := range l.marks {
 		at := vg.Point{X: toX(m.at.X), Y: toY(m.at.Y)}
+		if !inside(m) {
+			continue
+		}
 		if m.radius > 0 {
 			ring(c, m.style.Color, at, m.radius)
 		}

@@ -100,7 +100,7 @@ func (l layout) sized(heightOf func(width vg.Length) vg.Length, paint func(c dra
 func (l layout) arrange(width vg.Length, style Style, heightOf func(width vg.Length) vg.Length, paint func(c draw.Canvas)) (
 	vg.Length, func(c draw.Canvas)) {
 	inside := width - 2*margin
-	rows := legendRows(l.styles, inside)
+	rows := legendRows(style.Own.legend(l.styles), inside)
 	large, plain, small := text(bold(headlineSize), ink), text(sans(titleSize), ink), text(sans(smallSize), grey)
 	var headline, below, caption []string
 	var head, foot vg.Length = 9, 10
@@ -157,7 +157,7 @@ func drawOrigin(c draw.Canvas, origin string) vg.Length {
 	if origin == "" {
 		return 0
 	}
-	style := centered(text(bold(smallSize), blue))
+	style := centered(text(bold(smallSize), accent))
 	if origin != "our runs" {
 		style.Color = grey
 	}
@@ -204,7 +204,7 @@ func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 		}
 		if begin > 0 {
 			c.FillText(sty, at, line[:begin])
-			at.X += sty.Width(line[:begin])
+			at.X += widthOn(c, sty, line[:begin])
 		}
 		at.X += rich(c, sty, at, line[begin:end])
 		line = line[end:]
@@ -213,6 +213,7 @@ func prose(c draw.Canvas, sty draw.TextStyle, at vg.Point, line string) {
 
 // title writes a panel's title, with subscripts (see rich), at its upper left and returns the canvas below.
 func title(c draw.Canvas, s string) draw.Canvas {
+	notesOf(c).panel = s
 	rich(c, fit(text(bold(titleSize), ink), s, c.Max.X-c.Min.X), vg.Point{X: c.Min.X, Y: c.Max.Y - 10}, s)
 	return draw.Crop(c, 0, 0, 0, -16)
 }

@@ -61,6 +61,7 @@ func Lesions(provenance Provenance, lesions ...Lesion) (*Figure, error) {
 		p.X.Label.Text, p.X.Tick.Marker = "blocks removed", niceTicks{whole: true}
 		p.X.Min, p.X.Max = -0.2, most+0.2
 		p.Y.Min, p.Y.Max = 0, min(high*1.05, 100)
+		frame(c, p)
 		for i, lesion := range lesions {
 			lesion.addTo(p, styles[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges must not hide each other
 		}
@@ -75,8 +76,8 @@ func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
 	for i, testErrors := range l.Errors {
 		removed, mean := float64(l.Removed[i]), outcome.Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
-		ranges.add(removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
+		ranges.add(removed, removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}
-	addErrorBars(p, blend{style.color, 0.5}, ranges)
+	addErrorBars(p, style.name, blend{style.hue(), 0.5}, ranges)
 	addCurve(p, style, points)
 }

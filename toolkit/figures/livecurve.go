@@ -67,9 +67,9 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	epochs := 1.0
 	for i, run := range list {
 		points := shown.points(run.Rows)
-		addCurve(p, styles[i], points)
+		addCurve(p, styles[i].named(run.Name), points)
 		epochs = max(epochs, float64(run.Recipe.Epochs))
-		style := text(bold(smallSize), styles[i].color)
+		style := text(bold(smallSize), styles[i].hue())
 		style.YAlign = draw.YCenter
 		tags[i] = tag{math.MaxFloat64, run.Name + "  waiting", style}
 		if n := len(points); n > 0 {
@@ -84,8 +84,10 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	if high < 0 { // nothing to show yet
 		p.Y.Max = 100
 	}
+	frame(c, p)
 	margin = min(margin, c.Max.X*0.4)
 
+	notesOf(c).panel = shown.name + " (%)"
 	c.FillText(text(bold(textSize), ink), vg.Point{X: 8, Y: c.Max.Y - 14}, "Error so far: "+shown.name+" (%)")
 	inner := draw.Crop(c, 8, -margin-18, 4, -24)
 	p.Draw(inner)

@@ -47,9 +47,15 @@ func OpenBlocks(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
 		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
 		p.Y.Min, p.Y.Max = 0, 100*high*1.08
+		frame(c, p)
 		area := p.DataCanvas(c)
 		toX, _ := p.Transforms(&area)
-		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.color, XMin: float64(first)})
+		add(p, &plotter.BarChart{Values: shares, Width: (toX(1) - toX(0)) * 0.76, Color: observed.hue(), XMin: float64(first)})
+		heights := make(plotter.XYs, len(shares))
+		for i, share := range shares {
+			heights[i] = plotter.XY{X: float64(first + i), Y: share}
+		}
+		add(p, noted{observed, heights})
 		addCurve(p, ideal, points)
 		p.Draw(c)
 	}), nil
@@ -62,6 +68,7 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		return nil, fmt.Errorf("there are no minibatches to count")
 	}
 	var upper, lower, middle, shares plotter.XYs
+	var band95 bars
 	within := 0
 	low := 1.0
 	for i, p := range g.Survival {
@@ -74,12 +81,14 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		middle = append(middle, plotter.XY{X: block, Y: p})
 		upper = append(upper, plotter.XY{X: block, Y: min(p+half, 1)})
 		lower = append(lower, plotter.XY{X: block, Y: p - half})
+		band95.add(block, block, p, half, min(p+half, 1)-p)
 		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
 	slices.Reverse(lower)
 	observed := seriesStyle{name: "share of minibatches in which the block was open", color: blue, glyph: draw.PyramidGlyph{},
 		kind: aPoint}
-	ideal := seriesStyle{name: "survival probability, with its 95 % band", color: red, dashes: []vg.Length{4, 2}}.adapted(middle)
+	ideal := seriesStyle{name: "survival probability", says: "survival probability, with its 95 % band", color: red,
+		dashes: []vg.Length{4, 2}}.adapted(middle)
 	l := layout{headline: fmt.Sprintf("Survival of each block over a run: %d of %d within the 95 %% band", within, len(g.Survival)),
 		styles: []seriesStyle{observed, ideal}, provenance: provenance.With(fmt.Sprintf("%d minibatches.", g.Steps))}
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
@@ -88,9 +97,11 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
 		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
 		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
+		frame(c, p)
 		add(p, &plotter.Polygon{XYs: []plotter.XYs{slices.Concat(upper, lower)}, Color: blush})
+		add(p, spreadsOf{ideal.name, band95})
 		addCurve(p, ideal, middle)
-		addMarkers(p, observed, 3, shares)
+		addPoints(p, observed, shares)
 		p.Draw(c)
 	}), nil
 }

@@ -208,7 +208,7 @@ func TestErrorCurvesOf(t *testing.T) {
 	require.Equal(t, 13.0, from, "the rate drops after 8 and 12 of 16 epochs")
 	var names []string
 	for i, curve := range curves {
-		names = append(names, curve.Name)
+		names = append(names, curve.Name+": "+curve.Result)
 		require.Equal(t, i == 0, curve.Constant)
 		require.Len(t, curve.Seeds, 2)
 		for seed, points := range curve.Seeds {

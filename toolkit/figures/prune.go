@@ -71,6 +71,7 @@ func Prune(provenance Provenance, curves ...PruneCurve) (*Figure, error) {
 			drawn = byWork
 			p.X.Label.Text, p.X.Min, p.X.Max = "multiply-adds (% of the whole network's)", 0, 102
 		}
+		frame(c, p)
 		for i := len(drawn) - 1; i >= 0; i-- {
 			addCurve(p, styles[i], drawn[i])
 		}

@@ -18,6 +18,9 @@ import (
 // addRuns adds a curve for each run; several are thin and have a bold mean.
 func addRuns(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 	addSeeds(p, s, curves)
+	if len(curves) > 1 {
+		s = s.of("mean")
+	}
 	addCurve(p, s, drawnCurves(curves)[0])
 }
 
@@ -27,7 +30,8 @@ func addSeeds(p *plot.Plot, s seriesStyle, curves []plotter.XYs) {
 		return
 	}
 	for _, points := range curves {
-		addLine(p, draw.LineStyle{Color: blend{s.color, 0.55}, Width: 0.6}, points)
+		addLine(p, draw.LineStyle{Color: blend{s.hue(), 0.55}, Width: 0.6}, points)
+		add(p, noted{s, points})
 	}
 }
 
@@ -70,6 +74,7 @@ func (q quickstart) drawErrors(c draw.Canvas) draw.Canvas {
 		above = 2.5 // the spread is to be seen
 	}
 	p.Y.Min, p.Y.Max = 0, max(min(high*1.05, selected*above), 1)
+	frame(c, p)
 	p.Draw(c)
 	area := p.DataCanvas(c)
 	q.drawSelected(c, p, area)
@@ -90,7 +95,7 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 	edge := area.Max.X + 8
 	var tags []tag
 	for _, i := range order {
-		style := text(bold(textSize), q.styles[i].color)
+		style := text(bold(textSize), q.styles[i].hue())
 		style.YAlign = draw.YCenter
 		tags = append(tags, tag{toY(estimates[i].Mean), estimates[i].Percent(digits), style})
 		radius := vg.Length(5)
@@ -100,22 +105,24 @@ func (q quickstart) drawSelected(c draw.Canvas, p *plot.Plot, area draw.Canvas) 
 		for _, run := range sides[i] {
 			best, _ := q.Quantity.Selected(run)
 			at := vg.Point{X: toX(best.Epoch), Y: toY(q.shown.value(best))}
-			starts[i] = vg.Point{X: at.X + radius, Y: at.Y}
-			if at.Y <= area.Max.Y+1 {
-				ring(c, q.styles[i].color, at, radius)
+			if starts[i] = (vg.Point{X: at.X + radius, Y: at.Y}); at.X > area.Max.X+1 {
+				starts[i].X = edge - 5
+			}
+			if at.Y <= area.Max.Y+1 && at.Y >= area.Min.Y-1 && at.X >= area.Min.X-1 && at.X <= area.Max.X+1 {
+				ring(c, q.styles[i].hue(), at, radius)
 			}
 		}
 		if !q.Single() { // the mean and its spread, beside the curves
 			at := vg.Point{X: area.Max.X + 7 + 7*vg.Length(i), Y: toY(estimates[i].Mean)}
 			errorBar(c, at.X, toY(max(0, estimates[i].Mean-estimates[i].Deviation)), toY(estimates[i].Mean+estimates[i].Deviation),
-				q.styles[i].color)
+				q.styles[i].hue())
 			c.DrawGlyphNoClip(q.styles[i].marker(2.4), at)
 			starts[i], edge = vg.Point{X: at.X + 3, Y: at.Y}, area.Max.X+22
 		}
 	}
 	spreadTags(tags, 11, area.Min.Y+4, area.Max.Y)
 	for n, i := range order {
-		leader := draw.LineStyle{Color: q.styles[i].color, Width: 0.6, Dashes: []vg.Length{1, 1.5}}
+		leader := draw.LineStyle{Color: q.styles[i].hue(), Width: 0.6, Dashes: []vg.Length{1, 1.5}}
 		c.StrokeLines(leader, []vg.Point{starts[i], {X: edge - 5, Y: starts[i].Y}, {X: edge, Y: tags[n].y}})
 		c.FillText(tags[n].style, vg.Point{X: edge + 2, Y: tags[n].y}, tags[n].text)
 	}
@@ -172,7 +179,9 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 		missing(c, "different machines")
 		return
 	}
-	times := [2]float64{q.ConstantTime.Mean, q.StochasticTime.Mean}
+	estimates := [2]outcome.Estimate{q.ConstantTime, q.StochasticTime}
+	notesOf(c).panel = "Training time (s)"
+	times := [2]float64{estimates[0].Mean, estimates[1].Mean}
 	foot, head := area.Min.Y, area.Max.Y-26
 	longest := max(times[0], times[1])
 	width := (c.Max.X - c.Min.X) / 2
@@ -184,13 +193,15 @@ func (q quickstart) drawTimes(c draw.Canvas, area draw.Canvas) {
 		left, right := c.Min.X+width*vg.Length(i)+4, c.Min.X+width*vg.Length(i+1)-4
 		middle := (left + right) / 2
 		top := foot + (head-foot)*vg.Length(seconds/longest)
-		box(c, left, foot, right, top, q.styles[i].color, nil, nil)
+		box(c, left, foot, right, top, q.styles[i].hue(), nil, nil)
 		if i == 1 && q.TimeSaved > 0 { // the time that was not needed
-			box(c, left, top, right, head, nil, q.styles[0].color, []vg.Length{2, 2})
+			box(c, left, top, right, head, nil, q.styles[0].hue(), []vg.Length{2, 2})
 			top = head
 		}
-		value.Color = q.styles[i].color
+		value.Color = q.styles[i].hue()
 		c.FillText(value, vg.Point{X: middle, Y: top + 7}, duration(seconds))
+		at := vg.Point{X: middle, Y: foot + (head-foot)*vg.Length(seconds/longest)}
+		notesOf(c).take(estimated(q.styles[i].name, math.NaN(), estimates[i], at))
 		if change := math.Round(-q.TimeSaved * 100); i == 1 && change != 0 {
 			c.FillText(value, vg.Point{X: middle, Y: top + 19}, strings.Replace(fmt.Sprintf("%+.0f %%", change), "-", "−", 1))
 		}

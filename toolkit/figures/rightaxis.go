@@ -21,6 +21,7 @@ type RightAxis struct {
 type rightLine struct {
 	points plotter.XYs
 	style  draw.LineStyle
+	series seriesStyle // of a line whose values are the figure's
 }
 
 // NewLogRightAxis returns an axis in the theme of the package. A range of less than a factor of two is widened, so that
@@ -37,7 +38,12 @@ const tickLength = 3
 
 // Add draws points as a line on the axis, a single one as a dot. Values that the axis cannot show are left out.
 func (a *RightAxis) Add(points plotter.XYs, style draw.LineStyle) {
-	a.lines = append(a.lines, rightLine{positive(points), style})
+	a.lines = append(a.lines, rightLine{points: positive(points), style: style})
+}
+
+// add is Add for a series of the figure.
+func (a *RightAxis) add(points plotter.XYs, s seriesStyle) {
+	a.lines = append(a.lines, rightLine{positive(points), s.line(), s})
 }
 
 // at is where a value lies on the axis, from 0 to 1.
@@ -51,6 +57,11 @@ func (a *RightAxis) Plot(c draw.Canvas, p *plot.Plot) {
 			c.DrawGlyph(dot(a.lines[i].style), path[0])
 		}
 		c.StrokeLines(a.lines[i].style, c.ClipLinesXY(path)...)
+		if line := a.lines[i]; line.series.name != "" {
+			takeCurve(notesOf(c), line.series, line.points, p.X.Label.Text, func(xy plotter.XY) vg.Point {
+				return vg.Point{X: toX(xy.X), Y: c.Y(a.at(xy.Y))}
+			}, c)
+		}
 	}
 	x := c.Max.X
 	line, label := draw.LineStyle{Color: grey, Width: 0.7}, text(sans(smallSize), grey)

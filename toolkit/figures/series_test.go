@@ -76,15 +76,15 @@ func TestOnePointIsSeen(t *testing.T) {
 		}))
 		return filled
 	}
-	require.Equal(t, 1, curve(one, constantStyle)[red])
-	require.Equal(t, 1, curve(one, constantLossStyle)[magenta])
-	require.Zero(t, curve(append(one, plotter.XY{X: 2, Y: 0.4}), constantLossStyle)[magenta], "a line needs no dots")
+	require.Equal(t, 1, curve(one, constantStyle)[constantStyle.hue()])
+	require.Equal(t, 1, curve(one, constantLossStyle)[constantLossStyle.hue()])
+	require.Zero(t, curve(append(one, plotter.XY{X: 2, Y: 0.4}), constantLossStyle)[constantLossStyle.hue()], "a line needs no dots")
 
 	training := []*Training{{Error: one, Loss: one, Selected: one[0]}}
 	figure, err := TrainingCurves(Recorded(""), Panel{Title: "one", Constant: training, Stochastic: training})
 	require.NoError(t, err)
 	_, _, filled := texts(recorded(figure.paint))
-	require.Equal(t, [2]int{1, 1}, [2]int{filled[magenta], filled[green]}, "the training losses")
+	require.Equal(t, [2]int{1, 1}, [2]int{filled[constantLossStyle.hue()], filled[stochasticLossStyle.hue()]}, "the training losses")
 
 	_, _, filled = texts(recorded(func(c draw.Canvas) {
 		p := newPlot()
@@ -92,5 +92,6 @@ func TestOnePointIsSeen(t *testing.T) {
 		addRuns(p, constantStyle, []plotter.XYs{one, {{X: 1, Y: 0.25}}, {{X: 1, Y: 0.75}}})
 		p.Draw(c)
 	}))
-	require.Equal(t, [2]int{3, 1}, [2]int{filled[blend{red, 0.55}], filled[red]}, "three seeds and their mean")
+	require.Equal(t, [2]int{3, 1}, [2]int{filled[blend{constantStyle.hue(), 0.55}], filled[constantStyle.hue()]},
+		"three seeds and their mean")
 }

@@ -15,7 +15,10 @@ import (
 // seriesStyle is how one kind of run is drawn everywhere, and in the legend.
 type seriesStyle struct {
 	name   string
+	says   string // in the legend; "": its name
+	curve  string // the name of this curve, if it is not one of several that are counted: mean, fit
 	color  role
+	faded  float64          // the part of the ground in its colour
 	glyph  draw.GlyphDrawer // nil: no marker
 	dashes []vg.Length
 	kind   sample
@@ -44,6 +47,28 @@ func (s seriesStyle) named(name string) seriesStyle {
 	s.name = name
 	return s
 }
+
+// saying is the style with a longer text in the legend.
+func (s seriesStyle) saying(text string) seriesStyle {
+	s.says = text
+	return s
+}
+
+// published is the style of the paper's values beside those of runs: pale.
+func (s seriesStyle) published() seriesStyle {
+	s.name += ", published"
+	s.faded = 0.5
+	return s
+}
+
+// of is the style for a curve with this name: mean, fit.
+func (s seriesStyle) of(curve string) seriesStyle {
+	s.curve = curve
+	return s
+}
+
+// inLegend is what the legend says.
+func (s seriesStyle) inLegend() string { return cmp.Or(s.says, s.name) }
 
 func (s seriesStyle) as(kind sample) seriesStyle {
 	s.kind = kind
@@ -97,12 +122,15 @@ func noisy(points plotter.XYs) bool {
 	return len(points) > everyMarked && 4*turns >= len(points)
 }
 
+// hue is the colour of the series.
+func (s seriesStyle) hue() hue { return hue{s.name, s.color, s.faded} }
+
 func (s seriesStyle) line() draw.LineStyle {
-	return draw.LineStyle{Color: s.color, Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}
+	return draw.LineStyle{Color: s.hue(), Width: cmp.Or(s.width, 1.6), Dashes: s.dashes}
 }
 
 func (s seriesStyle) marker(radius vg.Length) draw.GlyphStyle {
-	return draw.GlyphStyle{Color: s.color, Radius: radius, Shape: s.glyph}
+	return draw.GlyphStyle{Color: s.hue(), Radius: radius, Shape: s.glyph}
 }
 
 // addCurve draws points, which must be finite, as a line, with a marker at each while there are few of them.
@@ -114,9 +142,10 @@ func addCurve(p *plot.Plot, s seriesStyle, points plotter.XYs) {
 	if s.glyph != nil {
 		add(p, &plotter.Line{XYs: points, LineStyle: s.line()})
 		addMarkers(p, s, 2.4, s.marked(points))
-		return
+	} else {
+		addLine(p, s.line(), points)
 	}
-	addLine(p, s.line(), points)
+	add(p, noted{s, points})
 }
 
 // addLine draws points as a line without markers; a single one, which makes no line, is a dot.
@@ -145,6 +174,12 @@ func (s seriesStyle) marked(points plotter.XYs) plotter.XYs {
 	return kept
 }
 
+// addPoints draws points as markers without a line.
+func addPoints(p *plot.Plot, s seriesStyle, points plotter.XYs) {
+	addMarkers(p, s, 3, points)
+	add(p, noted{s, points})
+}
+
 // addMarkers draws a marker at each point.
 func addMarkers(p *plot.Plot, s seriesStyle, radius vg.Length, points plotter.XYs) {
 	add(p, &plotter.Scatter{XYs: points, GlyphStyle: s.marker(radius)})
@@ -155,24 +190,25 @@ func legend(c draw.Canvas, at vg.Point, styles ...seriesStyle) {
 	label := text(sans(textSize), ink)
 	label.YAlign = draw.YCenter
 	for _, s := range styles {
+		notesOf(c).legend = append(notesOf(c).legend, s.name)
 		switch s.kind {
 		case aBar:
-			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, s.color, nil, nil)
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, s.hue(), nil, nil)
 		case aFrame:
-			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, nil, s.color, []vg.Length{2.5, 2})
+			box(c, at.X+5, at.Y-4.5, at.X+19, at.Y+4.5, nil, s.hue(), []vg.Length{2.5, 2})
 		case aLine:
 			c.StrokeLine2(s.line(), at.X, at.Y, at.X+24, at.Y)
 			fallthrough
 		default:
 			c.DrawGlyphNoClip(s.marker(2.6), vg.Point{X: at.X + 12, Y: at.Y})
 		}
-		prose(c, fit(label, s.measured(), c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.name)
-		at.X += 30 + label.Width(s.measured()) + 20
+		prose(c, fit(label, s.measured(), c.Max.X-margin-at.X-30), vg.Point{X: at.X + 30, Y: at.Y}, s.inLegend())
+		at.X += 30 + widthOn(c, label, s.measured()) + 20
 	}
 }
 
-// measured is the name as wide as it is drawn, where the index of p_L stands below the line instead of an underscore.
-func (s seriesStyle) measured() string { return strings.ReplaceAll(s.name, "p_", "p") }
+// measured is the text as wide as it is drawn, where the index of p_L stands below the line instead of an underscore.
+func (s seriesStyle) measured() string { return strings.ReplaceAll(s.inLegend(), "p_", "p") }
 
 // legendRows breaks a legend into rows no wider than width.
 func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
@@ -192,21 +228,42 @@ func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
 
 // bars are the spreads of points, for gonum's plotter of error bars.
 type bars struct {
+	of []float64 // the value of the axis that each belongs to; it may stand beside that
 	plotter.XYs
 	plotter.YErrors
 }
 
-// add adds the spread of a point, from low below it to high above it, both not negative; none if both are 0 or not known.
-func (b *bars) add(x, y, low, high float64) {
+// add adds the spread of a point at x, from low below it to high above it, both not negative; none if both are 0 or not
+// known. It stands at beside.
+func (b *bars) add(x, beside, y, low, high float64) {
 	if low+high > 0 && !math.IsNaN(y) {
-		b.XYs = append(b.XYs, plotter.XY{X: x, Y: y})
+		b.of = append(b.of, x)
+		b.XYs = append(b.XYs, plotter.XY{X: beside, Y: y})
 		b.YErrors = append(b.YErrors, struct{ Low, High float64 }{low, high})
 	}
 }
 
-// addErrorBars draws the spreads.
-func addErrorBars(p *plot.Plot, line color.Color, b bars) {
-	add(p, &plotter.YErrorBars{XYs: b.XYs, YErrors: b.YErrors, LineStyle: errorLine(line), CapWidth: 6})
+// addErrorBars draws the spreads of a series.
+func addErrorBars(p *plot.Plot, series string, line color.Color, b bars) {
+	add(p, spreadsOf{series, b})
+	add(p, errorBars{b, line})
+}
+
+// errorBars is gonum's plotter of error bars, without those left and right of the frame.
+type errorBars struct {
+	bars
+	line color.Color
+}
+
+// Plot draws the bars: it implements plot.Plotter.
+func (e errorBars) Plot(c draw.Canvas, p *plot.Plot) {
+	var within bars
+	for i, xy := range e.XYs {
+		if p.X.Min <= xy.X && xy.X <= p.X.Max {
+			within.XYs, within.YErrors = append(within.XYs, xy), append(within.YErrors, e.YErrors[i])
+		}
+	}
+	(&plotter.YErrorBars{XYs: within.XYs, YErrors: within.YErrors, LineStyle: errorLine(e.line), CapWidth: 6}).Plot(c, p)
 }
 
 func errorLine(line color.Color) draw.LineStyle { return draw.LineStyle{Color: line, Width: 0.9} }

@@ -127,6 +127,12 @@ func (s schematic) drawBars(c draw.Canvas) {
 			fill, label = pale, blue
 		}
 		s.drawBar(c, i+1, s.half, p, height, fill, line, label)
+		open := 0.0
+		if s.gates[i] {
+			open = 1
+		}
+		at := vg.Point{X: s.x(i + 1), Y: height(p)}
+		notesOf(c).take(value("survival probability", float64(i+1), p, at), value("open in this minibatch", float64(i+1), open, at))
 	}
 }
 

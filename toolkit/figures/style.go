@@ -17,6 +17,12 @@ type Style struct {
 	NoTitle   bool // without the headline and the sentences below it, which a paper has in its own words
 	NoCaption bool // without the caption, for the same reason
 	Theme     Theme
+	Own       OwnStyle
+}
+
+// IsZero reports whether the style is the gallery's.
+func (s Style) IsZero() bool {
+	return s.Width == 0 && !s.NoTitle && !s.NoCaption && (s.Theme == "" || s.Theme == Light) && s.Own.IsZero()
 }
 
 const (
@@ -55,13 +61,17 @@ func (d design) figure() *Figure {
 	return f
 }
 
-// In returns the figure in a style. A width at which it cannot be read, or an unknown theme, is an error.
+// In returns the figure in a style. A width at which it cannot be read, an unknown theme, and a name or a
+// range that the figure does not have, are errors.
 func (f *Figure) In(style Style) (*Figure, error) {
 	if style.Theme == "" {
 		style.Theme = Light
 	}
 	if _, known := palettes[style.Theme]; !known {
 		return nil, fmt.Errorf("unknown theme %q: use %s or %s", style.Theme, Light, Dark)
+	}
+	if err := style.Own.check(); err != nil {
+		return nil, err
 	}
 	d := f.design
 	g := &Figure{Width: d.width, style: style, scale: 1, width: d.width, design: d}
@@ -77,26 +87,36 @@ func (f *Figure) In(style Style) (*Figure, error) {
 	}
 	g.height, g.paint = d.layout(g.width, style)
 	g.Height = g.height * vg.Length(g.scale)
+	if !style.Own.IsZero() {
+		if err := style.Own.fits(g.notes()); err != nil {
+			return nil, err
+		}
+	}
 	return g, nil
 }
 
 // Draw draws the figure on a canvas of its size.
-func (f *Figure) Draw(c draw.Canvas) {
+func (f *Figure) Draw(c draw.Canvas) { f.scaled(c) }
+
+// scaled is Draw, and returns the values taken down.
+func (f *Figure) scaled(c draw.Canvas) *notes {
 	c.Push()
 	defer c.Pop()
 	if f.scale != 1 {
 		c.Scale(f.scale, f.scale)
 	}
-	f.draw(draw.NewCanvas(c.Canvas, f.width, f.height))
+	return f.draw(draw.NewCanvas(c.Canvas, f.width, f.height))
 }
 
-// draw draws the figure on a canvas of its layout's size.
-func (f *Figure) draw(c draw.Canvas) {
-	c.Canvas = themedCanvas{c.Canvas, f.style.Theme}
+// draw draws the figure on a canvas of its layout's size, and returns the values taken down.
+func (f *Figure) draw(c draw.Canvas) *notes {
+	n := newNotes()
+	c.Canvas = page{c.Canvas, newLook(f.style.Theme, f.style.Own), n}
 	if f.style.Theme != Light { // Light is drawn on whatever is there: white paper, mostly
 		c.FillPolygon(paper, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
 	}
 	f.paint(c)
+	return n
 }
 
 // inProportion is the height of a drawing at some width, from its height at a figure's own width: it shrinks with the

@@ -62,7 +62,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		for l, p := range survival {
 			curves[s.rule] = append(curves[s.rule], plotter.XY{X: float64(l + 1), Y: p})
 		}
-		styles[i] = s.named(s.rule + ":  " + s.formula)
+		styles[i] = s.named(s.rule).saying(s.rule + ":  " + s.formula)
 		open[i] = s.rule + "\u00a0" + say.Decimal(math.Round(survival.ExpectedOpen()*100)/100)
 	}
 	caption := fmt.Sprintf("Open on average, of %d block%s: %s. With more blocks, the linear rules come closer to each other.",
@@ -79,10 +79,12 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		p.X.Min, p.X.Max = 0.5, float64(blocks)+0.5
 		room := max(deathRate, 0.01)
 		p.Y.Min, p.Y.Max = 1-1.14*room, 1+0.04*room // below are the names of the groups
+		frame(c, p)
 		p.Add(groupBorders(groups))
 		for _, s := range slices.Backward([][]ruleStyle{ruleStyles, bentStyles}[i]) {
+			named := s.named(s.rule)
 			if s.rule != stagewise {
-				addCurve(p, s.seriesStyle, curves[s.rule])
+				addCurve(p, named, curves[s.rule])
 				continue
 			}
 			rest := curves[s.rule]
@@ -91,6 +93,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 				rest = rest[n:]
 			}
 			addMarkers(p, s.seriesStyle, 2.4, s.marked(curves[s.rule]))
+			add(p, noted{named, curves[s.rule]})
 		}
 		p.Draw(c)
 	}), nil
@@ -121,6 +124,10 @@ func (g groupBorders) Plot(c draw.Canvas, p *plot.Plot) {
 	first := 0.5
 	for i, blocks := range g {
 		last := first + float64(blocks)
+		if last > p.X.Max+0.5 || first < p.X.Min-0.5 { // cut by the frame
+			first = last
+			continue
+		}
 		if i > 0 {
 			c.StrokeLine2(draw.LineStyle{Color: grey, Width: 0.7, Dashes: []vg.Length{2, 3}}, toX(first), c.Min.Y, toX(first), c.Max.Y)
 		}

@@ -23,35 +23,47 @@ func best(points []outcome.SurvivalError) int {
 
 // SurvivalSweep draws Fig. 8 left: the test error by p_L, for the linear and the uniform rule, with a circle at the best
 // point of each, which the legend names, constant depth as a dashed line in the band of its standard deviation, and the
-// speed-ups beside their points.
-func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure, error) {
+// speed-ups beside their points. The paper's own errors, if they are given, are pale, without circles and speed-ups.
+func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors, published ...outcome.SurvivalErrors) (*Figure, error) {
 	all := slices.Concat(swept.Linear, swept.Uniform)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("there is no network with stochastic depth to draw")
 	}
-	rules := []sweptRule{{swept.Linear, stochasticStyle.named("linear decay"), false}, {swept.Uniform, uniformStyle, true}}
+	linear := stochasticStyle.named("linear decay")
+	rules := []sweptRule{{swept.Linear, linear, false, swept.Constant}, {swept.Uniform, uniformStyle, true, swept.Constant}}
+	for _, paper := range published {
+		rules = append(rules, sweptRule{paper.Linear, linear.published(), false, paper.Constant},
+			sweptRule{paper.Uniform, uniformStyle.published(), true, paper.Constant})
+	}
 	readOff := slices.ContainsFunc(all, func(e outcome.SurvivalError) bool { return e.Error.ReadOff })
 	low, high := math.Inf(1), math.Inf(-1)
 	include := func(e outcome.Estimate) { low, high = min(low, e.Mean-e.Deviation), max(high, e.Mean+e.Deviation) }
 	var shown []seriesStyle
 	for i, rule := range rules {
-		if readOff {
-			rules[i].style = rule.style.readOff().named(rule.style.name + " (read off)")
+		if readOff || slices.ContainsFunc(rule.points, func(e outcome.SurvivalError) bool { return e.Error.ReadOff }) {
+			rules[i].style = rule.style.readOff().saying(rule.style.name + " (read off)")
 		}
 		for _, point := range rule.points {
 			include(point.Error)
 		}
 		if len(rule.points) > 0 {
 			p := rule.points[best(rule.points)]
-			shown = append(shown, rules[i].style.named(fmt.Sprintf("%s: best %s at %s",
-				rules[i].style.name, p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
+			shown = append(shown, rules[i].style.saying(fmt.Sprintf("%s: best %s at %s",
+				rules[i].style.inLegend(), p.Error.Percent(swept.Digits), say.Decimal(p.Survival))))
 		}
 	}
 	constant := seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}}
 	if !math.IsNaN(swept.Constant.Mean) {
-		constant.name += ": " + swept.Constant.Percent(swept.Digits)
+		constant.says = constant.name + ": " + swept.Constant.Percent(swept.Digits)
 		include(swept.Constant)
 		shown = append(shown, constant)
+	}
+	theirs := make([]seriesStyle, len(published))
+	for i, paper := range published {
+		theirs[i] = seriesStyle{name: "constant depth", color: red, dashes: []vg.Length{4, 3}, width: 1}.published()
+		theirs[i] = theirs[i].saying(theirs[i].name + ": " + paper.Constant.Percent(paper.Digits))
+		include(paper.Constant)
+		shown = append(shown, theirs[i])
 	}
 	l := layout{headline: "Test error by survival probability", styles: shown, provenance: provenance}
 	return l.figure(2.9*vg.Inch, func(c draw.Canvas) {
@@ -65,6 +77,10 @@ func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure
 		}
 		room := max(high-low, 0.1)
 		p.Y.Min, p.Y.Max = max(0, low-room*0.22), high+room*0.16
+		frame(c, p)
+		for i, paper := range published {
+			p.Add(band{paper.Constant, theirs[i]})
+		}
 		p.Add(band{swept.Constant, constant})
 		var labels callouts
 		if e := swept.Constant; !math.IsNaN(e.Mean) {
@@ -74,7 +90,7 @@ func SurvivalSweep(provenance Provenance, swept outcome.SurvivalErrors) (*Figure
 			}
 		}
 		for _, rule := range rules {
-			rule.addTo(p, swept.Constant, &labels)
+			rule.addTo(p, &labels)
 		}
 		p.Add(labels)
 		p.Draw(c)
@@ -86,6 +102,8 @@ type sweptRule struct {
 	points []outcome.SurvivalError
 	style  seriesStyle
 	above  bool // its labels are above it: linear decay is the lower one, mostly
+
+	constant outcome.Estimate // constant depth, which each rule is at p_L = 1
 }
 
 // aside is how far a rule's spreads are moved, so that they do not hide those of the other one.
@@ -98,7 +116,7 @@ func (r sweptRule) aside() float64 {
 
 // addTo adds the curve with its spreads, the circle of the best point, and the speed-ups. At p_L = 1 each rule is
 // constant depth.
-func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callouts) {
+func (r sweptRule) addTo(p *plot.Plot, labels *callouts) {
 	if len(r.points) == 0 {
 		return
 	}
@@ -106,20 +124,23 @@ func (r sweptRule) addTo(p *plot.Plot, constant outcome.Estimate, labels *callou
 	var spreads bars
 	for _, point := range r.points {
 		curve = append(curve, plotter.XY{X: point.Survival, Y: point.Error.Mean})
-		spreads.add(point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
+		spreads.add(point.Survival, point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
 	}
-	if !math.IsNaN(constant.Mean) {
-		curve = append(curve, plotter.XY{X: 1, Y: constant.Mean})
+	if !math.IsNaN(r.constant.Mean) {
+		curve = append(curve, plotter.XY{X: 1, Y: r.constant.Mean})
 	}
 	addCurve(p, r.style, curve)
-	addErrorBars(p, r.style.color, spreads)
+	addErrorBars(p, r.style.name, r.style.hue(), spreads)
 	labels.curves = append(labels.curves, curve)
 	for i := range spreads.XYs { // labels must not cover these either
 		at, e := spreads.XYs[i], spreads.YErrors[i]
 		labels.curves = append(labels.curves, plotter.XYs{{X: at.X, Y: at.Y - e.Low}, {X: at.X, Y: at.Y + e.High}})
 	}
 	for i, point := range r.points {
-		mark := callout{at: curve[i], style: text(sans(smallSize), r.style.color), above: r.above}
+		if r.style.faded > 0 {
+			break
+		}
+		mark := callout{at: curve[i], style: text(sans(smallSize), r.style.hue()), above: r.above}
 		if i == best(r.points) {
 			mark.radius = 5
 		}
@@ -144,11 +165,15 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 	if math.IsNaN(e.Mean) {
 		return
 	}
-	_, toY := p.Transforms(&c)
+	toX, toY := p.Transforms(&c)
 	if e.Deviation > 0 {
 		box(c, c.Min.X, toY(max(p.Y.Min, e.Mean-e.Deviation)), c.Max.X, toY(e.Mean+e.Deviation), blush, nil, nil)
 	}
 	c.StrokeLine2(b.style.line(), c.Min.X, toY(e.Mean), c.Max.X, toY(e.Mean))
+	// Each rule is constant depth at p_L = 1.
+	n := estimated(b.style.name, 1, e, vg.Point{X: min(toX(1), c.Max.X), Y: toY(e.Mean)})
+	n.axis = p.X.Label.Text
+	notesOf(c).take(n)
 }
 
 // tenths are the ticks 0.1 to 1.

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +45,80 @@ func (t Table) Markdown() string {
 	}
 	return say.Markdown(fmt.Sprintf("**%s** (%s)\n\n%s\n%s\n", t.Title, t.Provenance.Origin, say.MarkdownTable(lines),
 		t.Provenance.Caption))
+}
+
+// CSV returns the table's cells, with a line of names.
+func (t Table) CSV() []byte {
+	lines := [][]string{t.Columns}
+	for _, row := range t.Rows {
+		lines = append(lines, row.Cells)
+	}
+	return asCSV(lines)
+}
+
+// LaTeX returns the table for a paper, in the style of the package booktabs, which it needs. Of a style it takes what is left
+// out: without title and caption it is a tabular alone.
+func (t Table) LaTeX(style Style) string {
+	var b strings.Builder
+	line := func(words ...string) { b.WriteString(strings.Join(words, "") + "\n") }
+	line("% In the preamble: \\usepackage{booktabs}")
+	caption := ""
+	if !style.NoTitle {
+		caption = t.Title + " (" + t.Provenance.Origin + "). "
+	}
+	if !style.NoCaption {
+		caption += t.Provenance.Caption
+	}
+	if caption != "" {
+		line("\\begin{table}")
+		line("\\centering")
+		line("\\caption{", latex(strings.TrimSpace(caption)), "}")
+	}
+	line("\\begin{tabular}{", strings.Repeat("l", len(t.Columns)), "}")
+	line("\\toprule")
+	line(latexRow(t.Columns, func(int) bool { return false }))
+	line("\\midrule")
+	for i, row := range t.Rows {
+		if row.Rule && i > 0 {
+			line("\\addlinespace")
+		}
+		line(latexRow(row.Cells, row.bold))
+	}
+	line("\\bottomrule")
+	line("\\end{tabular}")
+	if caption != "" {
+		line("\\end{table}")
+	}
+	return b.String()
+}
+
+// latexRow is a row of cells, in bold where they are to be seen first.
+func latexRow(cells []string, bold func(column int) bool) string {
+	written := make([]string, len(cells))
+	for i, cell := range cells {
+		if written[i] = latex(cell); cell != "" && bold(i) {
+			written[i] = "\\textbf{" + written[i] + "}"
+		}
+	}
+	row := strings.Join(written, " & ") + ` \\`
+	if strings.HasPrefix(row, "[") { // which would belong to the row above
+		row = "{}" + row
+	}
+	return row
+}
+
+// latexIndexed finds p_L, as latexSigns has it, where it is a whole word.
+var latexIndexed = regexp.MustCompile(`\bp\\_L\b`)
+
+// latexSigns are what LaTeX writes otherwise.
+var latexSigns = strings.NewReplacer(`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "%", `\%`, "&", `\&`, "#", `\#`, "$", `\$`,
+	"_", `\_`, "~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "−", "$-$", "–", "--", "±", `$\pm$`, "×", `$\times$`,
+	"÷", `$\div$`, "·", `$\cdot$`, "ℓ", `$\ell$`, "≤", `$\leq$`, "≥", `$\geq$`, "<", "$<$", ">", "$>$", "\u00a0", "~",
+	"…", `\dots{}`, "↑", `$\uparrow$`, "↓", `$\downarrow$`, "“", "``", "”", "''")
+
+// latex is a text in LaTeX.
+func latex(s string) string {
+	return strings.ReplaceAll(latexIndexed.ReplaceAllString(latexSigns.Replace(s), "$$p_L$$"), `p\_$\ell$`, `$p_\ell$`)
 }
 
 // Figure draws the table. Columns are as wide as their cells need; what is too wide in all is written smaller.

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -36,7 +37,7 @@ func bold(size vg.Length) font.Font {
 
 // text is a style of text anchored at its left end and baseline.
 func text(f font.Font, c color.Color) draw.TextStyle {
-	return draw.TextStyle{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: plot.DefaultTextHandler}
+	return draw.TextStyle{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: handler}
 }
 
 func centered(sty draw.TextStyle) draw.TextStyle {
@@ -69,7 +70,7 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 		if rest == "" {
 			plain, found = s, false
 		}
-		pieces, width = append(pieces, piece{plain, false}), width+sty.Width(plain)
+		pieces, width = append(pieces, piece{plain, false}), width+widthOn(c, sty, plain)
 		if s = rest; !found {
 			break
 		}
@@ -78,17 +79,17 @@ func rich(c draw.Canvas, sty draw.TextStyle, pt vg.Point, s string) vg.Length {
 		if index == "{" {
 			index, s, _ = strings.Cut(s, "}")
 		}
-		pieces, width = append(pieces, piece{index, true}), width+sub.Width(index)
+		pieces, width = append(pieces, piece{index, true}), width+widthOn(c, sub, index)
 	}
 	x := pt.X + vg.Length(sty.XAlign)*width
 	sty.XAlign, sub.XAlign = draw.XLeft, draw.XLeft
 	for _, p := range pieces {
 		if p.sub {
 			c.FillText(sub, vg.Point{X: x, Y: pt.Y - drop}, p.s)
-			x += sub.Width(p.s)
+			x += widthOn(c, sub, p.s)
 		} else if p.s != "" {
 			c.FillText(sty, vg.Point{X: x, Y: pt.Y}, p.s)
-			x += sty.Width(p.s)
+			x += widthOn(c, sty, p.s)
 		}
 	}
 	return width
@@ -107,6 +108,7 @@ func newPlot() *plot.Plot {
 		axis.Tick.Label.Font, axis.Tick.Label.Color = sans(smallSize), grey
 		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = sans(smallSize), grey
 		axis.Tick.Marker = niceTicks{}
+		axis.Tick.Label.Handler, axis.Label.TextStyle.Handler = handler, handler
 	}
 	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
 	return p
@@ -126,9 +128,14 @@ func newGrid() *plotter.Grid {
 func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plotter}) }
 
 // niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, or only at whole numbers.
-type niceTicks struct{ whole bool }
+type niceTicks struct {
+	whole bool
+	unit  float64 // of the labels; 0: 1
+}
 
 func (n niceTicks) Ticks(low, high float64) []plot.Tick {
+	unit := cmp.Or(n.unit, 1)
+	low, high = low/unit, high/unit
 	step := niceStep((high - low) / 6)
 	if n.whole {
 		step = max(1, step)
@@ -136,7 +143,7 @@ func (n niceTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
 		value := i*step + 0 // + 0: no negative zero
-		ticks = append(ticks, plot.Tick{Value: value, Label: say.Decimal(value)})
+		ticks = append(ticks, plot.Tick{Value: value * unit, Label: say.Decimal(value)})
 	}
 	return ticks
 }

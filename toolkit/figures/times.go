@@ -59,13 +59,14 @@ func ErrorByTime(provenance Provenance, constant, stochastic *runs.Run) (*Figure
 		_, high := spread(curves[:]...)
 		p.X.Min, p.X.Max = 0, longest/unit*1.02
 		p.Y.Min, p.Y.Max = 0, max(min(high*1.05, 4*max(best[0].TestError, best[1].TestError)), 1)
+		frame(c, p)
 		selected := callouts{curves: curves[:]}
 		for i, s := range styles {
 			addCurve(p, s, curves[i])
 			label := fmt.Sprintf("%.*f %% at %s", outcome.Digits(constant.Recipe), best[i].TestError, duration(best[i].Seconds))
 			above := best[i].TestError > best[1-i].TestError || best[i].TestError == best[1-i].TestError && i == 0
 			selected.marks = append(selected.marks, callout{plotter.XY{X: best[i].Seconds / unit, Y: best[i].TestError}, label,
-				text(bold(textSize), s.color), above, 5})
+				text(bold(textSize), s.hue()), above, 5})
 		}
 		p.Add(selected)
 		p.Draw(c)
@@ -107,8 +108,8 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		lines[i].style = s.named(fmt.Sprintf("%s %s, %d layers, batch %d: %s ms a block", k.System, modeOf(k), k.Layers, k.Batch,
-			say.Decimal(math.Round(lines[i].slope*digits)/digits)))
+		s = s.named(fmt.Sprintf("%s %s, %d layers, batch %d", k.System, modeOf(k), k.Layers, k.Batch))
+		lines[i].style = s.saying(fmt.Sprintf("%s: %s ms a block", s.name, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
 			steps = min(steps, m.Steps)
@@ -134,6 +135,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		}
 		p.Y.Max *= 1.2 // a single slow step may be cut
 		p.X.Max *= 1.01
+		frame(c, p)
 		for _, l := range lines {
 			l.addTo(p)
 		}
@@ -155,7 +157,7 @@ type stepLine struct {
 // addTo adds the line, and the measurements with their spreads.
 func (l stepLine) addTo(p *plot.Plot) {
 	last := float64(l.key.Blocks)
-	straight := l.style
+	straight := l.style.of("fit")
 	straight.glyph, straight.width = nil, 1
 	addCurve(p, straight, plotter.XYs{{X: 0, Y: l.base}, {X: last, Y: l.base + l.slope*last}})
 	var spreads bars
@@ -163,11 +165,11 @@ func (l stepLine) addTo(p *plot.Plot) {
 	for _, m := range l.points {
 		points = append(points, plotter.XY{X: m.Open, Y: m.StepMS})
 		if m.LowMS > 0 {
-			spreads.add(m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
+			spreads.add(m.Open, m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
 		}
 	}
-	addErrorBars(p, l.style.color, spreads)
-	addMarkers(p, l.style, 3, points)
+	addErrorBars(p, l.style.name, l.style.hue(), spreads)
+	addPoints(p, l.style, points)
 }
 
 // fit finds the line of least squares.

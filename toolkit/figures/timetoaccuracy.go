@@ -114,7 +114,8 @@ func TimeToAccuracyFigure(list []*runs.Run) (*Figure, error) {
 				addMarkers(p, style, 3, points)
 			}
 		}
-		p.Add(reachCounts(lines))
+		frame(c, p)
+		p.Add(reachCounts{lines, styles})
 		p.Draw(c)
 	}), nil
 }
@@ -126,12 +127,24 @@ type reachLine struct {
 }
 
 // reachCounts is a plotter of how many seeds get there.
-type reachCounts []reachLine
+type reachCounts struct {
+	lines  []reachLine
+	styles []seriesStyle // of both sides
+}
 
-// Plot writes the counts: it implements plot.Plotter.
-func (lines reachCounts) Plot(c draw.Canvas, p *plot.Plot) {
-	_, toY := p.Transforms(&c)
+// Plot writes the counts, and takes the shares down: it implements plot.Plotter.
+func (r reachCounts) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	lines := r.lines
 	for i, line := range lines {
+		for side, reached := range []outcome.Reach{line.there, line.back} {
+			if reached.Reached > 0 {
+				share := 100 * reached.Steps.Mean
+				n := value(r.styles[side].name, math.NaN(), share, vg.Point{X: toX(share), Y: toY(float64(len(lines) - 1 - i))})
+				n.At = line.name
+				notesOf(c).take(n)
+			}
+		}
 		at := vg.Point{X: c.Max.X - 4, Y: toY(float64(len(lines)-1-i)) + 4}
 		sty := text(sans(smallSize), grey)
 		sty.XAlign, sty.YAlign = draw.XRight, draw.YCenter

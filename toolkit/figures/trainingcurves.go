@@ -25,8 +25,11 @@ type Training struct {
 // Panel is one network at constant and at stochastic depth, a training for each seed; one of the two may be missing.
 type Panel struct {
 	Title                string
+	Dataset              string // and the number of layers, of runs
+	Layers               int
 	Constant, Stochastic []*Training
-	Digits               int // after the point of the selected errors
+	Published            [2]*Training // the paper's of constant and of stochastic depth, to be drawn beside runs; nil: none
+	Digits               int          // after the point of the selected errors
 }
 
 // TrainingOf takes a run's curves. A run without an evaluated epoch or without test errors is an error.
@@ -60,7 +63,8 @@ func PanelsOf(list []*runs.Run) ([]Panel, error) {
 			return nil, err
 		}
 		first := list[0].Recipe
-		panel := Panel{Title: fmt.Sprintf("%s, %d layers", outcome.DatasetName(first), first.Depth), Digits: outcome.Digits(first)}
+		panel := Panel{Title: fmt.Sprintf("%s, %d layers", outcome.DatasetName(first), first.Depth),
+			Dataset: outcome.DatasetName(first), Layers: first.Depth, Digits: outcome.Digits(first)}
 		var err error
 		if panel.Constant, err = trainingsOf(constant); err != nil {
 			return nil, err
@@ -133,6 +137,9 @@ func TrainingCurves(provenance Provenance, panels ...Panel) (*Figure, error) {
 			styles.errors[i].width, styles.losses[i].width = 1, 0.7
 		}
 		styles.shown[i] = len(testErrors) > 0
+		styles.published[i] = kinds[i].published()
+		styles.published[i].glyph, styles.published[i].dashes, styles.published[i].width = nil, nil, 1
+		styles.beside[i] = slices.ContainsFunc(panels, func(p Panel) bool { return p.Published[i] != nil })
 	}
 	for _, p := range panels {
 		if !slices.ContainsFunc(slices.Concat(p.Constant, p.Stochastic), func(t *Training) bool { return len(t.Error) > 0 }) {
@@ -148,8 +155,8 @@ func (p Panel) trainings() [2][]*Training { return [2][]*Training{p.Constant, p.
 
 // trainingStyles are those of all panels, of constant and of stochastic depth.
 type trainingStyles struct {
-	errors, losses [2]seriesStyle
-	shown          [2]bool
+	errors, losses, published [2]seriesStyle
+	shown, beside             [2]bool
 }
 
 // legend returns the styles of the curves that some panel has: test errors first.
@@ -160,6 +167,11 @@ func (l trainingStyles) legend() []seriesStyle {
 			if l.shown[i] {
 				styles = append(styles, style)
 			}
+		}
+	}
+	for i, style := range l.published {
+		if l.beside[i] {
+			styles = append(styles, style)
 		}
 	}
 	return styles
@@ -182,7 +194,17 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 	plt := newPlot()
 	plt.X.Label.Text = "epoch"
 	all := slices.Concat(p.Constant, p.Stochastic)
-	setRanges(plt, all)
+	drawn := all
+	for _, t := range p.Published {
+		if t != nil {
+			drawn = append(drawn, &Training{Error: t.Error, Selected: t.Selected}) // its loss is not
+		}
+	}
+	setRanges(plt, drawn)
+	if framed := frameX(c, plt); framed {
+		plt.X.Tick.Marker = niceTicks{whole: true}
+	}
+	frameY(c, plt)
 	lowest, highest := math.Inf(1), math.Inf(-1) // of the losses that a logarithmic axis can show
 	for _, t := range all {
 		l, h := spread(positive(t.Loss))
@@ -193,18 +215,26 @@ func (p Panel) draw(c draw.Canvas, styles trainingStyles) {
 		axis := NewLogRightAxis("training loss", lowest, highest)
 		for i, trainings := range p.trainings() {
 			for _, t := range trainings {
-				axis.Add(t.Loss, styles.losses[i].line())
+				axis.add(t.Loss, styles.losses[i])
 			}
 		}
 		plt.Add(axis)
 		selected.others = axis.paths
+	}
+	for i, t := range p.Published {
+		if t != nil {
+			addCurve(plt, styles.published[i], t.Error)
+			selected.curves = append(selected.curves, t.Error)
+			selected.marks = append(selected.marks, callout{at: t.Selected, text: fmt.Sprintf("published: %.2f %%", t.Selected.Y),
+				style: text(sans(smallSize), styles.errors[i].hue()), above: i == 0, radius: 4})
+		}
 	}
 	for i, trainings := range p.trainings() {
 		for _, t := range trainings {
 			addCurve(plt, styles.errors[i], t.Error)
 			selected.curves = append(selected.curves, t.Error)
 		}
-		selected.marks = append(selected.marks, p.circles(i, text(bold(textSize), styles.errors[i].color))...)
+		selected.marks = append(selected.marks, p.circles(i, text(bold(textSize), styles.errors[i].hue()))...)
 	}
 	plt.Add(selected)
 	plt.Draw(c)

@@ -69,6 +69,26 @@ func Show(figure *figures.Figure, err ...error) {
 	}
 }
 
+// Hover shows a figure whose values can be read: the name of a series and its value appear where the mouse points at one. It is
+// an SVG, whose letters depend on the fonts of the reader, and pages such as GitHub's do not show it: save it too, or use [Show].
+func Hover(figure *figures.Figure, err ...error) {
+	Check(errors.Join(err...))
+	if gonbui.IsNotebook {
+		gonbui.DisplayHTML(Must(inline(figure)))
+		flush()
+	}
+}
+
+// inline is a figure as a part of a page, as wide as it is printed or as the page.
+func inline(figure *figures.Figure) (string, error) {
+	svg, err := figure.Bytes("svg")
+	if err != nil {
+		return "", err
+	}
+	_, svg, _ = bytes.Cut(svg, []byte("<svg "))
+	return `<svg style="max-width:100%;height:auto;background:white" ` + string(svg), nil
+}
+
 // Figure shows figures and tables of the gallery by their names, such as "fig1" or "paper/table2", one below the other:
 // the paper's own numbers, or the runs that data/figures.json names. It ends the cell if one cannot be drawn.
 func Figure(names ...string) {

@@ -18,6 +18,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/project"
+	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -217,4 +218,15 @@ func TestContainers(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(text(".devcontainer", "devcontainer.json")), &code))
 	require.Regexp(t, `(?m)^FROM \S+ AS `+code.Build.Target+"$", text(".devcontainer", code.Build.Dockerfile))
 	require.FileExists(t, filepath.Join(root, ".devcontainer", code.Build.Context, "go.mod"))
+}
+
+// A figure that is shown in a page is one element, without the head of a file, and its values are in it.
+func TestHover(t *testing.T) {
+	figure, err := figures.DepthBars(figures.Recorded(""), outcome.DepthErrors{Layers: 20, Constant: outcome.Estimate{Mean: 5.25}})
+	require.NoError(t, err)
+	page, err := inline(figure)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(page, "<svg style=") && strings.HasSuffix(strings.TrimSpace(page), "</svg>"))
+	require.NotContains(t, page, "<?xml")
+	require.Contains(t, page, "<title>constant depth\nlayers 20: 5.25</title>")
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -20,16 +19,19 @@ func figuresCommand() *cobra.Command {
 		Use:   "figures [NAME ...]",
 		Short: "Draw the figures and tables, from the paper's numbers and the recorded runs",
 		Long: "Draw the named figures; without names, all of them and the gallery figures/README.md.\n" +
-			"data/figures.json says which runs each figure shows; --runs names others. --width, --no-title, --no-caption and\n" +
-			"--theme are for a paper or a slide, and need --out.",
+			"data/figures.json says which runs each figure shows; --runs names others. --width, --no-title, --no-caption, --theme\n" +
+			"and --style are for a paper or a slide, and need --out. --format csv writes the numbers that a figure shows (a line each:\n" +
+			"panel, series, curve, x, y, lower and upper end of its spread), --format tex a table for LaTeX, with booktabs.",
 		Example: "  stochdepth figures\n  stochdepth figures fig3 --runs mine-constant,mine-stochastic --out mine.pdf\n" +
 			"  stochdepth figures paper/fig3 --width 8cm --no-title --no-caption --out column.pdf\n" +
+			"  stochdepth figures fig3 --out fig3.csv\n  stochdepth figures table1 --out table1.tex\n" +
+			"  stochdepth figures fig8-left --style mine.json --out mine.pdf\n" +
 			"  stochdepth figures --theme dark --format svg --out slides",
 	}
 	flags := cmd.Flags()
 	data := flags.String("data", inProject("data"), "folder of published.json, figures.json, runs and bench")
-	out := flags.String("out", inProject("figures"), "folder of the figures, or the file of a single one (.png, .svg or .pdf)")
-	formats := flags.StringSlice("format", []string{"png"}, "png, svg, pdf")
+	out := flags.String("out", inProject("figures"), "folder of the figures, or the file of a single one (.png, .svg, .pdf, .csv or .tex)")
+	formats := flags.StringSlice("format", []string{"png"}, "png, svg, pdf; csv: the numbers that a figure shows; tex: a table for LaTeX")
 	names := flags.StringSlice("runs", nil, "runs to draw one figure from (step-time: the record of measurements)")
 	list := flags.Bool("list", false, "list the figures and what each is drawn from")
 	width := flags.String("width", "",
@@ -38,6 +40,9 @@ func figuresCommand() *cobra.Command {
 	flags.BoolVar(&style.NoTitle, "no-title", false, "leave out the title and the sentences below it")
 	flags.BoolVar(&style.NoCaption, "no-caption", false, "leave out the caption")
 	flags.StringVar((*string)(&style.Theme), "theme", string(figures.Light), "colours: light, or dark for slides and dark pages")
+	own := flags.String("style", "",
+		"JSON file with your own font, colours, legend, order of series, and ranges of the axes: see figures/README.md")
+	beside := flags.Bool("published", false, "the paper's values too, pale, beside those of the runs: "+say.Enumerate(gallery.Besides()))
 	var network gallery.Network
 	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth, rules: residual blocks, L")
 	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth, rules: 1 - p_L (default 0.5)")
@@ -53,17 +58,25 @@ func figuresCommand() *cobra.Command {
 		if err := setWidth(&style, *width); err != nil {
 			return err
 		}
-		own := style != figures.Style{Theme: figures.Light}
-		if own && !cmd.Flags().Changed("out") && !*list {
+		if *own != "" {
+			var err error
+			if style.Own, err = figures.ReadStyle(*own); err != nil {
+				return err
+			}
+		}
+		if (!style.IsZero() || *beside) && !cmd.Flags().Changed("out") && !*list {
 			return fmt.Errorf("the gallery has one style: name another place for these figures with --out")
 		}
 		sources, err := gallery.Read(*data)
 		if err != nil {
 			return err
 		}
+		if sources.Published = *beside; *beside && len(args) == 0 {
+			return fmt.Errorf("--published is for some figures: name one or more of %s", say.Enumerate(gallery.Besides()))
+		}
 		for _, format := range *formats {
-			if !slices.Contains([]string{"png", "svg", "pdf"}, format) {
-				return fmt.Errorf("unknown format %q: use png, svg or pdf", format)
+			if err := gallery.CheckFormat(format); err != nil {
+				return err
 			}
 		}
 		report := func(line string) { fmt.Fprintln(cmd.OutOrStdout(), line) }
@@ -76,7 +89,7 @@ func figuresCommand() *cobra.Command {
 			return table.Flush()
 		case len(args) == 0 && len(*names) > 0:
 			return fmt.Errorf("--runs draws one figure: name it, as in stochdepth figures fig3 --runs A,B")
-		case len(args) == 0 && own:
+		case len(args) == 0 && !style.IsZero():
 			for _, e := range gallery.Entries() {
 				if sources.Available(e) {
 					args = append(args, e.Name)

@@ -36,10 +36,15 @@ func Entries() []Entry {
 			Shows: "Test error and training loss, 110 layers on CIFAR-10 and CIFAR-100, read off the paper's drawing; " +
 				"the selected errors are printed there."},
 		{Name: "fig3", Heading: "Fig. 3: training on CIFAR", inputs: ofRuns, settings: cifar, draw: drawCurves,
-			Shows: "Test error and training loss by epoch, constant and stochastic depth, of our runs."},
+			beside: []string{"Fig. 3 left", "Fig. 3 right"},
+			Shows:  "Test error and training loss by epoch, constant and stochastic depth, of our runs."},
 		{Name: "paper/fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: paper,
 			draw:  drawPaperCurves("Fig. 4 left", "Fig. 4 right"),
 			Shows: "Test error and training loss, 152 layers on SVHN and 1202 layers on CIFAR-10, read off the paper's drawing."},
+		{Name: "fig4", Heading: "Fig. 4: SVHN, and 1202 layers", inputs: ofRuns, draw: drawCurves,
+			settings: settings{"152 layers and 50 epochs on SVHN, 1202 layers and 300 epochs on CIFAR-10", []int{152, 1202}, 50},
+			beside:   []string{"Fig. 4 left", "Fig. 4 right"},
+			Shows:    "Test error and training loss by epoch, on SVHN and of 1202 layers, of our runs."},
 		{Name: "paper/fig5", Heading: "Fig. 5: depth", inputs: paper, draw: drawPaperFig5,
 			Shows: "From 110 to 1202 layers the error rises at constant depth and falls with stochastic depth."},
 		{Name: "fig5", Heading: "Fig. 5: depth", inputs: ofRuns,
@@ -59,7 +64,8 @@ func Entries() []Entry {
 		{Name: "paper/fig8-left", Heading: "Fig. 8 left: survival probability", inputs: paper, draw: drawPaperFig8Left,
 			Shows: "Test error by survival probability for both rules, read off the paper's drawing."},
 		{Name: "fig8-left", Heading: "Fig. 8 left: survival probability", inputs: ofRuns, settings: cifar, draw: drawFig8Left,
-			Shows: "Test error by survival probability of our runs, mean and standard deviation over seeds."},
+			beside: []string{"Fig. 8 left"},
+			Shows:  "Test error by survival probability of our runs, mean and standard deviation over seeds."},
 		{Name: "paper/fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: paper, draw: drawPaperFig8Right,
 			Shows: "Test error by depth and survival probability, as printed in the paper's figure."},
 		{Name: "fig8-right", Heading: "Fig. 8 right: depth and survival probability", inputs: ofRuns, settings: depths,
@@ -165,7 +171,13 @@ func drawCurves(d *drawing) (*figures.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return figures.TrainingCurves(d.provenance, panels...)
+	provenance := d.provenance
+	if d.beside != nil {
+		if provenance, err = d.addPublished(panels); err != nil {
+			return nil, err
+		}
+	}
+	return figures.TrainingCurves(provenance, panels...)
 }
 
 func drawFig5(d *drawing) (*figures.Figure, error) {
@@ -201,7 +213,16 @@ func drawFig8Left(d *drawing) (*figures.Figure, error) {
 	}
 	provenance := d.provenance.With("Bars and band: ± standard deviation over seeds. Circles: the best of each rule.",
 		"Speed-ups are computed: blocks over expected open blocks.")
-	return figures.SurvivalSweep(provenance, swept)
+	if d.beside == nil {
+		return figures.SurvivalSweep(provenance, swept)
+	}
+	published, err := d.publishedSweep()
+	if err != nil {
+		return nil, err
+	}
+	provenance = provenance.With("Pale, published: Fig. 8 left of the paper (110 layers, CIFAR-10+), read off its drawing.",
+		"The others: our runs.")
+	return figures.SurvivalSweep(provenance, swept, published)
 }
 
 func drawFig8Right(d *drawing) (*figures.Figure, error) {
@@ -233,7 +254,7 @@ func drawTimeToAccuracy(d *drawing) (*figures.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.markdown = t.Markdown()
+	d.cells = &t
 	return figures.TimeToAccuracyFigure(d.list)
 }
 
@@ -245,7 +266,7 @@ func (d *drawing) table(t figures.Table, err error) (*figures.Figure, error) {
 	if d.note != "" {
 		t.Provenance = t.Provenance.With(d.note)
 	}
-	d.markdown = t.Markdown()
+	d.cells = &t
 	return t.Figure()
 }
 

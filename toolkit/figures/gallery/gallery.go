@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/internal/files"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
 )
 
@@ -24,7 +26,8 @@ type Entry struct {
 	Shows   string // in a sentence or two
 	inputs  inputs
 	settings
-	draw func(d *drawing) (*figures.Figure, error)
+	draw   func(d *drawing) (*figures.Figure, error)
+	beside []string // figures of the paper whose values may be drawn beside those of the runs
 }
 
 // inputs is what an entry is drawn from.
@@ -52,17 +55,20 @@ type drawing struct {
 	bench      string
 	provenance figures.Provenance // of the runs
 	note       string             // about these records
-	markdown   string             // set by the entry's function, if it draws a table
+	beside     []string           // figures of the paper whose values are to be shown too
+	cells      *figures.Table     // set by the entry's function, if it draws one
 }
 
 // Drawing is a drawn entry.
 type Drawing struct {
 	Entry
 	Figure   *figures.Figure
-	Markdown string   // of a table
-	Used     []string // runs, or the record of measurements
-	Named    []string // as figures.json names them, with asterisks
-	LeftOut  string   // a sentence on the runs that asterisks name and that are not finished, or ""
+	Style    figures.Style  // of the figure
+	Table    *figures.Table // what it shows, if that is a table
+	Markdown string         // of the table
+	Used     []string       // runs, or the record of measurements
+	Named    []string       // as figures.json names them, with asterisks
+	LeftOut  string         // a sentence on the runs that asterisks name and that are not finished, or ""
 }
 
 // Network is what the schematic figures (fig1, fig2, stochastic-depth, and rules) show; zero values leave each its own.
@@ -110,6 +116,17 @@ func Find(name string) (Entry, error) {
 	return Entry{}, fmt.Errorf("there is no figure %q: the figures are %s", name, strings.Join(names, ", "))
 }
 
+// Besides are the names of the figures that can show the paper's values beside those of runs.
+func Besides() []string {
+	var names []string
+	for _, e := range Entries() {
+		if e.beside != nil {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
 // Available reports whether an entry can be drawn without naming runs: it is not of records, or figures.json has some.
 func (s *Sources) Available(e Entry) bool {
 	_, chosen := s.Choice[e.Name]
@@ -135,6 +152,9 @@ func (s *Sources) Inputs(e Entry) string {
 // Draw draws one entry. If names are given, it uses these runs (or this record of measurements) instead of the entry's
 // own.
 func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, error) {
+	if s.Published && e.beside == nil {
+		return nil, fmt.Errorf("the figure %s does not show the paper's values beside ours: %s do", e.Name, say.Enumerate(Besides()))
+	}
 	choice, chosen := s.Choice[e.Name]
 	if len(names) > 0 {
 		if e.inputs != ofRuns && e.inputs != ofBench {
@@ -159,6 +179,9 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 			drawn.Used = append(drawn.Used, run.Name)
 		}
 		d.provenance = figures.OfRuns(d.list).With(choice.Note, e.smaller(d.list))
+		if s.Published {
+			d.beside, d.provenance.Origin = e.beside, "published and ours"
+		}
 	case ofBench:
 		drawn.Used = []string{choice.Bench}
 	}
@@ -166,7 +189,9 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	if drawn.Figure, err = e.draw(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Name, err)
 	}
-	drawn.Markdown = d.markdown
+	if drawn.Table = d.cells; d.cells != nil {
+		drawn.Markdown = d.cells.Markdown()
+	}
 	return drawn, nil
 }
 
@@ -193,27 +218,84 @@ func (s settings) smaller(list []*runs.Run) string {
 	return ""
 }
 
-// Save writes a drawing to path, without its extension, in the formats png, svg or pdf; a table also as .md.
+// Formats are those in which a drawing can be saved: pictures, the numbers that a figure shows or the cells of a table, and
+// a table for LaTeX.
+var Formats = []string{"png", "svg", "pdf", "csv", "tex"}
+
+// CheckFormat refuses what is not among [Formats].
+func CheckFormat(format string) error {
+	if slices.Contains(Formats, format) {
+		return nil
+	}
+	return fmt.Errorf("unknown format %q: use %s or tex", format, strings.Join(Formats[:len(Formats)-1], ", "))
+}
+
+// In draws the figure in a style.
+func (d *Drawing) In(style figures.Style) error {
+	styled, err := d.Figure.In(style)
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.Name, err)
+	}
+	d.Figure, d.Style = styled, style
+	return nil
+}
+
+// Without is the error of a drawing that has nothing to write in a format.
+type Without struct{ sentence string }
+
+func (w Without) Error() string { return w.sentence }
+
+// Bytes returns the drawing as a file of one of the [Formats]. It is [Without] for the numbers of a drawing that has none, and for
+// a figure as a table.
+func (d *Drawing) Bytes(format string) ([]byte, error) {
+	switch {
+	case format == "tex" && d.Table != nil:
+		return []byte(d.Table.LaTeX(d.Style)), nil
+	case format == "tex":
+		return nil, Without{d.Name + " is no table: only tables are written as tex, the numbers of others as csv"}
+	case format == "csv" && d.Table != nil:
+		return d.Table.CSV(), nil
+	case format == "csv":
+		if numbers := d.Figure.NumbersCSV(); numbers != nil {
+			return numbers, nil
+		}
+		return nil, Without{d.Name + " is a drawing without numbers: there is nothing to write as csv"}
+	}
+	return d.Figure.Bytes(format)
+}
+
+// Save writes a drawing to path, without its extension, in some of the [Formats]; a table that is written as a picture, also as
+// .md. Formats in which it has nothing to write are left out, and are the error [Without] at the end.
 func (d *Drawing) Save(path string, formats ...string) (paths []string, err error) {
+	picture := false
+	var nothing error
 	for _, format := range formats {
-		file := path + "." + format
-		if err := figures.Save(file, d.Figure); err != nil {
+		data, err := d.Bytes(format)
+		if errors.As(err, new(Without)) {
+			nothing = errors.Join(nothing, err)
+			continue
+		}
+		if err != nil {
 			return paths, err
 		}
-		paths = append(paths, file)
+		file := path + "." + format
+		if err := files.Make(file, data); err != nil {
+			return paths, err
+		}
+		paths, picture = append(paths, file), picture || format != "csv" && format != "tex"
 	}
-	if d.Markdown != "" {
+	if picture && d.Markdown != "" {
 		if err := files.Write(path+".md", []byte(d.Markdown)); err != nil {
 			return paths, err
 		}
 		paths = append(paths, path+".md")
 	}
-	return paths, nil
+	return paths, nothing
 }
 
 // SaveAll draws every available entry into a folder, and the gallery's README.md beside them. What cannot be drawn is
 // reported in the error, and the rest is drawn. report is called with each file written, in the order of the entries, and
-// with a sentence for each figure that leaves out runs which are not finished.
+// with a sentence for each figure that leaves out runs which are not finished, or that has nothing in a format.
 func (s *Sources) SaveAll(folder string, formats []string, network Network, report func(line string)) error {
 	var entries []Entry
 	for _, e := range Entries() {
@@ -246,7 +328,9 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 		for _, file := range r.files {
 			report(file)
 		}
-		if r.err != nil {
+		if errors.As(r.err, new(Without)) {
+			report(r.err.Error())
+		} else if r.err != nil {
 			failed = append(failed, r.err)
 			continue
 		}
@@ -268,11 +352,11 @@ func (s *Sources) SaveAll(folder string, formats []string, network Network, repo
 
 // SaveNamed draws the entries of those names, in a style, into the folder out; or one, to the file out if that has the
 // extension of a format. runNames, if given, replace the entry's own runs. What cannot be drawn is reported in the error,
-// and the rest is drawn. report is called as by SaveAll.
+// and the rest is drawn. report is called as by SaveAll; that a single figure has nothing in a format is an error.
 func (s *Sources) SaveNamed(names []string, out string, formats []string, network Network, style figures.Style, runNames []string,
 	report func(line string)) error {
 	file := ""
-	if extension := strings.ToLower(filepath.Ext(out)); slices.Contains([]string{".png", ".svg", ".pdf"}, extension) {
+	if extension := strings.ToLower(filepath.Ext(out)); extension != "" && slices.Contains(Formats, extension[1:]) {
 		if len(names) > 1 {
 			return fmt.Errorf("%d figures do not fit into the file %s: name a folder", len(names), out)
 		}
@@ -283,6 +367,7 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		return fmt.Errorf("figures are not written as %s: name a file that ends in .png, .svg or .pdf, or a folder", extension)
 	}
 	var failed []error
+	own := ownNames{}
 	for _, name := range names {
 		e, err := Find(name)
 		if err != nil {
@@ -295,8 +380,8 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 		}
 		drawn, err := s.Draw(e, network, runNames...)
 		if err == nil {
-			if drawn.Figure, err = drawn.Figure.In(style); err != nil {
-				err = fmt.Errorf("%s: %w", e.Name, err)
+			if err = drawn.In(style); len(names) > 1 {
+				err = own.allow(drawn, style, err)
 			}
 		}
 		if err == nil {
@@ -309,9 +394,47 @@ func (s *Sources) SaveNamed(names []string, out string, formats []string, networ
 				report(drawn.LeftOut)
 			}
 		}
-		if err != nil {
+		if errors.As(err, new(Without)) && len(names) > 1 {
+			report(err.Error())
+		} else if err != nil {
 			failed = append(failed, err)
 		}
 	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, own.refused())...)
+}
+
+// ownNames counts the figures that lack a name in the style of several: it is no error if another has it.
+type ownNames struct {
+	drawn  int
+	absent map[string]int
+	first  error
+}
+
+// allow draws a figure in a style without the names that it does not have.
+func (o *ownNames) allow(d *Drawing, style figures.Style, err error) error {
+	o.drawn++
+	for {
+		var unknown figures.UnknownNames
+		if !errors.As(err, &unknown) {
+			return err
+		}
+		if o.absent == nil {
+			o.absent, o.first = map[string]int{}, err
+		}
+		for _, name := range unknown.Names {
+			o.absent[name]++
+		}
+		style.Own = style.Own.Without(unknown.Names)
+		err = d.In(style)
+	}
+}
+
+// refused is the error of a name that no figure has.
+func (o *ownNames) refused() error {
+	for _, name := range slices.Sorted(maps.Keys(o.absent)) {
+		if o.absent[name] == o.drawn {
+			return fmt.Errorf("the style names %q, which none of these figures has: %w", name, o.first)
+		}
+	}
+	return nil
 }

@@ -419,8 +419,8 @@ func TestTheChoiceOfRunsMustBeOfKnownFigures(t *testing.T) {
 	require.ErrorContains(t, err, "is damaged")
 }
 
-// Every figure of the paper has its entry, published and ours, except Fig. 1, which is a schematic, and Fig. 4, whose networks
-// nobody here can train. Ours of Fig. 6 is of fewer images than ImageNet's.
+// Every figure of the paper has its entry, published and ours, except Fig. 1, which is a schematic. Ours of Fig. 4 and Fig. 6
+// have no recorded runs.
 func TestEveryFigureOfThePaperIsThere(t *testing.T) {
 	names := map[string]bool{}
 	for _, e := range gallery.Entries() {
@@ -428,8 +428,8 @@ func TestEveryFigureOfThePaperIsThere(t *testing.T) {
 		names[e.Name] = true
 		require.NotEmpty(t, e.Shows)
 	}
-	for _, name := range []string{"fig2", "fig3", "fig5", "fig6", "fig7", "fig8-left", "fig8-right", "table1", "table2"} {
+	for _, name := range []string{"fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8-left", "fig8-right", "table1", "table2"} {
 		require.True(t, names[name] && names["paper/"+name], name)
 	}
-	require.True(t, names["fig1"] && names["paper/fig4"] && !names["fig4"])
+	require.True(t, names["fig1"])
 }

@@ -8,6 +8,7 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/figures"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 )
@@ -34,36 +35,12 @@ func drawPaperCurves(sources ...string) func(*drawing) (*figures.Figure, error) 
 	return func(d *drawing) (*figures.Figure, error) {
 		var panels []figures.Panel
 		for _, source := range sources {
-			panel := figures.Panel{Digits: 2}
-			for _, constant := range []bool{true, false} {
-				training := &figures.Training{}
-				for _, part := range []struct {
-					quantity string
-					points   *plotter.XYs
-				}{{published.TestError, &training.Error}, {published.TrainingLoss, &training.Loss}} {
-					curve, err := d.Paper.Curve(source, network(constant, part.quantity))
-					if err != nil {
-						return nil, err
-					}
-					*part.points = xys(curve)
-					panel.Title = fmt.Sprintf("%s, %d layers", curve.Dataset, curve.Layers)
-				}
-				epoch, err := d.Paper.Number(source, network(constant, published.SelectedEpoch))
-				if err != nil {
-					return nil, err
-				}
-				selected, err := d.Paper.Number(source, network(constant, published.TestError))
-				if err != nil {
-					return nil, err
-				}
-				training.Selected = plotter.XY{X: epoch.Value, Y: selected.Value}
-				if constant {
-					panel.Constant = []*figures.Training{training}
-				} else {
-					panel.Stochastic = []*figures.Training{training}
-				}
+			trainings, shown, err := d.publishedTrainings(source)
+			if err != nil {
+				return nil, err
 			}
-			panels = append(panels, panel)
+			panels = append(panels, figures.Panel{Title: fmt.Sprintf("%s, %d layers", shown.Dataset, shown.Layers), Digits: 2,
+				Constant: trainings[:1], Stochastic: trainings[1:]})
 		}
 		provenance := figures.ReadOff(readOff + " The errors beside the circles are printed there; " +
 			"Table 1 has 27.76 % for CIFAR-100+ at constant depth, where Fig. 3 has 27.88 %.")
@@ -73,6 +50,55 @@ func drawPaperCurves(sources ...string) func(*drawing) (*figures.Figure, error) 
 		name, _, _ := strings.Cut(sources[0], " left")
 		return figures.TrainingCurves(provenance.Of(name), panels...)
 	}
+}
+
+// publishedTrainings are the paper's curves of constant and of stochastic depth in a figure, and what network they are of.
+func (d *drawing) publishedTrainings(source string) (trainings []*figures.Training, shown published.Key, err error) {
+	for _, constant := range []bool{true, false} {
+		training := &figures.Training{}
+		for _, part := range []struct {
+			quantity string
+			points   *plotter.XYs
+		}{{published.TestError, &training.Error}, {published.TrainingLoss, &training.Loss}} {
+			curve, err := d.Paper.Curve(source, network(constant, part.quantity))
+			if err != nil {
+				return nil, shown, err
+			}
+			*part.points, shown = xys(curve), curve.Key
+		}
+		epoch, err := d.Paper.Number(source, network(constant, published.SelectedEpoch))
+		if err != nil {
+			return nil, shown, err
+		}
+		selected, err := d.Paper.Number(source, network(constant, published.TestError))
+		if err != nil {
+			return nil, shown, err
+		}
+		training.Selected = plotter.XY{X: epoch.Value, Y: selected.Value}
+		trainings = append(trainings, training)
+	}
+	return trainings, shown, nil
+}
+
+// addPublished adds the paper's curves to panels of runs of the same data sets, augmented or not, and says so.
+func (d *drawing) addPublished(panels []figures.Panel) (figures.Provenance, error) {
+	var said []string
+	for i, panel := range panels {
+		for _, source := range d.beside {
+			trainings, shown, err := d.publishedTrainings(source)
+			if err != nil {
+				return d.provenance, err
+			}
+			if strings.TrimSuffix(shown.Dataset, "+") == strings.TrimSuffix(panel.Dataset, "+") {
+				panels[i].Published = [2]*figures.Training(trainings)
+				said = append(said, fmt.Sprintf("%s of the paper (%s, %d layers)", source, shown.Dataset, shown.Layers))
+			}
+		}
+		if panels[i].Published[0] == nil {
+			return d.provenance, fmt.Errorf("the paper has no curves of %s here: leave out --published", panel.Dataset)
+		}
+	}
+	return d.provenance.With("Pale, published: " + say.Enumerate(said) + ", read off its drawing. The others: our runs."), nil
 }
 
 func xys(curve published.Curve) plotter.XYs {
@@ -145,7 +171,18 @@ func drawPaperFig7(d *drawing) (*figures.Figure, error) {
 }
 
 func drawPaperFig8Left(d *drawing) (*figures.Figure, error) {
-	var swept outcome.SurvivalErrors
+	swept, err := d.publishedSweep()
+	if err != nil {
+		return nil, err
+	}
+	provenance := figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 " +
+		"(uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). " +
+		"Speed-ups are printed there, and are the ratio of blocks to expected open blocks.")
+	return figures.SurvivalSweep(provenance.Of("Fig. 8 left"), swept)
+}
+
+// publishedSweep is the paper's Fig. 8 left.
+func (d *drawing) publishedSweep() (swept outcome.SurvivalErrors, err error) {
 	points := func(rule string) []outcome.SurvivalError {
 		var list []outcome.SurvivalError
 		for _, n := range d.Paper.Find("Fig. 8 left", published.Key{Quantity: published.TestError, Rule: rule}) {
@@ -161,13 +198,10 @@ func drawPaperFig8Left(d *drawing) (*figures.Figure, error) {
 	swept.Linear, swept.Uniform = points("linear"), points("uniform")
 	constant, err := d.Paper.Number("Fig. 8 left", published.Key{Quantity: published.TestError, Survival: 1})
 	if err != nil {
-		return nil, err
+		return swept, err
 	}
 	swept.Constant, swept.Digits = outcome.Estimate{Mean: constant.Value, ReadOff: constant.ReadOff}, 2
-	provenance := figures.ReadOff("CIFAR-10+, 110 layers. Hollow markers: read off the paper's drawing, to 0.01 " +
-		"(uniform at 0.2: roughly, since the frame cuts its line; at 0.1 it is outside). " +
-		"Speed-ups are printed there, and are the ratio of blocks to expected open blocks.")
-	return figures.SurvivalSweep(provenance.Of("Fig. 8 left"), swept)
+	return swept, nil
 }
 
 func drawPaperFig8Right(d *drawing) (*figures.Figure, error) {

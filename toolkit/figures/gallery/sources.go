@@ -36,6 +36,9 @@ type Sources struct {
 	Folder string
 	Paper  *published.Paper
 	Choice map[string]Choice // figures.json, by figure
+
+	// Published draws the paper's values beside those of the runs, in the figures of runs that can show both.
+	Published bool
 }
 
 // Read reads a data folder's published.json and figures.json. Runs and measurements are read when a figure asks for
