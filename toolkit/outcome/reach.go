@@ -17,13 +17,14 @@ type Reach struct {
 
 // Reach returns how soon the stochastic runs reach the lowest validation error of constant depth. Only runs of shared seeds are
 // compared.
-func (c Comparison) Reach() Reach { return reach(c.ConstantRuns, c.StochasticRuns) }
+func (c Comparison) Reach() Reach { return ReachOf(c.ConstantRuns, c.StochasticRuns) }
 
 // ReachBack returns how soon the runs of constant depth reach the lowest validation error of the stochastic ones.
-func (c Comparison) ReachBack() Reach { return reach(c.StochasticRuns, c.ConstantRuns) }
+func (c Comparison) ReachBack() Reach { return ReachOf(c.StochasticRuns, c.ConstantRuns) }
 
-// reach says how soon the runs of a group reach what the goals reached.
-func reach(goals, group []*runs.Run) (r Reach) {
+// ReachOf returns how soon the runs of a group reach the lowest validation error of those of the same seeds among the goals. Each
+// list is of one setting.
+func ReachOf(goals, group []*runs.Run) (r Reach) {
 	var steps, times []float64
 	for _, run := range group {
 		i := indexOfSeed(goals, run.Recipe.Seed)

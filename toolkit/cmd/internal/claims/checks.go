@@ -24,6 +24,7 @@ type Check struct {
 	Faster  *Faster  `json:"faster,omitempty"`
 	Wins    *Wins    `json:"wins,omitempty"`
 	Best    *Best    `json:"best,omitempty"`
+	Reaches *Reaches `json:"reaches,omitempty"`
 	Shown   *Shown   `json:"shown,omitempty"`
 }
 
@@ -89,13 +90,23 @@ type Best struct {
 	Among    []string `json:"among"`
 }
 
+// Reaches holds if exactly Reached of Seeds runs come down to the lowest validation error of the goal's run with the same seed, on
+// average after at most StepsPercent of its steps until then (see outcome.Reach).
+type Reaches struct {
+	Runs         []string `json:"runs"`
+	Goal         []string `json:"goal"`
+	Reached      int      `json:"reached"`
+	Seeds        int      `json:"seeds"`
+	StepsPercent float64  `json:"steps_percent,omitempty"` // 0: of no matter how many
+}
+
 // Shown holds if the notebook that makes the claim shows these texts in its outputs. It serves for the runs of notebooks,
 // which are not kept.
 type Shown []string
 
 // verify returns the failures of a check, each as a part of a sentence.
 func (c Check) verify(r records, page text) (failures []error) {
-	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Shown} {
+	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Reaches, c.Shown} {
 		if reflect.ValueOf(kind).IsNil() {
 			continue
 		}
@@ -196,6 +207,22 @@ func (c *Wins) verify(r records, _ text) error {
 	if wins != c.Wins || pairs != c.Seeds || ours.N != pairs || theirs.N != pairs {
 		return fmt.Errorf("%s is below that of %s in %d of %d pairs of equal seeds (of %d and %d runs), not in %d of %d",
 			ours.title(), theirs.list(), wins, pairs, ours.N, theirs.N, c.Wins, c.Seeds)
+	}
+	return nil
+}
+
+func (c *Reaches) verify(r records, _ text) error {
+	ours, theirs, err := r.pair("", c.Runs, c.Goal)
+	if err != nil {
+		return err
+	}
+	reach := outcome.ReachOf(theirs.runs, ours.runs)
+	what := fmt.Sprintf("%d of %d runs of %s reach the lowest validation error of %s", reach.Reached, reach.Pairs, ours.list(), theirs.list())
+	switch percent := 100 * reach.Steps.Mean; {
+	case reach.Reached != c.Reached || reach.Pairs != c.Seeds:
+		return fmt.Errorf("%s, not %d of %d", what, c.Reached, c.Seeds)
+	case c.StepsPercent > 0 && !(percent <= c.StepsPercent):
+		return fmt.Errorf("%s, after %.3g %% of the steps on average, not after at most %g %%", what, percent, c.StepsPercent)
 	}
 	return nil
 }

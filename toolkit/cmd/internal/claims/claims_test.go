@@ -110,6 +110,12 @@ func TestChecks(t *testing.T) {
 			"25.0 % less, not 10 to 20"},
 		"faster, wrong sign": {`{"faster": {"runs": ["made-constant-s*"], "than": ["made-linear-0.5-s*"]}}`, "-33.3 % less"},
 		"wins":               {`{"wins": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "wins": 1, "seeds": 3}}`, ""},
+		// All have their lowest validation error at once, after equally many steps.
+		"reaches": {`{"reaches": {"runs": ["made-linear-0.5-s*"], "goal": ["made-constant-s*"], "reached": 3, "seeds": 3, "steps_percent": 100}}`, ""},
+		"reaches, fewer": {`{"reaches": {"runs": ["made-linear-0.5-s*"], "goal": ["made-constant-s*"], "reached": 2, "seeds": 3}}`,
+			"3 of 3 runs of made-linear-0.5-s* reach the lowest validation error of made-constant-s*, not 2 of 3"},
+		"reaches, later": {`{"reaches": {"runs": ["made-linear-0.5-s*"], "goal": ["made-constant-s*"], "reached": 3, "seeds": 3, "steps_percent": 99}}`,
+			"after 100 % of the steps on average, not after at most 99 %"},
 		"wins, too many": {`{"wins": {"runs": ["made-linear-0.5-s*"], "than": ["made-constant-s*"], "wins": 2, "seeds": 3}}`,
 			"in 1 of 3 pairs of equal seeds (of 3 and 3 runs), not in 2 of 3"},
 		"wins, chosen seeds": {`{"wins": {"runs": ["made-linear-0.5-s1"], "than": ["made-constant-s*"], "wins": 1, "seeds": 1}}`,
