@@ -18,7 +18,7 @@ import (
 // Number is a value that a figure shows: a point of a curve, a bar, or a cell.
 type Number struct {
 	Panel, Series string
-	Curve         string  // of several curves of a series in a panel: 1, 2, … (a seed each) and mean; or fit
+	Curve         string  // of several curves of a series in a panel: 1, 2, … (a seed each) and mean; fit; as trained
 	X             float64 // NaN: none
 	At            string  // instead of X where that is no number
 	Y             float64

@@ -62,16 +62,18 @@ func Prune(provenance Provenance, curves ...PruneCurve) (*Figure, error) {
 		if panel == 0 {
 			p.X.Label.Text, p.X.Tick.Marker = "blocks", blockTicks(most)
 			p.X.Min, p.X.Max = 0.5, float64(most)+0.5
+			frame(c, p)
 			for i := range asTrained {
 				if differ {
-					addLine(p, draw.LineStyle{Color: styles[i].color, Width: 0.6}, below(asTrained[i], p.Y.Max))
+					addLine(p, draw.LineStyle{Color: styles[i].hue(), Width: 0.6}, below(asTrained[i], p.Y.Max))
+					add(p, noted{styles[i].of("as trained"), asTrained[i]})
 				}
 			}
 		} else {
 			drawn = byWork
+			notesOf(c).panel = "Test error (%) by multiply-adds"
 			p.X.Label.Text, p.X.Min, p.X.Max = "multiply-adds (% of the whole network's)", 0, 102
 		}
-		frame(c, p)
 		for i := len(drawn) - 1; i >= 0; i-- {
 			addCurve(p, styles[i], drawn[i])
 		}

@@ -66,3 +66,20 @@ func TestValuesCanBeReadFromAnSVG(t *testing.T) {
 	require.Contains(t, readingsOf(t, block), "a<b\nc: 1")
 	require.Equal(t, 8*vg.Inch, block.Width)
 }
+
+// The two panels of a pruned network are told apart, and so are its fine lines.
+func TestNumbersOfPrunedNetworks(t *testing.T) {
+	figure, err := figures.Prune(figures.Recorded(""), figures.PruneCurve{Name: "by worth", Networks: []figures.PrunedNetwork{
+		{Blocks: 3, MultiplyAdds: 100, Error: 10, AsTrained: 10}, {Blocks: 2, MultiplyAdds: 70, Error: 12, AsTrained: 30}}})
+	require.NoError(t, err)
+	found := map[[3]string][]float64{}
+	for _, n := range figure.Numbers() {
+		key := [3]string{n.Panel, n.Series, n.Curve}
+		found[key] = append(found[key], n.X, n.Y)
+	}
+	require.Equal(t, map[[3]string][]float64{
+		{"Test error (%)", "by worth", ""}:                  {3, 10, 2, 12},
+		{"Test error (%)", "by worth", "as trained"}:        {3, 10, 2, 30},
+		{"Test error (%) by multiply-adds", "by worth", ""}: {100, 10, 70, 12},
+	}, found)
+}

@@ -89,10 +89,10 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 			}
 			rest := curves[s.rule]
 			for _, n := range groups {
-				add(p, &plotter.Line{XYs: rest[:n], LineStyle: s.line()})
+				add(p, &plotter.Line{XYs: rest[:n], LineStyle: named.line()})
 				rest = rest[n:]
 			}
-			addMarkers(p, s.seriesStyle, 2.4, s.marked(curves[s.rule]))
+			addMarkers(p, named, 2.4, named.marked(curves[s.rule]))
 			add(p, noted{named, curves[s.rule]})
 		}
 		p.Draw(c)

@@ -114,7 +114,7 @@ func TimeToAccuracyFigure(list []*runs.Run) (*Figure, error) {
 				addMarkers(p, style, 3, points)
 			}
 		}
-		frame(c, p)
+		frameX(c, p)
 		p.Add(reachCounts{lines, styles})
 		p.Draw(c)
 	}), nil
