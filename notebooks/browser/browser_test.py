@@ -316,7 +316,33 @@ def export(browser, address):
         photograph(browser, f"exported-{name}")
 
 
-TESTS = [export, slider, stop, interrupt, reload, restart, dark, complete]
+def lesson(browser, address):
+    """The page of a lecture plays without a server: its slider takes blocks out, and pictures become wrong."""
+    page = OUT / "lesson.html"
+    subprocess.run(["go", "run", "./toolkit/cmd/stochdepth", "prune", "data/models/shapes-20-linear-0.7", "--order", "depth",
+                    "--page", str(page)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    browser.get(page.as_uri())
+
+    def state():
+        return browser.execute_script("""return [document.getElementById("count").textContent,
+            document.querySelectorAll("#blocks .gone").length, document.querySelectorAll("figure.wrong").length,
+            document.querySelectorAll("figure img").length, parseFloat(document.getElementById("says").textContent.match(/[\\d.]+/))]""")
+
+    count, gone, few, images, whole = state()
+    assert (count, gone, images) == ("9 of 9", 0, 24), (count, gone, images)
+    depth = browser.find_element(By.ID, "depth")
+    for expected in range(1, 7):
+        depth.send_keys(Keys.ARROW_LEFT)
+        assert state()[1] == expected, state()
+    count, gone, many, _, small = state()
+    assert count == "3 of 9" and many > few and small > whole, (count, few, many, whole, small)
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.name).filter(n => n.startsWith('http'))")
+    assert not loaded, loaded
+    photograph(browser, "lesson")
+    return f"{few} of 24 wrong with 9 blocks, {many} with 3"
+
+
+TESTS = [export, lesson, slider, stop, interrupt, reload, restart, dark, complete]
 
 
 def main():

@@ -73,6 +73,26 @@ func TestStagewise(t *testing.T) {
 	require.Equal(t, depth.Uniform(12, 0.5), depth.Stagewise([]int{12}, 0.5))
 }
 
+// The scales 1 - p_l of torchtune's get_scale for five layers, one of them the last: exp, log, sin, sigmoid; and the step.
+func TestCurves(t *testing.T) {
+	for rule, want := range map[string][]float64{
+		"exponential": {0, 0.18920711500272103, 0.41421356237309515, 0.681792830507429, 1},
+		"logarithmic": {0, 0.43067655807339306, 0.6826061944859854, 0.8613531161467861, 1},
+		"sigmoid":     {0.0066928509242848554, 0.07585818002124355, 0.5, 0.9241418199787566, 1},
+		"sine":        {0, 0.3826834323650898, 0.7071067811865475, 0.9238795325112867, 1},
+		"square":      {0, 0.0625, 0.25, 0.5625, 1},
+		"step":        {0, 0, 0, 0, 1},
+	} {
+		require.Contains(t, depth.Rules(), rule)
+		p, err := depth.ByRule(rule, []int{2, 3}, 0.5, nil)
+		require.NoError(t, err)
+		for i, scale := range want {
+			require.InDelta(t, 1-0.5*scale, p[i], 1e-12, "%s, block %d", rule, i+1)
+		}
+		require.Equal(t, depth.Survival{0.5}, depth.Curve(rule, 1, 0.5), "torchtune closes a single layer too")
+	}
+}
+
 func TestGroupsOf(t *testing.T) {
 	for _, c := range []struct {
 		block  string

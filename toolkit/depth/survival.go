@@ -2,6 +2,7 @@ package depth
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -52,6 +53,44 @@ func Stagewise(groups []int, deathRate float64) Survival {
 	return p
 }
 
+// curves are the rules p_l = 1 - c(x) (1 - p_L) for x = (l-1)/(L-1), from 0 in the first block to 1 in the last one: those of
+// torchtune 0.6 and LayerSkip (get_scale in their layer_dropout.py; LayerSkip's sigmoid ends at 0.993), and the square. The
+// first block never closes, but for the sigmoid's, whose death rate is 0.0067 of the last one's.
+var curves = map[string]func(x float64, blocks int) float64{
+	"exponential": func(x float64, _ int) float64 { return math.Exp2(x) - 1 },
+	"logarithmic": func(x float64, blocks int) float64 {
+		return math.Log1p(x*float64(blocks-1)) / math.Log(float64(blocks))
+	},
+	"sigmoid": func(x float64, _ int) float64 {
+		if x == 1 {
+			return 1
+		}
+		return 1 / (1 + math.Exp(-10*(x-0.5)))
+	},
+	"sine":   func(x float64, _ int) float64 { return math.Sin(math.Pi / 2 * x) },
+	"square": func(x float64, _ int) float64 { return x * x },
+	"step":   func(x float64, _ int) float64 { return math.Floor(x) },
+}
+
+// Curves lists the names of the rules that bend the line of [LinearFromZero], for [Curve].
+func Curves() []string { return slices.Sorted(maps.Keys(curves)) }
+
+// Curve returns the rule of that name, one of [Curves]: p_l = 1 - c(x) (1 - p_L), where x runs from 0 in the first block to 1
+// in the last one and c(x) is 2^x - 1 (exponential), ln(l) / ln(L) (logarithmic), 1 / (1 + e^(5 - 10x)) (sigmoid),
+// sin(x pi/2) (sine), x^2 (square), or 0 in all blocks but the last one (step). A single block is the last one, as in
+// torchtune. Any other name panics.
+func Curve(name string, blocks int, deathRate float64) Survival {
+	curve, p := curves[name], make(Survival, blocks)
+	for i := range p {
+		scale := 1.0
+		if blocks > 1 {
+			scale = curve(float64(i)/float64(blocks-1), blocks)
+		}
+		p[i] = 1 - scale*deathRate
+	}
+	return p
+}
+
 // Uniform returns the rule that gives every block the same survival probability, p_l = p_L.
 func Uniform(blocks int, deathRate float64) Survival {
 	return slices.Repeat(Survival{1 - deathRate}, blocks)
@@ -62,7 +101,7 @@ func Constant(blocks int) Survival { return Uniform(blocks, 0) }
 
 // Rules lists the names that [ByRule] knows.
 func Rules() []string {
-	return []string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform", "list"}
+	return slices.Concat([]string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform"}, Curves(), []string{"list"})
 }
 
 // ByRule returns the survival probabilities for a rule's name, one of [Rules], in a network whose groups have these numbers
@@ -73,6 +112,9 @@ func ByRule(rule string, groups []int, deathRate float64, list []float64) (Survi
 			"so 0.5 closes the last block in every other minibatch", deathRate)
 	}
 	blocks := Total(groups)
+	if curves[rule] != nil {
+		return Curve(rule, blocks, deathRate), nil
+	}
 	switch rule {
 	case "linear":
 		return Linear(blocks, deathRate), nil

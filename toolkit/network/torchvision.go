@@ -14,9 +14,8 @@ import (
 // become part of the last batch normalisation of each block; then the recipe in the file has scale_at=train, which gives the
 // same network. The normalisation is in the metadata. A network that theirs cannot be is an error.
 func (m *Model) ExportTorchvision(path string, metadata map[string]string) error {
-	last := map[string]string{depth.Basic: "bn2.", depth.OriginalBottleneck: "bn3."}[m.Recipe.Block]
 	switch {
-	case last == "":
+	case m.Recipe.Block != depth.Basic && m.Recipe.Block != depth.OriginalBottleneck:
 		return fmt.Errorf("torchvision's networks have no blocks of the kind %s: leave --names out", m.Recipe.Block)
 	case m.Recipe.Shortcut != "projection":
 		return fmt.Errorf("torchvision's shortcuts are convolutions with batch normalisation, and this network has shortcut %s: "+
@@ -44,14 +43,14 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 	}
 	models.AddNormalization(meta, mean, deviation)
 
+	if err := m.foldScales(list, scales); err != nil {
+		return err
+	}
 	theirs := make(map[string]string) // of our names, up to the block's
-	scale := make(map[string]float64) // of our names of the last batch normalisations
 	block := 0
 	for g, count := range m.Network.Groups {
 		for i := range count {
-			own := fmt.Sprintf("blocks.%d.", block)
-			theirs[own] = fmt.Sprintf("layer%d.%d.", g+1, i)
-			scale[own+last+"weight"], scale[own+last+"bias"] = scales[block], scales[block]
+			theirs[fmt.Sprintf("blocks.%d.", block)] = fmt.Sprintf("layer%d.%d.", g+1, i)
 			block++
 		}
 	}
@@ -60,20 +59,10 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 		if t.Name == "survival" || strings.HasPrefix(t.Name, "normalization.") {
 			continue
 		}
-		if s, ok := scale[t.Name]; ok && s != 1 {
-			values, err := decode(t)
-			if err != nil {
-				return err
-			}
-			for i := range values {
-				values[i] *= s
-			}
-			t = encode(t.Name, t.Shape, values, m.Network.ParameterDType())
-		}
 		if rest, ok := strings.CutPrefix(t.Name, "stem."); ok {
 			t.Name = map[bool]string{true: "conv1.", false: "bn1."}[strings.HasPrefix(rest, "conv.")] + rest[strings.Index(rest, ".")+1:]
-		} else if parts := strings.SplitAfterN(t.Name, ".", 3); len(parts) == 3 && theirs[parts[0]+parts[1]] != "" {
-			t.Name = theirs[parts[0]+parts[1]] + parts[2]
+		} else if own := blockOf(t.Name); own != "" {
+			t.Name = theirs[own] + strings.TrimPrefix(t.Name, own)
 		}
 		out = append(out, t)
 	}

@@ -14,6 +14,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/say"
+	"stochdepth/toolkit/network/analysis"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/models"
 	"stochdepth/toolkit/network/training"
@@ -28,7 +29,7 @@ type choices func(cmd *cobra.Command) []string
 var (
 	argumentChoices = map[string]choices{
 		"rates": rateNames,
-		"runs":  runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels,
+		"runs":  runNames, "compare": runNames, "watch": runNames, "export": runNames, "eval": runsAndModels, "prune": runsAndModels, "sensitivity": runsAndModels,
 		"data get": downloads, "data verify": downloads, "figures": figureNames,
 		"sweep plan": sweepNames, "sweep run": sweepNames, "sweep status": sweepNames, "sweep results": sweepNames,
 		"sweep task": sweepNames, "sweep slurm": sweepNames, "sweep kubernetes": sweepNames,
@@ -48,6 +49,7 @@ var flagChoices = map[string]choices{
 	"format":         func(*cobra.Command) []string { return say.TableFormats },
 	"bench format":   fixed("table", "json"),
 	"bench peer":     fixed(bench.PeerModes...),
+	"prune order":    fixed(analysis.PruneOrders()...),
 	"figures format": fixed("png", "svg", "pdf"),
 	"figures theme":  fixed("light", "dark"),
 	"checkpoint":     fixed(training.Best, training.Last),

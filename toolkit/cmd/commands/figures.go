@@ -41,7 +41,7 @@ func figuresCommand() *cobra.Command {
 	var network gallery.Network
 	flags.IntVar(&network.Blocks, "blocks", 0, "fig1, fig2, stochastic-depth, rules: residual blocks, L")
 	flags.Float64Var(&network.DeathRate, "death-rate", 0, "fig1, fig2, stochastic-depth, rules: 1 - p_L (default 0.5)")
-	flags.StringVar(&network.Rule, "rule", "", "fig1, fig2, stochastic-depth: linear, linear-from-zero, linear-short, stagewise or uniform (default linear)")
+	flags.StringVar(&network.Rule, "rule", "", "fig1, fig2, stochastic-depth: one of the rules that train knows, but list (default linear)")
 	flags.Int64Var(&network.Seed, "seed", 0, "fig2, stochastic-depth: seed of the minibatch (default 1)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *list && len(args) > 0 {

@@ -53,9 +53,9 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), runsCommand(),
-		compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(), pagesCommand(), ratesCommand(), sweepCommand(),
-		benchCommand(), programCommand())
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), pruneCommand(),
+		sensitivityCommand(), runsCommand(), compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(),
+		pagesCommand(), ratesCommand(), sweepCommand(), benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)
 	explainUsage(root)

@@ -63,40 +63,7 @@ Several networks are rated each by itself, and together as an ensemble.`,
 	passes := cmd.Flags().Int("passes", 0, "also rate the probabilities, over that many passes with blocks drawn at random")
 	seed := cmd.Flags().Int64("seed", 1, "of these draws")
 	out := cmd.Flags().String("out", "", "also draw the reliability diagram into this file (.png, .svg or .pdf), with --passes")
-	restore := restoreFlags(cmd)
-	folder := modelsFlag(cmd)
-	// open opens a run or a file and prints what is known of it, with its recorded errors, or NaN.
-	open := func(cmd *cobra.Command, name string) (net *network.Opened, validation, test float64, err error) {
-		unknown := math.NaN()
-		runsFolder, _ := cmd.Flags().GetString("runs")
-		file, isFile := models.Find(*folder, name)
-		dir, _ := runs.Locate(runsFolder, name)
-		switch {
-		case !isDir(dir) && isFile:
-			if cmd.Flags().Changed("checkpoint") {
-				return nil, unknown, unknown, fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
-			}
-			root, _ := cmd.Flags().GetString("data-root")
-			net, err := openFile(cmd, file, root)
-			if err != nil {
-				return nil, unknown, unknown, err
-			}
-			return net, net.Info.ValidationError, net.Info.TestError, nil
-		case !isDir(dir):
-			return nil, unknown, unknown, fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
-				"`stochdepth models` the networks in %s", name, *folder)
-		}
-		r, err := restore(name)
-		if err != nil {
-			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
-				err = fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
-					"but there is a network with its name: stochdepth eval %s", name, file)
-			}
-			return nil, unknown, unknown, err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.Info.Step)
-		return r.Opened, unknown, unknown, nil
-	}
+	open := trainedFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case cmd.Flags().Changed("passes") && *passes < 1:
@@ -108,7 +75,7 @@ Several networks are rated each by itself, and together as an ensemble.`,
 		}
 		var nets []*network.Opened
 		for _, name := range args {
-			net, validation, test, err := open(cmd, name)
+			net, validation, test, err := open(cmd.OutOrStdout(), name)
 			if err != nil {
 				return err
 			}
@@ -126,8 +93,46 @@ Several networks are rated each by itself, and together as an ensemble.`,
 	return cmd
 }
 
-// openFile opens a network's file and prints what it says.
-func openFile(cmd *cobra.Command, path, dataRoot string) (*network.Opened, error) {
+// trainedFlags adds the flags of a command on trained networks. The returned function opens a run or a file, writes what is
+// known of it, and returns its recorded errors, or NaN.
+func trainedFlags(cmd *cobra.Command) func(about io.Writer, name string) (net *network.Opened, validation, test float64, err error) {
+	restore := restoreFlags(cmd)
+	folder := modelsFlag(cmd)
+	return func(about io.Writer, name string) (net *network.Opened, validation, test float64, err error) {
+		unknown := math.NaN()
+		runsFolder, _ := cmd.Flags().GetString("runs")
+		file, isFile := models.Find(*folder, name)
+		dir, _ := runs.Locate(runsFolder, name)
+		switch {
+		case !isDir(dir) && isFile:
+			if cmd.Flags().Changed("checkpoint") {
+				return nil, unknown, unknown, fmt.Errorf("%s is one network: --checkpoint chooses between those of a run, leave it out", file)
+			}
+			root, _ := cmd.Flags().GetString("data-root")
+			net, err := openFile(about, file, root)
+			if err != nil {
+				return nil, unknown, unknown, err
+			}
+			return net, net.Info.ValidationError, net.Info.TestError, nil
+		case !isDir(dir):
+			return nil, unknown, unknown, fmt.Errorf("there is no run and no network %s: `stochdepth runs` lists the runs, "+
+				"`stochdepth models` the networks in %s", name, *folder)
+		}
+		r, err := restore(name)
+		if err != nil {
+			if _, none := os.Stat(filepath.Join(dir, "checkpoint")); none != nil && isFile {
+				err = fmt.Errorf("the run %s has no checkpoint here (checkpoints are not kept in git), "+
+					"but there is a network with its name: stochdepth eval %s", name, file)
+			}
+			return nil, unknown, unknown, err
+		}
+		fmt.Fprintf(about, "%s, checkpoint %s, step %d\n", say.Shown(r.run.Name), r.checkpoint, r.Info.Step)
+		return r.Opened, unknown, unknown, nil
+	}
+}
+
+// openFile opens a network's file and writes what it says.
+func openFile(about io.Writer, path, dataRoot string) (*network.Opened, error) {
 	b, err := backend.Open()
 	if err != nil {
 		return nil, err
@@ -136,14 +141,17 @@ func openFile(cmd *cobra.Command, path, dataRoot string) (*network.Opened, error
 	if err != nil {
 		return nil, err
 	}
-	describeNetwork(cmd.OutOrStdout(), net.Info)
-	printNotes(cmd.OutOrStdout(), net.Notes)
+	describeNetwork(about, net.Info)
+	printNotes(about, net.Notes)
 	return net, nil
 }
 
 // describeNetwork prints a line about a network's file.
 func describeNetwork(w io.Writer, info models.Info) {
 	parts := []string{fmt.Sprintf("%s: %s, %d layers", info.Path, info.Recipe.Dataset, info.Recipe.Depth)}
+	if info.Whole > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d blocks (%s)", len(info.Kept), info.Whole, say.Enumerate(info.Kept)))
+	}
 	if info.Run != "" {
 		parts = append(parts, "run "+info.Run)
 	}

@@ -22,7 +22,7 @@ var keyFlags = []struct{ flag, help string }{
 	{"block", "kind of the blocks, the paper's first: " + strings.Join(depth.Named(), ", ")},
 	{"depth", "layers: 6N+2; bottlenecks 9N+2; transformer: its blocks"},
 	{"death-rate", "1 - p_L; 0 is constant depth"},
-	{"rule", "survival rule: linear (the paper), linear-from-zero, linear-short, stagewise, uniform or list"},
+	{"rule", "survival rule: linear (the paper), " + strings.Join(depth.Rules()[1:], ", ")},
 	{"epochs", "passes over the training images"},
 	{"batch-size", "images in a minibatch"},
 	{"learning-rate", "before the first milestone"},

@@ -77,6 +77,8 @@ func Entries() []Entry {
 
 		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
+		{Name: "time-to-accuracy", Heading: "Beyond the paper", inputs: ofRuns, draw: drawTimeToAccuracy,
+			Shows: "How soon stochastic depth reaches constant depth's lowest validation error, and the other way round: steps, and time."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
 		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
@@ -225,6 +227,15 @@ func drawTable(tableOf func(*published.Paper, []*runs.Run) (figures.Table, error
 }
 
 func drawResults(d *drawing) (*figures.Figure, error) { return d.table(figures.Results(d.list)) }
+
+func drawTimeToAccuracy(d *drawing) (*figures.Figure, error) {
+	t, err := figures.TimeToAccuracy(d.list)
+	if err != nil {
+		return nil, err
+	}
+	d.markdown = t.Markdown()
+	return figures.TimeToAccuracyFigure(d.list)
+}
 
 // table draws a table, with the note about the records, if there are any.
 func (d *drawing) table(t figures.Table, err error) (*figures.Figure, error) {

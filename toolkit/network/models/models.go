@@ -43,6 +43,8 @@ type Info struct {
 	TestError       float64           // percent, at that epoch
 	TrainingImages  int               // number of images on which it was trained
 	Pictures        *dataset.Contents // of the folder on which it was trained; nil for other data sets
+	Kept            []int             // of a pruned network: the blocks that are left, counted from 1
+	Whole           int               // of a pruned network: the number of blocks before
 
 	Commit  string // of this project's source; several if the run went on with another: "d3bc219…, f3238c5…"
 	Machine string // that trained it; several with a semicolon between them
@@ -82,7 +84,9 @@ const (
 	keyCommit          = "commit"
 	keyMachine         = "machine"
 	keyPictures        = "pictures" // JSON
-	keyMean            = "mean"     // in files with torchvision's names: the normalisation of pixels from 0 to 1
+	keyKept            = "kept_blocks"
+	keyWhole           = "blocks_before"
+	keyMean            = "mean" // in files with torchvision's names: the normalisation of pixels from 0 to 1
 	keyDeviation       = "std"
 )
 
@@ -106,6 +110,9 @@ func (i Info) Metadata() map[string]string {
 		if data, err := json.Marshal(i.Pictures); err == nil {
 			meta[keyPictures] = string(data)
 		}
+	}
+	if len(i.Kept) > 0 {
+		meta[keyKept], meta[keyWhole] = strings.Trim(strings.ReplaceAll(fmt.Sprint(i.Kept), " ", ","), "[]"), strconv.Itoa(i.Whole)
 	}
 	for key, value := range meta {
 		if value == "" {
@@ -211,6 +218,17 @@ func Read(path string) (Info, error) {
 	parse(keyTestError, number(&info.TestError))
 	parse(keyStep, func(text string) (err error) { info.Step, err = strconv.ParseInt(text, 10, 64); return err })
 	parse(keyTrainingImages, func(text string) (err error) { info.TrainingImages, err = strconv.Atoi(text); return err })
+	parse(keyWhole, func(text string) (err error) { info.Whole, err = strconv.Atoi(text); return err })
+	parse(keyKept, func(text string) error {
+		for _, word := range strings.Split(text, ",") {
+			block, err := strconv.Atoi(word)
+			if err != nil {
+				return err
+			}
+			info.Kept = append(info.Kept, block)
+		}
+		return nil
+	})
 	parse(keySeed, func(text string) error {
 		if text != strconv.FormatInt(recipe.Seed, 10) {
 			return errors.New("not the recipe's")

@@ -8,6 +8,7 @@ package resnet
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 
@@ -110,3 +111,17 @@ func (n *Network) IsFrozen(s Stage) bool { return s.First < depth.Total(n.Groups
 
 // Stages lists the stages from input to output. A group of one block that changes the shape has only its transition.
 func (n *Network) Stages() []Stage { return n.kind.stages(n) }
+
+// Removable reports for each block whether it can be left out for good: a block that changes the shape of what it gets is
+// needed.
+func (n *Network) Removable() []bool {
+	removable := make([]bool, 0, len(n.Survival))
+	before := n.kind.stem(n).output
+	for _, s := range n.Stages() {
+		for range s.Count {
+			removable = append(removable, slices.Equal(before, s.Output))
+			before = s.Output
+		}
+	}
+	return removable
+}

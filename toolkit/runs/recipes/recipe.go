@@ -50,7 +50,7 @@ type Recipe struct {
 	Stem      string  `json:"stem"`                 // paper: 3x3 for small images; imagenet: 7x7 with stride 2, and pooling
 	PatchSize int     `json:"patch_size,omitempty"` // transformer: side of its patches in pixels; 0: an eighth of the image's
 	Pooling   string  `json:"pooling,omitempty"`    // transformer: mean of all tokens (the default), or class-token
-	Rule      string  `json:"rule"`                 // linear (Eq. 4), uniform or list
+	Rule      string  `json:"rule"`                 // one of depth.Rules; linear is Eq. 4
 	DeathRate float64 `json:"death_rate"`           // 1 - p_L; 0 is constant depth
 
 	SurvivalProbabilities []float64 `json:"survival_probabilities,omitempty"` // rule list: one for each block

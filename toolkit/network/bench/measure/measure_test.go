@@ -64,6 +64,22 @@ func TestWriteStart(t *testing.T) {
 	require.Equal(t, "F32[3]", shapes["survival"])
 }
 
+// Networks with other weights, minibatches or gates begin with another file.
+func TestStartFile(t *testing.T) {
+	one := bench.Spec{Layers: 20, Batch: 32, DeathRate: 0.5}
+	files := []string{startFile("", one)}
+	for _, change := range []func(*bench.Spec){
+		func(s *bench.Spec) { s.Network = "resnet50" }, func(s *bench.Spec) { s.ImageSize = 64 },
+		func(s *bench.Spec) { s.Block = "bottleneck" }, func(s *bench.Spec) { s.Layers = 110 },
+		func(s *bench.Spec) { s.Batch = 128 }, func(s *bench.Spec) { s.DeathRate = 0 },
+	} {
+		other := one
+		change(&other)
+		require.NotContains(t, files, startFile("", other))
+		files = append(files, startFile("", other))
+	}
+}
+
 // PyTorch and JAX compute the same losses as we do from the same weights, minibatch and gates, before and after an
 // update, and classify alike. The test needs a Python with both in BENCH_PYTHON, such as that of make bench-peers.
 func TestPeersAgree(t *testing.T) {

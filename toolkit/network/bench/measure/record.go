@@ -109,7 +109,7 @@ func (s Session) record(b compute.Backend) (*bench.Record, error) {
 
 // startFile is the file that WriteStart writes for the peers.
 func startFile(folder string, s bench.Spec) string {
-	return filepath.Join(folder, fmt.Sprintf("%s-%d-%d-%d-%g.safetensors", s.Network, s.ImageSize, s.Layers, s.Batch, s.DeathRate))
+	return filepath.Join(folder, fmt.Sprintf("%s-%s-%d-%d-%d-%g.safetensors", s.Network, s.Block, s.ImageSize, s.Layers, s.Batch, s.DeathRate))
 }
 
 // WriteStart writes the safetensors file from which all programs that take the steps of a specification start. It has the
