@@ -1,5 +1,5 @@
 // Package dataset loads the image sets of the paper, CIFAR-10, CIFAR-100 and SVHN, and folders of your own pictures, and draws
-// another set, shapes, which needs no download.
+// another set, shapes, which needs no download; [Register] adds a set of your own.
 //
 // All images are RGB bytes of one size, described by a [Format]: 32x32, and for shapes and folders the size that is asked for.
 // [Load] returns the training, validation and test parts of Section 4 of the paper as views: a seed chooses the validation part,
