@@ -250,8 +250,8 @@ echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 	require.Equal(t, filepath.Join(folder, "pytorch_steps.py")+" 0 tuned\n", string(environment))
 	asked, err := os.ReadFile(filepath.Join(folder, "asked"))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"start": "start.safetensors", "untimed": 4, "losses": 6, "mode": "eager channels_last", "device": "cpu", "dtype": "float32",
-		"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`,
+	require.JSONEq(t, `{"start": "start.safetensors", "untimed": 4, "losses": 6, "mode": "eager channels_last", "device": "cpu",
+		"dtype": "float32", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`,
 		string(asked))
 
 	c.Peer = &Peer{System: "jax", Mode: "scan"}

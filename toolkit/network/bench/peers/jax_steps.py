@@ -33,7 +33,8 @@ EPSILON, MOMENTUM = 1e-5, 0.1  # of batch normalisation
 
 
 def convolve(x, kernel, padding, stride=1, **dilation):
-    return lax.conv_general_dilated(x, kernel.astype(x.dtype), (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"), **dilation)
+    return lax.conv_general_dilated(x, kernel.astype(x.dtype), (stride, stride), padding,
+                                    dimension_numbers=("NHWC", "HWIO", "NHWC"), **dilation)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
