@@ -27,8 +27,10 @@ func benchCommand() *cobra.Command {
 Each measurement is a separate process, so its memory is measured separately too. With --rounds above 1 the
 measurements take turns and the medians are reported, which is fair if the machine's speed drifts. With --peers
 the same network in PyTorch and JAX takes its turns too, from the same weights, with the same minibatch and the
-same gates in each step, on the GPU if our own steps run there: in float32, and PyTorch also in tf32 if --dtype
-names it. All must compute the same loss, which is checked.`,
+same gates in each step, on the GPU if our own steps run there, and in the same types: float32, tf32 and
+bfloat16. All must compute the same loss, which is checked. Peers called "masked" or "mask" compute closed
+blocks too and multiply them by 0, in one compiled program; they take minutes to compile, and are not timed
+unless --peer names them. On a GPU name them: there they should be the fastest.`,
 		Args: cobra.NoArgs,
 	}
 	f, p, s := cmd.Flags(), bench.Plan{}, measure.Session{Progress: os.Stderr}

@@ -25,9 +25,10 @@ type Peer struct {
 
 // PeerModes lists the texts that [ParsePeer] takes.
 var PeerModes = []string{"torch eager", "torch eager channels_last", "torch compile", "torch compile channels_last",
-	"jax cond", "jax scan"}
+	"torch compile masked", "torch compile masked channels_last", "jax cond", "jax scan", "jax mask"}
 
-// PeersByDefault are usually the fastest; which layout of PyTorch is faster depends on the network and the machine.
+// PeersByDefault are usually the fastest on a CPU; which layout of PyTorch is faster depends on the network and the machine.
+// On a GPU it should be those that compute closed blocks and mask them, which take long to compile: name them there.
 var PeersByDefault = []string{"torch eager", "torch eager channels_last", "jax cond", "jax scan"}
 
 // ParsePeer returns the peer that a text, one of [PeerModes], names.
@@ -42,15 +43,20 @@ func ParsePeer(text string) (*Peer, error) {
 	return &Peer{System: system, Mode: mode}, nil
 }
 
-// dtypes lists the types of numbers in which the peer is timed, given those of our own network: float32, and tf32 if ours
-// has it, except in JAX's program.
-func (p *Peer) dtypes(ours []string) (types []string) {
-	tf32 := slices.Contains(ours, "tf32") && p.System == "pytorch"
-	if !tf32 || slices.Contains(ours, "float32") {
-		types = append(types, "float32")
+// Masks reports whether the peer computes closed blocks too and multiplies their branches by 0. Their running averages of batch
+// normalisation then move as well, so that its evaluations differ from ours, while its losses in training do not.
+func (p *Peer) Masks() bool { return strings.Contains(p.Mode, "mask") }
+
+// peersDTypes lists the types of numbers in which peers are timed, given those of our own network: the same, or float32 if it
+// has none that they have.
+func peersDTypes(ours []string) (types []string) {
+	for _, dtype := range []string{"float32", "tf32", "bfloat16"} {
+		if slices.Contains(ours, dtype) {
+			types = append(types, dtype)
+		}
 	}
-	if tf32 {
-		types = append(types, "tf32")
+	if len(types) == 0 {
+		return []string{"float32"}
 	}
 	return types
 }
@@ -62,6 +68,7 @@ type question struct {
 	Losses       int     `json:"losses"`
 	Mode         string  `json:"mode"`
 	Device       string  `json:"device"` // cpu or cuda
+	DType        string  `json:"dtype"`  // float32, tf32 or bfloat16
 	LearningRate float64 `json:"learning_rate"`
 	Momentum     float64 `json:"momentum"`
 	WeightDecay  float64 `json:"weight_decay"`
@@ -91,7 +98,7 @@ func (r Runner) Take(ctx context.Context, c Case, start string) (taken Taken, er
 	if err != nil {
 		return taken, err
 	}
-	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device,
+	ask := question{Start: start, Untimed: Untimed, Losses: Losses, Mode: c.Peer.Mode, Device: r.Device, DType: c.DType,
 		LearningRate: recipe.LearningRate, Momentum: recipe.Momentum, WeightDecay: recipe.WeightDecay}
 	if c.Evaluate {
 		ask.Images, ask.Evaluations = EvaluationImages, Evaluations

@@ -99,7 +99,7 @@ func (p Plan) Cases() ([]Case, error) {
 						return nil, fmt.Errorf("PyTorch's program has no block %q: leave it or --peers out", spec.Block)
 					}
 					spec.Batch, spec.Form, spec.Steps = batch, "survivors", p.Steps
-					for _, spec.DType = range peer.dtypes(p.DTypes) {
+					for _, spec.DType = range peersDTypes(p.DTypes) {
 						for i, rate := range p.DeathRates {
 							spec.DeathRate, spec.Evaluate = rate, p.Evaluate && i == 0
 							cases = append(cases, Case{Peer: peer, Spec: spec})

@@ -204,15 +204,22 @@ func TestTakeTurns(t *testing.T) {
 
 // Peers are timed in the same precision as our own network.
 func TestPeersHaveOurPrecision(t *testing.T) {
-	types := func(peer string, ours ...string) []string {
-		p, err := ParsePeer(peer)
+	for _, peer := range []string{"torch compile masked channels_last", "jax mask"} {
+		plan := Plan{Layers: []int{20}, Batches: []int{8}, DTypes: []string{"bfloat16", "tf32", "float32"},
+			Forms: []string{"survivors"}, DeathRates: []float64{0.5}, Peers: []string{peer}, Steps: 1}
+		cases, err := plan.Cases()
 		require.NoError(t, err)
-		return p.dtypes(ours)
+		var types []string
+		for _, c := range cases {
+			if c.Peer != nil {
+				types = append(types, c.DType)
+				require.True(t, c.Peer.Masks())
+			}
+		}
+		require.Equal(t, []string{"float32", "tf32", "bfloat16"}, types)
 	}
-	require.Equal(t, []string{"float32"}, types("torch eager", "bfloat16"))
-	require.Equal(t, []string{"float32", "tf32"}, types("torch eager channels_last", "tf32", "float32"))
-	require.Equal(t, []string{"tf32"}, types("torch compile", "tf32"))
-	require.Equal(t, []string{"float32"}, types("jax scan", "tf32", "float32"))
+	require.Equal(t, []string{"bfloat16"}, peersDTypes([]string{"bfloat16"}))
+	require.Equal(t, []string{"float32"}, peersDTypes([]string{"float64"}))
 
 	require.Contains(t, peerEnvironment("float32"), "NVIDIA_TF32_OVERRIDE=0")
 	require.Equal(t, []string{"env", "-u", "NVIDIA_TF32_OVERRIDE"}, peerEnvironment("tf32")[:3])
@@ -244,7 +251,7 @@ echo '{"steps_ms": [1, 2], "losses": [3], "version": "9"}'
 	asked, err := os.ReadFile(filepath.Join(folder, "asked"))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"start": "start.safetensors", "untimed": 4, "losses": 6, "mode": "eager channels_last", "device": "cpu",
-		"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`,
+		"dtype": "float32", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.0001, "evaluation_images": 500, "evaluations": 4}`,
 		string(asked))
 
 	c.Peer = &Peer{System: "jax", Mode: "scan"}

@@ -92,7 +92,7 @@ func TestDay(t *testing.T) {
 	}
 	require.Regexp(t, `contract-float32 +status cut short`, output)
 	require.Regexp(t, `contract-float32 +status done, code 0`, output)
-	require.Regexp(t, `peer-110-torch-eager-channels_last +status left out, reason no torch, numpy`, output)
+	require.Regexp(t, `peer-110-torch-compile-masked-channels_last-bfloat16 +status left out, reason no torch, numpy`, output)
 	require.Contains(t, output, "Failed: ")
 	require.Regexp(t, `Failed: .*bench-20-others\n`, output)
 	require.Equal(t, 2, strings.Count(output, "status goes on"), output)

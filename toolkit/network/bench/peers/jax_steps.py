@@ -7,9 +7,16 @@ file.
 Modes: "cond" has a lax.cond for each block; "scan" has one in the body of a lax.scan over blocks of equal shape, so that
 the program does not grow with the depth. For a closed block only the shortcut is computed.
 
-Three things make it as fast as possible on a CPU: each step reuses the arrays of the step before it (they are donated);
-the gradients of convolutions are written as convolutions in the order of axes for which XLA is fast, because inside a
-cond or scan other orders run many times slower; and only the outputs of convolutions are kept for the gradient.
+"mask" computes all blocks, in one program without cond or scan, and gates of 0 and 1 multiply the branches, as usual
+implementations do. So closed blocks are not cheaper, and their running averages move too. Losses in training do not
+depend on that; evaluations do.
+
+Each step reuses the arrays of the step before it (they are donated). Two more things make "cond" and "scan" as fast as
+possible on a CPU: the gradients of convolutions are written as convolutions in the order of axes for which XLA is fast,
+because inside a cond or scan other orders run many times slower; and only the outputs of convolutions are kept for the
+gradient. In "mask" XLA sees the whole program and is left to decide.
+
+In bfloat16 the activations have that type; parameters, statistics and the head stay in float32.
 """
 import json
 import sys
@@ -26,7 +33,8 @@ EPSILON, MOMENTUM = 1e-5, 0.1  # of batch normalisation
 
 
 def convolve(x, kernel, padding, stride=1, **dilation):
-    return lax.conv_general_dilated(x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"), **dilation)
+    return lax.conv_general_dilated(x, kernel.astype(x.dtype), (stride, stride), padding,
+                                    dimension_numbers=("NHWC", "HWIO", "NHWC"), **dilation)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -43,24 +51,31 @@ def convolve3x3_backward(stride, saved, dy):
     spread, ends = (stride, stride), 2 - stride
     dx = convolve(dy, kernel[::-1, ::-1].transpose(0, 1, 3, 2), ((1, stride), (1, stride)), lhs_dilation=spread)
     dkernel = convolve(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3), ((1, ends), (1, ends)), rhs_dilation=spread)
-    return dx, dkernel.transpose(1, 2, 0, 3)
+    return dx, dkernel.transpose(1, 2, 0, 3).astype(kernel.dtype)
 
 
 convolve3x3.defvjp(convolve3x3_forward, convolve3x3_backward)
 
 
+def convolve3x3_plain(x, kernel, stride):
+    """The same with JAX's own gradient."""
+    return convolve(x, kernel, ((1, 1), (1, 1)), stride)
+
+
 def normalize_train(x, p, averages):
     """Batch normalisation by the minibatch's statistics; also returns the new running averages."""
+    dtype, x = x.dtype, x.astype(jnp.float32)
     count = x.shape[0] * x.shape[1] * x.shape[2]
     mean = x.mean((0, 1, 2))
     variance = jnp.maximum((x * x).mean((0, 1, 2)) - mean * mean, 0)
     new = {"running_mean": mean, "running_var": variance * (count / (count - 1))}
     moved = jax.tree.map(lambda old, now: (1 - MOMENTUM) * old + MOMENTUM * lax.stop_gradient(now), averages, new)
-    return (x - mean) * (lax.rsqrt(variance + EPSILON) * p["weight"]) + p["bias"], moved
+    return ((x - mean) * (lax.rsqrt(variance + EPSILON) * p["weight"]) + p["bias"]).astype(dtype), moved
 
 
 def normalize_test(x, p, averages):
-    return (x - averages["running_mean"]) * (lax.rsqrt(averages["running_var"] + EPSILON) * p["weight"]) + p["bias"]
+    y = (x - averages["running_mean"]) * (lax.rsqrt(averages["running_var"] + EPSILON) * p["weight"]) + p["bias"]
+    return y.astype(x.dtype)
 
 
 def shortcut(x, outputs):
@@ -91,12 +106,23 @@ def block_train(x, block):
     return lax.cond(gate, opened, closed, p, averages, x)
 
 
+def block_masked(x, block):
+    """The same block computed whether it is open or closed, with its branch multiplied by the gate."""
+    p, averages, gate = block
+    inputs, outputs = p["conv1"]["weight"].shape[2:]
+    f = convolve3x3_plain(x, p["conv1"]["weight"], outputs // inputs)
+    f, first = normalize_train(f, p["bn1"], averages["bn1"])
+    f = convolve3x3_plain(jax.nn.relu(f), p["conv2"]["weight"], 1)
+    f, second = normalize_train(f, p["bn2"], averages["bn2"])
+    return jax.nn.relu(gate.astype(x.dtype) * f + shortcut(x, outputs)), {"bn1": first, "bn2": second}
+
+
 def block_test(x, block):
     p, averages, survival = block
     inputs, outputs = p["conv1"]["weight"].shape[2:]
     f = jax.nn.relu(normalize_test(convolve3x3(x, p["conv1"]["weight"], outputs // inputs), p["bn1"], averages["bn1"]))
     f = normalize_test(convolve3x3(f, p["conv2"]["weight"], 1), p["bn2"], averages["bn2"])
-    return jax.nn.relu(survival * f + shortcut(x, outputs)), None
+    return jax.nn.relu(survival.astype(x.dtype) * f + shortcut(x, outputs)), None
 
 
 def through(stages, block, x, parameters, averages, numbers):
@@ -113,17 +139,17 @@ def through(stages, block, x, parameters, averages, numbers):
 
 
 def head(x, p):
-    return x.mean((1, 2)) @ p["weight"] + p["bias"]
+    return jnp.matmul(x.astype(jnp.float32).mean((1, 2)), p["weight"], precision="highest") + p["bias"]
 
 
 def loss_of(logits, labels):
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
 
-def make_step(stages, momentum, weight_decay):
+def make_step(stages, block, momentum, weight_decay):
     def forward(parameters, averages, images, labels, gates):
         x, stem = normalize_train(convolve3x3(images, parameters["stem"]["conv"]["weight"], 1), parameters["stem"]["bn"], averages["stem"])
-        x, blocks = through(stages, block_train, jax.nn.relu(x), parameters["blocks"], averages["blocks"], gates)
+        x, blocks = through(stages, block, jax.nn.relu(x), parameters["blocks"], averages["blocks"], gates)
         return loss_of(head(x, parameters["fc"]), labels), {"stem": stem, "blocks": blocks}
 
     @partial(jax.jit, donate_argnums=0)
@@ -199,14 +225,15 @@ def peak_mb():
 
 def answer(ask):
     jax.config.update("jax_platforms", ask["device"])
-    if ask["device"] == "cuda":
+    if ask["device"] == "cuda" and ask["dtype"] == "float32":
         jax.config.update("jax_default_matmul_precision", "highest")  # no TF32
     tensors = read(ask["start"])
     stages, parameters, averages = load(tensors, ask["mode"] == "scan")
     state = jax.tree.map(jnp.array, (parameters, averages, jax.tree.map(np.zeros_like, parameters)))
     pixels, labels = tensors["batch.pixels"].astype(np.float32), tensors["batch.labels"]
-    images = jnp.array((pixels - tensors["normalization.mean"]) / tensors["normalization.deviation"])
-    step = make_step(stages, ask["momentum"], ask["weight_decay"])
+    images = jnp.array((pixels - tensors["normalization.mean"]) / tensors["normalization.deviation"],
+                       jnp.bfloat16 if ask["dtype"] == "bfloat16" else jnp.float32)
+    step = make_step(stages, block_masked if ask["mode"] == "mask" else block_train, ask["momentum"], ask["weight_decay"])
     times, losses, device_labels = [], [], jnp.array(labels)
     for i, row in enumerate(tensors["gates"].astype(bool)):
         rate = 0.0 if i < ask["untimed"] else ask["learning_rate"]

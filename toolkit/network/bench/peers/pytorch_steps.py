@@ -4,8 +4,16 @@
 standard output: see peers.go (question) and taken.go (answer). Weights, minibatch and the gates of each step come from a
 file.
 
-Modes: "eager" and "compile" (torch.compile of each block by itself, so that gates stay in Python), each also with
-"channels_last". A closed block is not computed: a Python `if` leaves it out.
+Modes, each also with "channels_last":
+
+"eager" and "compile" (torch.compile of each block by itself, so that gates stay in Python): a closed block is not
+computed, a Python `if` leaves it out.
+
+"compile masked": torch.compile of the whole network with its loss, forward and backward, on a GPU as CUDA graphs. All
+blocks are computed, and gates of 0 and 1 multiply the branches, as usual implementations do. So closed blocks are not
+cheaper, and their running averages move too. Losses in training do not depend on that; evaluations do.
+
+In bfloat16 convolutions and products are computed in it by autocast; weights, statistics and the loss stay in float32.
 """
 import json
 import math
@@ -106,8 +114,11 @@ class Block(nn.Module):
         """What a closed block computes. Without a projection it needs no ReLU, as x comes out of one."""
         return F.relu(self.downsample(x), inplace=True) if hasattr(self, "downsample") else self.shortcut(x)
 
-    def forward(self, x):
+    def forward(self, x, gate=None):
+        """gate, if there is one, is a tensor that multiplies the branch."""
         f = self.branch(x)
+        if gate is not None:
+            f = f * gate
         if not self.training:
             f = f * self.survival
         f += self.shortcut(x)
@@ -184,8 +195,10 @@ class Transformer(nn.Module):
     def closed(self, x):
         return x
 
-    def forward(self, x):
+    def forward(self, x, gate=None):
         f = self.branch(x)
+        if gate is not None:
+            f = f * gate
         return x + (f if self.training else f * self.survival)
 
 
@@ -212,10 +225,14 @@ class Network(nn.Module):
             self.blocks.append(kind(inputs, outputs, survival, part + "downsample.0.weight" in tensors))
 
     def forward(self, x, gates=None):
-        """gates has one gate for each block; None: all are open, as at test."""
+        """gates has one gate for each block: truth values, by which closed blocks are left out, or a tensor of 0 and 1, which
+        multiplies the branches. None: all are open, as at test."""
         x = self.stem(x)
         for k, block in enumerate(self.blocks):
-            x = block(x) if gates is None or gates[k] else block.closed(x)
+            if isinstance(gates, torch.Tensor):
+                x = block(x, gates[k])
+            else:
+                x = block(x) if gates is None or gates[k] else block.closed(x)
         return self.fc(self.head(x))
 
 
@@ -237,13 +254,15 @@ def peak_mb():
 
 
 def answer(ask):
-    mode, _, layout = ask["mode"].partition(" ")
-    device, layout = ask["device"], torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    mode, device = ask["mode"].split(), ask["device"]
+    layout = torch.channels_last if "channels_last" in mode else torch.contiguous_format
+    masked = "masked" in mode
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.backends.cudnn.benchmark = True
 
     tensors = read(ask["start"])
-    gates = tensors.pop("gates").bool().tolist()
+    gates = tensors.pop("gates")
+    rows = gates.float().to(device) if masked else gates.bool().tolist()
     labels = tensors.pop("batch.labels").long().to(device)
     mean, deviation = tensors.pop("normalization.mean"), tensors.pop("normalization.deviation")
     images = ((tensors.pop("batch.pixels").float() - mean) / deviation).permute(0, 3, 1, 2).to(device).contiguous(memory_format=layout)
@@ -251,7 +270,16 @@ def answer(ask):
     del tensors["survival"]
     network.load_state_dict(tensors)
     network.to(device).to(memory_format=layout)
-    if mode == "compile":
+
+    def compute(images, labels, gates=None):
+        """The loss and the logits; gradients are of the loss alone."""
+        with torch.autocast(device, torch.bfloat16, enabled=ask["dtype"] == "bfloat16"):
+            logits = network(images, gates)
+        return F.cross_entropy(logits.float(), labels), logits.detach()
+
+    if masked:
+        compute = torch.compile(compute, dynamic=False, fullgraph=True, mode="reduce-overhead" if device == "cuda" else None)
+    elif "compile" in mode:
         for block in network.blocks:
             block.compile(dynamic=False)
 
@@ -259,17 +287,19 @@ def answer(ask):
                                 weight_decay=ask["weight_decay"], nesterov=True, fused=True)
     network.train()
     times, losses = [], []
-    for i, row in enumerate(gates):
+    for i, row in enumerate(rows):
         optimizer.param_groups[0]["lr"] = 0.0 if i < ask["untimed"] else ask["learning_rate"]
         start = time.perf_counter()
+        if masked:
+            torch.compiler.cudagraph_mark_step_begin()  # CUDA graphs may now write into the results of the step before
         optimizer.zero_grad()  # to None, which is faster than to add to zeros
         # The gradients of closed blocks are zero, not None, so that weight decay and momentum move their weights too, as in the
-        # authors' program.
-        for block, is_open in zip(network.blocks, row):
+        # authors' program. With masks they are zero anyway.
+        for block, is_open in zip(network.blocks, () if masked else row):
             if not is_open:
                 for p in block.parameters():
                     p.grad = torch.zeros_like(p)
-        loss = F.cross_entropy(network(images, row), labels)
+        loss, _ = compute(images, labels, row)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())  # waits for the device
@@ -283,8 +313,10 @@ def answer(ask):
         images, labels = images[index].contiguous(memory_format=layout), labels[index]
         for _ in range(ask["evaluations"]):
             start = time.perf_counter()
-            logits = network(images)
-            F.cross_entropy(logits, labels).item()
+            if masked:
+                torch.compiler.cudagraph_mark_step_begin()
+            loss, logits = compute(images, labels)
+            loss.item()
             errors = (logits.argmax(1) != labels).sum().item()
             evaluations.append((time.perf_counter() - start) * 1e3)
     return dict(taken, evaluations_ms=evaluations, evaluation_errors=errors)
@@ -292,8 +324,8 @@ def answer(ask):
 
 def main():
     out, sys.stdout = sys.stdout, sys.stderr  # standard output is for the answer alone
-    with tempfile.TemporaryDirectory() as cache:  # empty: nothing compiled in an earlier start is used
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+    with tempfile.TemporaryDirectory() as cache:  # empty: nothing compiled in an earlier start is used, unless asked for
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", cache)
         json.dump(answer(json.load(sys.stdin)), out)
 
 
