@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -117,7 +118,49 @@ func cases(t *testing.T) map[string]*figures.Figure {
 		f, err := figures.LiveCurve(list...)
 		add(name, f, err)
 	}
+	for name, lines := range map[string][]figures.Line{
+		"lines, one value":      {{Name: "loss", Values: []float64{2.3}}},
+		"lines, several":        {{Name: "loss", Values: []float64{2.3, 2.1, math.NaN(), 1.7}}, {Name: "another", Values: []float64{-1, 0, 1}}},
+		"lines, of one hundred": {{Name: "loss", Values: slices.Repeat([]float64{2, 3}, 50)}},
+	} {
+		f, err := figures.Lines(figures.Provenance{Caption: "Made up."}, "Losses of one's own", "step", "Cross-entropy", lines...)
+		add(name, f, err)
+	}
+	f, err := figures.Degradation(figures.Recorded("Made up."), plainAndResidual())
+	add("degradation", f, err)
 	return all
+}
+
+// plainAndResidual are runs of two depths with two seeds.
+func plainAndResidual() (list []*runs.Run) {
+	for _, shortcut := range []string{"none", "average"} {
+		for _, layers := range []int{8, 20} {
+			for _, run := range seeded(0, 20, 5, 6) {
+				run.Recipe.Depth, run.Recipe.Shortcut = layers, shortcut
+				list = append(list, run)
+			}
+		}
+	}
+	return list
+}
+
+func TestDegradationNeedsBothKinds(t *testing.T) {
+	list := plainAndResidual()
+	_, err := figures.Degradation(figures.Provenance{}, list[:4])
+	require.ErrorContains(t, err, "name runs of both kinds")
+	_, err = figures.Degradation(figures.Provenance{}, list[2:])
+	require.ErrorContains(t, err, "of the same depths")
+}
+
+func TestLinesNeedValues(t *testing.T) {
+	for want, lines := range map[string][]figures.Line{
+		"there is no curve to draw":         nil,
+		`the curve "a" has no finite value`: {{Name: "a", Values: []float64{math.NaN()}}},
+		"more than 4 curves cannot be told": slices.Repeat([]figures.Line{{Name: "a", Values: []float64{1}}}, 5),
+	} {
+		_, err := figures.Lines(figures.Provenance{}, "a", "b", "c", lines...)
+		require.ErrorContains(t, err, want)
+	}
 }
 
 // The figures are recorded instead of drawn, and the box of each text is compared with all others and the edges.

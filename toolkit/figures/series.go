@@ -19,6 +19,7 @@ type measure struct {
 var (
 	testError       = measure{"test error", func(r runs.Row) float64 { return r.TestError }}
 	validationError = measure{"validation error", func(r runs.Row) float64 { return r.ValidationError }}
+	trainError      = measure{"training error", func(r runs.Row) float64 { return r.TrainError }}
 	trainLoss       = measure{"training loss", func(r runs.Row) float64 { return r.TrainLoss }}
 )
 

@@ -101,7 +101,7 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	network.ImageNetStem, network.Projection = recipe.Stem == "imagenet", recipe.Shortcut == "projection"
 	network.Patch = cmp.Or(recipe.PatchSize, network.Patch)
 	network.ClassToken = recipe.Pooling == "class-token"
-	network.Subsample = recipe.Shortcut == "subsample"
+	network.Subsample, network.Plain = recipe.Shortcut == "subsample", recipe.Shortcut == "none"
 	network.Inverted = recipe.ScaleAt == "train"
 	network.Frozen = recipe.FreezeGroups
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)

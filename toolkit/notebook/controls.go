@@ -12,11 +12,12 @@ import (
 	"stochdepth/toolkit/figures"
 )
 
-// Control is a slider or a drop-down list of [Interact].
+// Control is a slider, a drop-down list or a check box of [Interact].
 type Control struct {
 	label           string
 	low, high, step float64  // of a slider
-	choices         []string // of a drop-down list
+	choices         []string // of a drop-down list, and of a check box: true and false
+	box             bool     // it is a check box
 	mu              sync.Mutex
 	value           string
 }
@@ -30,6 +31,14 @@ func Slider(label string, low, high, step, value float64) *Control {
 func DropDown(label string, choices ...string) *Control {
 	return &Control{label: label, choices: choices, value: choices[0]}
 }
+
+// CheckBox is a control that is on or off.
+func CheckBox(label string, on bool) *Control {
+	return &Control{label: label, choices: []string{"true", "false"}, box: true, value: strconv.FormatBool(on)}
+}
+
+// On reports whether a check box is on.
+func (c *Control) On() bool { return c.Text() == "true" }
 
 // Text is the chosen value as text.
 func (c *Control) Text() string {
@@ -58,6 +67,13 @@ func (c *Control) set(value string) {
 // html is the control as an element of a form; name is its name in messages.
 func (c *Control) html(name string) string {
 	label := html.EscapeString(c.label)
+	if c.box {
+		checked := ""
+		if c.On() {
+			checked = " checked"
+		}
+		return fmt.Sprintf(`<label><input type="checkbox" data-control="%s"%s> %s</label>`, name, checked, label)
+	}
 	if c.choices != nil {
 		options := ""
 		for _, choice := range c.choices {

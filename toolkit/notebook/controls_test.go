@@ -12,19 +12,24 @@ import (
 )
 
 func TestControls(t *testing.T) {
-	slider, list := Slider("p_L", 0.1, 1, 0.05, 0.5), DropDown("rule", "linear", "uniform")
+	slider, list, box := Slider("p_L", 0.1, 1, 0.05, 0.5), DropDown("rule", "linear", "uniform"), CheckBox("5", true)
 	require.Equal(t, 0.5, slider.Number())
 	require.Equal(t, "linear", list.Text())
+	require.True(t, box.On())
+	require.Equal(t, `<label><input type="checkbox" data-control="2" checked> 5</label>`, box.html("2"))
 	for _, c := range []struct {
 		control     *Control
 		value, want string
 	}{
 		{slider, "0.35", "0.35"}, {slider, "2", "0.35"}, {slider, "x", "0.35"}, {slider, "1", "1"},
 		{list, "uniform", "uniform"}, {list, "list", "uniform"},
+		{box, "false", "false"}, {box, "on", "false"},
 	} {
 		c.control.set(c.value)
 		require.Equal(t, c.want, c.control.Text(), "after %q", c.value)
 	}
+	require.False(t, box.On())
+	require.Equal(t, `<label><input type="checkbox" data-control="2"> 5</label>`, box.html("2"))
 	require.Contains(t, slider.html("0"), `data-control="0" min="0.1" max="1" step="0.05" value="1"`)
 	require.Contains(t, DropDown("<b>", "a<c").html("1"),
 		`<label>&lt;b&gt; <select data-control="1"><option>a&lt;c</option></select>`)

@@ -101,7 +101,7 @@ const pageProgram = `(() => {
 			if (element.tagName === "BUTTON") element.disabled = true;
 			const control = element.dataset.control;
 			numbers[control] = (numbers[control] ?? 0) + 1;
-			send(numbers[control], control, element.value);
+			send(numbers[control], control, element.type === "checkbox" ? element.checked : element.value);
 		});
 	}
 	const beat = () => {

@@ -81,6 +81,8 @@ func Entries() []Entry {
 		{Name: "table2", Heading: "Table 2: training times", inputs: ofRuns, draw: drawTable(figures.Table2),
 			Shows: "Published training times and ours, compared by the time saved."},
 
+		{Name: "degradation", Heading: "Beyond the paper", inputs: ofRuns, draw: drawDegradation,
+			Shows: "Why blocks have a shortcut: training error of plain and of residual networks, by depth."},
 		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "time-to-accuracy", Heading: "Beyond the paper", inputs: ofRuns, draw: drawTimeToAccuracy,
@@ -124,6 +126,10 @@ func drawBlock(d *drawing) (*figures.Figure, error) {
 		return nil, err
 	}
 	return figures.Block(survival, (len(survival)+1)/2)
+}
+
+func drawDegradation(d *drawing) (*figures.Figure, error) {
+	return figures.Degradation(d.provenance, d.list)
 }
 
 func drawRules(d *drawing) (*figures.Figure, error) {

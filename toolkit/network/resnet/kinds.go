@@ -79,7 +79,7 @@ func (c convolutional) stages(n *Network) (stages []Stage) {
 	in, side, before := n.Filters(), n.stemSide(), 0
 	for group, blocks := range n.Groups {
 		s := Shape{In: in, Out: c.widening * n.Filters() << group, Stride: 1, Subsample: n.Subsample,
-			Projection: n.Projection, Scale: n.Scale.start()}
+			Projection: n.Projection, Plain: n.Plain, Scale: n.Scale.start()}
 		if group > 0 {
 			s.Stride = 2
 		}

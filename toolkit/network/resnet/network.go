@@ -35,6 +35,9 @@ type Network struct {
 	// Subsample makes the shortcut between groups take every other pixel, as the authors' code did until February 2017,
 	// instead of the average of 2x2 pixels.
 	Subsample bool
+	// Plain leaves out all shortcuts: H = ReLU(f(H)) with the paper's block, the plain network of He et al. 2015. It has the
+	// textbook form only, and closed gates make no sense in it.
+	Plain bool
 	// Patch is the side of the patches that a transformer divides an image into, a divisor of the image's. New makes it an
 	// eighth of the side, so that there are 8x8 patches or a few more.
 	Patch int

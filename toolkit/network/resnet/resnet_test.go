@@ -136,6 +136,25 @@ func TestShortcut(t *testing.T) {
 	require.Equal(t, []float64{5.5, 105.5, 0, 0, 7.5, 107.5, 0, 0, 25.5, 125.5, 0, 0, 27.5, 127.5, 0, 0}, shortcut())
 	s.Subsample = true
 	require.Equal(t, []float64{0, 100, 0, 0, 2, 102, 0, 0, 20, 120, 0, 0, 22, 122, 0, 0}, shortcut())
+	s.Plain = true
+	require.Equal(t, make([]float64, 16), shortcut())
+}
+
+// In a plain network no branch can be missing: where the first has no output, images are all the same to the rest.
+func TestPlainNetworks(t *testing.T) {
+	n := network(t, 8, 0)
+	logits := func() []float64 {
+		store := model.NewStore()
+		require.NoError(t, initialize(n, store, 7, resnet.ScaleOne))
+		scale := residual.Variable(store.RootScope(), "group1/scale2")
+		require.NoError(t, scale.SetValue(tensors.FromFlatDataAndDimensions(make([]float64, 16), 1, 16)))
+		return forward(t, n, store, false, images(2), []float64{1, 1, 1}, 3)
+	}
+	out := logits()
+	require.NotEqual(t, out[:10], out[10:], "the shortcut carries the images on")
+	n.Plain = true
+	out = logits()
+	require.Equal(t, out[:10], out[10:])
 }
 
 // forward runs the textbook form, which changes the running averages in the store, and returns its logits.

@@ -1,6 +1,7 @@
 package resnet
 
 import (
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"stochdepth/toolkit/network/residual"
@@ -14,6 +15,7 @@ type Shape struct {
 
 	Subsample  bool           // if the side is halved, the shortcut takes every other pixel, not the average of 2x2
 	Projection bool           // where the shape changes, the shortcut is a convolution 1x1 and batch normalisation
+	Plain      bool           // there is no shortcut
 	Scale      residual.Start // initial scales of batch normalisation
 }
 
@@ -23,7 +25,7 @@ func (s Shape) Changes() bool { return s.Stride > 1 || s.In != s.Out }
 // ShortcutParameters lists those of the shortcut: none, or if it projects kernel_shortcut [1, 1, In, Out] and those of a
 // batch normalisation.
 func (s Shape) ShortcutParameters() []residual.Parameter {
-	if !s.Projection || !s.Changes() {
+	if s.Plain || !s.Projection || !s.Changes() {
 		return nil
 	}
 	list := append(ConvolutionParameters("kernel_shortcut", 1, s.In, s.Out), s.BatchNormParameters("_shortcut", s.Out)...)
@@ -35,8 +37,11 @@ func (s Shape) ShortcutParameters() []residual.Parameter {
 
 // Shortcut is id(x): x itself, or, if the shape changes, x pooled over 2x2 pixels and padded with channels of zeros, or
 // projected (He et al. 2015, option B): [batch, Side*Stride, Side*Stride, In] becomes [batch, Side, Side, Out]. An odd side
-// is rounded up: at the edge the pixels that are there are averaged.
+// is rounded up: at the edge the pixels that are there are averaged. If the network is plain, it is zeros of that shape.
 func (s Shape) Shortcut(b *residual.Branch, x *Node) *Node {
+	if s.Plain {
+		return Zeros(x.Graph(), shapes.Make(x.DType(), x.Shape().Dimensions[0], s.Side, s.Side, s.Out))
+	}
 	if s.Projection && s.Changes() {
 		return BatchNorm(b, "_shortcut", Convolution(b, x, b.Value("kernel_shortcut"), s.Stride))
 	}
@@ -68,7 +73,7 @@ func (s Shape) pixels() int64 { return int64(s.Side * s.Side) }
 
 // shortcutMultiplyAdds counts those of the shortcut, for one image.
 func (s Shape) shortcutMultiplyAdds() int64 {
-	if !s.Projection || !s.Changes() {
+	if s.Plain || !s.Projection || !s.Changes() {
 		return 0
 	}
 	return s.pixels() * int64(s.In*s.Out)

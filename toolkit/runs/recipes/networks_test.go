@@ -59,3 +59,23 @@ func TestPatches(t *testing.T) {
 		}
 	}
 }
+
+// A network without shortcuts has no closed blocks, and only the textbook form computes it.
+func TestPlainNetworks(t *testing.T) {
+	for want, settings := range map[string][][2]string{
+		"":                                   {},
+		`shortcut "none" needs form`:         {{"form", "survivors"}},
+		`shortcut "none" needs death_rate 0`: {{"death_rate", "0.5"}},
+		`shortcut "none" is for convolutional networks`: {{"block", "transformer"}, {"depth", "4"}},
+	} {
+		r := small(t)
+		for _, set := range append([][2]string{{"shortcut", "none"}, {"form", "resnet"}, {"death_rate", "0"}}, settings...) {
+			require.NoError(t, r.Set(set[0], set[1]))
+		}
+		if err := r.Validate(); want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
+}

@@ -74,6 +74,7 @@ type Recipe struct {
 
 	FreezeClosed bool `json:"freeze_closed"` // leave a closed block's weights alone; the authors' optimizer moves them
 	// Between groups: average pooling, subsample (the authors' before Feb 2017), or projection, a convolution with its own weights.
+	// none: no block has a shortcut, which is a plain network.
 	Shortcut       string `json:"shortcut"`
 	BatchNormScale string `json:"batch_norm_scale"` // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
 	DType          string `json:"dtype"`            // float32, tf32 (for convolutions on an NVIDIA GPU), bfloat16 or float64

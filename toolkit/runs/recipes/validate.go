@@ -43,7 +43,7 @@ var choices = []choice{
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}, nil},
 	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}, nil},
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}, nil},
-	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection"}, nil},
+	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection", "none"}, nil},
 	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}, nil},
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}, nil},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}, nil},
@@ -140,6 +140,16 @@ func (r Recipe) validateNetwork() error {
 	case depth.Preactivation, depth.Bottleneck, depth.Transformer:
 		if r.Shortcut == "projection" {
 			return fmt.Errorf("shortcut \"projection\" goes with the blocks basic, bottleneck-original and your own, not with %s", r.Block)
+		}
+	}
+	if r.Shortcut == "none" {
+		switch {
+		case r.Block == depth.Transformer:
+			return errors.New("shortcut \"none\" is for convolutional networks, not for transformers")
+		case !r.IsConstant():
+			return errors.New("shortcut \"none\" needs death_rate 0: without a shortcut nothing passes a closed block")
+		case r.Form != "resnet":
+			return errors.New("shortcut \"none\" needs form \"resnet\": the engine computes blocks with shortcuts")
 		}
 	}
 	if r.Block == depth.Transformer && r.Stem != "paper" {

@@ -35,7 +35,7 @@ var _ resnet.Form = Form{}
 // parameters, sides that halve, and images no smaller than a window.
 func known(s residual.Stack, h *Node) (block resnet.Basic, ok bool) {
 	block, ok = s.Block.(resnet.Basic)
-	return block, ok && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride && block.Side >= 3
+	return block, ok && !block.Plain && len(s.OfShortcut()) == 0 && h.Shape().Dimensions[1] == block.Side*block.Stride && block.Side >= 3
 }
 
 // normalizer is how blocks of other kinds, stems and shortcuts are normalised: on GPUs as package resnet does it, since it takes
