@@ -1,6 +1,7 @@
 package notebook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -72,6 +73,7 @@ type Try struct {
 	*runs.Run
 	Number   int // of the tries of the preset, in the order in which they began, from 1
 	Settings []string
+	Text     string // what it changes, without what all tries of several change alike
 }
 
 // Tries lists the tries of a preset in the order in which they began. Those that cannot be read are left out.
@@ -79,18 +81,21 @@ func Tries(preset string) (tries []Try) {
 	base := Recipe(preset)
 	list, _ := runs.List(triesOf(preset))
 	slices.SortStableFunc(list, func(a, b *runs.Run) int { return a.Began().Compare(b.Began()) })
+	times := make(map[string]int) // that a setting occurs
 	for i, run := range list {
-		tries = append(tries, Try{run, i + 1, recipes.Changes(base, run.Recipe)})
+		tries = append(tries, Try{Run: run, Number: i + 1, Settings: recipes.Changes(base, run.Recipe)})
+		for _, setting := range tries[i].Settings {
+			times[setting]++
+		}
+	}
+	for i, t := range tries {
+		own := slices.DeleteFunc(slices.Clone(t.Settings), func(setting string) bool { return times[setting] == len(tries) })
+		if len(own) == 0 {
+			own = t.Settings
+		}
+		tries[i].Text = cmp.Or(strings.Join(own, ", "), "the preset as it is")
 	}
 	return tries
-}
-
-// Text is what the try changes, or that it is the preset as it is.
-func (t Try) Text() string {
-	if len(t.Settings) == 0 {
-		return "the preset as it is"
-	}
-	return strings.Join(t.Settings, ", ")
 }
 
 // TriesTable shows all tries of a preset, one in a line: what they change, and their errors in percent.
@@ -105,7 +110,7 @@ func TriesTable(preset string) {
 			seconds = fmt.Sprintf("%.0f s", s)
 		}
 		epochs := fmt.Sprintf("%d of %d", int64(t.EpochsDone()), t.Recipe.Epochs)
-		rows = append(rows, []any{t.Number, t.Text(), epochs, errors[0], errors[1], seconds})
+		rows = append(rows, []any{t.Number, t.Text, epochs, errors[0], errors[1], seconds})
 	}
 	ShowTable([]string{"try of " + preset, "what differs", "epochs", "validation error (%)", "test error (%)", "training"}, rows...)
 }

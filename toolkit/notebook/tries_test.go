@@ -68,10 +68,23 @@ func TestTries(t *testing.T) {
 	var texts []string
 	for i, try := range Tries("quickstart") {
 		require.Equal(t, i+1, try.Number)
-		texts = append(texts, try.Text())
+		texts = append(texts, try.Text)
 	}
 	require.Equal(t, []string{"death_rate=0.3", "the preset as it is", "epochs=30, seed=2"}, texts)
 	require.Empty(t, Tries("shapes"), "another preset")
+
+	// What all tries change alike is left out, unless nothing else is left.
+	for _, settings := range [][]string{{"epochs=30", "death_rate=0.5"}, {"epochs=30"}} {
+		dir, recipe, err := TryDir("shapes", settings...)
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, recipe.Write(filepath.Join(dir, "recipe.json")))
+	}
+	texts = nil
+	for _, try := range Tries("shapes") {
+		texts = append(texts, try.Text)
+	}
+	require.ElementsMatch(t, []string{"death_rate=0.5", "epochs=30"}, texts)
 
 	run := Tried("quickstart", "death_rate=0.3")
 	require.Equal(t, "notebook-try-quickstart/death_rate=0.3", run.Name)

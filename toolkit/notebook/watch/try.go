@@ -24,7 +24,7 @@ func Try(ctx context.Context, preset string, settings ...string) (*runs.Run, err
 			return nil, err
 		}
 	}
-	run, err := train(ctx, training.Options{Dir: dir, Recipe: recipe}, 1, func() []*runs.Run { return drawn(preset, dir) })
+	run, err := train(ctx, training.Options{Dir: dir, Recipe: recipe}, 1, "try of "+preset, func() []*runs.Run { return drawn(preset, dir) })
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func drawn(preset, dir string) (list []*runs.Run) {
 // label is a short name of a try: its number, and what it changes as far as there is room.
 func label(t notebook.Try) string {
 	const room = 28
-	text := []rune(t.Text())
+	text := []rune(t.Text)
 	if len(text) > room {
 		text = append(text[:room-1], '…')
 	}

@@ -44,7 +44,7 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 			return nil, fmt.Errorf("%w (watch.Try names a run by its settings, so that each change makes a new one)", err)
 		}
 	}
-	return train(ctx, training.Options{Dir: dir, Recipe: recipe}, part, func() []*runs.Run {
+	return train(ctx, training.Options{Dir: dir, Recipe: recipe}, part, filepath.Base(dir), func() []*runs.Run {
 		run, err := runs.Open(dir)
 		if err != nil {
 			return nil
@@ -53,9 +53,10 @@ func TrainPart(ctx context.Context, dir string, recipe recipes.Recipe, part floa
 	})
 }
 
-// train is TrainPart with the runs that are drawn: the one that is trained first, or none while there is nothing to draw.
-func train(ctx context.Context, o training.Options, part float64, drawn func() []*runs.Run) (*runs.Run, error) {
-	s := &session{part: part, bar: notebook.NewBar(0, filepath.Base(o.Dir), "steps"), curve: notebook.NewLive()}
+// train is TrainPart with a label for the bar, and with the runs that are drawn: the one that is trained first, or none while
+// there is nothing to draw.
+func train(ctx context.Context, o training.Options, part float64, label string, drawn func() []*runs.Run) (*runs.Run, error) {
+	s := &session{part: part, bar: notebook.NewBar(0, label, "steps"), curve: notebook.NewLive()}
 	s.draw = func() (*figures.Figure, error) { return figures.LiveCurve(drawn()...) }
 	s.bar.Set(0, "compiling ...") // at once: loading the plugin, the data and compiling take a while
 	run, err := s.train(ctx, o)
