@@ -86,7 +86,7 @@ func TestTries(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"death_rate=0.5", "epochs=30"}, texts)
 
-	run := Tried("quickstart", "death_rate=0.5")
-	require.Equal(t, "notebook-try-quickstart/death_rate=0.5", run.Name)
-	require.Equal(t, []string{"death_rate=0.5"}, recipes.Changes(Recipe("quickstart"), run.Recipe))
+	run := Tried("quickstart", "death_rate=0.3")
+	require.Equal(t, "notebook-try-quickstart/death_rate=0.3", run.Name)
+	require.Equal(t, []string{"death_rate=0.3"}, recipes.Changes(Recipe("quickstart"), run.Recipe))
 }
