@@ -18,6 +18,7 @@ import (
 // each is a fine line behind it.
 func Degradation(provenance Provenance, list []*runs.Run) (*Figure, error) {
 	plain, residual := map[int][]plotter.XYs{}, map[int][]plotter.XYs{} // by depth, for each seed
+	provenance = provenance.With("Constant depth.")
 	for _, run := range list {
 		kind, layers := residual, run.Recipe.Depth
 		if run.Recipe.Shortcut == "none" {
@@ -41,8 +42,10 @@ func Degradation(provenance Provenance, list []*runs.Run) (*Figure, error) {
 	for i, layers := range depths {
 		styles = append(styles, stochasticStyles[i].named(fmt.Sprintf("%d layers", layers)))
 	}
-	l := layout{headline: "Training error of plain and of residual networks", styles: styles,
-		provenance: provenance.With("Constant depth. Fine lines: each seed; bold: their mean.")}
+	if len(list) > 2*len(depths) {
+		provenance = provenance.With("Fine lines: each seed; bold: their mean.")
+	}
+	l := layout{headline: "Training error of plain and of residual networks", styles: styles, provenance: provenance}
 	return l.panels(2, 2.5*vg.Inch, func(panel int, c draw.Canvas) {
 		kind, name := plain, "Plain: training error (%)"
 		if panel == 1 {
