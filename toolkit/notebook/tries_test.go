@@ -70,7 +70,7 @@ func TestTries(t *testing.T) {
 		require.Equal(t, i+1, try.Number)
 		texts = append(texts, try.Text)
 	}
-	require.Equal(t, []string{"death_rate=0.5", "the preset as it is", "epochs=30, seed=2"}, texts)
+	require.Equal(t, []string{"death_rate=0.3", "the preset as it is", "epochs=30, seed=2"}, texts)
 	require.Empty(t, Tries("shapes"), "another preset")
 
 	// What all tries change alike is left out, unless nothing else is left.
