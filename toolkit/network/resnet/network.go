@@ -116,13 +116,13 @@ func (n *Network) IsFrozen(s Stage) bool { return s.First < depth.Total(n.Groups
 func (n *Network) Stages() []Stage { return n.kind.stages(n) }
 
 // Removable reports for each block whether it can be left out for good: a block that changes the shape of what it gets is
-// needed.
+// needed, and so are all blocks of a plain network.
 func (n *Network) Removable() []bool {
 	removable := make([]bool, 0, len(n.Survival))
 	before := n.kind.stem(n).output
 	for _, s := range n.Stages() {
 		for range s.Count {
-			removable = append(removable, slices.Equal(before, s.Output))
+			removable = append(removable, !n.Plain && slices.Equal(before, s.Output))
 			before = s.Output
 		}
 	}
