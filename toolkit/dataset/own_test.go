@@ -5,10 +5,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"stochdepth/toolkit/internal/own"
 )
 
 // A program's own set is loaded by its name, cut to the numbers of images that are asked for, and checked.
 func TestRegister(t *testing.T) {
+	t.Cleanup(func() { registered = own.Registry[Set]{} })
 	set := Set{Name: "own-set", Classes: []string{"a", "b"}, Format: Format{4, 4, 3}, Train: 3, Validation: 2, Test: 2}
 	part := func(format Format, labels ...uint16) View {
 		return NewView(&Images{Format: format, Pixels: make([]byte, len(labels)*format.Bytes()), Labels: labels})

@@ -33,8 +33,10 @@ func TestEveryFormat(t *testing.T) {
 		t.Run(entry.Name, func(t *testing.T) {
 			drawn, err := sources.Draw(entry, gallery.Network{})
 			require.NoError(t, err)
-			drawings := []string{"fig1"} // which show no numbers
-			require.Equal(t, !slices.Contains(drawings, entry.Name), drawn.Table != nil || len(drawn.Figure.Numbers()) > 0)
+			drawings := []string{"fig1"}           // which show no numbers
+			tabled := []string{"time-to-accuracy"} // which have a table beside the figure
+			require.Equal(t, (drawn.Table == nil || slices.Contains(tabled, entry.Name)) && !slices.Contains(drawings, entry.Name),
+				len(drawn.Figure.Numbers()) > 0)
 			for name, style := range styles {
 				figure, err := drawn.Figure.In(style)
 				if name == "column" && err != nil {

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -13,15 +14,19 @@ import (
 // training; the paper's own three quarters are nearly those of p_L = 0.5.
 func TestBudget(t *testing.T) {
 	for _, rule := range slices.DeleteFunc(depth.Rules(), func(rule string) bool { return rule == "list" || rule == "step" }) {
+		budget := 0.9
+		if rule == "square" { // which leaves more blocks open when they fall open too
+			budget = 0.95
+		}
 		for _, schedule := range Choices("survival_schedule") {
 			r, err := Preset("cifar10")
 			require.NoError(t, err)
-			for _, set := range [][2]string{{"rule", rule}, {"survival_schedule", schedule}, {"schedule_fraction", "0.5"}, {"budget", "0.95"}} {
+			for _, set := range [][2]string{{"rule", rule}, {"survival_schedule", schedule}, {"schedule_fraction", "0.5"}, {"budget", fmt.Sprint(budget)}} {
 				require.NoError(t, r.Set(set[0], set[1]))
 			}
 			require.NoError(t, r.Validate())
 			open, blocks := r.ExpectedOpen()
-			require.InDelta(t, 0.95, open/float64(blocks), 1e-8, "%s, %s", rule, schedule)
+			require.InDelta(t, budget, open/float64(blocks), 1e-8, "%s, %s", rule, schedule)
 		}
 	}
 	r, err := Parse([]byte(`{"budget": 0.75, "dataset": "cifar10", "depth": 110, "epochs": 1}`))

@@ -277,7 +277,8 @@ func TestRecipeKeysLeftOutAreThePapers(t *testing.T) {
 }
 
 func TestChoicesAreThoseThatValidateTakes(t *testing.T) {
-	require.Contains(t, Choices("rule"), "sigmoid")
+	require.Equal(t, []string{"linear", "linear-from-zero", "linear-short", "stagewise", "uniform", "exponential", "logarithmic", "sigmoid",
+		"sine", "square", "step", "list"}, Choices("rule"))
 	require.Equal(t, []string{"true", "false"}, Choices("recompute"))
 	require.Equal(t, []string{"none", "shift", "crop"}, Choices("augment"))
 	require.Empty(t, Choices("depth"))
