@@ -61,6 +61,7 @@ func Degradation(provenance Provenance, list []*runs.Run) (*Figure, error) {
 				p.X.Max = max(p.X.Max, points[len(points)-1].X*1.02)
 			}
 		}
+		frame(c, p)
 		for i, layers := range depths { // in front of the seeds of all depths
 			addCurve(p, styles[i], drawnCurves(kind[layers])[0])
 		}

@@ -52,6 +52,7 @@ func Lines(provenance Provenance, headline, over, of string, lines ...Line) (*Fi
 		if low < 0 {
 			p.Y.Min = low - room
 		}
+		frame(c, p)
 		for i, points := range curves {
 			addCurve(p, styles[i], points)
 		}

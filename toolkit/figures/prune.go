@@ -26,8 +26,8 @@ type PruneCurve struct {
 // Prune draws the test error of networks that lose one block after the other: by the blocks that are left, and by the
 // multiply-adds of an image. Fine lines are with the running averages as trained, where those differ.
 func Prune(provenance Provenance, curves ...PruneCurve) (*Figure, error) {
-	if len(curves) == 0 || len(curves) > MostCalibrationCurves {
-		return nil, fmt.Errorf("%d orders: the figure takes 1 to %d", len(curves), MostCalibrationCurves)
+	if len(curves) == 0 || len(curves) > len(stochasticStyles) {
+		return nil, fmt.Errorf("%d orders: the figure takes 1 to %d", len(curves), len(stochasticStyles))
 	}
 	styles := make([]seriesStyle, len(curves))
 	byBlocks, byWork, asTrained := make([]plotter.XYs, len(curves)), make([]plotter.XYs, len(curves)), make([]plotter.XYs, len(curves))

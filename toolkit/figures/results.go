@@ -19,34 +19,19 @@ func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins",
 			"Blocks saved", "Time saved"}}
-	regimes, err := outcome.Regimes(list)
+	rows, err := rowsOfRegimes(list, resultRow)
 	if err != nil {
 		return t, err
 	}
-	data, constant := "", "" // of the row above
-	for _, comparisons := range regimes {
-		for j, c := range comparisons {
-			row := resultRow(c)
-			own := row.Cells[5]
-			if j == 0 {
-				row.Rule = true
-				if row.Cells[0] == data {
-					row.Cells[0] = ""
-				} else {
-					data = row.Cells[0]
-				}
-			} else { // of the regime above
-				for _, k := range []int{0, 1, 2} {
-					row.Cells[k] = ""
-				}
-				if own == constant {
-					row.Cells[5] = ""
-				}
-			}
-			constant = own
-			t.Rows = append(t.Rows, row)
+	constant := "" // of the row above
+	for _, row := range rows {
+		own := row.Cells[5]
+		if !row.Rule && own == constant { // of the regime above
+			row.Cells[5] = ""
 		}
+		constant = own
 	}
+	t.Rows = rows
 	t.Provenance = OfRuns(list).With("+: augmented by flips and shifts; without +: not augmented.",
 		"Each row uses the seeds common to both.",
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error.",
@@ -57,6 +42,32 @@ func Results(list []*runs.Run) (Table, error) {
 		"times (of independent means where no seed is shared); none for one seed.",
 		"Bold: the interval lies below zero, so that p < 0.05, two-sided.")
 	return t, nil
+}
+
+// rowsOfRegimes makes a row of each comparison of a stochastic setting with constant depth; its first cells are data, layers and
+// epochs. What a row has in common with the one above is left out.
+func rowsOfRegimes(list []*runs.Run, rowOf func(outcome.Comparison) TableRow) (rows []TableRow, err error) {
+	regimes, err := outcome.Regimes(list)
+	if err != nil {
+		return nil, err
+	}
+	data := "" // of the row above
+	for _, comparisons := range regimes {
+		for j, c := range comparisons {
+			row := rowOf(c)
+			row.Rule = j == 0
+			if j > 0 {
+				row.Cells[1], row.Cells[2] = "", ""
+			}
+			if row.Cells[0] == data {
+				row.Cells[0] = ""
+			} else {
+				data = row.Cells[0]
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
 }
 
 // resultRow is one comparison's row of Results.

@@ -20,38 +20,26 @@ func TimeToAccuracy(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Time to accuracy: when one reaches the other's lowest validation error",
 		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Stochastic gets there", "Steps", "Time", "Constant gets there",
 			"Steps", "Time"}}
-	regimes, err := outcome.Regimes(list)
+	rows, err := rowsOfRegimes(list, func(c outcome.Comparison) TableRow {
+		r := c.StochasticRuns[0].Recipe
+		there, back := c.Reach(), c.ReachBack()
+		row := TableRow{Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), outcome.Closing(r), fmt.Sprint(there.Pairs)}}
+		for _, side := range []outcome.Reach{there, back} {
+			row.Cells = append(row.Cells, fmt.Sprintf("%d of %d", side.Reached, side.Pairs), percentOf(side.Steps), percentOf(side.Time))
+		}
+		return row
+	})
 	if err != nil {
 		return t, err
 	}
-	data := ""
-	for _, comparisons := range regimes {
-		for j, c := range comparisons {
-			r := c.StochasticRuns[0].Recipe
-			there, back := c.Reach(), c.ReachBack()
-			row := TableRow{Rule: j == 0, Cells: []string{dataCell(r), fmt.Sprint(r.Depth), fmt.Sprint(r.Epochs), outcome.Closing(r),
-				fmt.Sprint(there.Pairs)}}
-			for _, side := range []outcome.Reach{there, back} {
-				row.Cells = append(row.Cells, fmt.Sprintf("%d of %d", side.Reached, side.Pairs), percentOf(side.Steps), percentOf(side.Time))
-			}
-			if j > 0 {
-				row.Cells[1], row.Cells[2] = "", ""
-			}
-			if row.Cells[0] == data {
-				row.Cells[0] = ""
-			} else {
-				data = row.Cells[0]
-			}
-			t.Rows = append(t.Rows, row)
-		}
-	}
-	t.Provenance = OfRuns(list).With(reachCaption...)
+	t.Rows = rows
+	t.Provenance = OfRuns(list).With(getsThere+".", "Steps and time: of those seeds, until then, as a share of what the other needed",
+		"for its lowest error; mean and standard deviation. A dash: none gets there, or times of two machines.")
 	return t, nil
 }
 
-var reachCaption = []string{"Gets there: seeds whose validation error falls to the lowest one of the other's run with the same seed,",
-	"or below. Steps and time: of those seeds, until then, as a share of what the other needed for its lowest error; mean and",
-	"standard deviation. A dash: none gets there, or times of two machines."}
+// getsThere says in a caption which seeds count.
+const getsThere = "Gets there: seeds whose validation error falls to the lowest one of the other's run with the same seed, or below"
 
 // percentOf writes a fraction in percent.
 func percentOf(e outcome.Estimate) string {
@@ -89,7 +77,7 @@ func TimeToAccuracyFigure(list []*runs.Run) (*Figure, error) {
 	styles := []seriesStyle{stochasticStyle.named("stochastic depth reaches constant depth's lowest error").as(aPoint),
 		constantStyle.named("constant depth reaches stochastic depth's").as(aPoint)}
 	l := layout{headline: "Steps until one reaches the other's lowest validation error", styles: styles,
-		provenance: OfRuns(list).With(reachCaption[:1]...).With("or below, mean over those seeds. At the right: how many do.")}
+		provenance: OfRuns(list).With(getsThere + ", mean over those seeds. At the right: how many do.")}
 	return l.figure(vg.Length(len(lines))*19+36, func(c draw.Canvas) {
 		p := newPlot()
 		p.X.Label.Text = "steps, in percent of those that the other needed"

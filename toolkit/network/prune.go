@@ -27,12 +27,18 @@ var branchEnds = map[string][]string{
 	depth.Bottleneck:         {"conv3.weight"},
 }
 
-// foldScales multiplies the factors of the branches at test into their last tensors. Blocks whose branches do not end in such a
-// tensor are an error.
-func (m *Model) foldScales(list []tensorfile.Tensor, scales []float64) error {
+// folded returns the tensors of a file in which the factors of the branches at test are multiplied into the last tensors of the
+// branches, and the factors that are left: 1, or as they are if the blocks' branches end in no such tensor.
+func (m *Model) folded() (list []tensorfile.Tensor, scales []float64, err error) {
+	if list, err = m.tensors(); err != nil {
+		return nil, nil, err
+	}
+	if scales, err = m.TestScales(); err != nil {
+		return nil, nil, err
+	}
 	ends := branchEnds[m.Recipe.Block]
 	if ends == nil {
-		return fmt.Errorf("the branch of a %s ends in no tensor that could be scaled", m.Recipe.Block)
+		return list, scales, nil
 	}
 	factors := make(map[string]float64)
 	for block, scale := range scales {
@@ -47,14 +53,14 @@ func (m *Model) foldScales(list []tensorfile.Tensor, scales []float64) error {
 		}
 		values, err := decode(t)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for j := range values {
 			values[j] *= factor
 		}
 		list[i] = encode(t.Name, t.Shape, values, m.Network.ParameterDType())
 	}
-	return nil
+	return list, depth.Constant(len(scales)), nil
 }
 
 // ExportPruned is [Model.Export] for the network that is left if it keeps only these blocks, counted from 1 in ascending order: a
@@ -66,19 +72,12 @@ func (m *Model) ExportPruned(path string, metadata map[string]string, kept []int
 	if err != nil {
 		return err
 	}
-	list, err := m.tensors()
-	if err != nil {
-		return err
-	}
-	scales, err := m.TestScales()
+	list, scales, err := m.folded()
 	if err != nil {
 		return err
 	}
 	if branchEnds[m.Recipe.Block] != nil {
-		if err := m.foldScales(list, scales); err != nil {
-			return err
-		}
-		recipe.ScaleAt, scales = "train", depth.Constant(len(scales))
+		recipe.ScaleAt = "train"
 	}
 	renamed := make(map[string]string) // of the prefixes of blocks that stay
 	left := make([]float64, len(kept))
@@ -223,21 +222,7 @@ func (m *Model) remeasureGraph(scope *model.Scope, pixels *Node) *Node {
 	if whole.Inverted {
 		scales = open
 	}
-	return whole.ForwardIn(&scaledInTraining{Form: m.Form, scales: scales}, scope, images, open)
-}
-
-// scaledInTraining is a form that multiplies branches in training by scales [L].
-type scaledInTraining struct {
-	resnet.Form
-	scales *Node
-	first  int // of the next stack's blocks
-}
-
-// Train implements residual.Form.
-func (f *scaledInTraining) Train(scope *model.Scope, s residual.Stack, h, gates, _ *Node) *Node {
-	scales := Slice(f.scales, AxisRange(f.first, f.first+s.Count))
-	f.first += s.Count
-	return f.Form.Train(scope, s, h, gates, scales)
+	return whole.ForwardIn(Scaled(m.Form, scales), scope, images, open)
 }
 
 // saved keeps copies of the variables' values, and returns a function that puts them back.

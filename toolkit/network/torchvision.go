@@ -23,11 +23,7 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 	case m.Recipe.Normalization != "channel":
 		return fmt.Errorf("torchvision normalises by channel, and this network has normalization %s: leave --names out", m.Recipe.Normalization)
 	}
-	list, err := m.tensors()
-	if err != nil {
-		return err
-	}
-	scales, err := m.TestScales()
+	list, _, err := m.folded()
 	if err != nil {
 		return err
 	}
@@ -43,9 +39,6 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 	}
 	models.AddNormalization(meta, mean, deviation)
 
-	if err := m.foldScales(list, scales); err != nil {
-		return err
-	}
 	theirs := make(map[string]string) // of our names, up to the block's
 	block := 0
 	for g, count := range m.Network.Groups {

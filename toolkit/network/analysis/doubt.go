@@ -101,7 +101,8 @@ func probabilities(ctx context.Context, m *network.Model, part dataset.View, sca
 		return nil, err
 	}
 	program, err := m.Program("probabilities", func(scope *model.Scope, inputs []*Node) []*Node {
-		return []*Node{Reshape(Softmax(m.TestLogitsIn(&scaled{Form: m.Form}, scope, inputs[0]), -1), -1)}
+		scales := residual.Variable(scope, resnet.SurvivalVariable).NodeValue(inputs[0].Graph())
+		return []*Node{Reshape(Softmax(m.TestLogitsIn(network.Scaled(m.Form, scales), scope, inputs[0]), -1), -1)}
 	})
 	if err != nil {
 		return nil, err
@@ -119,18 +120,4 @@ func probabilities(ctx context.Context, m *network.Model, part dataset.View, sca
 		}
 	})
 	return list, err
-}
-
-// scaled is a form in which the current survival probabilities, whatever they are, scale the branches at test.
-type scaled struct {
-	resnet.Form
-	first int // of the next stack's blocks
-}
-
-// Test implements residual.Form.
-func (f *scaled) Test(scope *model.Scope, s residual.Stack, h, _ *Node) *Node {
-	all := residual.Variable(scope, resnet.SurvivalVariable).NodeValue(h.Graph())
-	scales := Slice(all, AxisRange(f.first, f.first+s.Count))
-	f.first += s.Count
-	return f.Form.Test(scope, s, h, scales)
 }
