@@ -43,10 +43,9 @@ it was stopped at a checkpoint (by a signal or --max-time) and should be started
 	dataRoot := dataRootFlag(cmd)
 	maxTime := cmd.Flags().Duration("max-time", 0, "stop cleanly at a checkpoint after this long, such as 90m or 8h")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		// A scheduler's signal may come twice, the second time through its script: the second one changes nothing.
-		again := make(chan os.Signal, 1)
-		signal.Notify(again, syscall.SIGTERM)
-		defer signal.Stop(again)
+		// A scheduler's signal may come twice, the second time through its script: the second one changes nothing, until the
+		// process has ended with its status.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM)
 		if err := notNegative("--max-time", *maxTime); err != nil {
 			return err
 		}
