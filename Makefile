@@ -94,6 +94,7 @@ reveal   := .venv/share/reveal
 .PHONY: slides
 slides: $(jupyter_stamp) $(reveal)/stamp
 	@notebook=notebooks/$$(basename '$(NOTEBOOK)' .ipynb).ipynb
+	[ -e "$$notebook" ] || { echo "There is no $$notebook: name one, such as NOTEBOOK=01_the_idea." >&2; exit 1; }
 	grep -q '"slide_type"' "$$notebook" || { echo "$$notebook has no slides: give its cells slide types in JupyterLab (the gears at the right)." >&2; exit 1; }
 	$(python) -m nbconvert --log-level=ERROR --to slides --output-dir .out/slides "$$notebook" \
 		--template slides --TemplateExporter.extra_template_basedirs=notebooks --TemplateExporter.extra_template_paths='$(reveal)/sphinx_revealjs/_static/revealjs/dist' \
