@@ -95,11 +95,13 @@ reveal   := .venv/share/reveal
 slides: $(jupyter_stamp) $(reveal)/stamp
 	@notebook=notebooks/$$(basename '$(NOTEBOOK)' .ipynb).ipynb
 	[ -e "$$notebook" ] || { echo "There is no $$notebook: name one, such as NOTEBOOK=01_the_idea." >&2; exit 1; }
-	grep -q '"slide_type"' "$$notebook" || { echo "$$notebook has no slides: give its cells slide types in JupyterLab (the gears at the right)." >&2; exit 1; }
+	grep -q '"slide_type"' "$$notebook" ||
+		{ echo "$$notebook has no slides: give its cells slide types in JupyterLab (the gears at the right)." >&2; exit 1; }
 	$(python) -m nbconvert --log-level=ERROR --to slides --output-dir .out/slides "$$notebook" \
-		--template slides --TemplateExporter.extra_template_basedirs=notebooks --TemplateExporter.extra_template_paths='$(reveal)/sphinx_revealjs/_static/revealjs/dist' \
+		--template slides --TemplateExporter.extra_template_basedirs=notebooks \
+		--TemplateExporter.extra_template_paths='$(reveal)/sphinx_revealjs/_static/revealjs/dist' \
 		--TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_input_tags=hide-input
-	echo "Open .out/slides/$$(basename "$$notebook" .ipynb).slides.html in a browser: space goes on, F fills the screen, Esc shows all slides."
+	echo "Open .out/slides/$$(basename "$$notebook" .ipynb).slides.html in a browser: space goes on, F fills the screen, Esc shows all."
 
 # reveal.js, out of a package that brings it along.
 $(reveal)/stamp: notebooks/slides/requirements.txt | $(jupyter_stamp)
@@ -117,7 +119,8 @@ handouts:
 raced := $(addprefix ./toolkit/,runs/sweep dataset figures/gallery internal/stopping notebook runs)
 
 # Their tests that would take the race detector longest, and start no goroutine that another test does not start.
-unraced := ^Test(WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes|Notebooks(AreFitToPublish|ShowTheFiguresOfToday))$$
+unraced := WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes
+unraced := ^Test($(unraced)|NotebooksAreFitToPublish|NotebooksShowTheFiguresOfToday)$$
 
 # Packages whose tests take longest: they start first, so that both cores are busy until the end.
 long := $(addprefix ./toolkit/,network/survivors network network/training cmd/commands cmd/example)
