@@ -43,6 +43,8 @@ help:
 	@cat <<'END'
 	make run     set up, execute the quickstart notebook, write its figure to .out
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
+	make slides  slides of a notebook, for a lecture (NOTEBOOK=01_the_idea)
+	make handouts    notebooks and questions without the answers, for students
 	make test    all checks, tests and notebooks (small), in some ten minutes; on a slow machine up to half an hour
 	make test-fast   checks and most tests, in a minute and a half
 	make fuzz    feed damaged files to every reader, for a few minutes
@@ -86,11 +88,39 @@ lab: setup
 	exec $(python) -m jupyterlab --no-browser --log-level=WARN $$root --ServerApp.ip='$(IP)' --ServerApp.port='$(PORT)' \
 		--ServerApp.root_dir="$$PWD" --LabApp.default_url=/lab/tree/lab/$(notdir $(quickstart))
 
+# Slides of one notebook for a browser, in one file that needs no network. The cells' slide types are in the notebook.
+NOTEBOOK ?= 01_the_idea
+reveal   := .venv/share/reveal
+.PHONY: slides
+slides: $(jupyter_stamp) $(reveal)/stamp
+	@notebook=notebooks/$$(basename '$(NOTEBOOK)' .ipynb).ipynb
+	[ -e "$$notebook" ] || { echo "There is no $$notebook: name one, such as NOTEBOOK=01_the_idea." >&2; exit 1; }
+	grep -q '"slide_type"' "$$notebook" ||
+		{ echo "$$notebook has no slides: give its cells slide types in JupyterLab (the gears at the right)." >&2; exit 1; }
+	$(python) -m nbconvert --log-level=ERROR --to slides --output-dir .out/slides "$$notebook" \
+		--template slides --TemplateExporter.extra_template_basedirs=notebooks \
+		--TemplateExporter.extra_template_paths='$(reveal)/sphinx_revealjs/_static/revealjs/dist' \
+		--TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_input_tags=hide-input
+	echo "Open .out/slides/$$(basename "$$notebook" .ipynb).slides.html in a browser: space goes on, F fills the screen, Esc shows all."
+
+# reveal.js, out of a package that brings it along.
+$(reveal)/stamp: notebooks/slides/requirements.txt | $(jupyter_stamp)
+	@echo "Installing reveal.js into .venv ..."
+	$(python) -m pip install --quiet --no-deps --upgrade --target $(reveal) -r $<
+	touch $@
+
+# For students: no outputs, no answers, no solutions; room for predictions and explanations.
+.PHONY: handouts
+handouts:
+	@'$(PYTHON)' notebooks/jupyter/handouts.py .out/handouts $(wildcard notebooks/*.ipynb) notebooks/questions.md
+	echo "The hand-outs are in .out/handouts; notebooks/teaching.md says how to use them."
+
 # Packages that start goroutines and do not use XLA, whose threads the race detector would misjudge. The first waits most.
 raced := $(addprefix ./toolkit/,runs/sweep dataset figures/gallery internal/stopping notebook runs)
 
 # Their tests that would take the race detector longest, and start no goroutine that another test does not start.
-unraced := ^Test(WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes|NotebooksAreFitToPublish)$$
+unraced := WhatCannotBeDrawnIsSaidAndTheRestIsDrawn|MappedPicturesTakeLittleMemory|Shapes
+unraced := ^Test($(unraced)|NotebooksAreFitToPublish|NotebooksShowTheFiguresOfToday)$$
 
 # Packages whose tests take longest: they start first, so that both cores are busy until the end.
 long := $(addprefix ./toolkit/,network/survivors network network/training cmd/commands cmd/example)
@@ -108,7 +138,8 @@ test: check
 	failed=0
 	echo "== go test =="
 	$(call gotest,all) $(long) $$(go list ./... | grep -vxF "$$(go list $(raced) $(long))") || failed=1
-	$(call gotest,long) -run 'TestSVHNMemory|TestTheCommittedGallery|TestEveryFormat' ./toolkit/dataset ./toolkit/figures/gallery || failed=1
+	$(call gotest,long) -run 'TestSVHNMemory|TestTheCommittedGallery|TestEveryFormat|$(unraced)' \
+		./toolkit/dataset ./toolkit/figures/gallery ./toolkit/notebook || failed=1
 	echo "== go test with the race detector, where it can follow all threads =="
 	$(call gotest,race) -race -short -skip '$(unraced)' $(raced) || failed=1 # -short: without the three above
 	$(slowest)

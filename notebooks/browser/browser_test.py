@@ -3,8 +3,9 @@
 It starts JupyterLab with the installed kernel, opens copies of notebooks in
 Chromium, which reaches nothing but this machine, and does what readers do: moves
 a slider, loads the page anew, stops and interrupts trainings, restarts the
-kernel, turns to the dark theme, completes a name, exports a page. Pictures of
-the pages, and what went wrong if something did, are left in .out/browser/.
+kernel, turns to the dark theme, completes a name, exports a page, pages through
+slides. Pictures of the pages, and what went wrong if something did, are left in
+.out/browser/.
 Names of tests as arguments run those alone.
 """
 
@@ -342,7 +343,33 @@ def lesson(browser, address):
     return f"{few} of 24 wrong with 9 blocks, {many} with 3"
 
 
-TESTS = [export, lesson, slider, stop, interrupt, reload, restart, dark, complete]
+def slides(browser, address):
+    """Every slide of the notebooks that have some fits on its screen, and needs no network."""
+    browser.set_window_size(1280, 720)
+    counts = []
+    for book in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        if '"slide_type"' not in book.read_text():
+            continue
+        subprocess.run(["make", "slides", f"NOTEBOOK={book.stem}"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        browser.get((ROOT / ".out" / "slides" / f"{book.stem}.slides.html").as_uri())
+        until(browser, "the slides are ready", lambda: browser.execute_script("return Reveal.isReady()"))
+        browser.execute_script("Reveal.configure({fragments: false})")  # all of them at once
+        counts.append(browser.execute_script("return Reveal.getTotalSlides()"))
+        for number in range(1, counts[-1] + 1):
+            wrong = browser.execute_script("""const slide = Reveal.getCurrentSlide(), of = x => [...slide.querySelectorAll(x)];
+                return [...[slide, ...of("pre, table")].filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)
+                        .map(e => `${e.tagName} needs ${e.scrollWidth} x ${e.scrollHeight}`),
+                    ...of("img").filter(e => e.clientHeight < 300).map(e => `a picture is ${e.clientHeight} high`)]""")
+            browser.save_screenshot(str(OUT / f"slide-{book.stem[:2]}-{number:02}.png"))
+            assert not wrong, f"{book.stem}, slide {number}: {wrong}"
+            browser.execute_script("Reveal.next()")
+        loaded = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.name).filter(n => n.startsWith('http'))")
+        assert not loaded, loaded
+    assert len(counts) >= 4 and min(counts) > 10, counts
+    return f"{sum(counts)} slides"
+
+
+TESTS = [export, slides, lesson, slider, stop, interrupt, reload, restart, dark, complete]
 
 
 def main():

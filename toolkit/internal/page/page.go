@@ -38,7 +38,7 @@ func Missing(root string) (names []string) {
 // Names lists the project's pages, relative to its folder root, except those that are generated as a whole.
 func Names(root string) (names []string) {
 	for _, pattern := range []string{"README.md", "CHANGELOG.md", "data/README.md", "data/models/README.md",
-		"notebooks/README.md", "toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"} {
+		"notebooks/*.md", "toolkit/README.md", "toolkit/*/README.md", "toolkit/network/*/README.md", "findings/README.md"} {
 		found, _ := fs.Glob(os.DirFS(root), pattern) // the patterns are right
 		names = append(names, found...)
 	}
