@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/analysis"
+	"stochdepth/toolkit/runs/pruned"
 )
 
 func pruneCommand() *cobra.Command {
@@ -45,6 +47,7 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 	out := cmd.Flags().StringP("out", "o", "", "with --keep: the file of the smaller network")
 	figure := cmd.Flags().String("figure", "", "also draw the errors into this file (.png, .svg or .pdf)")
 	page := cmd.Flags().String("page", "", "also write a page (.html) for a lecture, with a slider for the depth and 24 test images")
+	record := cmd.Flags().String("record", "", "also keep the errors in this file (.jsonl), from which the figure fronts is drawn")
 	format := formatFlag(cmd)
 	open := trainedFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -53,8 +56,10 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 			return errors.New("--keep says how much of the network -o writes: give both, or none")
 		case cmd.Flags().Changed("keep") && !(*keep > 0 && *keep <= 1):
 			return fmt.Errorf("--keep %v: it is a share of the blocks, above 0 and at most 1", *keep)
-		case len(*orders) > 1 && (*out != "" || *page != ""):
-			return errors.New("-o and --page are about one order: give one --order")
+		case len(*orders) > 1 && (*out != "" || *page != "" || *record != ""):
+			return errors.New("-o, --page and --record are about one order: give one --order")
+		case *record != "" && filepath.Ext(*record) != pruned.Extension:
+			return fmt.Errorf("--record %s: the name of a record ends in %s", *record, pruned.Extension)
 		case *choose < 1:
 			return fmt.Errorf("--images %d: at least one image compares", *choose)
 		case len(*orders) == 0:
@@ -68,7 +73,7 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 		if err := files.Check(*out); err != nil {
 			return err
 		}
-		for _, path := range []string{*figure, *page} {
+		for _, path := range []string{*figure, *page, *record} {
 			if err := files.Check(path); err != nil {
 				return err
 			}
@@ -80,6 +85,7 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 		}
 		var rows []prunedRow
 		var curves []figures.PruneCurve
+		var kept *pruned.Record
 		for _, order := range *orders {
 			bar := progress.New(0, "prune", "networks")
 			options := analysis.PruneOptions{Order: order, Choose: *choose,
@@ -92,6 +98,7 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 				return err
 			}
 			bar.Done("")
+			kept = analysis.RecordOf(net, options, list)
 			curve := figures.PruneCurve{Name: order}
 			for _, one := range list {
 				row := prunedRow{order: order, Pruned: one, whole: list[0]}
@@ -108,6 +115,11 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 		}
 		if *out != "" {
 			if err := writePruned(cmd, about, net, rows, *keep, *out); err != nil {
+				return err
+			}
+		}
+		if *record != "" {
+			if err := kept.Save(*record); err != nil {
 				return err
 			}
 		}

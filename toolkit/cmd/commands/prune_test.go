@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/runs/pruned"
 )
 
 // prune prints a line for each network, writes the one that was asked for, which eval finds as recorded and import trains on; and
@@ -23,13 +24,19 @@ func TestPruneAndSensitivity(t *testing.T) {
 	succeed(t, stochdepth(t, "train", "--run", "mine", "--runs", runs, "--recipe", "shapes", "--depth", "14", "--epochs", "1",
 		"--death-rate", "0.5", "--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32"))
 	small, figure, page := filepath.Join(folder, "small.safetensors"), filepath.Join(folder, "front.svg"), filepath.Join(folder, "page.html")
+	record := filepath.Join(folder, "mine.jsonl")
 	out := succeed(t, stochdepth(t, "prune", "mine", "--runs", runs, "--order", "depth", "--keep", "0.7", "-o", small,
-		"--figure", figure, "--page", page))
+		"--figure", figure, "--page", page, "--record", record))
 	require.Contains(t, out, "\n4 of 6 blocks: written to "+small+"\n")
 	require.Regexp(t, `(?m)^depth +6 +100\.00 +\d.*1 2 3 4 5 6$`, out)
 	require.Regexp(t, `(?m)^depth +3 +\d\d\.\d\d +\d.*1 3 5$`, out)
 	require.FileExists(t, figure)
 	require.FileExists(t, page)
+	recorded, err := pruned.Read(record)
+	require.NoError(t, err)
+	require.Equal(t, "mine", recorded.Network)
+	require.Equal(t, []int{1, 2, 3, 5}, recorded.States[2].Kept)
+	require.Less(t, recorded.States[2].MultiplyAdds, recorded.States[1].MultiplyAdds)
 	evaluated := succeed(t, stochdepth(t, "eval", small, "--runs", runs))
 	require.Contains(t, evaluated, "4 of 6 blocks (1, 2, 3 and 5), run mine")
 	require.Regexp(t, `(?m)^validation .*as recorded: \d+\.\d\d %\ntest .*as recorded: `, evaluated)
@@ -58,6 +65,7 @@ func TestPruneAndSensitivity(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--keep says how much of the network -o writes: give both, or none": {"prune", "mine", "--keep", "0.5"},
 		"--keep 2: it is a share of the blocks, above 0 and at most 1":      {"prune", "mine", "--keep", "2", "-o", small},
+		"--record a.json: the name of a record ends in .jsonl":              {"prune", "mine", "--record", "a.json"},
 		"give one --order":                                     {"prune", "mine", "--keep", "0.5", "-o", small, "--order", "depth,greedy"},
 		`--order "luck": use greedy, depth`:                    {"prune", "mine", "--order", "luck"},
 		"is a folder: name a file in it":                       {"prune", "mine", "--keep", "0.5", "-o", filepath.Join(folder, "there")},

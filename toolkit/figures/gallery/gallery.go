@@ -17,6 +17,7 @@ import (
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/pruned"
 )
 
 // Entry is one figure or table.
@@ -38,6 +39,7 @@ const (
 	paper
 	ofRuns
 	ofBench
+	ofPruned
 )
 
 // settings are those of the paper for the same figure: if the runs are smaller, the figure says so.
@@ -53,6 +55,7 @@ type drawing struct {
 	network    Network
 	list       []*runs.Run
 	bench      string
+	pruned     []*pruned.Record
 	provenance figures.Provenance // of the runs
 	note       string             // about these records
 	beside     []string           // figures of the paper whose values are to be shown too
@@ -145,6 +148,8 @@ func (s *Sources) Inputs(e Entry) string {
 		return "no records yet"
 	case e.inputs == ofBench:
 		return "the measurements " + choice.Bench
+	case e.inputs == ofPruned:
+		return "the pruned networks " + strings.Join(choice.Pruned, ", ")
 	}
 	return strings.Join(choice.Runs, ", ")
 }
@@ -157,11 +162,11 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 	}
 	choice, chosen := s.Choice[e.Name]
 	if len(names) > 0 {
-		if e.inputs != ofRuns && e.inputs != ofBench {
+		if e.inputs == nothing || e.inputs == paper {
 			return nil, fmt.Errorf("the figure %s is not drawn from runs", e.Name)
 		}
-		choice = Choice{Runs: names, Bench: names[0]}
-	} else if !chosen && (e.inputs == ofRuns || e.inputs == ofBench) {
+		choice = Choice{Runs: names, Bench: names[0], Pruned: names}
+	} else if !chosen && e.inputs != nothing && e.inputs != paper {
 		return nil, fmt.Errorf("the figure %s has no runs or measurements to be drawn from yet: name some with --runs, or in %s",
 			e.Name, filepath.Join(s.Folder, "figures.json"))
 	}
@@ -184,6 +189,18 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 		}
 	case ofBench:
 		drawn.Used = []string{choice.Bench}
+	case ofPruned:
+		drawn.Named = choice.Pruned
+		for _, pattern := range choice.Pruned {
+			list, err := pruned.Find(filepath.Join(s.Folder, "pruned"), pattern)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", e.Name, err)
+			}
+			d.pruned = append(d.pruned, list...)
+		}
+		for _, record := range d.pruned {
+			drawn.Used = append(drawn.Used, record.Network)
+		}
 	}
 	var err error
 	if drawn.Figure, err = e.draw(d); err != nil {

@@ -62,6 +62,8 @@ Every figure and table of "Deep Networks with Stochastic Depth" (Huang, Sun, Liu
 			fmt.Fprintf(&b, ", %d runs: `%s`", len(d.Used), strings.Join(d.Named, ", "))
 		case d.inputs == ofBench:
 			fmt.Fprintf(&b, ", measurements: [%s](../data/bench/%s.json)", d.Used[0], d.Used[0])
+		case d.inputs == ofPruned:
+			fmt.Fprintf(&b, ", %d pruned networks: `%s`", len(d.Used), strings.Join(d.Named, ", "))
 		}
 		if d.Markdown != "" {
 			fmt.Fprintf(&b, ", [as Markdown](%s.md)", d.Name)

@@ -26,9 +26,10 @@ import (
 
 // Choice says what one figure of ours is drawn from.
 type Choice struct {
-	Runs  []string `json:"runs,omitempty"`  // names below data/runs, or patterns with asterisks: see runs.Matches
-	Bench string   `json:"bench,omitempty"` // a record of data/bench, without .json
-	Note  string   `json:"note,omitempty"`  // a sentence for the caption, about these records
+	Runs   []string `json:"runs,omitempty"`   // names below data/runs, or patterns with asterisks: see runs.Matches
+	Bench  string   `json:"bench,omitempty"`  // a record of data/bench, without .json
+	Pruned []string `json:"pruned,omitempty"` // records of data/pruned, without their extension, or patterns
+	Note   string   `json:"note,omitempty"`   // a sentence for the caption, about these records
 }
 
 // Sources is the content of the data folder, as far as figures need it.

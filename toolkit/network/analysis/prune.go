@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
+	"stochdepth/toolkit/internal/project"
 	"stochdepth/toolkit/network"
+	"stochdepth/toolkit/runs/pruned"
 )
 
 // The orders in which [Prune] removes blocks. Blocks that the network needs stay.
@@ -41,6 +44,9 @@ type Pruned struct {
 // Scores are those on both parts of the data that training does not see.
 type Scores struct{ Validation, Test network.Score }
 
+// chooseOn is the number of validation images on which Greedy compares, unless another is given.
+const chooseOn = 1000
+
 // PruneOptions says how to prune.
 type PruneOptions struct {
 	Order string // one of [PruneOrders]
@@ -63,9 +69,7 @@ func Prune(ctx context.Context, o *network.Opened, options PruneOptions) (list [
 	if !slices.Contains(PruneOrders(), options.Order) {
 		return nil, fmt.Errorf("unknown order %q: use %s", options.Order, strings.Join(PruneOrders(), ", "))
 	}
-	if options.Choose == 0 {
-		options.Choose = 1000
-	}
+	options.Choose = cmp.Or(options.Choose, chooseOn)
 	defer func() { err = errors.Join(err, o.SetSurvival(p.survival)) }()
 	steps := p.most()
 	for removed := 0; removed <= steps; removed++ {
@@ -93,6 +97,20 @@ func Prune(ctx context.Context, o *network.Opened, options PruneOptions) (list [
 		}
 	}
 	return list, nil
+}
+
+// RecordOf is the record of what [Prune] returned.
+func RecordOf(o *network.Opened, options PruneOptions, list []Pruned) *pruned.Record {
+	r := &pruned.Record{Network: o.Info.Name(), Recipe: o.Recipe, Order: options.Order, Validation: o.Data.Validation.Len(),
+		Test: o.Data.Test.Len(), Trained: o.Info.Commit, Commit: project.Commit(), Machine: project.Machine()}
+	if r.Order == Greedy {
+		r.Choose = min(cmp.Or(options.Choose, chooseOn), r.Validation)
+	}
+	for _, one := range list {
+		r.States = append(r.States, pruned.State{Kept: one.Kept, MultiplyAdds: one.MultiplyAdds,
+			ValidationError: one.Remeasured.Validation.Error, TestError: one.Remeasured.Test.Error, AsTrained: one.AsTrained.Test.Error})
+	}
+	return r
 }
 
 // pruning is a network that loses blocks.

@@ -245,8 +245,13 @@ func Read(path string) (Info, error) {
 	return info, nil
 }
 
-// Name returns the file's name without its extension.
-func (i Info) Name() string { return strings.TrimSuffix(filepath.Base(i.Path), Extension) }
+// Name returns the file's name without its extension, or the run's if the network is in no file.
+func (i Info) Name() string {
+	if i.Path == "" {
+		return i.Run
+	}
+	return strings.TrimSuffix(filepath.Base(i.Path), Extension)
+}
 
 // Complete returns nil, or an error of one sentence if the file lacks something that a file of data/models must have.
 func (i Info) Complete() error {

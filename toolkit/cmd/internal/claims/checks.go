@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"stochdepth/toolkit/figures/gallery"
+	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/pruned"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -25,6 +29,7 @@ type Check struct {
 	Wins    *Wins    `json:"wins,omitempty"`
 	Best    *Best    `json:"best,omitempty"`
 	Reaches *Reaches `json:"reaches,omitempty"`
+	Pruned  *Pruned  `json:"pruned,omitempty"`
 	Shown   *Shown   `json:"shown,omitempty"`
 }
 
@@ -100,13 +105,22 @@ type Reaches struct {
 	StepsPercent float64  `json:"steps_percent,omitempty"` // 0: of no matter how many
 }
 
+// Pruned holds if networks that lost blocks until this many are left, or that were trained with as many, have a lower mean test
+// error than others with as many. The names are those of records of package pruned.
+type Pruned struct {
+	Records []string `json:"records"`
+	Than    []string `json:"than"`
+	Blocks  int      `json:"blocks"`
+	By      float64  `json:"by,omitempty"` // the least difference, in percentage points
+}
+
 // Shown holds if the notebook that makes the claim shows these texts in its outputs. It serves for the runs of notebooks,
 // which are not kept.
 type Shown []string
 
 // verify returns the failures of a check, each as a part of a sentence.
 func (c Check) verify(r records, page text) (failures []error) {
-	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Reaches, c.Shown} {
+	for _, kind := range []interface{ verify(records, text) error }{c.Lower, c.Between, c.Faster, c.Wins, c.Best, c.Reaches, c.Pruned, c.Shown} {
 		if reflect.ValueOf(kind).IsNil() {
 			continue
 		}
@@ -258,6 +272,44 @@ func (c *Best) verify(r records, _ text) error {
 		return fmt.Errorf("%s are not one of several settings among %s", best.list(), strings.Join(c.Among, ", "))
 	}
 	return nil
+}
+
+func (c *Pruned) verify(r records, _ text) error {
+	ours, err := r.pruned(c.Records, c.Blocks)
+	if err != nil {
+		return err
+	}
+	theirs, err := r.pruned(c.Than, c.Blocks)
+	if err != nil {
+		return err
+	}
+	if difference := theirs.Mean - ours.Mean; !(difference > 0 && difference >= c.By-rounding) {
+		return fmt.Errorf("the test error of %s with %d blocks is %s, and of %s %s: not lower by more than %g", say.Enumerate(c.Records),
+			c.Blocks, ours.Text(2), say.Enumerate(c.Than), theirs.Text(2), c.By)
+	}
+	return nil
+}
+
+// pruned is the mean test error of recorded networks with this number of blocks left.
+func (r records) pruned(names []string, blocks int) (outcome.Estimate, error) {
+	var percents []float64
+	for _, name := range names {
+		list, err := pruned.Find(filepath.Join(r.sources.Folder, "pruned"), name)
+		if err != nil {
+			return outcome.Estimate{}, err
+		}
+		for _, record := range list {
+			i := slices.IndexFunc(record.States, func(s pruned.State) bool { return len(s.Kept) == blocks })
+			if i < 0 {
+				return outcome.Estimate{}, fmt.Errorf("%s has no state with %d blocks", record.Network, blocks)
+			}
+			percents = append(percents, record.States[i].TestError)
+		}
+	}
+	if len(percents) == 0 {
+		return outcome.Estimate{}, errors.New("its check names no records")
+	}
+	return outcome.Average(percents...), nil
 }
 
 func (c *Shown) verify(_ records, page text) error {

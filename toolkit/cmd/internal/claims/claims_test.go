@@ -12,6 +12,7 @@ import (
 
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/pruned"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -69,8 +70,20 @@ func (p project) verify(claims, notOutcomes string) error {
 func TestChecks(t *testing.T) {
 	p := newProject(t)
 	p.write("README.md", "Some outcome is stated here.\n")
+	for name, percents := range map[string][2]float64{"a-s1": {10, 20}, "a-s2": {12, 22}, "b-s1": {9, 30}} {
+		record := pruned.Record{Network: name, Recipe: recipes.Default(), States: []pruned.State{{Kept: []int{1, 2}, TestError: percents[0]},
+			{Kept: []int{1}, TestError: percents[1]}}}
+		p.write("data/pruned/"+name+".jsonl", "")
+		require.NoError(t, record.Save(filepath.Join(p.root, "data/pruned", name+".jsonl")))
+	}
 	for name, c := range map[string]struct{ holds, want string }{
-		"lower": {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.5, "clear": true}}`, ""},
+		"pruned": {`{"pruned": {"records": ["a-*"], "than": ["b-*"], "blocks": 1, "by": 9}}`, ""},
+		"pruned, by less": {`{"pruned": {"records": ["a-*"], "than": ["b-*"], "blocks": 1, "by": 9.1}}`,
+			"the test error of a-* with 1 blocks is 21.00 ± 1.41, and of b-* 30.00: not lower by more than 9.1"},
+		"pruned, whole":     {`{"pruned": {"records": ["a-*"], "than": ["b-*"], "blocks": 2}}`, "not lower by more than 0"},
+		"pruned, no state":  {`{"pruned": {"records": ["a-*"], "than": ["b-*"], "blocks": 3}}`, "a-s1 has no state with 3 blocks"},
+		"pruned, no record": {`{"pruned": {"records": ["c-*"], "than": ["b-*"], "blocks": 2}}`, "there is no record c-*"},
+		"lower":             {`{"lower": {"runs": ["made-linear-0.9-s*"], "than": ["made-constant-s*"], "by": 2.5, "clear": true}}`, ""},
 		"lower, wrong sign": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-linear-0.9-s*"]}}`,
 			"the mean test error of made-constant-s* is 22 (n = 3), and of made-linear-0.9-s* 19.5 (n = 3): it is not lower"},
 		"lower than itself": {`{"lower": {"runs": ["made-constant-s*"], "than": ["made-constant-s*"]}}`, "it is not lower"},
