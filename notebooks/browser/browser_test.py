@@ -2,7 +2,7 @@
 
 It starts JupyterLab with the installed kernel, opens copies of notebooks in
 Chromium, which reaches nothing but this machine, and does what readers do: moves
-a slider, loads the page anew, stops and interrupts trainings, restarts the
+a slider, takes blocks out of a network, changes a value and runs again, loads the page anew, stops and interrupts trainings, restarts the
 kernel, turns to the dark theme, completes a name, exports a page, pages through
 slides. Pictures of the pages, and what went wrong if something did, are left in
 .out/browser/.
@@ -45,6 +45,38 @@ notebook.Check(notebook.Interact(func() (*figures.Figure, error) {
 }, p))
 fmt.Println("the cell has ended")"""
 
+BOXES = """%%
+network := notebook.Must(explore.Open("shapes-20-constant"))
+var boxes []*notebook.Control
+for l := 1; l <= 9; l++ {
+    boxes = append(boxes, notebook.CheckBox(fmt.Sprint(l), true))
+}
+notebook.Check(notebook.Interact(func() (*figures.Figure, error) {
+    var closed []int
+    for i, box := range boxes {
+        if !box.On() {
+            closed = append(closed, i+1)
+        }
+    }
+    return explore.Flips(notebook.Context(), network, 16, closed...)
+}, boxes...))"""
+DEPTHS = """%%
+network := notebook.Must(explore.Open("shapes-20-linear-0.7"))
+network.Data.Validation, network.Data.Test = network.Data.Validation.First(100), network.Data.Test.First(100)
+front := notebook.Must(explore.Prune(notebook.Context(), network, "depth"))
+blocks := notebook.Slider("blocks", 3, 9, 1, 9)
+notebook.Check(notebook.Interact(func() (*figures.Figure, error) {
+    return front.Images(int(blocks.Number()))
+}, blocks))"""
+# A seed that nobody else tries, so that its tries can be removed.
+SEED = "271828"
+TRY = """%%
+notebook.Must(watch.Try(notebook.Context(), "quickstart", "seed=SEED", "depth=8", "epochs=4", "evaluate_every=16",
+    "train_images=64", "validation_images=64", "test_images=64", "death_rate=RATE"))"""
+HOVER = """%%
+notebook.Hover(figures.TrainingCurves(figures.Recorded("Recorded."), notebook.Must(figures.PanelsOf(
+    notebook.Must(notebook.Must(gallery.Read("data")).Runs([]string{"shapes/20-constant-s11", "shapes/20-linear-0.7-s11"}))))...))"""
+
 
 def prepare():
     shutil.rmtree(OUT, ignore_errors=True)
@@ -56,7 +88,9 @@ def prepare():
             cell["outputs"] = []  # what is seen is made now
     (PAGES / "01_the_idea.ipynb").write_text(json.dumps(idea))
     for name, source in {"stop": TRAINING.replace("DEPTH", "20"), "interrupt": TRAINING.replace("DEPTH", "110"),
-                         "slider": SLIDER, "restart": SLIDER, "dark": SLIDER, "complete": '%%\nfmt.Println("warm")'}.items():
+                         "slider": SLIDER, "restart": SLIDER, "dark": SLIDER, "complete": '%%\nfmt.Println("warm")',
+                         "boxes": BOXES, "depths": DEPTHS, "hover": HOVER,
+                         "again": TRY.replace("SEED", SEED).replace("RATE", "0")}.items():
         cell = {"cell_type": "code", "id": name, "metadata": {}, "execution_count": None, "outputs": [],
                 "source": source.replace("RUN", str(OUT / name))}
         (PAGES / f"{name}.ipynb").write_text(json.dumps({**idea, "cells": [cell]}))
@@ -161,8 +195,8 @@ def visible(browser, selector):
 
 
 def picture(browser):
-    """The data of the picture in the slider's cell."""
-    return browser.execute_script("""return document.querySelector("input[type=range][data-control]")
+    """The data of the picture in the cell with controls."""
+    return browser.execute_script("""return document.querySelector("input[data-control]")
         ?.closest('.jp-Cell').querySelector('img')?.src""")
 
 
@@ -180,6 +214,91 @@ def slider(browser, address):
     photograph(browser, "slider-after")
     visible(browser, "button[data-control=done]").click()
     until(browser, "the controls go with Done", lambda: not controls(browser))
+
+
+def boxes(browser, address):
+    """A click takes a block out of a trained network, and the pictures change; another click puts it back."""
+    open_page(browser, address("boxes.ipynb"))
+    run_all(browser)
+    until(browser, "the boxes appear", lambda: visible(browser, "input[type=checkbox][data-control]"))
+    whole = until(browser, "the pictures appear", lambda: picture(browser))
+    seventh = browser.find_elements(By.CSS_SELECTOR, "input[type=checkbox][data-control]")[6]
+    moved = time.monotonic()
+    seventh.click()
+    without = until(browser, "the pictures change", lambda: picture(browser) not in (None, whole) and picture(browser))
+    took = time.monotonic() - moved
+    photograph(browser, "boxes")
+    seventh.click()
+    until(browser, "the pictures of the whole network are back", lambda: picture(browser) == whole)
+    assert without != whole
+    visible(browser, "button[data-control=done]").click()
+    until(browser, "the controls go with Done", lambda: not controls(browser))
+    no_error(browser)
+    return f"{took:.1f} s a move"
+
+
+def depths(browser, address):
+    """A slider sets the number of blocks of a trained network."""
+    open_page(browser, address("depths.ipynb"))
+    run_all(browser)
+    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
+    whole = until(browser, "the pictures appear", lambda: picture(browser))
+    visible(browser, "input[type=range][data-control]").send_keys(Keys.ARROW_LEFT * 4)
+    until(browser, "the pictures change", lambda: picture(browser) not in (None, whole))
+    value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
+    assert value == "5", f"the slider shows {value}"
+    photograph(browser, "depths")
+    visible(browser, "button[data-control=done]").click()
+    until(browser, "the controls go with Done", lambda: not controls(browser))
+    no_error(browser)
+
+
+def again(browser, address):
+    """A changed value, run again, is another try beside the first, and the old value gives the old run at once."""
+    def tries():
+        return [path for path in (ROOT / "data" / "runs").glob("notebook-*/**/recipe.json") if f'"seed": {SEED}' in path.read_text()]
+
+    def run(rate, what):
+        source = TRY.replace("SEED", SEED).replace("RATE", rate)
+        browser.execute_script("window.jupyterapp.shell.currentWidget.content.widgets[0].model.sharedModel.setSource(arguments[0])", source)
+        run_all(browser)
+        until(browser, what, lambda: kernel(browser) == "idle" and "try of quickstart" in output(browser) and
+              (not tries()[1:] or "death_rate=0.5" in output(browser)))
+        no_error(browser)
+
+    for left in tries():
+        shutil.rmtree(left.parent)
+    try:
+        open_page(browser, address("again.ipynb"))
+        run("0", "the first try ends")
+        first = len(tries())
+        run("0.5", "the second try ends, with a table of both")
+        photograph(browser, "again")
+        assert (first, len(tries())) == (1, 2), tries()
+        started = time.monotonic()
+        run("0", "the first try is shown again")
+        assert len(tries()) == 2
+        return f"{time.monotonic() - started:.0f} s to show an old try"
+    finally:
+        for left in tries():
+            shutil.rmtree(left.parent)
+
+
+def hover(browser, address):
+    """A curve's points say their values, without a script from elsewhere."""
+    open_page(browser, address("hover.ipynb"))
+    run_all(browser)
+    titles = until(browser, "the figure appears", lambda: browser.execute_script(
+        "return [...document.querySelectorAll('.jp-OutputArea svg title')].map(t => t.textContent)"))
+    photograph(browser, "hover")
+    no_error(browser)
+    assert any("constant" in t and any(c.isdigit() for c in t) for t in titles), titles[:5]
+    spot = browser.execute_script("""const shape = document.querySelector('.jp-OutputArea svg title').parentElement, at = shape.getBoundingClientRect();
+        shape.scrollIntoView({block: 'center'}); const b = shape.getBoundingClientRect();
+        return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)?.closest('g, circle, path, rect')?.querySelector('title')?.textContent ??
+            document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)?.outerHTML""")
+    assert any(c.isdigit() for c in spot or ""), spot
+    return f"{len(titles)} values, such as {titles[0]!r}"
 
 
 def reload(browser, address):
@@ -369,7 +488,7 @@ def slides(browser, address):
     return f"{sum(counts)} slides"
 
 
-TESTS = [export, slides, lesson, slider, stop, interrupt, reload, restart, dark, complete]
+TESTS = [export, slides, lesson, slider, boxes, depths, hover, again, stop, interrupt, reload, restart, dark, complete]
 
 
 def main():

@@ -73,7 +73,7 @@ type Try struct {
 	*runs.Run
 	Number   int // of the tries of the preset, in the order in which they began, from 1
 	Settings []string
-	Text     string // what it changes, without what all tries of several change alike
+	Text     string // what it changes, without what all tries of several change alike, or else how it differs from another
 }
 
 // Tries lists the tries of a preset in the order in which they began. Those that cannot be read are left out.
@@ -90,7 +90,11 @@ func Tries(preset string) (tries []Try) {
 	}
 	for i, t := range tries {
 		own := slices.DeleteFunc(slices.Clone(t.Settings), func(setting string) bool { return times[setting] == len(tries) })
-		if len(own) == 0 {
+		switch other := slices.IndexFunc(tries, func(o Try) bool { return o.Number != t.Number }); {
+		case len(own) > 0 || len(t.Settings) == 0:
+		case other >= 0: // only the others change something besides, so it is named by its own value of that
+			own = recipes.Changes(tries[other].Recipe, t.Recipe)
+		default:
 			own = t.Settings
 		}
 		tries[i].Text = cmp.Or(strings.Join(own, ", "), "the preset as it is")

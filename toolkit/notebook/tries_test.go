@@ -73,7 +73,7 @@ func TestTries(t *testing.T) {
 	require.Equal(t, []string{"death_rate=0.3", "the preset as it is", "epochs=30, seed=2"}, texts)
 	require.Empty(t, Tries("shapes"), "another preset")
 
-	// What all tries change alike is left out, unless nothing else is left.
+	// What all tries change alike is left out. If nothing else is left, the value says what others change.
 	for _, settings := range [][]string{{"epochs=30", "death_rate=0.5"}, {"epochs=30"}} {
 		dir, recipe, err := TryDir("shapes", settings...)
 		require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestTries(t *testing.T) {
 	for _, try := range Tries("shapes") {
 		texts = append(texts, try.Text)
 	}
-	require.ElementsMatch(t, []string{"death_rate=0.5", "epochs=30"}, texts)
+	require.ElementsMatch(t, []string{"death_rate=0.5", "death_rate=0.3"}, texts)
 
 	run := Tried("quickstart", "death_rate=0.3")
 	require.Equal(t, "notebook-try-quickstart/death_rate=0.3", run.Name)
