@@ -20,9 +20,9 @@ type RateRound struct {
 	Errors []outcome.SurvivalError // by ascending p_L
 }
 
-// FindRate draws what a search for p_L has seen: the validation error by p_L, a curve for each of the longest four lengths
-// of training, the longest first, with bars of its standard deviation over seeds. The range of the answer, from low to high, is shaded, and a line marks
-// the best.
+// FindRate draws what a search for p_L has seen: the validation error by p_L, a curve for each of the longest four lengths of
+// training, the longest first, with bars of its standard deviation over seeds. The range of the answer, from low to high, is
+// shaded, and a line marks the best.
 func FindRate(provenance Provenance, headline string, best, low, high float64, rounds ...RateRound) (*Figure, error) {
 	if len(rounds) == 0 {
 		return nil, errors.New("nothing has been trained yet, so there is nothing to draw")

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,7 +58,7 @@ a larger budget it finds out more. With --plan nothing is trained: the sweep fil
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
 		case *replay:
-			return replayRates(cmd.OutOrStdout(), aside(cmd, *format), *folder, *format)
+			return replayRates(cmd, *folder, *format)
 		case cmd.Flags().Changed("death-rate"):
 			return errors.New("find-rate tries death rates itself: leave --death-rate out, or give --candidates, the p_L = 1 - death rate")
 		case *budget <= 0:
@@ -147,15 +145,16 @@ func (f finder) plan() error {
 	if pending == nil {
 		round, ok := f.search().Next(list)
 		if !ok {
-			fmt.Fprintln(f.cmd.OutOrStdout(), "No further round within this budget: the same command without --plan says what has come of the others.")
-			return nil
+			_, err := fmt.Fprintln(f.cmd.OutOrStdout(), "No further round within this budget: the same command without --plan says what "+
+				"has come of the others.")
+			return err
 		}
 		if pending, err = f.work.Add(round); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[1]s\n  stochdepth sweep slurm %[1]s --time 2h\n\n"+
-		"and then call this command again.\n", pending.Path, sweep.Summary(pending.Status(f.runs)))
+	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[1]s\n"+
+		"  stochdepth sweep slurm %[1]s --time 2h\n\nand then call this command again.\n", pending.Path, sweep.Summary(pending.Status(f.runs)))
 	return err
 }
 
@@ -240,21 +239,21 @@ func drawRate(list []*runs.Run, answer findrate.Answer) (*figures.Figure, error)
 }
 
 // replayRates searches on the recorded sweeps.
-func replayRates(w, about io.Writer, folder, format string) error {
+func replayRates(cmd *cobra.Command, folder, format string) error {
 	list, err := runs.List(folder)
 	if len(list) == 0 {
 		return cmp.Or(err, fmt.Errorf("there are no runs in %s", folder))
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "note:", err)
+		fmt.Fprintln(cmd.ErrOrStderr(), "note:", err)
 	}
 	cases, err := findrate.Replay(list)
 	if err != nil {
 		return err
 	}
-	if err := findrate.WriteCases(w, format, cases); err != nil {
+	if err := findrate.WriteCases(cmd.OutOrStdout(), format, cases); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(about, "\n%s\n", findrate.Summary(cases))
+	_, err = fmt.Fprintf(aside(cmd, format), "\n%s\n", findrate.Summary(cases))
 	return err
 }

@@ -19,7 +19,8 @@ func TestFindRate(t *testing.T) {
 	folder := t.TempDir()
 	figure := filepath.Join(folder, "rate.svg")
 	args := []string{"find-rate", "--runs", folder, "--recipe", "shapes", "--depth", "8", "--epochs", "4", "--candidates", "1,0.5",
-		"--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32", "--set", "batch_size=32", "--set", "evaluate_every=0"}
+		"--set", "train_images=64", "--set", "validation_images=32", "--set", "test_images=32",
+		"--set", "batch_size=32", "--set", "evaluate_every=0"}
 	out, err := stochdepth(t, append(args, "--budget", "1ms")...).CombinedOutput()
 	require.Error(t, err)
 	require.Regexp(t, `--budget: a budget of 0 s is too small: an epoch of each of the 2 candidates takes about \d`, string(out))

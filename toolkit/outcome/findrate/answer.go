@@ -20,7 +20,7 @@ type Answer struct {
 	Best      float64 // p_L, one of the candidates
 	Low, High float64 // p_L within which others may be as good
 
-	Wanted   float64          // p_L at which the model says that the whole training learns as much as the best ones do
+	Wanted   float64          // p_L at which the model says that the whole training learns as much as the best ones do; 0: none
 	Compared bool             // Best has the lowest validation error of several p_L at the whole length; else the model chose it
 	Seeds    int              // behind that
 	Constant outcome.Contrast // constant depth minus the best, points of the validation error, if Compared and it is not the best
@@ -53,7 +53,10 @@ func (s Search) Answer(list []*runs.Run) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	a := Answer{Wanted: survivalAt(s.Recipe, open), Spent: spent(list)}
+	a := Answer{Spent: spent(list)}
+	if open <= 1 {
+		a.Wanted = survivalAt(s.Recipe, open)
+	}
 	near := func(p float64) bool { return math.Abs(share(s.Recipe, p)-open) <= s.Model.uncertainty() }
 	a.Best = slices.MinFunc(s.Candidates, func(p, q float64) int {
 		return cmp.Compare(math.Abs(share(s.Recipe, p)-open), math.Abs(share(s.Recipe, q)-open))
@@ -111,7 +114,8 @@ func (s Search) points(list []*runs.Run, a Answer) (points []Point) {
 		if len(settings) > 0 {
 			best := settings[bestOf(settings)]
 			for _, setting := range settings {
-				p := Point{Epochs: epochs, Survival: survivalOf(setting[0]), Runs: setting, Validation: validation(setting), Training: training(setting)}
+				p := Point{Epochs: epochs, Survival: survivalOf(setting[0]), Runs: setting,
+					Validation: validation(setting), Training: training(setting)}
 				p.Difference, _ = outcome.ContrastOf(outcome.ValidationError, best, setting) // of one regime: cannot fail
 				points = append(points, p)
 			}
@@ -231,20 +235,26 @@ func Name(survival float64) string {
 
 // String is the answer in words, a sentence a line.
 func (a Answer) String() string {
-	lines := []string{strings.ToUpper(Name(a.Best)[:1]) + Name(a.Best)[1:] + ", "}
-	if a.Best < 1 {
-		lines[0] = fmt.Sprintf("%s (--death-rate %s), ", Name(a.Best), say.Exact(deathRate(a.Best)))
-	}
-	if a.Low == a.High {
-		lines[0] += "and no other candidate is as good."
-	} else {
-		lines[0] += fmt.Sprintf("and between %s and %s others may be as good.", say.Decimal(a.Low), say.Decimal(a.High))
+	lines := []string{fmt.Sprintf("%s (--death-rate %s), ", Name(a.Best), say.Exact(deathRate(a.Best)))}
+	if a.Best == 1 {
+		lines[0] = "Constant depth (--death-rate 0), "
 	}
 	switch {
-	case !a.Compared:
-		lines = append(lines, fmt.Sprintf("No two p_L were compared at the whole length: by how well shorter trainings learned their images, "+
-			"p_L = %.2f would have learned as much as the best ones do.", a.Wanted))
+	case a.Low < a.High:
+		lines[0] += fmt.Sprintf("and between %s and %s others may be as good.", say.Decimal(a.Low), say.Decimal(a.High))
+	case a.Seeds > 1:
+		lines[0] += "and each other one is clearly worse."
 	default:
+		lines[0] += "and no other candidate is within a standard error of the rule."
+	}
+	if a.Wanted > 0 {
+		lines = append(lines, fmt.Sprintf("By how well the trainings learned their images, p_L = %.2f learns as much as the best ones do.", a.Wanted))
+	} else {
+		lines = append(lines, "Even constant depth will not have learned its images as well as the best trainings do: train for more epochs.")
+	}
+	if !a.Compared {
+		lines = append(lines, "No two p_L were compared at the whole length.")
+	} else {
 		lines = append(lines, fmt.Sprintf("It has the lowest validation error at the whole length, of %d seed%s.", a.Seeds, say.Plural(a.Seeds)))
 		if a.Best < 1 && a.Constant.Pairs > 0 {
 			low, _ := a.Constant.Interval()

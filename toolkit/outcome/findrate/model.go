@@ -124,7 +124,7 @@ func (m Model) wanted(list []*runs.Run, epochs int) (float64, error) {
 }
 
 // uncertainty is the standard error of [Model.wanted].
-func (m Model) uncertainty() float64 { return 1.5*math.Hypot(m.Residual, m.Spread) / m.Open }
+func (m Model) uncertainty() float64 { return math.Hypot(m.Residual, m.Spread) / m.Open }
 
 // lengthening is by how much the share of open blocks falls if two trainings have learned equally much and one is longer.
 func (m Model) lengthening(from, to int) float64 {

@@ -23,14 +23,15 @@ type Case struct {
 	Survivals []float64      // of the sweep, descending
 	Seeds     int            // that all of them have
 
-	Recorded  float64 // p_L with the lowest validation error in the sweep
-	Pick      float64 // the search's
-	Low, High float64 // the range of its answer
-	Compared  bool    // whether it compared p_L at the whole length
-	Steps     int     // from Pick to Recorded, in the order of Survivals
-	Lost      float64 // validation error of Pick minus that of Recorded in the sweep, points
-	Part      float64 // of the sweep's time that the search took
-	Lengths   []int   // epochs of each training that it made, ascending
+	Recorded  float64   // p_L with the lowest validation error in the sweep
+	Pick      float64   // the search's
+	Low, High float64   // the range of its answer
+	Compared  bool      // whether it compared p_L at the whole length
+	Steps     int       // from Pick to Recorded, in the order of Survivals
+	Lost      float64   // validation error of Pick minus that of Recorded in the sweep, points
+	errors    []float64 // mean validation errors of Survivals in the sweep
+	Part      float64   // of the sweep's time that the search took
+	Lengths   []int     // epochs of each training that it made, ascending
 }
 
 // Replay searches for the p_L of each recorded sweep over p_L, with a third of its time: of each regime, length and rule with
@@ -140,7 +141,10 @@ func replay(sweep swept, group []*runs.Run, model Model) (Case, error) {
 	pick := slices.Index(c.Survivals, answer.Best)
 	c.Recorded, c.Pick, c.Low, c.High, c.Compared = c.Survivals[best], answer.Best, answer.Low, answer.High, answer.Compared
 	c.Steps = max(pick-best, best-pick)
-	c.Lost = validation(sweep.settings[pick]).Mean - validation(sweep.settings[best]).Mean
+	for _, setting := range sweep.settings {
+		c.errors = append(c.errors, validation(setting).Mean)
+	}
+	c.Lost = c.errors[pick] - c.errors[best]
 	c.Part = spent(trained) / total
 	for _, run := range trained {
 		c.Lengths = append(c.Lengths, run.Recipe.Epochs)
@@ -148,6 +152,9 @@ func replay(sweep swept, group []*runs.Run, model Model) (Case, error) {
 	slices.Sort(c.Lengths)
 	return c, nil
 }
+
+// lengths are the different ones of [Case.Lengths].
+func (c Case) lengths() []int { return slices.Compact(slices.Clone(c.Lengths)) }
 
 // columns are those of a table of cases.
 var columns = []say.Column[Case]{
@@ -167,7 +174,7 @@ var columns = []say.Column[Case]{
 	{Key: "compared", Head: "Chosen by", Value: func(c Case) any { return c.Compared },
 		Shown: func(c Case) string { return map[bool]string{true: "error", false: "model"}[c.Compared] }},
 	{Key: "trainings", Head: "Trainings", Right: true, Value: func(c Case) any { return len(c.Lengths) }},
-	{Key: "lengths", Head: "of epochs", Value: func(c Case) any { return strings.Trim(fmt.Sprint(slices.Compact(slices.Clone(c.Lengths))), "[]") }},
+	{Key: "lengths", Head: "of epochs", Value: func(c Case) any { return strings.Trim(fmt.Sprint(c.lengths()), "[]") }},
 	{Key: "time", Head: "Time (%)", Right: true, Format: "%.0f", Value: func(c Case) any { return 100 * c.Part }},
 }
 
@@ -178,12 +185,13 @@ func WriteCases(w io.Writer, format string, cases []Case) error {
 
 // Markdown is the table of cases with their [Summary], for a page.
 func Markdown(cases []Case) string {
-	lines := [][]string{{"Data", "Layers", "Epochs", "Rule", "Recorded p_L", "Seeds", "Best", "Pick", "Range", "Lost (points)", "Trainings", "Time"}}
+	lines := [][]string{{"Data", "Layers", "Epochs", "Rule", "Recorded p_L", "Seeds", "Best", "Pick", "Range", "Lost (points)",
+		"Trainings", "Time"}}
 	for _, c := range cases {
-		lengths := slices.Compact(slices.Clone(c.Lengths))
 		lines = append(lines, []string{outcome.DatasetName(c.Recipe), fmt.Sprint(c.Recipe.Depth), fmt.Sprint(c.Recipe.Epochs), c.Recipe.Rule,
 			decimals(c.Survivals), fmt.Sprint(c.Seeds), say.Exact(c.Recorded), say.Exact(c.Pick), fmt.Sprintf("%g to %g", c.Low, c.High),
-			fmt.Sprintf("%.2f", c.Lost), fmt.Sprintf("%d of %s epochs", len(c.Lengths), say.Enumerate(lengths)), fmt.Sprintf("%.0f %%", 100*c.Part)})
+			fmt.Sprintf("%.2f", c.Lost), fmt.Sprintf("%d of %s epochs", len(c.Lengths), say.Enumerate(c.lengths())),
+			fmt.Sprintf("%.0f %%", 100*c.Part)})
 	}
 	return say.Markdown(say.MarkdownTable(lines) + "\n" + Summary(cases) + "\n")
 }
@@ -196,11 +204,11 @@ func decimals(list []float64) string {
 	return strings.Join(words, " ")
 }
 
-// Summary says how good the picks are: of sweeps with three p_L or more, and of those with two.
+// Summary says how good the picks are, of sweeps with three p_L or more and of those with two, and how good is one p_L for all.
 func Summary(cases []Case) string {
 	var lines []string
 	for _, several := range []bool{true, false} {
-		n, exact, near, within, part, lost := 0, 0, 0, 0, 0.0, 0.0
+		n, exact, near, within, part := 0, 0, 0, 0, 0.0
 		for _, c := range cases {
 			if (len(c.Survivals) > 2) != several {
 				continue
@@ -215,18 +223,44 @@ func Summary(cases []Case) string {
 			if c.Recorded >= c.Low && c.Recorded <= c.High {
 				within++
 			}
-			part, lost = math.Max(part, c.Part), math.Max(lost, c.Lost)
+			part = max(part, c.Part)
 		}
 		switch {
 		case n == 0:
 		case several:
-			lines = append(lines, fmt.Sprintf("Of %d sweeps over three p_L or more, the pick is the best one in %d and at most one step away in %d, the "+
-				"range of the answer has the best one in %d; at most %.0f %% of the sweep's time and %.1f points lost.",
-				n, exact, near, within, 100*part, lost))
+			lines = append(lines, fmt.Sprintf("Of %d sweeps over three p_L or more, the pick is the best one in %d and at most one step away in "+
+				"%d, and the range of the answer has the best one in %d; each search took %.0f %% of the sweep's time or less.",
+				n, exact, near, within, 100*part))
 		default:
-			lines = append(lines, fmt.Sprintf("Of %d sweeps over two p_L, the pick is the better one in %d; at most %.0f %% of the sweep's time and "+
-				"%.1f points lost.", n, exact, 100*part, lost))
+			lines = append(lines, fmt.Sprintf("Of %d sweeps over two p_L, the pick is the better one in %d, in %.0f %% of the time or less.",
+				n, exact, 100*part))
 		}
 	}
+	if len(cases) > 0 {
+		var lost []float64
+		for _, c := range cases {
+			lost = append(lost, c.Lost)
+		}
+		fixed, least := bestForAll(cases)
+		lines = append(lines, fmt.Sprintf("The picks lose %.1f points on average, and %.1f at most. The best single p_L for all of them, which "+
+			"nobody knows before, is %s: it loses %.1f points on average.", outcome.Average(lost...).Mean, slices.Max(lost),
+			say.Decimal(fixed), least))
+	}
 	return strings.Join(lines, "\n")
+}
+
+// bestForAll is the p_L that loses the least points on average if it is taken for all cases, or what is recorded nearest to it.
+func bestForAll(cases []Case) (survival, lost float64) {
+	lost = math.Inf(1)
+	for _, p := range Candidates {
+		var each []float64
+		for _, c := range cases {
+			nearest := slices.MinFunc(c.Survivals, func(a, b float64) int { return cmp.Compare(math.Abs(a-p), math.Abs(b-p)) })
+			each = append(each, c.errors[slices.Index(c.Survivals, nearest)]-slices.Min(c.errors))
+		}
+		if mean := outcome.Average(each...).Mean; mean < lost {
+			survival, lost = p, mean
+		}
+	}
+	return survival, lost
 }

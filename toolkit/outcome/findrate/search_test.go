@@ -99,7 +99,7 @@ func TestSearchFindsTheBest(t *testing.T) {
 // The rounds follow from the trainings alone: a search that begins anew with them goes on as it would have.
 func TestSearchGoesOn(t *testing.T) {
 	w := newWorld(t, 80, 0.6, 0.3)
-	s := w.search(650)
+	s := w.search(750)
 	list, rounds := w.find(s)
 	require.Equal(t, Round{Epochs: 20, Survivals: []float64{1, 0.9}}, rounds[0], "which stand for lower p_L of a longer training")
 	done := 0
@@ -127,9 +127,18 @@ func TestClearAnswer(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, rounds[len(rounds)-1].Seed, 4)
 	lines := strings.Split(answer.String(), "\n")
-	require.Equal(t, "p_L = 0.6 (--death-rate 0.4), and no other candidate is as good.", lines[0])
-	require.Regexp(t, `^Constant depth is behind it by \+\d.* points, which is more than chance\.$`, lines[2])
-	require.Len(t, lines, 3, "nothing more to find out")
+	require.Equal(t, "p_L = 0.6 (--death-rate 0.4), and each other one is clearly worse.", lines[0])
+	require.Equal(t, "By how well the trainings learned their images, p_L = 0.60 learns as much as the best ones do.", lines[1])
+	require.Regexp(t, `^It has the lowest validation error at the whole length, of \d seeds\.$`, lines[2])
+	require.Regexp(t, `^Constant depth is behind it by \+\d.* points, which is more than chance\.$`, lines[3])
+	require.Len(t, lines, 4, "nothing more to find out")
+
+	early := w.train(1, 80, 1)
+	early.Rows[0].TrainError = 0.9 * early.Rows[0].ValidationError
+	answer, err = w.search(1).Answer([]*runs.Run{early})
+	require.NoError(t, err)
+	require.Equal(t, 1., answer.Best)
+	require.Contains(t, answer.String(), "\nEven constant depth will not have learned its images as well as the best trainings do: ")
 }
 
 func TestAt(t *testing.T) {
@@ -152,11 +161,11 @@ func TestSearchRefuses(t *testing.T) {
 		"each block its own survival probability": func(s *Search) {
 			s.Recipe.Rule, s.Recipe.SurvivalProbabilities = "list", []float64{1}
 		},
-		"shortcut none cannot close blocks":               func(s *Search) { s.Recipe.Shortcut = "none" },
-		"begins with the weights of mine":                 func(s *Search) { s.Recipe.From = "mine" },
-		"1 candidates are nothing to choose from":         func(s *Search) { s.Candidates = []float64{1} },
-		"the candidate 1.5 is no p_L: it must be above 0": func(s *Search) { s.Candidates = []float64{1.5, 1} },
-		"the candidate 0.5 is there twice":                func(s *Search) { s.Candidates = []float64{0.5, 0.5} },
+		"shortcut none cannot close blocks":                func(s *Search) { s.Recipe.Shortcut = "none" },
+		"begins with the weights of mine":                  func(s *Search) { s.Recipe.From = "mine" },
+		"1 candidates are nothing to choose from":          func(s *Search) { s.Candidates = []float64{1} },
+		"the candidate 1.5 is no p_L: it must be above 0":  func(s *Search) { s.Candidates = []float64{1.5, 1} },
+		"the candidate 0.5 is there twice":                 func(s *Search) { s.Candidates = []float64{0.5, 0.5} },
 		`rule "liner" is unknown (did you mean "linear"?)`: func(s *Search) { s.Recipe.Rule = "liner" },
 	} {
 		s := w.search(1)
@@ -165,9 +174,9 @@ func TestSearchRefuses(t *testing.T) {
 	}
 	s := w.search(5)
 	require.NoError(t, s.Check())
-	require.EqualError(t, s.CheckBudget(), "a budget of 5 s is too small: an epoch of each of the 7 candidates takes about 20 s, and 5 min 39 s "+
-		"would be enough for rounds up to the whole 60 epochs")
-	s.Budget = 20
+	require.EqualError(t, s.CheckBudget(), "a budget of 5 s is too small: an epoch of each of the 7 candidates takes about 21 s, and "+
+		"3 min 57 s would be enough for rounds up to the whole 60 epochs")
+	s.Budget = 21
 	require.NoError(t, s.CheckBudget())
 	_, err := s.Answer(nil)
 	require.EqualError(t, err, "nothing has been trained yet: start the search")

@@ -67,7 +67,8 @@ func TestWork(t *testing.T) {
 	other := recipe
 	other.Depth = 26
 	_, err = Open(root, "find-rate-it", other, []float64{1, 0.8, 0.5})
-	require.ErrorContains(t, err, "holds the search for another training (depth: 20, 26; the folder's value first): give this one another name")
+	require.ErrorContains(t, err, "holds the search for another training (depth: 20, 26; the folder's value first): "+
+		"give this one another name")
 	_, err = Open(root, "find-rate-it", recipe, []float64{1, 0.5})
 	require.ErrorContains(t, err, "candidates: 1 0.8 0.5, 1 0.5")
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "full", "x"), 0o755))
