@@ -2,6 +2,7 @@ package commands
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -185,10 +186,20 @@ func (f finder) train() error {
 		if err := checkPictures(f.cmd, pending.Status(f.runs), f.retry, f.dataRoot); err != nil {
 			return err
 		}
+		left := f.budget - f.work.Spent()
+		if left <= 0 {
+			return nil
+		}
+		// A round that takes longer than expected stops at checkpoints when the time is over, and goes on with a larger budget.
+		ctx, cancel := context.WithTimeout(f.cmd.Context(), left)
 		show, done := showSweep(progress.New(0, pending.Folder, "runs"))
-		err = pending.Run(stopping.Unread(f.cmd.Context()), sweep.Options{Runs: f.runs, DataRoot: f.dataRoot, Command: command,
+		err = pending.Run(stopping.Unread(ctx), sweep.Options{Runs: f.runs, DataRoot: f.dataRoot, Command: command,
 			Slots: machine.Slots(f.workers), Retry: f.retry, OnProgress: show})
 		done()
+		cancel()
+		if errors.Is(err, sweep.ErrStopped) && f.cmd.Context().Err() == nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -197,9 +208,12 @@ func (f finder) train() error {
 
 // show prints the answer, and draws it.
 func (f finder) show(format, figure string) error {
-	list, _, err := f.work.Runs()
+	list, pending, err := f.work.Runs()
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("no training was finished within the budget of %s: the same command with a larger --budget goes on", f.budget)
 	}
 	answer, err := f.search().Answer(list)
 	if err != nil {
@@ -211,6 +225,10 @@ func (f finder) show(format, figure string) error {
 		return err
 	}
 	fmt.Fprintf(about, "\n%s\n", answer)
+	if pending != nil {
+		fmt.Fprintf(about, "The budget was over before the last round was done (%s): with a larger --budget it goes on.\n",
+			sweep.Summary(pending.Status(f.runs)))
+	}
 	if figure == "" {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/say"
@@ -196,6 +197,20 @@ func (w *Work) Runs() (list []*runs.Run, pending *sweep.Sweep, err error) {
 		}
 	}
 	return list, pending, nil
+}
+
+// Spent is the time of all runs so far, finished or not.
+func (w *Work) Spent() time.Duration {
+	var begun []*runs.Run
+	rounds, _ := w.rounds()
+	for _, s := range rounds {
+		for _, status := range s.Status(w.root) {
+			if status.Run != nil {
+				begun = append(begun, status.Run)
+			}
+		}
+	}
+	return time.Duration(spent(begun) * float64(time.Second))
 }
 
 // Add writes the sweep file of a round, and returns its sweep.

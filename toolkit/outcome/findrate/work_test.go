@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +59,7 @@ func TestWork(t *testing.T) {
 	require.Len(t, list, 2)
 	require.Nil(t, pending)
 	require.Equal(t, sweep.Done, s.Status(root)[0].State)
+	require.Equal(t, time.Minute, again.Spent())
 	search := again.Search(1000, Recorded)
 	require.InDelta(t, 60/(clock.Seconds(recipe, 1, 10)+clock.Seconds(recipe, 0.8, 10))*45, search.Cost(1, 40), 1e-9, "as fast as so far")
 	next, ok := search.Next(list)
