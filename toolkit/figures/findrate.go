@@ -46,7 +46,7 @@ func FindRate(provenance Provenance, headline string, best, low, high float64, r
 		p := newPlot()
 		p.X.Min, p.X.Max = 0.05, 1.05
 		p.X.Tick.Marker = plot.ConstantTicks(tenths())
-		p.X.Label.Text = "p_L, survival probability of the last block; 1 is constant depth"
+		p.X.Label.Text = "survival probability of the last block; 1 is constant depth"
 		room := max(most-least, 0.1) * 0.1
 		p.Y.Min, p.Y.Max = max(0, least-room), most+room
 		frame(c, p)

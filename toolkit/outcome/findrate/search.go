@@ -182,6 +182,9 @@ func (s Search) Next(list []*runs.Run) (Round, bool) {
 			return r, true
 		}
 	}
+	if r := s.affordable(s.beside(list), list, left); len(r.Survivals) > 0 {
+		return r, true
+	}
 	r := s.again(list)
 	return r, len(r.Survivals) > 0 && s.cost(r) <= left
 }
@@ -298,27 +301,47 @@ func (s Search) offered(epochs int) []float64 {
 	return []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1}
 }
 
-// again is a round at the whole length with one more seed: of the best p_L and of those that may be as good. It is empty where
-// the best one is clear, and after [maxSeeds].
-func (s Search) again(list []*runs.Run) Round {
+// beside is a round at the whole length of the candidates beside the best one, so that it comes to stand between two others.
+func (s Search) beside(list []*runs.Run) Round {
 	settings := s.whole(list)
 	r := Round{Epochs: s.Recipe.Epochs}
-	if len(settings) < 2 || len(settings[0]) >= maxSeeds {
+	if len(settings) < 2 {
+		return r
+	}
+	at := slices.Index(s.Candidates, survivalOf(settings[bestOf(settings)][0]))
+	for _, i := range []int{at - 1, at + 1} {
+		if i >= 0 && i < len(s.Candidates) && !slices.ContainsFunc(settings, func(setting []*runs.Run) bool {
+			return survivalOf(setting[0]) == s.Candidates[i]
+		}) {
+			r.Survivals = append(r.Survivals, s.Candidates[i])
+		}
+	}
+	return r
+}
+
+// again is a round at the whole length with one more seed: of the best p_L and of those that may be as good, first of those that
+// have fewer seeds than others. It is empty where the best one is clear, and after [maxSeeds].
+func (s Search) again(list []*runs.Run) Round {
+	settings := s.whole(list)
+	r := Round{Epochs: s.Recipe.Epochs, Seed: maxSeeds}
+	if len(settings) < 2 {
 		return r
 	}
 	best := bestOf(settings)
+	var open [][]*runs.Run
 	for i, setting := range settings {
-		if i != best && !clearlyWorse(settings[best], setting) {
-			r.Survivals = append(r.Survivals, survivalOf(setting[0]))
+		if i == best || !clearlyWorse(settings[best], setting) {
+			open = append(open, setting)
+			r.Seed = min(r.Seed, len(setting))
 		}
 	}
-	if len(r.Survivals) == 0 {
+	if len(open) < 2 || r.Seed >= maxSeeds {
 		return r
 	}
-	r.Survivals = append(r.Survivals, survivalOf(settings[best][0]))
-	slices.SortFunc(r.Survivals, descending)
-	for _, setting := range settings {
-		r.Seed = max(r.Seed, len(setting))
+	for _, setting := range open {
+		if len(setting) == r.Seed {
+			r.Survivals = append(r.Survivals, survivalOf(setting[0]))
+		}
 	}
 	return r
 }

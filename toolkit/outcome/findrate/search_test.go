@@ -98,8 +98,8 @@ func TestSearchFindsTheBest(t *testing.T) {
 
 // The rounds follow from the trainings alone: a search that begins anew with them goes on as it would have.
 func TestSearchGoesOn(t *testing.T) {
-	w := newWorld(t, 80, 0.6, 0.3)
-	s := w.search(750)
+	w := newWorld(t, 80, 0.6, 0.1)
+	s := w.search(1000)
 	list, rounds := w.find(s)
 	require.Equal(t, Round{Epochs: 20, Survivals: []float64{1, 0.9}}, rounds[0], "which stand for lower p_L of a longer training")
 	done := 0
