@@ -252,8 +252,7 @@ func drawRate(list []*runs.Run, answer findrate.Answer) (*figures.Figure, error)
 		errors := &rounds[len(rounds)-1].Errors
 		*errors = slices.Insert(*errors, 0, outcome.SurvivalError{Survival: p.Survival, Error: p.Validation})
 	}
-	headline := fmt.Sprintf("Survival probability of the last block: %g; from %g to %g others may be as good", answer.Best, answer.Low,
-		answer.High)
+	headline := fmt.Sprintf("Best survival probability of the last block: %g (%g to %g)", answer.Best, answer.Low, answer.High)
 	return figures.FindRate(figures.OfRuns(list), headline, answer.Best, answer.Low, answer.High, rounds...)
 }
 
