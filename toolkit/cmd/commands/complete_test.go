@@ -33,6 +33,7 @@ func TestCompletion(t *testing.T) {
 		"compare one more/two ":              ":4",
 		"export --checkpoint ":               "best last :4",
 		"train --recipe ":                    "cifar10 cifar10-1202 cifar100 folder quickstart shapes svhn :0",
+		"find-rate --recipe quick":           "quickstart :0",
 		"train --run ":                       "more/two one :4",
 		"rates comp":                         "composer/resnet50 :4",
 		"train --rule ":                      "linear linear-from-zero linear-short stagewise uniform exponential logarithmic sigmoid sine square step list :4",

@@ -53,8 +53,8 @@ func command() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetOut(escaping{os.Stdout})
 	root.SetErr(escaping{os.Stderr})
-	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), watchCommand(), evalCommand(), pruneCommand(),
-		sensitivityCommand(), runsCommand(), compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(),
+	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), findRateCommand(), watchCommand(), evalCommand(),
+		pruneCommand(), sensitivityCommand(), runsCommand(), compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(),
 		pagesCommand(), ratesCommand(), sweepCommand(), benchCommand(), programCommand())
 	completionCommand(root)
 	addCompletions(root)

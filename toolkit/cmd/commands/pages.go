@@ -16,6 +16,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/bench"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/outcome/findrate"
 	"stochdepth/toolkit/runs"
 )
 
@@ -24,7 +25,7 @@ func pagesCommand() *cobra.Command {
 		Use:   "pages",
 		Short: "Write the generated parts of the project's pages again, from the records",
 		Long: `Write the generated parts of the project's pages again, from the records in data: the results in README.md, and the
-tables of runs, speed, trained networks and rates in other libraries. Each part stands between two comments. The command
+tables of runs, replayed searches for p_L, speed, trained networks and rates in other libraries. Each part stands between two comments. The command
 figures writes the gallery's page.`,
 		Args: cobra.NoArgs,
 	}
@@ -82,6 +83,13 @@ func partOf(words []string) (string, error) {
 			return "", err
 		}
 		return table.Markdown(), nil
+	case kind == "find-rate" && len(words) == 1:
+		list, err := runs.List(inProject("data", "runs"))
+		if err != nil {
+			return "", err
+		}
+		cases, err := findrate.Replay(list)
+		return findrate.Markdown(cases), err
 	case kind == "runs" && len(words) > 1:
 		sources, err := gallery.Open()
 		if err != nil {
@@ -102,7 +110,7 @@ func partOf(words []string) (string, error) {
 		}
 		return bench.MarkdownOfBlocks(open, compile), nil
 	}
-	return "", fmt.Errorf("there is no part %q: the parts are results, networks, rates, runs NAME ..., speed "+
+	return "", fmt.Errorf("there is no part %q: the parts are results, networks, rates, find-rate, runs NAME ..., speed "+
 		"RECORDS and blocks RECORD RECORD", strings.Join(words, " "))
 }
 
