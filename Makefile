@@ -147,7 +147,7 @@ test: check
 
 # What `make test-fast` leaves to `make test`, beside the notebooks and the race detector. An outdated name here costs
 # time and nothing else.
-slow := TestContract(OfAnyBlock|PerSample|Rounding|ThroughSteps|WithOlderKernels)|TestContract$$/(14|20)_layers|TestClosedBlocks|TestBodies$$
+slow := TestContract(OfAnyBlock|OfSubBatches|PerSample|Rounding|ThroughSteps|WithOlderKernels)|TestContract$$/(14|20)_layers|TestClosedBlocks|TestBodies$$
 slow := $(slow)|TestDevices|TestTheCommittedNetworks|TestOptions|TestSchedules|TestMemory|TestUnderSanitizers|TestConvolutions|TestStep$$
 slow := $(slow)|TestTrainingsEndAtACheckpoint|TestCrashAfterEveryChange|TestRecipesAsInPyTorch
 

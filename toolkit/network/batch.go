@@ -1,6 +1,9 @@
 package network
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"stochdepth/toolkit/dataset"
@@ -15,7 +18,7 @@ type Batch struct {
 	Indices      []int32        // [batch], positions of the images in their part; nil for images from elsewhere
 	Pixels       []byte         // [batch, height, width, channels]; nil if they are on the device
 	Labels       []int32        // [batch]
-	Gates        []float32      // [L], or [batch, L] for gates per sample
+	Gates        []float32      // [L], or [batch, L] for gates per sample, those of sub-batches too
 	Augmentation []int32        // [batch, 3] of shifts, [batch, 5] of crops, or nil
 	Mix          []float32      // how the images are mixed, by mixup or cutmix, or nil
 	Open         float64        // open blocks
@@ -111,17 +114,39 @@ func (b *Batch) SetGates(open depth.Gates) {
 
 // drawGates draws the gates of a step: one for each block, or one for each block and sample.
 func (b *Batches) drawGates(batch *Batch, step int64) {
-	rng, survival, draws := depth.Rand(b.recipe.Seed, depth.GateDraws, step), b.Survival(step), 1
-	if b.recipe.GatesPer == "sample" {
-		draws, batch.perSample = len(batch.Labels), true
+	rng, survival, size := depth.Rand(b.recipe.Seed, depth.GateDraws, step), b.Survival(step), len(batch.Labels)
+	var drawn []depth.Gates
+	switch batch.perSample = true; {
+	case b.recipe.SubBatches():
+		drawn = survival.DrawImages(rng, size)
+	case b.recipe.GatesPer == "sample":
+		for range size {
+			drawn = append(drawn, survival.Draw(rng))
+		}
+	default:
+		drawn, batch.perSample = []depth.Gates{survival.Draw(rng)}, false
 	}
-	for range draws {
-		gates := survival.Draw(rng)
+	for _, gates := range drawn {
 		batch.Gates = append(batch.Gates, depth.Numbers[float32](gates)...)
 		for range gates.Open() {
-			batch.Open += 1 / float64(draws)
+			batch.Open += 1 / float64(len(drawn))
 		}
 	}
+}
+
+// check returns the error of reading the minibatch's images, or says that its gates are not as many as the model's program for
+// sub-batches computes.
+func (b *Batch) check(m *Model) error {
+	if b.err != nil || !b.perSample || !m.Network.SubBatches {
+		return b.err
+	}
+	for l, images := range m.Network.Survival.Images(len(b.Labels)) {
+		if open := int(math.Round(b.OpenShare(l) * float64(len(b.Labels)))); open != images {
+			return fmt.Errorf("block %d is open for %d images, but the network computes it for %d: draw sub-batches with the "+
+				"network's own survival probabilities, or set gates for the whole minibatch", l+1, open, images)
+		}
+	}
+	return nil
 }
 
 // OpenShare returns the share of samples for which block l, from 0, is open: 0 or 1 with gates per minibatch.

@@ -46,6 +46,39 @@ func TestSameDataOrder(t *testing.T) {
 	require.NotEqual(t, stochastic[0].Augmentation, other[0].Augmentation)
 }
 
+// With sub-batches each block is open for its number of images in every minibatch, also in the last, smaller one. Gates that do
+// not fit the program are refused, and so are several devices.
+func TestSubBatches(t *testing.T) {
+	r := tiny(t)
+	r.GatesPer, r.ScaleAt = "subbatch", "train"
+	m, err := Open(backendtest.Open(t), r, "")
+	require.NoError(t, err)
+	require.Equal(t, depth.Survival{0.875, 0.625, 0.5}, m.Network.Survival, "of 5/6, 4/6 and 3/6")
+	batches, again := m.Batches(), m.Batches()
+	for step, want := range [][]float64{{14, 10, 8}, {14, 10, 8}, {7, 5, 4}, {14, 10, 8}} {
+		b := batches.At(int64(step))
+		size := float64(len(b.Labels))
+		for l, images := range want {
+			require.Equal(t, images, b.OpenShare(l)*size)
+		}
+		require.InDelta(t, (want[0]+want[1]+want[2])/size, b.Open, 1e-9)
+		require.Equal(t, again.At(int64(step)).Gates, b.Gates)
+		require.NoError(t, b.check(m.Model))
+	}
+	require.NotEqual(t, batches.At(0).Gates, batches.At(1).Gates)
+	_, err = m.Step(m.BatchesOf(r, depth.Constant(3)).At(0))
+	require.ErrorContains(t, err, "block 1 is open for 16 images, but the network computes it for 14")
+	require.ErrorContains(t, m.UseDevices(2), `gates_per "subbatch" takes a single device, not 2`)
+	b := batches.At(0)
+	b.SetGates(depth.AllOpen(3))
+	takeStep(t, m.Model, b) // as with other gates
+
+	r.DeathRate = 0
+	m, err = Open(backendtest.Open(t), r, "")
+	require.NoError(t, err)
+	require.Len(t, m.Batches().At(0).Gates, 3, "constant depth needs no gates per sample")
+}
+
 // Minibatches that are prepared ahead are the same: over epochs, after a step back (a run that goes on from an earlier
 // checkpoint) and with the pixels on the device.
 func TestAheadGivesTheSameMinibatches(t *testing.T) {

@@ -34,6 +34,10 @@ func (m *Model) UseDevices(devices int) error {
 	if devices == 1 {
 		return nil
 	}
+	if m.Network.SubBatches {
+		return fmt.Errorf("gates_per \"subbatch\" takes a single device, not %d: the images of a part may be on any of them, "+
+			"so use gates_per \"sample\"", devices)
+	}
 	if size := m.Recipe.BatchSize; size%devices != 0 {
 		return fmt.Errorf("%d devices cannot share minibatches of %d images equally: choose a batch size that is a multiple of %d",
 			devices, size, devices)

@@ -102,7 +102,7 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	network.Patch = cmp.Or(recipe.PatchSize, network.Patch)
 	network.ClassToken = recipe.Pooling == "class-token"
 	network.Subsample, network.Plain = recipe.Shortcut == "subsample", recipe.Shortcut == "none"
-	network.Inverted = recipe.ScaleAt == "train"
+	network.Inverted, network.SubBatches = recipe.ScaleAt == "train", recipe.SubBatches()
 	network.Frozen = recipe.FreezeGroups
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
 	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32,
@@ -115,7 +115,8 @@ func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 	if recipe.Form == "resnet" {
 		return resnet.Textbook{}
 	}
-	return byhand.Form{Recompute: recipe.Recompute, GPU: backend.KindOf(b) == backend.CUDA}
+	return byhand.Form{Recompute: recipe.Recompute, GPU: backend.KindOf(b) == backend.CUDA,
+		Kernels: recipe.SubBatches() && recipe.DType == "float32" && backend.Describe(b).Kernels != ""}
 }
 
 // stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector: the mean cross-entropy, the
@@ -194,8 +195,8 @@ func (m *Model) openBlocksOf(v *model.Variable, gates *Node) *Node {
 // Step starts one training step on a batch and returns a function that waits for it and returns its outcome. Meanwhile the
 // next step can be prepared and started.
 func (m *Model) Step(b *Batch) (wait func() (Outcome, error), err error) {
-	if b.err != nil {
-		return nil, b.err
+	if err := b.check(m); err != nil {
+		return nil, err
 	}
 	exec, inputs := m.program(b)
 	outputs, err := exec.Call(inputs...)

@@ -95,8 +95,8 @@ func crossEntropy(logits, targets *Node) *Node {
 // OnMinibatch runs a program with the inputs of [Model.TrainingLogits] on a minibatch, which must have its pixels, and
 // returns the values of its first output.
 func (m *Model) OnMinibatch(exec *model.Exec, b *Batch) ([]float64, error) {
-	if b.err != nil {
-		return nil, b.err
+	if err := b.check(m); err != nil {
+		return nil, err
 	}
 	inputs := b.tensors(m)
 	defer free(inputs)

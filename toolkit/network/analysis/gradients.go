@@ -56,10 +56,14 @@ func magnitudes(m *network.Model, scope *model.Scope, inputs []*Node) *Node {
 
 // MeanGradients averages [GradientMagnitudes] over the first minibatches of a data set's training part: for each block over
 // the minibatches in which it was open (with gates per sample: over all, divided by the mean share of open gates), 0 if it
-// never was. The gates are drawn with the given survival probabilities, the network's own or others.
+// never was. The gates are drawn with the given survival probabilities, the network's own or others; those of sub-batches, whose
+// sizes are the network's, are drawn per minibatch instead.
 func MeanGradients(m *network.Model, train dataset.View, survival depth.Survival, minibatches int64) ([]float64, error) {
 	recipe := m.Recipe
 	recipe.SurvivalSchedule = string(depth.Steady) // the given probabilities, from the first minibatch on
+	if recipe.SubBatches() {
+		recipe.GatesPer = "minibatch"
+	}
 	batches := network.NewBatches(recipe, survival, train)
 	mean, open := make([]float64, len(survival)), make([]float64, len(survival)) // sums over minibatches
 	for step := range min(minibatches, batches.PerEpoch()) {

@@ -66,14 +66,14 @@ type Branch struct {
 	InLoop bool
 	// Weights says how much each image counts in statistics over the minibatch: 0 if its gate is closed, and the same for
 	// all others, so that the mean is 1; 0 for all if no gate is open. It is [batch], in the parameters' type (Stack.DType).
-	// If it is nil, gates are per minibatch, and all images count the same.
+	// If it is nil, all images that the branch gets count the same.
 	Weights *graph.Node
 	// Keep returns what it gets: the output of an operation that takes much longer than to read it from memory, such as a
 	// convolution. An engine that builds the branch a second time for its gradient may set Keep to save the output the first
 	// time, and to return the saved one instead the second time.
 	Keep func(y *graph.Node) *graph.Node
 
-	// Normalize, unless nil, is the engine's own batch normalisation in training, for gates per minibatch.
+	// Normalize, unless nil, is the engine's own batch normalisation in training, where Weights is nil.
 	Normalize Normalizer
 
 	values, measured map[string]*graph.Node

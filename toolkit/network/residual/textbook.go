@@ -11,7 +11,8 @@ type Form interface {
 	// Train computes the stack in training (Eq. 2), and moves its running averages. h is [batch, ...]. gates is 1 for open
 	// and 0 for closed: [Count], one gate for each block and the whole minibatch, as in the paper, or [batch, Count], one for
 	// each block and image. Then a block, with its batch statistics, is computed for the images whose gates are open, and
-	// the others take the shortcut. Branches are multiplied by scales [Count], unless that is nil.
+	// the others take the shortcut. If the stack has Images, so many gates of each block are open. Branches are multiplied by
+	// scales [Count], unless that is nil.
 	Train(scope *model.Scope, s Stack, h, gates, scales *graph.Node) *graph.Node
 	// Test computes the stack with all blocks open, each branch multiplied by its scale: by p_l [Count] in the paper
 	// (Eq. 5).

@@ -56,6 +56,10 @@ type Stack struct {
 	Name  string // scope of its variables, inside Scope
 	Count int    // blocks in it, at least 1
 	Block Block
+
+	// Images, unless nil, says for how many images of the minibatch each block is open: gates [batch, Count] are those of
+	// sub-batches then (depth.Survival.Images).
+	Images []int
 }
 
 // Trained lists the parameters of the block's branch, Averages its running averages, and OfShortcut all that its shortcut

@@ -112,8 +112,9 @@ func AlongRow(v *Node, width int) *Node {
 }
 
 // Unbiased turns the variance [..., channels], divided by the number of values, into the one divided by that number less 1.
+// That of a single value is zero.
 func Unbiased(variance *Node, values int) *Node {
-	return MulScalar(variance, float64(values)/float64(values-1))
+	return MulScalar(variance, float64(values)/float64(max(values-1, 1)))
 }
 
 // UnbiasedOver is Unbiased for the given number of images, a node, with that many pixels each. Without images it is zero.

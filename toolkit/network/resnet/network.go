@@ -47,6 +47,8 @@ type Network struct {
 	Frozen int
 	// Inverted divides an open branch by p_l in training and does not scale at test. The paper scales at test only (Eq. 5).
 	Inverted bool
+	// SubBatches says that gates per sample are those of sub-batches, of which depth.Survival.Images of Survival are open.
+	SubBatches bool
 	// DType is the type of activations: Float32 (the default), BFloat16 or Float64.
 	DType dtypes.DType
 	// Scale says how the scales of batch normalisation start.

@@ -31,7 +31,8 @@ func (n *Network) Forward(scope *model.Scope, images, gates *Node) *Node {
 // in the parameters' type.
 //
 // images is [batch, height, width, channels], normalised. gates, used in training only, is 1 for open and 0 for closed:
-// [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], one for each block and sample.
+// [L], one gate for each block and the whole minibatch, as in the paper, or [batch, L], one for each block and sample. If the
+// network has SubBatches, the latter must be as depth.Survival.DrawImages draws them.
 //
 // In training a block is H_l = Join(b_l f_l(H_{l-1}), id(H_{l-1})) (Eq. 2, where Join is ReLU(f + id)); at test its gate
 // b_l is replaced by p_l (Eq. 5). What is Frozen is computed as at test in training too.
@@ -43,6 +44,7 @@ func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) 
 		scope.Store().SetTraining(g, false)
 	}
 	h := form.Stem(n, scope, images)
+	batch, subBatches := images.Shape().Dimensions[0], training && n.SubBatches && gates.Rank() == 2
 	for _, s := range n.Stages() {
 		if frozen && !n.IsFrozen(s) {
 			frozen, h = false, StopGradient(h)
@@ -55,7 +57,13 @@ func (n *Network) ForwardIn(form Form, scope *model.Scope, images, gates *Node) 
 		var scales *Node
 		if n.Inverted {
 			p := survivalOf(scope, g, s)
+			if subBatches { // the shares of this minibatch, which may be smaller than others
+				p = ConstAsDType(g, p.DType(), []float64(n.Survival[s.First:s.First+s.Count].Shares(batch)))
+			}
 			scales = Div(OnesLike(p), p)
+		}
+		if subBatches {
+			s.Images = n.Survival[s.First : s.First+s.Count].Images(batch)
 		}
 		h = form.Train(scope, s.Stack, h, n.gatesOf(gates, s), scales)
 	}

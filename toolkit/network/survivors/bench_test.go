@@ -100,3 +100,46 @@ func BenchmarkGates(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSubBatches times a step of each kind of block with a minibatch of 128 at p_L = 0.5: at constant depth, with gates per
+// sample, per minibatch and of sub-batches.
+//
+//	STOCHDEPTH_KERNELS=off go test -run '^$' -bench SubBatches ./toolkit/network/survivors
+func BenchmarkSubBatches(b *testing.B) {
+	const size = 128
+	engine := backendtest.Open(b)
+	form := byhand.Form{GPU: onGPU(engine)}
+	for _, c := range []struct {
+		block  string
+		layers int
+	}{{depth.Basic, 20}, {depth.Preactivation, 20}, {depth.Bottleneck, 29}, {depth.Transformer, 9}} {
+		n := networkOf(b, c.block, c.layers, dtypes.Float32)
+		parts := networkOf(b, c.block, c.layers, dtypes.Float32)
+		parts.SubBatches = true
+		images, labels := batch(n, size)
+		drawn, rng := make(imageGates, size), depth.Rand(3, depth.GateDraws, 0)
+		for i := range drawn {
+			drawn[i] = n.Survival.Draw(rng)
+		}
+		some := depth.AllOpen(9) // 7 of 9, where 6.5 are expected
+		some[3], some[7] = false, false
+		for _, c := range []struct {
+			name  string
+			n     *resnet.Network
+			gates *tensors.Tensor
+		}{
+			{"constant depth", n, gatesOf(n, depth.AllOpen(9))},
+			{"per minibatch, 7 of 9 open", n, gatesOf(n, some)},
+			{"per sample", n, imageGatesOf(n, drawn)},
+			{"sub-batches", parts, imageGatesOf(n, n.Survival.DrawImages(rng, size))},
+		} {
+			run := step(b, engine, c.n, form)
+			run(images, c.gates, labels)
+			b.Run(n.Block+", "+c.name, func(b *testing.B) {
+				for b.Loop() {
+					run(images, c.gates, labels)
+				}
+			})
+		}
+	}
+}

@@ -24,7 +24,7 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	if l.changes {
 		carry("input", initial["input"])
 		carry("shortcut", initial["shortcut"])
-		carry(gradientOf+"input", Zeros(g, l.input))
+		carry(gradientOf+"input", Zeros(g, initial["input"].Shape()))
 		if l.closed != l.shortcut {
 			carry(gradientOf+"shortcut", ZerosLike(l.shortcut))
 		}
@@ -43,6 +43,10 @@ func (l *loop) backward(forward *loops.State, initial loops.Values, results []*N
 	}
 	if l.perSample {
 		carry("weights", initial["weights"])
+	}
+	if l.subBatch {
+		carry("images", initial["images"])
+		carry("position", initial["position"])
 	}
 	done := st.While(g, backwardLoop, values, func(v loops.Values) *Node {
 		return GreaterOrEqual(v["k"], Const(v["k"].Graph(), int32(0)))
@@ -69,7 +73,8 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 	var x, shortcut *Node
 	var variables []*Node // that the block's output is differentiated by
 	if l.changes {
-		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
+		x = l.take(v, block, loops.InTurn(v["k"], v["input"]))
+		shortcut = l.take(v, block, loops.InTurn(v["k"], v["shortcut"]))
 		variables = []*Node{x, shortcut}
 	} else {
 		x = loops.Row(v["inputs"], v["k"])
@@ -89,17 +94,22 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 		}
 	}
 	h := l.join(b, v, block, x, shortcut)
-	gradients := Gradient(ReduceAllSum(Mul(h, StopGradient(v[gradientOf+"h"]))), variables...)
+	dh := StopGradient(l.take(v, block, v[gradientOf+"h"]))
+	gradients := Gradient(ReduceAllSum(Mul(h, dh)), variables...)
 
 	next := loops.Values{"k": v.Previous()}
-	next[gradientOf+"h"], gradients = gradients[0], gradients[1:]
+	give := func(name string, gradient *Node) { next[name] = l.put(v, block, gradient, v[name]) }
 	if l.changes {
-		next[gradientOf+"input"] = next[gradientOf+"h"]
-		next[gradientOf+"h"], gradients = gradients[0], gradients[1:]
+		give(gradientOf+"input", gradients[0])
+		gradients = gradients[1:]
 	}
-	if l.closed != l.shortcut { // the output of the closed block counts for nothing
-		next[gradientOf+"shortcut"], next[gradientOf+"h"] = next[gradientOf+"h"], ZerosLike(v[gradientOf+"h"])
+	if l.closed == l.shortcut {
+		give(gradientOf+"h", gradients[0])
+	} else { // the output of the closed block counts for nothing
+		give(gradientOf+"shortcut", gradients[0])
+		give(gradientOf+"h", ZerosLike(dh))
 	}
+	gradients = gradients[1:]
 	for i, p := range l.trained {
 		name := gradientOf + ownOf + p.Name
 		next[name] = loops.Save(v[name], gradients[i], block)

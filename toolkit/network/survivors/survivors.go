@@ -29,11 +29,12 @@ import (
 // running averages included.
 //
 // With gates per sample it leaves out the blocks that no image opens. A block that some images open is computed for all,
-// and multiplied by zero for the others: shapes are static in XLA, but the number of open images is not.
+// and multiplied by zero for the others: shapes are static in XLA, but the number of open images is not. With sub-batches it
+// is (subbatch.go), so a block is computed for its open images only.
 type Form struct {
 	// Recompute computes all of the branch again for its gradient instead of keeping a part of it: less memory, more time.
 	Recompute bool
-	// Normalize, unless nil, is how blocks compute batch normalisation with gates per minibatch.
+	// Normalize, unless nil, is how blocks compute batch normalisation with gates per minibatch and of sub-batches.
 	Normalize residual.Normalizer
 }
 
@@ -48,6 +49,9 @@ const (
 
 // Train implements residual.Form.
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
+	if s.Images != nil {
+		return f.trainSubBatches(scope, s, h, gates, scales)
+	}
 	g, open := h.Graph(), residual.OpenBlocks(gates)
 	open.AssertDims(s.Count)
 	l := f.newLoop(scope, s, h, true, scales != nil)
@@ -72,9 +76,10 @@ type loop struct {
 	closed    *Node          // the stack's output with all blocks closed: the shortcut, joined with zeros if it has parameters
 	changes   bool           // the shortcut is not the input: a stack of one block
 	scaled    bool           // each branch is multiplied by its scale
-	perSample bool           // gates are per sample
+	perSample bool           // gates are per sample, but not those of sub-batches
+	subBatch  bool           // each block is computed for a part of the images
 	dtype     dtypes.DType   // of parameters, or of activations where a block has none
-	input     shapes.Shape   // of a block, [batch, ...]
+	input     shapes.Shape   // of a block, [batch, ...]; of a sub-batch its images only
 	kept      []shapes.Shape // of what a block keeps for its gradient
 	normalize residual.Normalizer
 }
@@ -112,6 +117,7 @@ func (l *loop) parameters(scope *model.Scope, g *Graph) loops.Values {
 //	own_...           the blocks' parameters
 //	scales            of each block's branch, if there are any
 //	weights           of the images in each block, if gates are per sample
+//	images, position  of sub-batches, see take and put
 //	measured_...      by block, zero for closed ones
 func (l *loop) forwardNames() []string {
 	names := []string{"k", "count", "order"}
@@ -132,6 +138,9 @@ func (l *loop) forwardNames() []string {
 	}
 	if l.perSample {
 		names = append(names, "weights")
+	}
+	if l.subBatch {
+		names = append(names, "images", "position")
 	}
 	for _, p := range l.averages {
 		names = append(names, measuredOf+p.Name)
@@ -203,9 +212,13 @@ func (l *loop) run(h *Node, initial loops.Values) (out *Node, measured map[strin
 // forwardBlock computes one open block (Eq. 2 with an open gate).
 func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 	block := v.Block()
-	x, shortcut := v["h"], v["h"]
+	var x, shortcut *Node
 	if l.changes {
-		x, shortcut = loops.InTurn(v["k"], v["input"]), loops.InTurn(v["k"], v["shortcut"])
+		x = l.take(v, block, loops.InTurn(v["k"], v["input"]))
+		shortcut = l.take(v, block, loops.InTurn(v["k"], v["shortcut"]))
+	} else {
+		x = l.take(v, block, v["h"])
+		shortcut = x
 	}
 	b, next := l.branch(v, block, l.rows(v, block)), loops.Values{"k": v.Next()}
 	if len(l.kept) > 0 {
@@ -216,7 +229,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 			return y
 		}
 	}
-	next["h"] = l.join(b, v, block, x, shortcut)
+	next["h"] = l.put(v, block, l.join(b, v, block, x, shortcut), v["h"])
 	if !l.changes {
 		next["inputs"] = loops.Save(v["inputs"], x, v["k"])
 	}

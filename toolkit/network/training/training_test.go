@@ -227,6 +227,23 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// The same holds with sub-batches, whose log has the number of blocks that every minibatch opens for an image.
+func TestResumeOfSubBatches(t *testing.T) {
+	r := tiny(t)
+	r.GatesPer, r.Block, r.Depth = "subbatch", "transformer", 4
+	whole, dir := filepath.Join(t.TempDir(), "whole"), filepath.Join(t.TempDir(), "stopped")
+	alone, err := train(t, context.Background(), whole, r, nil)
+	require.NoError(t, err)
+	for _, row := range alone.Rows { // of two minibatches of 16 images and one of 8
+		require.InDelta(t, 7./8+6./8+5./8+4./8, row.OpenBlocksMean, 1e-9)
+	}
+	stop(t, dir, r, atStep(5))
+	resumed, err := train(t, context.Background(), dir, r, nil)
+	require.NoError(t, err)
+	require.Equal(t, withoutSeconds(alone.Rows), withoutSeconds(resumed.Rows))
+	require.Equal(t, variables(t, whole, "last"), variables(t, dir, "last"))
+}
+
 // The same holds with AdamW, a cosine, mixed images and averages of the weights. The averages are what the rows are about, and what
 // a checkpoint of the run restores.
 func TestResumeOfAModernRecipe(t *testing.T) {
@@ -333,6 +350,8 @@ func TestOptions(t *testing.T) {
 		}, [][2]string{{"form", "resnet"}}, 1e-9},
 		{"bfloat16", [][2]string{{"dtype", "bfloat16"}}, [][2]string{{"dtype", "float32"}}, 0.2},
 		{"per sample", [][2]string{{"dtype", "float64"}, {"gates_per", "sample"}}, [][2]string{{"form", "resnet"}}, 1e-9},
+		{"sub-batches", [][2]string{{"dtype", "float64"}, {"gates_per", "subbatch"}, {"scale_at", "train"}},
+			[][2]string{{"form", "resnet"}}, 1e-9},
 		{"mean image", [][2]string{{"normalization", "mean-image"}}, nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

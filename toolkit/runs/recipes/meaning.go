@@ -12,15 +12,24 @@ import (
 // The meaning of a recipe is defined here, for everybody: which survival probabilities it gives, whether its depth is
 // constant, and when two recipes describe one experiment.
 
-// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one). A depth that no
-// network of the recipe's blocks has, an unknown rule and probabilities outside (0, 1] are errors.
+// Survival returns the survival probabilities p_1..p_L of the recipe's rule (Eq. 4 for the linear one), with sub-batches those
+// that they are rounded to. A depth that no network of the recipe's blocks has, an unknown rule and probabilities outside
+// (0, 1] are errors.
 func (r Recipe) Survival() (depth.Survival, error) {
 	groups, err := r.Groups()
 	if err != nil {
 		return nil, err
 	}
-	return depth.ByRule(r.Rule, groups, r.DeathRate, r.SurvivalProbabilities)
+	survival, err := depth.ByRule(r.Rule, groups, r.DeathRate, r.SurvivalProbabilities)
+	if err == nil && r.SubBatches() && r.BatchSize > 0 {
+		survival = survival.Shares(r.BatchSize)
+	}
+	return survival, err
 }
+
+// SubBatches reports whether a part of each minibatch goes through a block, whose size follows from its survival probability
+// ([depth.Survival.Images]).
+func (r Recipe) SubBatches() bool { return r.GatesPer == "subbatch" && !r.IsConstant() }
 
 // Image returns the format of the images that the network gets. The recipe must name a data set.
 func (r Recipe) Image() dataset.Format {
@@ -60,10 +69,10 @@ func (r Recipe) IsConstant() bool {
 
 // LastSurvival returns p_L, the survival probability of the last block, without the rounding error of 1 - (1 - p_L).
 func (r Recipe) LastSurvival() float64 {
-	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 {
+	if n := len(r.SurvivalProbabilities); r.Rule == "list" && n > 0 && !r.SubBatches() {
 		return r.SurvivalProbabilities[n-1]
 	}
-	if r.Rule == "linear-short" { // which does not reach the nominal rate
+	if r.Rule == "linear-short" || r.SubBatches() { // which do not reach the nominal rate
 		if survival, err := r.Survival(); err == nil {
 			return math.Round(survival[len(survival)-1]*1e9) / 1e9
 		}

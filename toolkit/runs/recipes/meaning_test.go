@@ -95,6 +95,10 @@ func TestExpectedOpen(t *testing.T) {
 	r.SurvivalSchedule, r.ScheduleFraction = string(depth.Early), 0.5
 	open, _ = r.ExpectedOpen()
 	require.InDelta(t, (40.25+54)/2, open, 1e-9)
+
+	r.SurvivalSchedule, r.GatesPer, r.Depth, r.BatchSize = string(depth.Steady), "subbatch", 8, 10
+	open, _ = r.ExpectedOpen()
+	require.InDelta(t, 0.9+0.6+0.5, open, 1e-9, "images of ten, of 7, 5 and 4 eighths")
 }
 
 func TestSchedulesAreValidated(t *testing.T) {

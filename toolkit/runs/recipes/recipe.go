@@ -61,7 +61,7 @@ type Recipe struct {
 	ScheduleFraction float64 `json:"schedule_fraction"`
 
 	Form     string `json:"form"`      // survivors: computes open blocks only; resnet: the textbook form
-	GatesPer string `json:"gates_per"` // minibatch (the paper) or sample
+	GatesPer string `json:"gates_per"` // minibatch (the paper), sample, or subbatch: a part of fixed size of the minibatch
 	ScaleAt  string `json:"scale_at"`  // test: branch times p_l at test (Eq. 5); train: divided by p_l in training
 
 	// Form survivors: compute a block's convolutions again for its gradient, in a third of the memory.

@@ -89,9 +89,16 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 			`survival_probabilities need rule "list", but rule is "linear"`},
 		"gates a sample": {[][2]string{{"gates_per", "sample"}, {"freeze_closed", "true"}},
 			`freeze_closed needs gates_per "minibatch"`},
-		"epochs": {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
-		"batch":  {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
-		"rate":   {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},
+		"gates a part": {[][2]string{{"gates_per", "subbatch"}, {"freeze_closed", "true"}},
+			"with gates per subbatch no block is closed as a whole"},
+		"parts that change": {[][2]string{{"gates_per", "subbatch"}, {"survival_schedule", "ramp"}},
+			`gates_per "subbatch" needs survival_schedule "constant", not "ramp"`},
+		"parts that are whole": {[][2]string{{"gates_per", "subbatch"}, {"death_rate", "0.05"}},
+			"rounds survival probabilities to eighths of the minibatch of 32, and all of them to 1"},
+		"parts of one image": {[][2]string{{"gates_per", "subbatch"}, {"batch_size", "1"}}, "eighths of the minibatch of 1, and all"},
+		"epochs":             {[][2]string{{"epochs", "0"}}, "epochs is 0: train for 1 at least"},
+		"batch":              {[][2]string{{"batch_size", "0"}}, "batch_size is 0"},
+		"rate":               {[][2]string{{"learning_rate", "-0.1"}}, "learning_rate is -0.1: it must be above 0"},
 		"warm-up too long": {[][2]string{{"warmup_epochs", "6"}, {"warmup_rate", "0.01"}},
 			"warmup_epochs is 6: it must be from 0 to less than the 6 epochs"},
 		"warm-up rate":       {[][2]string{{"warmup_epochs", "1"}}, "warmup_rate is 0"},
@@ -296,6 +303,9 @@ func TestHowBlocksCloseInWords(t *testing.T) {
 			r.Block, r.Depth, r.Rule, r.DeathRate = "transformer", 16, "linear-short", 0.2
 		},
 		{"constant", "constant", "constant"}: func(r *Recipe) { r.DeathRate, r.SurvivalSchedule = 0, "early" },
+		{"uniform", "uniform-0.7", "uniform, p_L = 0.75, gates per subbatch"}: func(r *Recipe) {
+			r.Depth, r.Rule, r.DeathRate, r.GatesPer = 8, "uniform", 0.3, "subbatch"
+		},
 		{"list", "list", "own survival probabilities, gates per sample, scaled in training"}: func(r *Recipe) {
 			r.Rule, r.SurvivalProbabilities, r.GatesPer, r.ScaleAt = "list", []float64{1, 0.5}, "sample", "train"
 		},

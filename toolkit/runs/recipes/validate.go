@@ -41,7 +41,7 @@ var choices = []choice{
 	{"rule", func(r Recipe) string { return r.Rule }, depth.Rules(), depth.OwnRules},
 	{"survival_schedule", func(r Recipe) string { return r.SurvivalSchedule }, depth.ScheduleKinds(), depth.OwnSchedules},
 	{"form", func(r Recipe) string { return r.Form }, []string{"survivors", "resnet"}, nil},
-	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample"}, nil},
+	{"gates_per", func(r Recipe) string { return r.GatesPer }, []string{"minibatch", "sample", "subbatch"}, nil},
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}, nil},
 	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection", "none"}, nil},
 	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}, nil},
@@ -177,8 +177,11 @@ func (r Recipe) validateNetwork() error {
 	case r.FreezeGroups > 0 && r.ScaleAt == "test" && r.Schedule().Kind != depth.Steady:
 		return fmt.Errorf("freeze_groups needs scale_at \"train\" with survival_schedule %q: otherwise the schedule changes the scales "+
 			"of frozen branches", r.SurvivalSchedule)
-	case r.GatesPer == "sample" && r.FreezeClosed:
-		return errors.New("freeze_closed needs gates_per \"minibatch\": with gates per sample no block is closed as a whole")
+	case r.GatesPer != "minibatch" && r.FreezeClosed:
+		return fmt.Errorf("freeze_closed needs gates_per \"minibatch\": with gates per %s no block is closed as a whole", r.GatesPer)
+	case r.SubBatches() && r.Schedule().Kind != depth.Steady:
+		return fmt.Errorf("gates_per \"subbatch\" needs survival_schedule \"constant\", not %q: "+
+			"the program is compiled for the numbers of images that go through each block", r.SurvivalSchedule)
 	}
 	if r.Recompute && r.Form != "survivors" {
 		return errors.New("recompute needs form \"survivors\": the textbook form keeps all that its gradient needs")
@@ -187,6 +190,10 @@ func (r Recipe) validateNetwork() error {
 		if !(p > 0 && p <= 1) {
 			return fmt.Errorf("survival probability %v of block %d is outside (0, 1]", p, i+1)
 		}
+	}
+	if survival, err := r.Survival(); err == nil && r.SubBatches() && survival.IsConstant() {
+		return fmt.Errorf("gates_per \"subbatch\" rounds survival probabilities to eighths of the minibatch of %d, and all of them to 1: "+
+			"use a higher death_rate, a larger batch_size, or gates_per \"sample\"", r.BatchSize)
 	}
 	return nil
 }

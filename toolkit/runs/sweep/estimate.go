@@ -100,7 +100,9 @@ func (s *Sweep) Estimate(ctx context.Context, command []string, dataRoot string,
 // weights take. So a new key counts until it is known to make no difference.
 func probeKey(r recipes.Recipe) string {
 	r.Description, r.Seed = "", 0
-	r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
+	if !r.SubBatches() { // there these decide how many images each block computes
+		r.Rule, r.DeathRate, r.SurvivalProbabilities, r.SurvivalSchedule, r.ScheduleFraction = "", 0, nil, "", 0
+	}
 	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0
 	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate = "", 0, nil, 0, 0
 	r.Momentum, r.WeightDecay, r.RateSchedule = 0, 0, ""

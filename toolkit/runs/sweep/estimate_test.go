@@ -29,6 +29,16 @@ func TestNetworksAreMeasuredApart(t *testing.T) {
 	}
 }
 
+// With sub-batches the death rate decides what a step computes.
+func TestSubBatchesAreMeasuredApart(t *testing.T) {
+	a := recipes.Default()
+	a.DeathRate, a.GatesPer = 0.5, "subbatch"
+	b, other := a, a
+	b.Seed, other.DeathRate = 7, 0.2
+	require.Equal(t, probeKey(a), probeKey(b))
+	require.NotEqual(t, probeKey(a), probeKey(other))
+}
+
 // Each kind of block has the time of its own measurement.
 func TestEstimatesOfKinds(t *testing.T) {
 	s, err := Read(write(t, "it", `{"recipe": "shapes", "set": {"epochs": 10, "depth": 20},

@@ -66,14 +66,14 @@ func Of(asked recipes.Checker, dataRoot string) (Summary, error) {
 	if recipe.Form == "survivors" {
 		s.Share = computed / float64(s.MultiplyAdds)
 	}
-	s.ParameterBytes, s.KeptBytes = memory(recipe, s.Size)
+	s.ParameterBytes, s.KeptBytes = memory(recipe, s.Size, s.Open)
 	return s, nil
 }
 
 // memory counts the bytes that training must hold: three numbers for each parameter, one more for AdamW and one for ema; and
 // for each block, open or not, its output and what it keeps of its convolutions (keptOf); with Recompute the convolutions are
-// computed again instead.
-func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
+// computed again instead. With sub-batches it is only kept of the open images.
+func memory(recipe recipes.Recipe, size resnet.Size, open []float64) (parameters, kept int64) {
 	perParameter, perActivation := int64(4), int64(4) // bytes
 	switch recipe.DType {
 	case "float64":
@@ -92,12 +92,16 @@ func memory(recipe recipes.Recipe, size resnet.Size) (parameters, kept int64) {
 	if !recipe.Recompute {
 		outputs += keptOf[recipe.Block]
 	}
-	for _, l := range size.Layers {
+	for i, l := range size.Layers {
 		each := perActivation * int64(recipe.BatchSize)
 		for _, d := range l.Output {
 			each *= int64(d)
 		}
-		kept += int64(float64(each*int64(l.Blocks)) * outputs)
+		blocks := float64(l.Blocks)
+		if recipe.SubBatches() && recipe.Form == "survivors" {
+			blocks = open[i]
+		}
+		kept += int64(float64(each) * blocks * outputs)
 	}
 	return numbers * perParameter * size.Parameters, kept
 }
@@ -160,8 +164,13 @@ func (s Summary) arithmetic() string {
 	case s.Recipe.Form != "survivors":
 		return "In this form training computes closed blocks too: the form survivors leaves them out."
 	}
+	open := s.OpenBlocks / float64(s.Blocks)
+	if s.Recipe.SubBatches() {
+		return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth in every step: each block computes a part of "+
+			"fixed size of the minibatch, %.1f %% of it on average.", 100*s.Share, 100*open)
+	}
 	return fmt.Sprintf("Training computes %.0f %% of the multiply-adds of constant depth on average, with %.1f %% of the blocks open "+
-		"(budget=%.4g).", 100*s.Share, 100*s.OpenBlocks/float64(s.Blocks), s.OpenBlocks/float64(s.Blocks))
+		"(budget=%.4g).", 100*s.Share, 100*open, open)
 }
 
 // held names what training holds of each parameter.

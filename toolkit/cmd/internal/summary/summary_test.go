@@ -109,6 +109,19 @@ func TestMemory(t *testing.T) {
 	require.Equal(t, [2]int64{2 * s.ParameterBytes, 2 * s.KeptBytes}, [2]int64{double.ParameterBytes, double.KeptBytes})
 }
 
+// With sub-batches every step computes the same share, which the eighths make.
+func TestSubBatches(t *testing.T) {
+	s := summarise(t, preset(t, "shapes", "gates_per", "subbatch", "rule", "uniform", "death_rate", "0.3",
+		"block", "transformer", "depth", "4"))
+	require.Equal(t, 3.0, s.OpenBlocks)
+	all := summarise(t, preset(t, "shapes", "death_rate", "0", "block", "transformer", "depth", "4"))
+	require.Equal(t, 3*all.KeptBytes, 4*s.KeptBytes)
+	var out bytes.Buffer
+	require.NoError(t, s.Write(&out))
+	require.Contains(t, out.String(), "of constant depth in every step: each block computes a part of fixed size of the minibatch, "+
+		"75.0 % of it on average.")
+}
+
 func TestInvalidRecipe(t *testing.T) {
 	recipe := preset(t, "shapes", "depth", "21")
 	_, err := Of(recipe, "")

@@ -58,9 +58,13 @@ func Probe(ctx context.Context, o sweep.Order) (p sweep.Probe, err error) {
 	return p, err
 }
 
-// extremes returns minibatches for which every block is open, and others for which every block is closed.
+// extremes returns minibatches for which every block is open, and others for which every block is closed. With sub-batches
+// every step computes the same, so both are those of the run.
 func extremes(net *network.Opened) (open, closed *network.Batches) {
 	recipe, blocks := net.Recipe, len(net.Network.Survival)
+	if recipe.SubBatches() {
+		return net.Batches(), net.Batches()
+	}
 	recipe.SurvivalSchedule = string(depth.Steady) // other schedules close no block in the first steps, or in the last
 	return net.BatchesOf(recipe, depth.Constant(blocks)), net.BatchesOf(recipe, depth.Uniform(blocks, 1-1e-12))
 }

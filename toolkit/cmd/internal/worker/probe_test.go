@@ -28,4 +28,9 @@ func TestExtremes(t *testing.T) {
 			}
 		}
 	}
+	r.GatesPer, r.SurvivalSchedule = "subbatch", string(depth.Steady)
+	net, err := network.Open(b, r, "")
+	require.NoError(t, err)
+	open, closed := extremes(net)
+	require.Equal(t, open.At(0), closed.At(0), "every step computes as much")
 }

@@ -19,7 +19,8 @@ import (
 
 // Form is the engine for networks of package resnet: it computes open blocks only, and gives the same as
 // [resnet.Textbook], gradients and batch-norm averages included. With gates per sample package kernels computes a block
-// for its open images only, but XLA for all images, as in package survivors.
+// for its open images only, but XLA for all images, as in package survivors. So sub-batches are left to that package, except
+// with Kernels.
 type Form struct {
 	// Recompute computes the convolutions of a block again for its gradient instead of keeping their outputs: with the
 	// paper's a third of the memory for a third more time.
@@ -27,6 +28,9 @@ type Form struct {
 	// GPU writes the program for an NVIDIA GPU, with the sums of batch normalisation in the form that is fast there.
 	// Except for rounding the numbers are the same on any device.
 	GPU bool
+	// Kernels says that package kernels will compute the program's loops of the paper's block. Then they need no others for
+	// sub-batches.
+	Kernels bool
 }
 
 var _ resnet.Form = Form{}
@@ -72,7 +76,7 @@ func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bo
 // Train implements residual.Form.
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	block, ok := known(s, h)
-	if !ok {
+	if !ok || s.Images != nil && !f.Kernels {
 		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalizer()}.Train(scope, s, h, gates, scales)
 	}
 	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
