@@ -185,6 +185,9 @@ func frontProvenance(records []*pruned.Record) Provenance {
 		sentences = append(sentences, fmt.Sprintf("%s: %s (%d network%s); %s.", data, strings.Join(networks, "; "), n, say.Plural(n),
 			say.Enumerate(images)))
 	}
+	if len(records) > 2 {
+		sentences = append(sentences, "Bold: mean over seeds; fine: each seed; hollow: each network as it was trained.")
+	}
 	orders := distinct(func(r *pruned.Record) string { return r.Order })
 	sentences = append(sentences, fmt.Sprintf("Order of the blocks: %s; chosen on validation images. After each removal the averages of batch "+
 		"normalisation are measured again on training images; nothing is trained.", say.Enumerate(orders)))
