@@ -41,8 +41,13 @@ def main(folder, *files):
             text = json.dumps(hand_out(json.loads(text)), indent=1, ensure_ascii=False) + "\n"
         else:
             text = BOX.sub("", text)
-        (pathlib.Path(folder) / file.name).write_text(text, encoding="utf-8")
+        copy = pathlib.Path(folder) / file.name
+        if copy.exists() and copy.samefile(file):
+            sys.exit(f"{file} is in {folder} itself: name another folder, since the hand-out would replace the notebook")
+        copy.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -13,6 +13,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs/pruned"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // front is one panel of [Fronts]: the networks of one data set.
@@ -115,8 +116,20 @@ func frontsOf(records []*pruned.Record) (fronts []*front, err error) {
 		}
 		f.layers = max(f.layers, r.Recipe.Depth)
 	}
-	for _, r := range records {
+	for i, r := range records {
 		f, kind := byData[outcome.DatasetName(r.Recipe)], "stochastic"
+		for _, other := range records[:i] {
+			switch a, b := r.Recipe, other.Recipe; {
+			case outcome.DatasetName(a) != outcome.DatasetName(b):
+			case r.Order != other.Order || r.Test != other.Test:
+				return nil, fmt.Errorf("%s and %s were pruned in another order, or are tested on other images: prune them alike", other.Network, r.Network)
+			case a.Seed == b.Seed && recipes.SameSetting(a, b):
+				return nil, fmt.Errorf("%s and %s are one network: name one of the records", other.Network, r.Network)
+			case a.Depth == b.Depth && a.IsConstant() == b.IsConstant() && !recipes.SameSetting(a, b):
+				return nil, fmt.Errorf("%s and %s have other settings than the seed: a curve is the mean over seeds, so name records of one setting",
+					other.Network, r.Network)
+			}
+		}
 		if r.Recipe.IsConstant() {
 			kind = "constant"
 		}

@@ -12,10 +12,12 @@ import (
 
 // Seeds are averaged state by state, the shallower networks stand at the work of the pruned ones, and each data set has a panel.
 func TestFronts(t *testing.T) {
+	seed := int64(0)
 	record := func(layers int, deathRate float64, testErrors ...float64) *pruned.Record {
 		recipe, err := recipes.Preset("shapes")
 		require.NoError(t, err)
-		recipe.Depth, recipe.DeathRate = layers, deathRate
+		seed++
+		recipe.Depth, recipe.DeathRate, recipe.Seed = layers, deathRate, seed
 		r := &pruned.Record{Network: "n", Recipe: recipe, Order: "greedy", Test: 2000}
 		for i, e := range testErrors {
 			kept := []int{1, 2, 3, 4}[:len(testErrors)-i]
@@ -44,4 +46,13 @@ func TestFronts(t *testing.T) {
 	require.EqualError(t, err, "there is no pruned network to draw")
 	_, err = Fronts(record(20, 0, 10, 20, 90), record(20, 0, 12, 30))
 	require.EqualError(t, err, "n was pruned to other numbers of blocks than the other seeds: prune them alike")
+
+	a, b := record(20, 0.3, 10, 20), record(20, 0.3, 11, 21)
+	b.Order = "depth"
+	_, err = Fronts(a, b)
+	require.ErrorContains(t, err, "were pruned in another order")
+	_, err = Fronts(a, a)
+	require.ErrorContains(t, err, "are one network")
+	_, err = Fronts(a, record(20, 0.5, 11, 21))
+	require.ErrorContains(t, err, "a curve is the mean over seeds")
 }

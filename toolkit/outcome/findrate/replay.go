@@ -37,9 +37,11 @@ type Case struct {
 // Replay searches for the p_L of each recorded sweep over p_L, with a third of its time: of each regime, length and rule with
 // three p_L or more, or with two and several seeds. Constant depth belongs to the sweep of each rule, and a sweep has the seeds
 // that all of its p_L have. The model is fitted without the sweep's regime. The search can only train what is recorded: the
-// sweep itself, and shorter trainings of its regime.
+// sweep itself, and shorter trainings of its regime. Runs of notebooks and of other searches are left out.
 func Replay(list []*runs.Run) ([]Case, error) {
-	list = usable(list)
+	list = slices.DeleteFunc(usable(list), func(r *runs.Run) bool { // a reader's own are no records
+		return strings.HasPrefix(r.Name, "notebook-") || strings.HasPrefix(r.Name, "find-rate-")
+	})
 	var cases []Case
 	for _, group := range byRegime(list) {
 		others := slices.DeleteFunc(slices.Clone(list), func(r *runs.Run) bool { return regime(r.Recipe) == regime(group[0].Recipe) })

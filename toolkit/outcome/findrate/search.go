@@ -354,14 +354,27 @@ func (s Search) whole(list []*runs.Run) [][]*runs.Run {
 	return settings
 }
 
-// bestOf is the index of the setting with the lowest mean validation error, of those with most seeds: the others were given up
-// as clearly worse.
+// bestOf is the index of the setting with the lowest mean validation error, of those with most seeds: the others were given up.
+// A seed that only one setting has is of a round that is not finished, and does not count.
 func bestOf(settings [][]*runs.Run) int {
-	best, most, lowest := 0, 0, math.Inf(1)
+	var counts []int
+	for _, setting := range settings {
+		counts = append(counts, len(setting))
+	}
+	slices.Sort(counts)
+	most := counts[max(0, len(counts)-2)]
+	best, lowest := 0, math.Inf(1)
 	for i, setting := range settings {
-		mean := validation(setting).Mean
-		if n := len(setting); n > most || n == most && mean < lowest {
-			best, most, lowest = i, n, mean
+		if len(setting) < most {
+			continue
+		}
+		for _, other := range settings {
+			if len(other) >= most {
+				setting, _ = outcome.OfSharedSeeds(setting, other)
+			}
+		}
+		if mean := validation(setting).Mean; mean < lowest {
+			best, lowest = i, mean
 		}
 	}
 	return best
