@@ -21,7 +21,7 @@ import (
 // shared opens the backend, once, for all networks of a cell.
 var shared = sync.OnceValues(backend.Open)
 
-// Open opens a network of data/models by its name, with the data of its recipe. In a trial it takes only 100 test images.
+// Open opens a network of data/models by its name, with the data of its recipe. In a trial it takes only 100 validation and 100 test images.
 func Open(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
@@ -33,7 +33,7 @@ func Open(name string) (*network.Opened, error) {
 	}
 	printNotes(net)
 	if notebook.Tiny() {
-		net.Data.Test = net.Data.Test.First(100)
+		net.Data.Validation, net.Data.Test = net.Data.Validation.First(100), net.Data.Test.First(100)
 	}
 	return net, nil
 }
