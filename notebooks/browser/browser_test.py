@@ -200,20 +200,25 @@ def picture(browser):
         ?.closest('.jp-Cell').querySelector('img')?.src""")
 
 
-def slider(browser, address):
-    """A slider moves, and the picture changes with it."""
-    open_page(browser, address("01_the_idea.ipynb"))
+def move(browser, page, name, expected):
+    """Moves the slider of a page by four steps to the left, to the expected value, and presses Done."""
+    open_page(browser, page)
     run_all(browser)
     until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
     before = until(browser, "the picture appears", lambda: picture(browser))
-    photograph(browser, "slider-before")
+    photograph(browser, f"{name}-before")
     visible(browser, "input[type=range][data-control]").send_keys(Keys.ARROW_LEFT * 4)
     until(browser, "the picture changes with the slider", lambda: picture(browser) not in (None, before))
     value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
-    assert value == "0.3", f"the slider shows {value}"
-    photograph(browser, "slider-after")
+    assert value == expected, f"the slider shows {value}"
+    photograph(browser, f"{name}-after")
     visible(browser, "button[data-control=done]").click()
     until(browser, "the controls go with Done", lambda: not controls(browser))
+
+
+def slider(browser, address):
+    """A slider moves, and the picture changes with it."""
+    move(browser, address("01_the_idea.ipynb"), "slider", "0.3")
 
 
 def boxes(browser, address):
@@ -239,17 +244,7 @@ def boxes(browser, address):
 
 def depths(browser, address):
     """A slider sets the number of blocks of a trained network."""
-    open_page(browser, address("depths.ipynb"))
-    run_all(browser)
-    until(browser, "the slider appears", lambda: visible(browser, "input[type=range][data-control]"))
-    whole = until(browser, "the pictures appear", lambda: picture(browser))
-    visible(browser, "input[type=range][data-control]").send_keys(Keys.ARROW_LEFT * 4)
-    until(browser, "the pictures change", lambda: picture(browser) not in (None, whole))
-    value = browser.find_element(By.CSS_SELECTOR, "input[type=range][data-control] + output").text
-    assert value == "5", f"the slider shows {value}"
-    photograph(browser, "depths")
-    visible(browser, "button[data-control=done]").click()
-    until(browser, "the controls go with Done", lambda: not controls(browser))
+    move(browser, address("depths.ipynb"), "depths", "5")
     no_error(browser)
 
 

@@ -36,9 +36,9 @@ func TestFronts(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, fronts, 1)
 	require.Equal(t, 20, fronts[0].layers)
-	require.InDeltaSlice(t, []float64{11, 25, 90}, ys(fronts[0].pruned["constant"]), 1e-12)
-	require.InDeltaSlice(t, []float64{8, 9, 40}, ys(fronts[0].pruned["stochastic"]), 1e-12)
-	require.InDelta(t, 30, fronts[0].pruned["constant"][0].X, 1e-12)
+	require.InDeltaSlice(t, []float64{11, 25, 90}, ys(fronts[0].mean["constant"]), 1e-12)
+	require.InDeltaSlice(t, []float64{8, 9, 40}, ys(fronts[0].mean["stochastic"]), 1e-12)
+	require.InDelta(t, 30, fronts[0].mean["constant"][0].X, 1e-12)
 	require.InDeltaSlice(t, []float64{13, 15}, ys(fronts[0].small["constant"]), 1e-12)
 	require.InDelta(t, 20, fronts[0].small["constant"][0].X, 1e-12)
 

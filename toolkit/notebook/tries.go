@@ -53,7 +53,7 @@ const longestTry = 150
 var unnameable = regexp.MustCompile(`[^A-Za-z0-9._=+-]`)
 
 // triesOf is the folder of the tries of a preset.
-func triesOf(preset string) string { return RunDir("notebook-try-" + preset) }
+func triesOf(preset string) string { return RunDir(runs.NotebookPrefix + "try-" + preset) }
 
 // Tried opens the try of a preset with these settings, which [watch.Try] has trained. If there is none, the cell ends.
 func Tried(preset string, settings ...string) *runs.Run {

@@ -86,7 +86,12 @@ func halfWidth(standardError, degrees float64) float64 {
 	if !(standardError > 0 && degrees > 0) { // one value, or equal ones, which do not show how others would vary
 		return math.NaN()
 	}
-	return standardError * distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1+Confidence)/2)
+	return standardError * StandardErrors(degrees)
+}
+
+// StandardErrors is the number of standard errors in half a confidence interval: the quantile of Student's t.
+func StandardErrors(degrees float64) float64 {
+	return distuv.StudentsT{Sigma: 1, Nu: degrees}.Quantile((1 + Confidence) / 2)
 }
 
 // standardError is the standard error of the mean of values, 0 if they are equal, and its degrees of freedom; both are

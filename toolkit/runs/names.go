@@ -60,6 +60,12 @@ func Matches(pattern, name string) (bool, error) {
 	return whole || dashed, nil
 }
 
+// NotebookPrefix begins the names of notebooks' runs, which git ignores.
+const NotebookPrefix = "notebook-"
+
+// OfNotebook reports whether a run is a notebook's, and so no record.
+func OfNotebook(name string) bool { return strings.HasPrefix(name, NotebookPrefix) }
+
 // Begun returns the name below root under which a sweep keeps its run SWEEP/REST. It is SWEEP-REST if the run was begun
 // under that name, or if SWEEP is itself a run, which cannot hold others.
 func Begun(root, name string) string {

@@ -78,7 +78,7 @@ a larger budget it finds out more. With --plan nothing is trained: the sweep fil
 			preset = strings.TrimSuffix(filepath.Base(cmp.Or(preset, recipe.Dataset)), ".json")
 			*name = fmt.Sprintf("%s-%d-%d", strings.ReplaceAll(preset, ":", "-"), recipe.Depth, recipe.Epochs)
 		}
-		work, err := findrate.Open(*folder, "find-rate-"+*name, recipe, *candidates)
+		work, err := findrate.Open(*folder, findrate.Prefix+*name, recipe, *candidates)
 		if err != nil {
 			return err
 		}

@@ -191,12 +191,9 @@ func (s *Sources) Draw(e Entry, network Network, names ...string) (*Drawing, err
 		drawn.Used = []string{choice.Bench}
 	case ofPruned:
 		drawn.Named = choice.Pruned
-		for _, pattern := range choice.Pruned {
-			list, err := pruned.Find(filepath.Join(s.Folder, "pruned"), pattern)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", e.Name, err)
-			}
-			d.pruned = append(d.pruned, list...)
+		var err error
+		if d.pruned, err = s.Pruned(choice.Pruned); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
 		}
 		for _, record := range d.pruned {
 			drawn.Used = append(drawn.Used, record.Network)

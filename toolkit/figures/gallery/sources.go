@@ -22,6 +22,7 @@ import (
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/outcome/published"
 	"stochdepth/toolkit/runs"
+	"stochdepth/toolkit/runs/pruned"
 )
 
 // Choice says what one figure of ours is drawn from.
@@ -74,6 +75,18 @@ func Read(folder string) (*Sources, error) {
 func (s *Sources) Runs(names []string) ([]*runs.Run, error) {
 	chosen, _, err := s.open(names)
 	return chosen, err
+}
+
+// Pruned reads the records of pruned networks of these names below data/pruned, which may have asterisks.
+func (s *Sources) Pruned(names []string) (list []*pruned.Record, err error) {
+	for _, name := range names {
+		found, err := pruned.Find(filepath.Join(s.Folder, "pruned"), name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
 }
 
 // open is Runs, and also returns the runs left out.

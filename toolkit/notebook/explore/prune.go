@@ -47,39 +47,17 @@ func Prune(ctx context.Context, net *network.Opened, order string) (*Pruned, err
 func (p *Pruned) Least() int { return len(p.list[len(p.list)-1].Kept) }
 func (p *Pruned) Most() int  { return len(p.list[0].Kept) }
 
-// With returns the state with this number of blocks left.
-func (p *Pruned) With(blocks int) (pruned.State, error) {
-	i, err := p.index(blocks)
-	if err != nil {
-		return pruned.State{}, err
-	}
-	return p.States[i], nil
-}
-
-func (p *Pruned) index(blocks int) (int, error) {
-	i := slices.IndexFunc(p.list, func(one analysis.Pruned) bool { return len(one.Kept) == blocks })
-	if i < 0 {
-		return 0, fmt.Errorf("no network with %d blocks: take %d to %d", blocks, p.Least(), p.Most())
-	}
-	return i, nil
-}
-
 // Images draws the first test images with the classes that the network predicts with this number of blocks left, wrong ones
 // red.
 func (p *Pruned) Images(blocks int) (*figures.Figure, error) {
-	i, err := p.index(blocks)
+	i, err := p.At(blocks)
 	if err != nil {
 		return nil, err
 	}
 	images := p.net.Data.Test.First(p.shown)
 	var pictures []figures.Picture
 	for image, probabilities := range p.list[i].Probabilities {
-		best := 0
-		for class, probability := range probabilities {
-			if probability > probabilities[best] {
-				best = class
-			}
-		}
+		best := slices.Index(probabilities, slices.Max(probabilities))
 		pictures = append(pictures, figures.Picture{Format: images.Format(), Pixels: images.Image(image),
 			Caption: p.net.Data.Classes[best], Wrong: best != images.Label(image)})
 	}
@@ -92,7 +70,7 @@ func (p *Pruned) Images(blocks int) (*figures.Figure, error) {
 
 // Smaller returns the network with this number of blocks left: one of its own, which takes the time of its blocks.
 func (p *Pruned) Smaller(ctx context.Context, blocks int) (*network.Opened, error) {
-	i, err := p.index(blocks)
+	i, err := p.At(blocks)
 	if err != nil {
 		return nil, err
 	}

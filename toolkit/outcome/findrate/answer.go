@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
@@ -202,8 +200,7 @@ func (s Search) more(a *Answer, settings [][]*runs.Run) {
 	}
 	deviation := nearest.StandardError * math.Sqrt(float64(n))
 	for seeds := n + 1; seeds <= moreSeeds; seeds++ {
-		t := distuv.StudentsT{Sigma: 1, Nu: float64(seeds - 1)}.Quantile((1 + outcome.Confidence) / 2)
-		if t*deviation/math.Sqrt(float64(seeds)) < nearest.Difference {
+		if outcome.StandardErrors(float64(seeds-1))*deviation/math.Sqrt(float64(seeds)) < nearest.Difference {
 			a.Next, a.More = fmt.Sprintf("tell %s apart, with %d seeds in all if the difference stays", names, seeds), float64(seeds-n)*pair
 			return
 		}

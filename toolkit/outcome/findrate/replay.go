@@ -40,7 +40,7 @@ type Case struct {
 // sweep itself, and shorter trainings of its regime. Runs of notebooks and of other searches are left out.
 func Replay(list []*runs.Run) ([]Case, error) {
 	list = slices.DeleteFunc(usable(list), func(r *runs.Run) bool { // a reader's own are no records
-		return strings.HasPrefix(r.Name, "notebook-") || strings.HasPrefix(r.Name, "find-rate-")
+		return runs.OfNotebook(r.Name) || strings.HasPrefix(r.Name, Prefix)
 	})
 	var cases []Case
 	for _, group := range byRegime(list) {

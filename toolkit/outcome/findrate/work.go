@@ -49,6 +49,9 @@ type asked struct {
 	Clock      *Clock         `json:"clock,omitempty"`
 }
 
+// Prefix begins the names of searches' folders.
+const Prefix = "find-rate-"
+
 const (
 	askedFile = "asked.json"
 	roundFile = "round-%d.json"

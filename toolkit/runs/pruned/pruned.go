@@ -110,6 +110,25 @@ func (r *Record) check() error {
 	return nil
 }
 
+// At returns the place in States of the one with this number of blocks left.
+func (r *Record) At(blocks int) (int, error) {
+	at := slices.IndexFunc(r.States, func(s State) bool { return len(s.Kept) == blocks })
+	if at < 0 {
+		return at, fmt.Errorf("%s has no state with %d blocks: take %d to %d", r.Network, blocks, len(r.States[len(r.States)-1].Kept),
+			len(r.States[0].Kept))
+	}
+	return at, nil
+}
+
+// With returns the state with this number of blocks left.
+func (r *Record) With(blocks int) (State, error) {
+	at, err := r.At(blocks)
+	if err != nil {
+		return State{}, err
+	}
+	return r.States[at], nil
+}
+
 // Find reads the records below a folder whose names, without [Extension], a pattern matches (see [runs.Matches]), in the order
 // of their names. None is an error.
 func Find(folder, pattern string) (list []*Record, err error) {

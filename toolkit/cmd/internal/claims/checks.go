@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 
 	"stochdepth/toolkit/figures/gallery"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/outcome"
 	"stochdepth/toolkit/runs"
-	"stochdepth/toolkit/runs/pruned"
 	"stochdepth/toolkit/runs/recipes"
 )
 
@@ -292,22 +289,20 @@ func (c *Pruned) verify(r records, _ text) error {
 
 // pruned is the mean test error of recorded networks with this number of blocks left.
 func (r records) pruned(names []string, blocks int) (outcome.Estimate, error) {
+	list, err := r.sources.Pruned(names)
+	if err != nil {
+		return outcome.Estimate{}, err
+	}
+	if len(list) == 0 {
+		return outcome.Estimate{}, errors.New("its check names no records")
+	}
 	var percents []float64
-	for _, name := range names {
-		list, err := pruned.Find(filepath.Join(r.sources.Folder, "pruned"), name)
+	for _, record := range list {
+		state, err := record.With(blocks)
 		if err != nil {
 			return outcome.Estimate{}, err
 		}
-		for _, record := range list {
-			i := slices.IndexFunc(record.States, func(s pruned.State) bool { return len(s.Kept) == blocks })
-			if i < 0 {
-				return outcome.Estimate{}, fmt.Errorf("%s has no state with %d blocks", record.Network, blocks)
-			}
-			percents = append(percents, record.States[i].TestError)
-		}
-	}
-	if len(percents) == 0 {
-		return outcome.Estimate{}, errors.New("its check names no records")
+		percents = append(percents, state.TestError)
 	}
 	return outcome.Average(percents...), nil
 }
@@ -332,7 +327,7 @@ func (r records) open(names []string) ([]*runs.Run, error) {
 		return nil, errors.New("its check names no runs")
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, "notebook-") {
+		if runs.OfNotebook(name) {
 			return nil, fmt.Errorf("its check names the runs %s of a notebook, which are not kept: use \"shown\"", name)
 		}
 	}
