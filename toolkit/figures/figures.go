@@ -36,11 +36,23 @@ const DPI = 300
 // Save writes the figure to path, whole or not at all, in the format that its extension names: .png, .svg or .pdf.
 // Missing folders are made.
 func Save(path string, f *Figure) error {
-	data, err := f.Bytes(strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), "."))
+	data, err := f.Bytes(formatOf(path))
 	if err != nil {
 		return fmt.Errorf("cannot save the figure %s: %w", path, err)
 	}
 	return files.Make(path, data)
+}
+
+func formatOf(path string) string {
+	return strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+}
+
+// CheckPath says in one sentence why [Save] would not take a path, before the work for the figure is done. No path is no error.
+func CheckPath(path string) error {
+	if format := formatOf(path); path != "" && !slices.Contains([]string{"png", "svg", "pdf"}, format) {
+		return fmt.Errorf("cannot save the figure %s: unknown format %q: use png, svg or pdf", path, format)
+	}
+	return files.Check(path)
 }
 
 // Bytes returns the figure as a file of the format "png", "svg" or "pdf".

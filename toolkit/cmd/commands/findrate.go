@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"stochdepth/toolkit/figures"
-	"stochdepth/toolkit/internal/files"
 	"stochdepth/toolkit/internal/progress"
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/internal/stopping"
@@ -60,12 +59,12 @@ a larger budget it finds out more. With --plan nothing is trained: the sweep fil
 		switch {
 		case *replay:
 			return replayRates(cmd, *folder, *format)
-		case cmd.Flags().Changed("death-rate"):
+		case cmd.Flags().Changed("death-rate") || setsRate(cmd):
 			return errors.New("find-rate tries death rates itself: leave --death-rate out, or give --candidates, the p_L = 1 - death rate")
 		case *budget <= 0:
 			return errors.New("how long may it take? Give --budget, such as --budget 45m")
 		}
-		if err := cmp.Or(say.CheckRange("--workers", *workers, 0, sweep.MaxWorkers), files.Check(*figure)); err != nil {
+		if err := cmp.Or(say.CheckRange("--workers", *workers, 0, sweep.MaxWorkers), say.CheckFormat(*format), figures.CheckPath(*figure)); err != nil {
 			return err
 		}
 		checked, err := recipeOf(nil)
@@ -95,6 +94,14 @@ a larger budget it finds out more. With --plan nothing is trained: the sweep fil
 		return f.show(*format, *figure)
 	}
 	return cmd
+}
+
+// setsRate reports whether --set chooses the death rate, itself or by a budget of work.
+func setsRate(cmd *cobra.Command) bool {
+	sets, _ := cmd.Flags().GetStringArray("set")
+	return slices.ContainsFunc(sets, func(set string) bool {
+		return strings.HasPrefix(set, "death_rate=") && set != "death_rate=0" || strings.HasPrefix(set, "budget=")
+	})
 }
 
 // finder is a search and how its runs are made.
@@ -154,8 +161,13 @@ func (f finder) plan() error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[1]s\n"+
-		"  stochdepth sweep slurm %[1]s --time 2h\n\nand then call this command again.\n", pending.Path, sweep.Summary(pending.Status(f.runs)))
+	args := sweep.Quote(pending.Path)
+	if f.cmd.Flags().Changed("runs") {
+		args += " --runs " + sweep.Quote(f.runs)
+	}
+	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[3]s\n"+
+		"  stochdepth sweep slurm %[3]s --time 2h\n\nand then call this command again.\n", pending.Path,
+		sweep.Summary(pending.Status(f.runs)), args)
 	return err
 }
 

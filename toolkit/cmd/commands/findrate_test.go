@@ -27,7 +27,7 @@ func TestFindRate(t *testing.T) {
 
 	plan := succeed(t, stochdepth(t, append(args, "--budget", "1h", "--plan")...))
 	first := filepath.Join(folder, "find-rate-shapes-8-4", "round-1.json")
-	require.Contains(t, plan, first+": 2 runs: 2 left. Make them with\n\n  stochdepth sweep run "+first)
+	require.Contains(t, plan, first+": 2 runs: 2 left. Make them with\n\n  stochdepth sweep run '"+first+"' --runs '"+folder+"'\n")
 	succeed(t, stochdepth(t, "sweep", "run", first, "--runs", folder))
 	second := filepath.Join(folder, "find-rate-shapes-8-4", "round-2.json")
 	require.Contains(t, succeed(t, stochdepth(t, append(args, "--budget", "1h", "--plan")...)), second+": ")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -34,10 +35,19 @@ func Main(registered ...error) {
 	context.AfterFunc(ctx, stop)
 	root := command()
 	root.SetArgs(bareAugment(os.Args[1:]))
-	if cmd, err := root.ExecuteContextC(stopping.Hangup(ctx)); err != nil {
+	ctx = stopping.Hangup(ctx)
+	if cmd, err := root.ExecuteContextC(ctx); err != nil {
+		if onlyInterrupted(ctx, err) {
+			err = errors.New("stopped before the work was done: start the same command again")
+		}
 		printError(os.Stderr, explainOutside(cmd, err))
 		os.Exit(sweep.ExitCode(err))
 	}
+}
+
+// onlyInterrupted reports whether an error only says that a signal ended the work, or a process that did a part of it.
+func onlyInterrupted(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && !errors.Is(err, sweep.ErrStopped) && (errors.Is(err, context.Canceled) || errors.As(err, new(*exec.ExitError)))
 }
 
 func command() *cobra.Command {

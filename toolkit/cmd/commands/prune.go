@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -73,15 +74,16 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 		if err := files.Check(*out); err != nil {
 			return err
 		}
-		for _, path := range []string{*figure, *page, *record} {
-			if err := files.Check(path); err != nil {
-				return err
-			}
+		if err := cmp.Or(files.Check(*page), files.Check(*record), figures.CheckPath(*figure), say.CheckFormat(*format)); err != nil {
+			return err
 		}
 		about := aside(cmd, *format)
 		net, _, _, err := open(about, args[0])
 		if err != nil {
 			return err
+		}
+		if *record != "" && len(net.Info.Kept) > 0 {
+			return fmt.Errorf("%s has lost blocks already: a record is of a whole network, so prune that one", net.Info.Name())
 		}
 		var rows []prunedRow
 		var curves []figures.PruneCurve

@@ -43,6 +43,10 @@ func TestPruneAndSensitivity(t *testing.T) {
 	succeed(t, stochdepth(t, "import", small, "--runs", runs, "--run", "on"))
 	succeed(t, stochdepth(t, "train", "--run", "on", "--runs", runs, "--recipe", filepath.Join(runs, "on", "recipe.json")))
 
+	smaller := filepath.Join(folder, "smaller.safetensors")
+	succeed(t, stochdepth(t, "prune", small, "--runs", runs, "--order", "depth", "--keep", "0.75", "-o", smaller))
+	require.Contains(t, succeed(t, stochdepth(t, "eval", smaller, "--runs", runs)), "3 of 6 blocks (1, 3 and 5), run mine")
+
 	command := stochdepth(t, "prune", small, "--runs", runs, "--format", "json")
 	command.Stderr = nil
 	text, err := command.Output()
@@ -66,6 +70,9 @@ func TestPruneAndSensitivity(t *testing.T) {
 		"--keep says how much of the network -o writes: give both, or none": {"prune", "mine", "--keep", "0.5"},
 		"--keep 2: it is a share of the blocks, above 0 and at most 1":      {"prune", "mine", "--keep", "2", "-o", small},
 		"--record a.json: the name of a record ends in .jsonl":              {"prune", "mine", "--record", "a.json"},
+		"unknown format \"gif\": use png, svg or pdf":                       {"prune", "mine", "--figure", filepath.Join(folder, "a.gif")},
+		"unknown format \"xml\": use table":                                 {"prune", "mine", "--format", "xml"},
+		"has lost blocks already: a record is of a whole":                   {"prune", small, "--record", filepath.Join(folder, "b.jsonl")},
 		"give one --order":                                     {"prune", "mine", "--keep", "0.5", "-o", small, "--order", "depth,greedy"},
 		`--order "luck": use greedy, depth`:                    {"prune", "mine", "--order", "luck"},
 		"is a folder: name a file in it":                       {"prune", "mine", "--keep", "0.5", "-o", filepath.Join(folder, "there")},

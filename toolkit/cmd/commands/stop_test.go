@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -89,4 +90,41 @@ func TestTrainingsEndAtACheckpoint(t *testing.T) {
 			require.GreaterOrEqual(t, run.Result.Steps, run.Rows[len(run.Rows)-1].Step)
 		})
 	}
+}
+
+// Ctrl-C ends what keeps no checkpoint in a sentence too.
+func TestInterruptedWork(t *testing.T) {
+	if _, err := backend.Find(); err != nil {
+		t.Skip(err)
+	}
+	cmd := stochdepth(t, "eval", "shapes-20-linear-0.7", "--passes", "100000")
+	read, write := io.Pipe()
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = write, write
+	require.NoError(t, cmd.Start())
+	began, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		buffer, begin := make([]byte, 4096), sync.OnceFunc(func() { close(began) })
+		for {
+			n, err := read.Read(buffer)
+			said.Write(buffer[:n])
+			if strings.Contains(said.String(), "passes") {
+				begin()
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	select {
+	case <-began:
+	case <-time.After(time.Minute):
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.NoError(t, write.Close())
+	<-done
+	require.Equal(t, 1, cmd.ProcessState.ExitCode(), said.String())
+	require.Contains(t, said.String(), "stochdepth: stopped before the work was done: start the same command again\n")
 }

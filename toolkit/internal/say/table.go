@@ -24,6 +24,14 @@ type Column[T any] struct {
 	Right  bool           // people see it at the right of its column
 }
 
+// CheckFormat refuses what is not among [TableFormats].
+func CheckFormat(format string) error {
+	if slices.Contains(TableFormats, format) {
+		return nil
+	}
+	return fmt.Errorf("unknown format %q: use %s", format, strings.Join(TableFormats, ", "))
+}
+
 // WriteTable writes a line for each row in one of the [TableFormats]. For people numbers are rounded and a dash stands for an
 // unknown one; for programs they are exact, and an unknown one is NaN, or null in JSON. "tsv" has tabs between cells, and "csv"
 // is RFC 4180 except for the ends of lines; cells are made safe by [Shown], so that a line stays one line.
@@ -45,8 +53,8 @@ func WriteTable[T any](w io.Writer, format string, columns []Column[T], rows []T
 		encoder.SetIndent("", "  ") // people can read it too
 		return encoder.Encode(objects)
 	}
-	if !slices.Contains(TableFormats, format) {
-		return fmt.Errorf("unknown format %q: use %s", format, strings.Join(TableFormats, ", "))
+	if err := CheckFormat(format); err != nil {
+		return err
 	}
 	forPeople := format == "table"
 	if forPeople {

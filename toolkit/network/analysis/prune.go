@@ -295,7 +295,14 @@ func WritePruned(ctx context.Context, o *network.Opened, path string, one Pruned
 		defer func() { err = errors.Join(err, putBack()) }()
 	}
 	info := o.Info
-	info.Kept, info.Whole = one.Kept, len(p.gone)
+	if before := info.Kept; len(before) > 0 { // the network had lost blocks already: those left keep their numbers in the whole one
+		info.Kept = nil
+		for _, l := range one.Kept {
+			info.Kept = append(info.Kept, before[l-1])
+		}
+	} else {
+		info.Kept, info.Whole = one.Kept, len(p.gone)
+	}
 	info.ValidationError, info.TestError = one.Remeasured.Validation.Error, one.Remeasured.Test.Error
 	return o.ExportPruned(path, info.Metadata(), one.Kept)
 }

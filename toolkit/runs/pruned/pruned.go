@@ -44,7 +44,7 @@ type State struct {
 	AsTrained       float64 `json:"as_trained"`       // on test images, with the averages of the whole network's training
 }
 
-// Save writes a record.
+// Save writes a record, and makes its folder if that is missing.
 func (r *Record) Save(path string) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -56,7 +56,7 @@ func (r *Record) Save(path string) error {
 	if err != nil {
 		return err
 	}
-	return files.Write(path, text.Bytes())
+	return files.Make(path, text.Bytes())
 }
 
 // Read reads a record and checks it.

@@ -277,8 +277,8 @@ func (r *session) verdict(ctx context.Context) error {
 				others = "none is done"
 			}
 			return fmt.Errorf("%d of %d runs failed, the first, %s: %s; %s: "+
-				"`stochdepth sweep run %s --retry` tries these again",
-				counts[Failed], len(r.statuses), status.Name, status.Why, others, r.sweep.Name)
+				"the same command with --retry tries these again",
+				counts[Failed], len(r.statuses), status.Name, status.Why, others)
 		}
 	}
 	return fmt.Errorf("the sweep is not done: %s", Summary(r.statuses))

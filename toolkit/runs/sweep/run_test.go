@@ -235,7 +235,7 @@ func TestFailingRunsLeaveTheOthersGoing(t *testing.T) {
 	}
 	err := s.Run(context.Background(), o)
 	require.EqualError(t, err, "2 of 12 runs failed, the first, it/20-linear-0.9-s1: out of luck; the others are done: "+
-		"`stochdepth sweep run it --retry` tries these again")
+		"the same command with --retry tries these again")
 	require.ElementsMatch(t, []string{"it/20-linear-0.9-s1: out of luck", "it/20-linear-0.8-s2: " +
 		"the worker was killed, which the system does when memory runs out: the heap is gone"}, failures)
 	require.Equal(t, "12 runs: 10 done, 2 failed", Summary(s.Status(o.Runs)))

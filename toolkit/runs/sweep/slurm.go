@@ -42,7 +42,7 @@ const DefaultArraySize = 1001
 //go:embed slurm.sbatch
 var slurmScript string
 
-var slurmTemplate = template.Must(template.New("slurm").Funcs(template.FuncMap{"quote": quote}).Parse(slurmScript))
+var slurmTemplate = template.Must(template.New("slurm").Funcs(template.FuncMap{"quote": Quote}).Parse(slurmScript))
 
 // stopBefore is how long before its time limit a task stops at a checkpoint.
 const stopBefore = 2 * time.Minute
@@ -187,7 +187,8 @@ func ranges(numbers []int) string {
 }
 
 // quote makes a text one word of a shell.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// Quote is a text as one word of a shell.
+func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // ArraySize asks this machine's Slurm for its MaxArraySize. It is false where there is no Slurm to ask.
 func ArraySize(ctx context.Context) (size int, known bool) {
