@@ -101,7 +101,7 @@ var selector = regexp.MustCompile(`^\.(\w+)`)
 func ofUndefined(name, after string) (text string, wrong bool) {
 	selected := selector.FindStringSubmatch(after)
 	if selected == nil {
-		return fmt.Sprintf("undefined: %s (a value lives in its own cell, below %%%%: make it again here, or write a function that returns it)", name), false
+		return fmt.Sprintf("undefined: %s (if a cell above defines it, run that cell first; a value lives in its own cell, below %%%%: make it again here, or write a function that returns it)", name), false
 	}
 	folders := packages(name)
 	if len(folders) == 0 {
