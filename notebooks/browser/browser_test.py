@@ -75,7 +75,7 @@ notebook.Must(watch.Try(notebook.Context(), "quickstart", "seed=SEED", "depth=8"
     "train_images=64", "validation_images=64", "test_images=64", "death_rate=RATE"))"""
 HOVER = """%%
 notebook.Hover(figures.TrainingCurves(figures.Recorded("Recorded."), notebook.Must(figures.PanelsOf(
-    notebook.Must(notebook.Must(gallery.Read("data")).Runs([]string{"shapes/20-constant-s11", "shapes/20-linear-0.7-s11"}))))...))"""
+    notebook.Must(notebook.Must(gallery.Open()).Runs([]string{"shapes/20-constant-s11", "shapes/20-linear-0.7-s11"}))))...))"""
 
 
 def prepare():
