@@ -92,7 +92,7 @@ func TestTry(t *testing.T) {
 	for _, run := range drawn("quickstart", half.Dir) {
 		names = append(names, run.Name)
 	}
-	require.Equal(t, []string{"1: depth=8", "2: death_rate=0.3"}, names)
+	require.Equal(t, []string{"1: death_rate=0.5", "2: death_rate=0.3"}, names)
 
 	// A schedule of one's own, here the paper's, may have been edited since: it is trained anew.
 	require.NoError(t, depth.RegisterSchedule("watch-own", func(float64) float64 { return 1 }))
