@@ -127,7 +127,7 @@ long := $(addprefix ./toolkit/,network/survivors network network/training cmd/co
 
 # Go's tests with a name for their record, from which the ten slowest are printed.
 gotest = .bin/gotestsum --format pkgname --format-hide-empty-pkg --format-icons text --hide-summary skipped \
-	--jsonfile .out/tests-$(1).json -- -timeout 20m
+	--jsonfile .out/tests-$(1).json -- -timeout 60m
 slowest = echo "== The ten slowest tests =="; cat .out/tests-*.json | .bin/gotestsum tool slowest --num 10
 
 .PHONY: test

@@ -57,27 +57,26 @@ func TestContractOfAnyBlock(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, c := range []struct {
 		block    string
-		layers   int
+		groups   []int
 		form     resnet.Form
 		inverted bool
 		batch    int // few: each ReLU whose input is nearly 0 may round to the other side in float32
 	}{
-		{"basic", 14, general{}, false, 3}, {"preactivation", 14, byhand.Form{}, false, 4}, {"preactivation", 8, general{}, true, 3},
-		{"bottleneck", 20, byhand.Form{}, false, 2}, {"transformer", 3, byhand.Form{}, true, 3},
-		{"squeezed", 8, byhand.Form{Recompute: true}, true, 3},
+		{"basic", []int{2, 2, 2}, general{}, false, 3}, {"preactivation", []int{3, 2}, byhand.Form{}, true, 3},
+		{"preactivation", []int{3, 2}, general{}, true, 3}, {"bottleneck", []int{2, 2}, byhand.Form{}, false, 2},
+		{"transformer", []int{3}, byhand.Form{}, true, 3}, {"squeezed", []int{2, 1}, byhand.Form{Recompute: true}, true, 3},
 	} {
 		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float64: 1e-9, dtypes.Float32: 1e-4} {
-			t.Run(fmt.Sprintf("%s, %d layers, %s", c.block, c.layers, dtype), func(t *testing.T) {
-				n := networkOf(t, c.block, c.layers, dtype)
+			t.Run(fmt.Sprintf("%s %v %T %s", c.block, c.groups, c.form, dtype), func(t *testing.T) {
+				n := groupsOf(t, rgb, c.block, c.groups, dtype)
 				n.Inverted = c.inverted
 				images, labels := batch(n, c.batch)
 				patterns, engine := gatePatterns(n.Survival), step(t, b, n, c.form)
 				want := textbookOutcomes(t, b, n, c.batch, 1, patterns, gatesOf)
 				for _, name := range slices.Sorted(maps.Keys(patterns)) {
 					gates := patterns[name]
-					compare(t, fmt.Sprintf("%-13s %2d layers, %s, inverted %-5t, %-14s", c.block, c.layers, dtype, c.inverted,
-						name), gates, tolerance,
-						want[name], engine(images, gatesOf(n, gates), labels))
+					compare(t, fmt.Sprintf("%-13s %v, %s, inverted %-5t, %-14s", c.block, c.groups, dtype, c.inverted, name), gates,
+						tolerance, want[name], engine(images, gatesOf(n, gates), labels))
 				}
 			})
 		}
@@ -137,14 +136,14 @@ func TestClosedBlocksAreNotComputed(t *testing.T) {
 		b := backendtest.Open(t)
 		for _, c := range []struct {
 			block  string
-			layers int
+			groups []int
 			dtype  dtypes.DType
 			form   resnet.Form
 		}{
-			{"basic", 14, dtypes.Float64, byhand.Form{Recompute: true}}, {"basic", 14, dtypes.Float64, general{}},
-			{"preactivation", 14, dtypes.Float32, byhand.Form{}}, {"bottleneck", 20, dtypes.Float32, byhand.Form{}},
+			{"basic", []int{2, 2, 2}, dtypes.Float64, byhand.Form{Recompute: true}}, {"basic", []int{2, 2, 2}, dtypes.Float64, general{}},
+			{"preactivation", []int{3, 2}, dtypes.Float32, byhand.Form{}}, {"bottleneck", []int{2, 2}, dtypes.Float32, byhand.Form{}},
 		} {
-			n := networkOf(t, c.block, c.layers, c.dtype)
+			n := groupsOf(t, rgb, c.block, c.groups, c.dtype)
 			images, labels := batch(n, 3)
 			step(t, b, n, c.form)(images, gatesOf(n, make(depth.Gates, len(n.Survival))), labels)
 		}
@@ -178,12 +177,10 @@ func TestClosedBlocksAreNotComputed(t *testing.T) {
 // TestContractOfAnyBlockAtTest compares logits in test mode, with running averages that have moved.
 func TestContractOfAnyBlockAtTest(t *testing.T) {
 	b := backendtest.Open(t)
-	for _, block := range []string{"basic", "preactivation", "bottleneck", "transformer"} {
-		layers := map[string]int{"bottleneck": 20, "transformer": 3}[block]
-		if layers == 0 {
-			layers = 14
-		}
-		n := networkOf(t, block, layers, dtypes.Float64)
+	for block, groups := range map[string][]int{
+		"basic": {2, 2, 2}, "preactivation": {2, 2}, "bottleneck": {2, 2}, "transformer": {3},
+	} {
+		n := groupsOf(t, rgb, block, groups, dtypes.Float64)
 		want, got := logitsAtTest(t, b, n, resnet.Textbook{}), logitsAtTest(t, b, n, general{})
 		require.NotEqual(t, want[0], want[1])
 		require.LessOrEqual(t, difference(want, got), 1e-9, block)
@@ -236,14 +233,14 @@ func TestGradientOfReluAtZero(t *testing.T) {
 	b := backendtest.Open(t)
 	for _, c := range []struct { // of TestContractOfAnyBlock, whose programs are compiled already
 		block    string
-		layers   int
+		groups   []int
 		inverted bool
 		batch    int
-	}{{"preactivation", 8, true, 3}, {"bottleneck", 20, false, 2}} {
-		n := networkOf(t, c.block, c.layers, dtypes.Float64)
+	}{{"preactivation", []int{3, 2}, true, 3}, {"bottleneck", []int{2, 2}, false, 2}} {
+		n := groupsOf(t, rgb, c.block, c.groups, dtypes.Float64)
 		n.Inverted = c.inverted
 		open := depth.AllOpen(len(n.Survival))
-		clear(open[2*len(open)/3:])
+		clear(open[c.groups[0]:])
 		patterns := map[string]depth.Gates{"last group closed": open}
 		images, labels := batch(n, c.batch)
 		for form, o := range map[string]outcome{
