@@ -430,6 +430,7 @@ def export(browser, address):
         browser.get(page)
         formulas = browser.execute_script("return [...document.querySelectorAll('math')].map(m => m.getBoundingClientRect().width)")
         assert len(formulas) > 20 and min(formulas) > 2, formulas
+        assert browser.execute_script("return document.querySelectorAll('h2 math msub').length"), "a heading's formula"
         rest = browser.execute_script("return [...document.querySelectorAll('.jp-RenderedMarkdown')].map(m => m.innerText).filter(t => t.includes('$'))")
         assert not rest, rest
         loaded = browser.execute_script("return performance.getEntriesByType('resource').map(r => r.name).filter(n => n.startsWith('http'))")

@@ -40,7 +40,7 @@ func TestExplain(t *testing.T) {
 		"colon": {"if x:", "/tmp/gonb_1/main.go:1:5: illegal label declaration (and 2 more errors)",
 			"main.go:1:5: illegal label declaration (braces take the place of the colon and the indentation: if x > 0 { ... })"},
 		"numbers": {"y := n * x", "./main.go:1:6: invalid operation: n * x (mismatched types int and float64)",
-			"main.go:1:6: invalid operation: n * x (mismatched types int and float64) (Go converts no number by itself: float64(n) does)"},
+			"main.go:1:6: invalid operation: n * x (mismatched types int and float64) (Go converts no number by itself: float64(n) or int64(n) does)"},
 		"list": {"x := [1, 2]", "/tmp/gonb_1/main.go:1:8: unexpected comma; expecting ] (and 1 more errors)",
 			"main.go:1:8: unexpected comma; expecting ] (a list says what is in it: []float64{1, 2, 3})"},
 		"others stay":  {"x", "./main.go:1:1: x (untyped int) is not used\n\tmore\ngo: no space left", "main.go:1:1: x (untyped int) is not used\n\tmore\ngo: no space left"},

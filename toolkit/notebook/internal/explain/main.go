@@ -91,7 +91,7 @@ var habits = []struct{ line, said, remedy string }{
 		"the second is an error: notebook.Must(...) around the call ends the cell with its sentence, and leaves the first"},
 	{`Must\(`, `not enough arguments in call to notebook\.Must`, "what is called returns no error: leave notebook.Must out"},
 	{``, `no new variables on left side of :=`, "= changes a value that is there"},
-	{``, `mismatched types|cannot use .*\b(u?int|float)\d* (value|constant)`, "Go converts no number by itself: float64(n) does"},
+	{``, `mismatched types|cannot use .*\b(u?int|float)\d* (value|constant)`, "Go converts no number by itself: float64(n) or int64(n) does"},
 	{``, `imported and not used`, "delete the import: those that a cell needs come by themselves"},
 }
 
