@@ -35,7 +35,7 @@ notebooks     := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 # Executes a notebook in its own folder. The copy with its outputs goes to the folder $(1); the notebook itself stays as
 # it is. Sliders are left out.
-execute = STOCHDEPTH_RAW_ERRORS=true STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
+execute = STOCHDEPTH_HEADLESS=true $(python) -m nbconvert --log-level=WARN --execute \
 	--ExecutePreprocessor.record_timing=False --output-dir "$(1)"
 
 .PHONY: help
@@ -365,9 +365,9 @@ $(jupyter_stamp): notebooks/requirements.txt notebooks/constraints.txt $(require
 	printf %s "$$PWD" > .venv/place
 	touch $@
 
-$(kernel_stamp): notebooks/kernel/go.mod notebooks/kernel/go.sum notebooks/kernel/kernel.json notebooks/jupyter/custom.css | $(jupyter_stamp)
+$(kernel_stamp): $(addprefix notebooks/kernel/,go.mod go.sum kernel.json build.sh) notebooks/jupyter/custom.css | $(jupyter_stamp)
 	@echo "Building the notebooks' Go kernel and its tools into .bin (a minute or two the first time) ..."
-	go -C notebooks/kernel install tool
+	notebooks/kernel/build.sh .bin/cache/kernel
 	mkdir -p .venv/share/jupyter/kernels/gonb .venv/etc/jupyter/custom
 	cp notebooks/kernel/kernel.json .venv/share/jupyter/kernels/gonb/
 	cp notebooks/jupyter/custom.css .venv/etc/jupyter/custom/

@@ -1,14 +1,20 @@
 """What the notebooks need of Jupyter's own programs, read by JupyterLab and nbconvert (JUPYTER_CONFIG_PATH).
 
 Pages that are exported show their formulas without a network, as MathML, which every browser draws itself: nbconvert
-else loads MathJax from the web when the page is opened. Their code is coloured as Go, and everything that a cell prints
-is one output. And JupyterLab takes custom.css, which `make setup` puts where it looks for it.
+else loads MathJax from the web when the page is opened. Their code is coloured as Go, everything that a cell prints is
+one output, and numbers in tables do not break. And JupyterLab takes custom.css, which `make setup` puts where it looks for it.
 """
+
+import re
 
 from jinja2 import pass_context
 
 c = get_config()  # noqa: F821, of traitlets
 c.LabApp.custom_css = True
+
+
+# Cells of tables that hold numbers alone, which must not break over two lines: "3 of 3", "−3.41 [−5.72, −1.10]".
+NUMBERS = re.compile(r"(?<=>)[^<>a-zA-Z]*\d(?: of [^<>a-zA-Z]*)?(?=(?:</strong>)?</td>)|(?<=>)[^<>a-zA-Z]*\d[^<>a-zA-Z]*(?=(?:</strong>)?</td>)")
 
 
 @pass_context
@@ -33,7 +39,10 @@ def markdown2html(context, source):
 
     attachments = context.get("cell", {}).get("attachments", {})
     path = context.get("resources", {}).get("metadata", {}).get("path", "")
-    return MarkdownWithMath(renderer=Renderer(escape=False, attachments=attachments, path=path)).render(source)
+    page = MarkdownWithMath(renderer=Renderer(escape=False, attachments=attachments, path=path)).render(source)
+    page = page.replace("<ns0:", "<").replace("</ns0:", "</")  # nbconvert puts names into XML's namespaces, in headings
+    return NUMBERS.sub(lambda cell: cell[0].replace(" ±", "\u00a0±").replace("± ", "±\u00a0").replace(", ", ",\u00a0")
+                       .replace(" of ", "\u00a0of\u00a0"), page)
 
 
 def highlight_go(notebook, resources):

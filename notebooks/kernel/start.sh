@@ -28,7 +28,7 @@ if [ -z "${STOCHDEPTH_HEADLESS:-}" ]; then
 	nice -n 19 "$root/.bin/gopls" definition "$train:$(awk '/^func Train\(/ { print NR ":6"; exit }' "$train")" >/dev/null 2>&1 </dev/null &
 fi
 
-# -go_work lets cells import the toolkit as it stands in this folder. Compiler
-# errors are shown as HTML, except in a terminal.
-exec "$root/.bin/gonb" --kernel "$1" -go_work="$root" -raw_error="${STOCHDEPTH_RAW_ERRORS:-false}" \
+# -go_work lets cells import the toolkit as it stands in this folder. -raw_error shows the compiler's errors as text, which is
+# their only appearance; as HTML they would appear a second time.
+exec "$root/.bin/gonb" --kernel "$1" -go_work="$root" -raw_error=true \
 	-logtostderr=false -log_file=/dev/null -stderrthreshold=3

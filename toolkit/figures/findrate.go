@@ -56,7 +56,7 @@ func FindRate(provenance Provenance, headline string, best, low, high float64, r
 			var spreads bars
 			for _, e := range rounds[i].Errors {
 				curve = append(curve, plotter.XY{X: e.Survival, Y: e.Error.Mean})
-				spreads.add(e.Survival, e.Survival+0.004*float64(i), e.Error.Mean, e.Error.Deviation, e.Error.Deviation)
+				spreads.add(e.Survival, e.Error.Mean, e.Error.Deviation, e.Error.Deviation)
 			}
 			addCurve(p, styles[i], curve)
 			addErrorBars(p, styles[i].name, styles[i].hue(), spreads)

@@ -55,7 +55,7 @@ func drawGaps(c draw.Canvas, gaps []outcome.Gap) {
 	for _, g := range gaps {
 		e := gapBar(g)
 		points = append(points, plotter.XY{X: float64(g.Epochs), Y: g.Difference})
-		spreads.add(float64(g.Epochs), float64(g.Epochs), g.Difference, e, e)
+		spreads.add(float64(g.Epochs), g.Difference, e, e)
 		low, high = min(low, g.Difference-e), max(high, g.Difference+e)
 	}
 	room := max(high-low, 0.5) * 0.28 // for the names of the sides, and labels of points
@@ -130,8 +130,7 @@ func drawGapErrors(c draw.Canvas, gaps []outcome.Gap) {
 		for i, e := range []outcome.Estimate{g.Constant, g.Stochastic} {
 			epochs := float64(g.Epochs)
 			curves[i] = append(curves[i], plotter.XY{X: epochs, Y: e.Mean})
-			aside := 1 + 0.02*float64(2*i-1) // side by side where they overlap
-			spreads[i].add(epochs, epochs*aside, e.Mean, min(e.Mean, e.Deviation), e.Deviation)
+			spreads[i].add(epochs, e.Mean, min(e.Mean, e.Deviation), e.Deviation)
 			high = max(high, e.Mean+e.Deviation)
 		}
 	}

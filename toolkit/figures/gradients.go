@@ -169,7 +169,7 @@ func (b BlockGradients) draw(c draw.Canvas, styles [2]seriesStyle, low, high flo
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, logTicks{}
 	p.Y.Min, p.Y.Max = low/1.3, high*1.3
 	p.Y.Label.Text = "mean |gradient|"
-	p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+	p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{each: true}
 	for i, points := range b.curves() {
 		addCurve(p, styles[i], points)
 	}

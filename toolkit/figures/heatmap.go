@@ -46,7 +46,7 @@ func HeatMap(provenance Provenance, g outcome.Grid) (*Figure, error) {
 			left, right = 40, 66
 		}
 		area := draw.Crop(c, left, -right, 32, 0)
-		width := min((area.Max.X-area.Min.X)/vg.Length(len(g.Layers)), 110)
+		width := (area.Max.X - area.Min.X) / vg.Length(len(g.Layers))
 		area.Max.X = area.Min.X + width*vg.Length(len(g.Layers))
 		height := (area.Max.Y - area.Min.Y) / rows
 		label := centered(text(sans(smallSize), grey))

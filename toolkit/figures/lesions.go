@@ -58,25 +58,25 @@ func Lesions(provenance Provenance, lesions ...Lesion) (*Figure, error) {
 	return l.figure(2.6*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Test error (%)")
 		p := newPlot()
-		p.X.Label.Text, p.X.Tick.Marker = "blocks removed", niceTicks{whole: true}
+		p.X.Label.Text, p.X.Tick.Marker = "blocks removed", niceTicks{each: true}
 		p.X.Min, p.X.Max = -0.2, most+0.2
 		p.Y.Min, p.Y.Max = 0, min(high*1.05, 100)
 		frame(c, p)
 		for i, lesion := range lesions {
-			lesion.addTo(p, styles[i], 0.02*most*(float64(i)-float64(len(lesions)-1)/2)) // ranges must not hide each other
+			lesion.addTo(p, styles[i])
 		}
 		p.Draw(c)
 	}), nil
 }
 
-// addTo adds the mean errors and, shifted aside, their ranges.
-func (l Lesion) addTo(p *plot.Plot, style seriesStyle, aside float64) {
+// addTo adds the mean errors and their ranges.
+func (l Lesion) addTo(p *plot.Plot, style seriesStyle) {
 	var points plotter.XYs
 	var ranges bars
 	for i, testErrors := range l.Errors {
 		removed, mean := float64(l.Removed[i]), outcome.Average(testErrors...).Mean
 		points = append(points, plotter.XY{X: removed, Y: mean})
-		ranges.add(removed, removed+aside, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
+		ranges.add(removed, mean, mean-slices.Min(testErrors), slices.Max(testErrors)-mean)
 	}
 	addErrorBars(p, style.name, blend{style.hue(), 0.5}, ranges)
 	addCurve(p, style, points)

@@ -3,7 +3,9 @@ package figures
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -88,7 +90,11 @@ func drawLive(c draw.Canvas, list []*runs.Run) {
 	margin = min(margin, c.Max.X*0.4)
 
 	notesOf(c).panel = shown.name + " (%)"
-	c.FillText(text(bold(textSize), ink), vg.Point{X: 8, Y: c.Max.Y - 14}, "Error so far: "+shown.name+" (%)")
+	name := strings.ToUpper(shown.name[:1]) + shown.name[1:] + " (%)"
+	if slices.ContainsFunc(list, func(run *runs.Run) bool { return !run.Finished() }) {
+		name = "Error so far: " + shown.name + " (%)"
+	}
+	c.FillText(text(bold(textSize), ink), vg.Point{X: 8, Y: c.Max.Y - 14}, name)
 	inner := draw.Crop(c, 8, -margin-18, 4, -24)
 	p.Draw(inner)
 	area := p.DataCanvas(inner)

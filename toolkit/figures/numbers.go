@@ -184,8 +184,8 @@ type spreadsOf struct {
 // Plot takes the spreads down: it implements plot.Plotter.
 func (s spreadsOf) Plot(c draw.Canvas, _ *plot.Plot) {
 	n := notesOf(c)
-	for i, x := range s.of {
-		y, e := s.XYs[i].Y, s.YErrors[i]
-		n.spreads[spot{n.panel, s.series, x}] = [2]float64{y - e.Low, y + e.High}
+	for i, xy := range s.XYs {
+		e := s.YErrors[i]
+		n.spreads[spot{n.panel, s.series, xy.X}] = [2]float64{xy.Y - e.Low, xy.Y + e.High}
 	}
 }

@@ -44,7 +44,7 @@ func OpenBlocks(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches (%)")
 		p := newPlot()
-		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{whole: true}
+		p.X.Label.Text, p.X.Tick.Marker = "open blocks", niceTicks{each: true}
 		p.X.Min, p.X.Max = float64(first)-0.6, float64(last)+0.6
 		p.Y.Min, p.Y.Max = 0, 100*high*1.08
 		frame(c, p)
@@ -81,7 +81,7 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 		middle = append(middle, plotter.XY{X: block, Y: p})
 		upper = append(upper, plotter.XY{X: block, Y: min(p+half, 1)})
 		lower = append(lower, plotter.XY{X: block, Y: p - half})
-		band95.add(block, block, p, half, min(p+half, 1)-p)
+		band95.add(block, p, half, min(p+half, 1)-p)
 		shares = append(shares, plotter.XY{X: block, Y: share})
 	}
 	slices.Reverse(lower)
@@ -94,7 +94,7 @@ func BlockSurvival(provenance Provenance, g *outcome.Gates) (*Figure, error) {
 	return l.figure(2.4*vg.Inch, func(c draw.Canvas) {
 		c = title(c, "Share of minibatches in which the block was open")
 		p := newPlot()
-		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{whole: true}
+		p.X.Label.Text, p.X.Tick.Marker = "block", niceTicks{each: true}
 		p.X.Min, p.X.Max = 0.4, float64(len(g.Survival))+0.6
 		p.Y.Min, p.Y.Max = max(0, low-(1-low)*0.1-0.02), 1.01
 		frame(c, p)

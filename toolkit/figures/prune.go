@@ -60,7 +60,7 @@ func Prune(provenance Provenance, curves ...PruneCurve) (*Figure, error) {
 		p.Y.Min, p.Y.Max = 0, math.Min(100, 1.15*highest)
 		drawn := byBlocks
 		if panel == 0 {
-			p.X.Label.Text, p.X.Tick.Marker = "blocks", blockTicks(most)
+			p.X.Label.Text, p.X.Tick.Marker = "blocks", niceTicks{each: true}
 			p.X.Min, p.X.Max = 0.5, float64(most)+0.5
 			frame(c, p)
 			for i := range asTrained {

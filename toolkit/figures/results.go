@@ -17,7 +17,7 @@ import (
 // one seed.
 func Results(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Constant and stochastic depth: test error by regime",
-		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins",
+		Columns: []string{"Data", "Layers", "Epochs", "Survival", "n", "Constant (%)", "Stochastic (%)", "Difference", "Wins",
 			"Blocks saved", "Time saved"}}
 	rows, err := rowsOfRegimes(list, resultRow)
 	if err != nil {
@@ -37,7 +37,8 @@ func Results(list []*runs.Run) (Table, error) {
 		"Errors: mean ± standard deviation over n seeds, at the epoch of the lowest validation error.",
 		"Difference: stochastic minus constant depth, in points.",
 		"Wins: seeds in which stochastic depth has the lower error. Blocks saved: not computed in training.",
-		"Time saved: of the training time; it is uncertain where other work ran on the machine.",
+		"Time saved: of the training time; it is uncertain where other work ran on the machine, and – stands for trainings that cannot be",
+		"compared, on two machines or of two lengths.",
 		"In brackets: the 95 % confidence interval by Student's t, of the paired differences, and of the paired ratios of the",
 		"times (of independent means where no seed is shared); none for one seed.",
 		"Bold: the interval lies below zero, so that p < 0.05, two-sided.")

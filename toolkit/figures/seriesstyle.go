@@ -228,17 +228,15 @@ func legendRows(styles []seriesStyle, width vg.Length) [][]seriesStyle {
 
 // bars are the spreads of points, for gonum's plotter of error bars.
 type bars struct {
-	of []float64 // the value of the axis that each belongs to; it may stand beside that
 	plotter.XYs
 	plotter.YErrors
 }
 
 // add adds the spread of a point at x, from low below it to high above it, both not negative; none if both are 0 or not
-// known. It stands at beside.
-func (b *bars) add(x, beside, y, low, high float64) {
+// known.
+func (b *bars) add(x, y, low, high float64) {
 	if low+high > 0 && !math.IsNaN(y) {
-		b.of = append(b.of, x)
-		b.XYs = append(b.XYs, plotter.XY{X: beside, Y: y})
+		b.XYs = append(b.XYs, plotter.XY{X: x, Y: y})
 		b.YErrors = append(b.YErrors, struct{ Low, High float64 }{low, high})
 	}
 }

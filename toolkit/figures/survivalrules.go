@@ -75,7 +75,7 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 	return l.panels(2, 2.8*vg.Inch, func(i int, c draw.Canvas) {
 		c = title(c, []string{"Survival probability p_ℓ: straight", "Survival probability p_ℓ: bent"}[i])
 		p := newPlot()
-		p.X.Label.Text, p.X.Tick.Marker = "block ℓ", blockTicks(blocks)
+		p.X.Label.Text, p.X.Tick.Marker = "block ℓ", niceTicks{each: true}
 		p.X.Min, p.X.Max = 0.5, float64(blocks)+0.5
 		room := max(deathRate, 0.01)
 		p.Y.Min, p.Y.Max = 1-1.14*room, 1+0.04*room // below are the names of the groups
@@ -97,18 +97,6 @@ func SurvivalRules(groups []int, deathRate float64) (*Figure, error) {
 		}
 		p.Draw(c)
 	}), nil
-}
-
-// blockTicks are ticks at blocks: at each of them if they are few.
-func blockTicks(blocks int) plot.Ticker {
-	if blocks > 16 {
-		return niceTicks{whole: true}
-	}
-	var ticks plot.ConstantTicks
-	for l := 1; l <= blocks; l++ {
-		ticks = append(ticks, plot.Tick{Value: float64(l), Label: fmt.Sprint(l)})
-	}
-	return ticks
 }
 
 // groupBorders is a plotter of dashed lines between groups of these numbers of blocks, with their names.

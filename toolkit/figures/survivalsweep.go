@@ -106,14 +106,6 @@ type sweptRule struct {
 	constant outcome.Estimate // constant depth, which each rule is at p_L = 1
 }
 
-// aside is how far a rule's spreads are moved, so that they do not hide those of the other one.
-func (r sweptRule) aside() float64 {
-	if r.above {
-		return 0.004
-	}
-	return -0.004
-}
-
 // addTo adds the curve with its spreads, the circle of the best point, and the speed-ups. At p_L = 1 each rule is
 // constant depth.
 func (r sweptRule) addTo(p *plot.Plot, labels *callouts) {
@@ -124,7 +116,7 @@ func (r sweptRule) addTo(p *plot.Plot, labels *callouts) {
 	var spreads bars
 	for _, point := range r.points {
 		curve = append(curve, plotter.XY{X: point.Survival, Y: point.Error.Mean})
-		spreads.add(point.Survival, point.Survival+r.aside(), point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
+		spreads.add(point.Survival, point.Error.Mean, point.Error.Deviation, point.Error.Deviation)
 	}
 	if !math.IsNaN(r.constant.Mean) {
 		curve = append(curve, plotter.XY{X: 1, Y: r.constant.Mean})

@@ -96,23 +96,21 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 		if !slices.Contains(paperDatasets, dataset) {
 			source, quantity = "text", published.TestError
 		}
-		for i, network := range []string{"constant", "stochastic"} {
-			k := published.Key{Quantity: quantity, Method: published.Network, Dataset: dataset, Survival: []float64{1, 0.5}[i]}
-			n, err := paper.Number(source, k)
-			if err != nil {
-				return t, err
-			}
-			matching := ofData(groups, dataset, i == 0)
-			if len(matching) == 0 {
-				matching = [][]*runs.Run{nil}
-			}
-			for j, group := range matching {
-				name := dataset
-				if i > 0 || j > 0 {
-					name = ""
-				}
-				if err := add(name, network, fmt.Sprintf("%.2f", n.Value), n.Value, group, name != ""); err != nil {
+		for i, pair := range pairsOf(groups, dataset) {
+			for j, network := range []string{"constant", "stochastic"} {
+				k := published.Key{Quantity: quantity, Method: published.Network, Dataset: dataset, Survival: []float64{1, 0.5}[j]}
+				n, err := paper.Number(source, k)
+				if err != nil {
 					return t, err
+				}
+				for m, group := range pair[j] {
+					name := dataset
+					if i > 0 || j > 0 || m > 0 {
+						name = ""
+					}
+					if err := add(name, network, fmt.Sprintf("%.2f", n.Value), n.Value, group, name != ""); err != nil {
+						return t, err
+					}
 				}
 			}
 		}
@@ -138,8 +136,41 @@ func Table1(paper *published.Paper, list []*runs.Run) (Table, error) {
 	t.Provenance = provenance.With("Published: 110 layers and 500 epochs on CIFAR, 152 layers on SVHN (50 epochs) and " +
 		"ImageNet (120), p_L = 0.5, one run each; +: augmented; CIFAR without + from the paper's text, repeated in Table 2 " +
 		"of Huang et al. 2017 (arXiv 1608.06993). " +
-		"Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error.")
+		"Ours: mean ± standard deviation over seeds, at the epoch of the lowest validation error. Difference: ours minus published, whatever " +
+		"the conditions; none for a part of the images, which is another experiment.")
 	return t, nil
+}
+
+// pairsOf returns the groups of a data set by depth, epochs and images: those of constant depth, then the others. Where there is
+// none of a kind, in all, a nil stands for it.
+func pairsOf(groups [][]*runs.Run, dataset string) (pairs [][2][][]*runs.Run) {
+	of := [2][][]*runs.Run{ofData(groups, dataset, true), ofData(groups, dataset, false)}
+	for kind, list := range of {
+		if len(list) == 0 {
+			of[kind] = [][]*runs.Run{nil}
+		}
+	}
+	if of[0][0] == nil || of[1][0] == nil {
+		return [][2][][]*runs.Run{of}
+	}
+	regime := func(group []*runs.Run) [3]int {
+		r := group[0].Recipe
+		return [3]int{r.Depth, r.Epochs, r.TrainImages}
+	}
+	var regimes [][3]int
+	for _, group := range slices.Concat(of[0], of[1]) {
+		if r := regime(group); !slices.Contains(regimes, r) {
+			regimes = append(regimes, r)
+		}
+	}
+	for _, r := range regimes {
+		var pair [2][][]*runs.Run
+		for kind, list := range of {
+			pair[kind] = slices.DeleteFunc(slices.Clone(list), func(group []*runs.Run) bool { return regime(group) != r })
+		}
+		pairs = append(pairs, pair)
+	}
+	return pairs
 }
 
 // PublishedTable2 is the paper's Table 2 with the time saved, which follows from it.

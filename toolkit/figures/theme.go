@@ -130,6 +130,7 @@ func add(p *plot.Plot, plotter plot.Plotter) { p.Add(struct{ plot.Plotter }{plot
 // niceTicks are four to seven labelled ticks at multiples of 1, 2 or 5, or only at whole numbers.
 type niceTicks struct {
 	whole bool
+	each  bool    // at each whole number, such as a block, if they are few
 	unit  float64 // of the labels; 0: 1
 }
 
@@ -137,7 +138,10 @@ func (n niceTicks) Ticks(low, high float64) []plot.Tick {
 	unit := cmp.Or(n.unit, 1)
 	low, high = low/unit, high/unit
 	step := niceStep((high - low) / 6)
-	if n.whole {
+	switch {
+	case n.each && high-low <= 16:
+		step = 1
+	case n.whole || n.each:
 		step = max(1, step)
 	}
 	var ticks []plot.Tick

@@ -108,7 +108,7 @@ func StepTime(record *bench.Record) (*Figure, error) {
 		if lines[i].slope < 1 {
 			digits = 100
 		}
-		s = s.named(fmt.Sprintf("%s %s, %d layers, batch %d", k.System, modeOf(k), k.Layers, k.Batch))
+		s = s.named(fmt.Sprintf("%s, %s, batch %d", modeOf(k), networkOf(k), k.Batch))
 		lines[i].style = s.saying(fmt.Sprintf("%s: %s ms a block", s.name, say.Decimal(math.Round(lines[i].slope*digits)/digits)))
 		styles = append(styles, lines[i].style)
 		for _, m := range lines[i].points {
@@ -133,8 +133,8 @@ func StepTime(record *bench.Record) (*Figure, error) {
 				p.X.Max, p.Y.Max = max(p.X.Max, m.Open, float64(m.Blocks)), max(p.Y.Max, m.StepMS)
 			}
 		}
-		p.Y.Max *= 1.2 // a single slow step may be cut
-		p.X.Max *= 1.01
+		p.Y.Max *= 1.2                                 // a single slow step may be cut
+		p.X.Min, p.X.Max = -0.02*p.X.Max, 1.01*p.X.Max // beside the axis, whose 0 a marker would cover
 		frame(c, p)
 		for _, l := range lines {
 			l.addTo(p)
@@ -165,7 +165,7 @@ func (l stepLine) addTo(p *plot.Plot) {
 	for _, m := range l.points {
 		points = append(points, plotter.XY{X: m.Open, Y: m.StepMS})
 		if m.LowMS > 0 {
-			spreads.add(m.Open, m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
+			spreads.add(m.Open, m.StepMS, m.StepMS-m.LowMS, m.HighMS-m.StepMS)
 		}
 	}
 	addErrorBars(p, l.style.name, l.style.hue(), spreads)
@@ -185,10 +185,24 @@ func (l *stepLine) fit() {
 	l.base = y - l.slope*x
 }
 
-// modeOf is a measurement's mode, with the kind of its blocks if that is not the paper's.
+// modeOf names what took a measurement's steps: the forms of this project in a reader's words.
 func modeOf(m bench.Measurement) string {
-	if m.Block == "" {
-		return m.Mode
+	if m.System != "stochdepth" {
+		return m.System + " " + m.Mode
 	}
-	return m.Mode + ", " + m.Block + " blocks"
+	switch m.Mode {
+	case "survivors":
+		return "engine"
+	case "resnet":
+		return "textbook"
+	}
+	return m.Mode
+}
+
+// networkOf names a measurement's network: the paper's by its layers, others by the kind of their blocks, which have other layers.
+func networkOf(m bench.Measurement) string {
+	if m.Block == "" {
+		return fmt.Sprintf("%d layers (%d blocks)", m.Layers, m.Blocks)
+	}
+	return fmt.Sprintf("%d %s blocks", m.Blocks, m.Block)
 }

@@ -18,7 +18,7 @@ import (
 // counterpart is an error.
 func TimeToAccuracy(list []*runs.Run) (Table, error) {
 	t := Table{Title: "Time to accuracy: when one reaches the other's lowest validation error",
-		Columns: []string{"Data", "Layers", "Epochs", "Depth", "n", "Stochastic gets there", "Steps", "Time", "Constant gets there",
+		Columns: []string{"Data", "Layers", "Epochs", "Survival", "n", "Stochastic gets there", "Steps", "Time", "Constant gets there",
 			"Steps", "Time"}}
 	rows, err := rowsOfRegimes(list, func(c outcome.Comparison) TableRow {
 		r := c.StochasticRuns[0].Recipe

@@ -28,17 +28,8 @@ func Conditions(list []*runs.Run) string {
 	if len(blocks) > 1 || len(blocks) == 1 && blocks[0] != recipes.Default().Block {
 		sentence += ", " + many(blocks) + " blocks"
 	}
-	for _, rule := range each(func(r *runs.Run) string { rule, _ := ruleOf(r.Recipe); return rule }) {
+	for _, rule := range rulesOf(list) {
 		sentence += "; " + rule
-		survivals := each(func(r *runs.Run) string {
-			if own, survival := ruleOf(r.Recipe); own == rule {
-				return survival
-			}
-			return ""
-		})
-		if len(survivals) > 0 {
-			sentence += ", p_L = " + many(survivals)
-		}
 	}
 	epochs := many(each(func(r *runs.Run) string { return fmt.Sprint(r.Recipe.Epochs) }))
 	if sentence += "; " + epochs + " epoch"; epochs != "1" {
@@ -63,6 +54,43 @@ func Conditions(list []*runs.Run) string {
 		}
 	}
 	return sentence
+}
+
+// rulesOf describes the survival rules of runs, each with its p_L. Variants of one rule with the same p_L are named together.
+func rulesOf(list []*runs.Run) (texts []string) {
+	type rule struct {
+		name, survivals string
+		variants        []string
+	}
+	var rules []*rule
+	for _, variant := range distinct(list, func(r *runs.Run) []string { rule, _ := ruleOf(r.Recipe); return []string{rule} }) {
+		survivals := many(distinct(list, func(r *runs.Run) []string {
+			if own, survival := ruleOf(r.Recipe); own == variant {
+				return []string{survival}
+			}
+			return nil
+		}))
+		name, kind, _ := strings.Cut(variant, ", ")
+		i := slices.IndexFunc(rules, func(r *rule) bool { return r.name == name && r.survivals == survivals })
+		if i < 0 || survivals == "" {
+			i, rules = len(rules), append(rules, &rule{name: name, survivals: survivals})
+		}
+		rules[i].variants = append(rules[i].variants, kind)
+	}
+	for _, r := range rules {
+		text := r.name
+		if r.variants[0] != "" {
+			text += ", " + r.variants[0]
+		}
+		if others := r.variants[1:]; len(others) > 0 {
+			text += " (also with " + strings.Join(others, "; ") + ")"
+		}
+		if r.survivals != "" {
+			text += ", p_L = " + r.survivals
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // distinct lists the different texts of runs, without empty ones.

@@ -152,8 +152,8 @@ func (q Quantity) values(group []*runs.Run) ([]float64, error) {
 	return values, nil
 }
 
-// known averages the quantity over the runs that have it; NaN if none does.
-func (q Quantity) known(list []*runs.Run) Estimate {
+// Known averages the quantity over the runs that have it; NaN if none does.
+func (q Quantity) Known(list []*runs.Run) Estimate {
 	var values []float64
 	for _, run := range list {
 		if x := q.value(run); !math.IsNaN(x) {

@@ -46,7 +46,7 @@ func WriteSides(w io.Writer, a, b Side) error {
 	}
 	otherMachines := OneMachine(a.Runs, b.Runs)
 	for _, line := range sideBySide {
-		x, y := line.known(a.Runs), line.known(b.Runs)
+		x, y := line.Known(a.Runs), line.Known(b.Runs)
 		difference := ""
 		if d := y.Mean - x.Mean; x.N == len(a.Runs) && y.N == len(b.Runs) { // or else they have different seeds
 			difference = fmt.Sprintf("%+.3g", d)

@@ -48,8 +48,8 @@ func Points(s *sweep.Sweep, root string) []Point {
 			}
 		}
 		p.Planned = len(p.Runs)
-		p.TestError, p.ValidationError = TestError.known(done), ValidationError.known(done)
-		p.BestEpoch, p.Seconds = BestEpoch.known(done), TrainingTime.known(done)
+		p.TestError, p.ValidationError = TestError.Known(done), ValidationError.Known(done)
+		p.BestEpoch, p.Seconds = BestEpoch.Known(done), TrainingTime.Known(done)
 	}
 	return points
 }

@@ -161,13 +161,17 @@ func (f finder) plan() error {
 			return err
 		}
 	}
-	args := sweep.Quote(pending.Path)
+	args, retry := sweep.Quote(pending.Path), ""
 	if f.cmd.Flags().Changed("runs") {
 		args += " --runs " + sweep.Quote(f.runs)
 	}
-	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[3]s\n"+
+	status := pending.Status(f.runs)
+	if sweep.Count(status)[sweep.Failed] > 0 {
+		retry = " --retry"
+	}
+	_, err = fmt.Fprintf(f.cmd.OutOrStdout(), "%s: %s. Make them with\n\n  stochdepth sweep run %[3]s%[4]s\n"+
 		"  stochdepth sweep slurm %[3]s --time 2h\n\nand then call this command again.\n", pending.Path,
-		sweep.Summary(pending.Status(f.runs)), args)
+		sweep.Summary(status), args, retry)
 	return err
 }
 

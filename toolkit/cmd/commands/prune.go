@@ -71,10 +71,7 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 				return fmt.Errorf("--order %q: use %s", order, strings.Join(analysis.PruneOrders(), ", "))
 			}
 		}
-		if err := files.Check(*out); err != nil {
-			return err
-		}
-		if err := cmp.Or(files.Check(*page), files.Check(*record), figures.CheckPath(*figure), say.CheckFormat(*format)); err != nil {
+		if err := cmp.Or(files.CheckThere(*out), files.CheckThere(*page), files.Check(*record), figures.CheckPath(*figure), say.CheckFormat(*format)); err != nil {
 			return err
 		}
 		about := aside(cmd, *format)
@@ -84,6 +81,11 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 		}
 		if *record != "" && len(net.Info.Kept) > 0 {
 			return fmt.Errorf("%s has lost blocks already: a record is of a whole network, so prune that one", net.Info.Name())
+		}
+		if *out != "" {
+			if err := checkKeep(net, *keep); err != nil {
+				return err
+			}
 		}
 		var rows []prunedRow
 		var curves []figures.PruneCurve
@@ -204,17 +206,26 @@ func prunedColumns(net *network.Opened) []say.Column[prunedRow] {
 // writePruned writes the largest network that keeps at most a share of the blocks.
 func writePruned(cmd *cobra.Command, about io.Writer, net *network.Opened, rows []prunedRow, keep float64, out string) error {
 	whole := len(rows[0].Kept)
-	for _, r := range rows {
-		if float64(len(r.Kept)) > keep*float64(whole)+1e-9 {
-			continue
-		}
-		if err := analysis.WritePruned(cmd.Context(), net, out, r.Pruned); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(about, "\n%d of %d blocks: written to %s\n", len(r.Kept), whole, out)
+	i := slices.IndexFunc(rows, func(r prunedRow) bool { return within(len(r.Kept), keep, whole) }) // there is one: see checkKeep
+	if err := analysis.WritePruned(cmd.Context(), net, out, rows[i].Pruned); err != nil {
 		return err
 	}
-	least := len(rows[len(rows)-1].Kept)
+	_, err := fmt.Fprintf(about, "\n%d of %d blocks: written to %s\n", len(rows[i].Kept), whole, out)
+	return err
+}
+
+// within reports whether this number of blocks is at most a share of the whole.
+func within(blocks int, keep float64, whole int) bool {
+	return float64(blocks) <= keep*float64(whole)+1e-9
+}
+
+// checkKeep returns an error if no network can keep as few blocks as this share.
+func checkKeep(net *network.Opened, keep float64) error {
+	least, err := analysis.Least(net)
+	whole := len(net.Network.Survival)
+	if err != nil || within(least, keep, whole) {
+		return err
+	}
 	return fmt.Errorf("--keep %v: %d of the %d blocks have to stay, so give at least %.2g", keep, least, whole,
 		math.Ceil(100*float64(least)/float64(whole))/100)
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -58,6 +59,10 @@ func recipeFlags(cmd *cobra.Command) func(from *origin) (recipes.Checked, error)
 				over = from.over
 			}
 			set, _, _ := strings.Cut(flags.Lookup("dataset").Value.String(), ":") // folder:NAME
+			if strings.ContainsRune(set, filepath.Separator) {
+				return none, fmt.Errorf("--dataset %[1]s is a path, not the name of a data set: pictures of your own are "+
+					"--dataset folder --data-root %[1]s", set)
+			}
 			of, own := from, *name == "" && slices.Contains(dataset.Registered(), set)
 			if own {
 				set = "shapes"

@@ -117,6 +117,7 @@ func TestCommandLinesAreRefused(t *testing.T) {
 		"find-rate":                                  "how long may it take? Give --budget, such as --budget 45m",
 		"find-rate --budget -1s":                     "how long may it take? Give --budget",
 		"find-rate --budget 3":                       `--budget is "3": it must be a time such as 90m or 8h`,
+		"train --run x --dataset ./mine":             "--dataset ./mine is a path, not the name of a data set: pictures of your own are --dataset folder",
 		"find-rate --budget 1h --recipe shape":       `no recipe "shape" (did you mean "shapes"?)`,
 		"find-rate --budget 1h --death-rate 0.5":     "find-rate tries death rates itself: leave --death-rate out, or give --candidates",
 		"find-rate --budget 1h --set death_rate=0.5": "find-rate tries death rates itself: leave --death-rate out",

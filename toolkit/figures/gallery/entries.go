@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -83,7 +84,7 @@ func Entries() []Entry {
 
 		{Name: "degradation", Heading: "Beyond the paper", inputs: ofRuns, draw: drawDegradation,
 			Shows: "Why blocks have a shortcut: training error of plain and of residual networks, by depth."},
-		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+		{Name: "results", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults(""),
 			Shows: "All recorded regimes: constant and stochastic depth over seeds, with the difference, blocks and time saved."},
 		{Name: "time-to-accuracy", Heading: "Beyond the paper", inputs: ofRuns, draw: drawTimeToAccuracy,
 			Shows: "How soon stochastic depth reaches constant depth's lowest validation error, and the other way round: steps, and time."},
@@ -92,9 +93,9 @@ func Entries() []Entry {
 			Shows: "Blocks removed after training: test error against the work that is left, beside networks that were trained small."},
 		{Name: "gap-by-epochs", Heading: "Beyond the paper", inputs: ofRuns, draw: drawGapByEpochs,
 			Shows: "What stochastic depth gains or loses against constant depth, by the length of training."},
-		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+		{Name: "schedules", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults("Schedules of the death rate: test error"),
 			Shows: "Schedules of the death rate: the paper's, a ramp, and blocks closed only early or only late."},
-		{Name: "variants", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults,
+		{Name: "variants", Heading: "Beyond the paper", inputs: ofRuns, draw: drawResults("Other gates and scales: test error"),
 			Shows: "Other choices than the paper's: a gate for each image instead of one for the minibatch, " +
 				"branches scaled in training instead of at test."},
 		{Name: "step-time", Heading: "Beyond the paper", inputs: ofBench, draw: drawStepTime,
@@ -194,7 +195,8 @@ func drawFig5(d *drawing) (*figures.Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return figures.DepthBars(d.provenance, bars...)
+	return figures.DepthBars(d.provenance.With("Arrows: the change from the bar of the next fewer layers. Spreads: ± standard deviation over "+
+		"seeds; one seed has none."), bars...)
 }
 
 func drawFig6(d *drawing) (*figures.Figure, error) {
@@ -256,7 +258,14 @@ func drawTable(tableOf func(*published.Paper, []*runs.Run) (figures.Table, error
 	}
 }
 
-func drawResults(d *drawing) (*figures.Figure, error) { return d.table(figures.Results(d.list)) }
+// drawResults draws results under a title of their own; the usual one if it is empty.
+func drawResults(title string) func(*drawing) (*figures.Figure, error) {
+	return func(d *drawing) (*figures.Figure, error) {
+		t, err := figures.Results(d.list)
+		t.Title = cmp.Or(title, t.Title)
+		return d.table(t, err)
+	}
+}
 
 func drawTimeToAccuracy(d *drawing) (*figures.Figure, error) {
 	t, err := figures.TimeToAccuracy(d.list)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -75,4 +76,15 @@ func Check(path string) error {
 		return nil
 	}
 	return writeError{sentence: err}
+}
+
+// CheckThere is Check for a file whose folder is not made: a missing folder is an error too. No path is no error.
+func CheckThere(path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return writeError{sentence: fmt.Errorf("%s: there is no folder %s: make it first", path, filepath.Dir(path))}
+	}
+	return Check(path)
 }

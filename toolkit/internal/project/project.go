@@ -21,7 +21,8 @@ const EnvRoot = "STOCHDEPTH_ROOT"
 //
 // It looks first at $STOCHDEPTH_ROOT, which must be that folder if it is set; then at the working
 // directory and the folders above it; then at $GONB_DIR, the folder in which a GoNB notebook was started,
-// and above, because GoNB compiles a cell in a temporary folder and may run it there.
+// and above, because GoNB compiles a cell in a temporary folder and may run it there; then above the program's own file, for a
+// stochdepth that was built into the project's .bin and is used elsewhere.
 //
 // The error is one sentence for the user.
 func Root() (string, error) {
@@ -42,6 +43,11 @@ func Root() (string, error) {
 			if root, ok := upwards(dir); ok {
 				return root, nil
 			}
+		}
+	}
+	if program, err := os.Executable(); err == nil {
+		if root, ok := upwards(filepath.Dir(program)); ok {
+			return root, nil
 		}
 	}
 	return "", errors.New("the project's folder was not found: run inside it, or set " + EnvRoot + " to it")

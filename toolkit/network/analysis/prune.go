@@ -113,6 +113,15 @@ func RecordOf(o *network.Opened, options PruneOptions, list []Pruned) *pruned.Re
 	return r
 }
 
+// Least is the number of blocks that stay when [Prune] has removed all that it can.
+func Least(o *network.Opened) (int, error) {
+	p, err := newPruning(o)
+	if err != nil {
+		return 0, err
+	}
+	return len(p.gone) - p.most(), nil
+}
+
 // pruning is a network that loses blocks.
 type pruning struct {
 	*network.Opened

@@ -61,7 +61,7 @@ func Markdown(folder string) (string, error) {
 	if len(list) == 0 {
 		return "There is no network here yet.\n", nil
 	}
-	lines := [][]string{{"File", "Data", "Training images", "Layers", "Depth", "Epoch", "Seed", "Validation", "Test", "Commit"}}
+	lines := [][]string{{"File", "Data", "Training images", "Layers", "Survival", "Epoch", "Seed", "Validation", "Test", "Commit"}}
 	for _, i := range list {
 		lines = append(lines, []string{fmt.Sprintf("[%s](%[1]s%s)", i.Name(), Extension), i.Recipe.Dataset, i.images(),
 			fmt.Sprint(i.Recipe.Depth), say.Markdown(i.Recipe.Closing()), fmt.Sprintf("%.4g of %d", i.Epoch, i.Recipe.Epochs),

@@ -113,7 +113,7 @@ func (s Search) points(list []*runs.Run, a Answer) (points []Point) {
 			best := settings[bestOf(settings)]
 			for _, setting := range settings {
 				p := Point{Epochs: epochs, Survival: survivalOf(setting[0]), Runs: setting,
-					Validation: validation(setting), Training: training(setting)}
+					Validation: outcome.ValidationError.Known(setting), Training: training(setting)}
 				p.Difference, _ = outcome.ContrastOf(outcome.ValidationError, best, setting) // of one regime: cannot fail
 				points = append(points, p)
 			}

@@ -174,6 +174,12 @@ func grouped[T any](list []T, key func(T) string) [][]T {
 	return groups
 }
 
+// byRate groups runs of one regime, length and rule by p_L. Unlike [outcome.BySetting] it keeps runs together that were evaluated
+// more or less often.
+func byRate(list []*runs.Run) [][]*runs.Run {
+	return grouped(list, func(r *runs.Run) string { return fmt.Sprint(survivalOf(r)) })
+}
+
 // Fit fits a model to the finished runs of a list.
 func Fit(list []*runs.Run) (Model, error) {
 	var m Model
@@ -281,7 +287,7 @@ func sweepsIn(group []*runs.Run) (list []swept) {
 				sweep = append(sweep, run)
 			}
 		}
-		settings := grouped(sweep, func(r *runs.Run) string { return fmt.Sprint(survivalOf(r)) })
+		settings := byRate(sweep)
 		for _, setting := range settings {
 			setting = slices.DeleteFunc(slices.Clone(setting), func(r *runs.Run) bool {
 				return slices.ContainsFunc(settings, func(other []*runs.Run) bool { return seedIn(other, r.Recipe.Seed) == nil })
@@ -313,20 +319,9 @@ func seedIn(list []*runs.Run, seed int64) *runs.Run {
 func (s swept) best() int {
 	lowest, best := math.Inf(1), 0
 	for i, setting := range s.settings {
-		if mean := validation(setting).Mean; mean < lowest {
+		if mean := outcome.ValidationError.Known(setting).Mean; mean < lowest {
 			lowest, best = mean, i
 		}
 	}
 	return best
-}
-
-// validation averages the lowest validation errors of runs.
-func validation(list []*runs.Run) outcome.Estimate {
-	var values []float64
-	for _, run := range list {
-		if best, ok := run.Selected(); ok {
-			values = append(values, best.ValidationError)
-		}
-	}
-	return outcome.Average(values...)
 }

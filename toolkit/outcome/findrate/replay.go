@@ -144,7 +144,7 @@ func replay(sweep swept, group []*runs.Run, model Model) (Case, error) {
 	c.Recorded, c.Pick, c.Low, c.High, c.Compared = c.Survivals[best], answer.Best, answer.Low, answer.High, answer.Compared
 	c.Steps = max(pick-best, best-pick)
 	for _, setting := range sweep.settings {
-		c.errors = append(c.errors, validation(setting).Mean)
+		c.errors = append(c.errors, outcome.ValidationError.Known(setting).Mean)
 	}
 	c.Lost = c.errors[pick] - c.errors[best]
 	c.Part = spent(trained) / total

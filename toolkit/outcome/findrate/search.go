@@ -77,6 +77,7 @@ func (s Search) Check() error {
 	if len(s.Candidates) < 2 {
 		return fmt.Errorf("%d candidates are nothing to choose from: give two p_L at least", len(s.Candidates))
 	}
+	networks := make(map[string]float64)
 	for i, p := range s.Candidates {
 		if !(p > 0 && p <= 1) {
 			return fmt.Errorf("the candidate %v is no p_L: it must be above 0 and at most 1, and 1 is constant depth", p)
@@ -87,7 +88,14 @@ func (s Search) Check() error {
 		if r := s.Recipe; p < 1 {
 			r.DeathRate = deathRate(p)
 			if err := r.Validate(); err != nil {
-				return err
+				return fmt.Errorf("the candidate %v: %w", p, err)
+			}
+			if survival, err := r.Survival(); err == nil {
+				if other, there := networks[fmt.Sprint(survival)]; there {
+					return fmt.Errorf("the candidates %v and %v are one network, since sub-batches round their survival probabilities to eighths "+
+						"of the minibatch of %d: leave one out", other, p, r.BatchSize)
+				}
+				networks[fmt.Sprint(survival)] = p
 			}
 		}
 	}
@@ -349,7 +357,7 @@ func (s Search) again(list []*runs.Run) Round {
 // whole groups the runs of the whole length by p_L, in descending order.
 func (s Search) whole(list []*runs.Run) [][]*runs.Run {
 	long := slices.DeleteFunc(slices.Clone(list), func(r *runs.Run) bool { return r.Recipe.Epochs != s.Recipe.Epochs })
-	settings := grouped(long, func(r *runs.Run) string { return fmt.Sprint(survivalOf(r)) })
+	settings := byRate(long)
 	slices.SortFunc(settings, func(a, b []*runs.Run) int { return descending(survivalOf(a[0]), survivalOf(b[0])) })
 	return settings
 }
@@ -373,7 +381,7 @@ func bestOf(settings [][]*runs.Run) int {
 				setting, _ = outcome.OfSharedSeeds(setting, other)
 			}
 		}
-		if mean := validation(setting).Mean; mean < lowest {
+		if mean := outcome.ValidationError.Known(setting).Mean; mean < lowest {
 			best, lowest = i, mean
 		}
 	}

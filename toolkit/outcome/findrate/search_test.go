@@ -161,11 +161,17 @@ func TestSearchRefuses(t *testing.T) {
 		"each block its own survival probability": func(s *Search) {
 			s.Recipe.Rule, s.Recipe.SurvivalProbabilities = "list", []float64{1}
 		},
-		"shortcut none cannot close blocks":                func(s *Search) { s.Recipe.Shortcut = "none" },
-		"begins with the weights of mine":                  func(s *Search) { s.Recipe.From = "mine" },
-		"1 candidates are nothing to choose from":          func(s *Search) { s.Candidates = []float64{1} },
-		"the candidate 1.5 is no p_L: it must be above 0":  func(s *Search) { s.Candidates = []float64{1.5, 1} },
-		"the candidate 0.5 is there twice":                 func(s *Search) { s.Candidates = []float64{0.5, 0.5} },
+		"shortcut none cannot close blocks":               func(s *Search) { s.Recipe.Shortcut = "none" },
+		"begins with the weights of mine":                 func(s *Search) { s.Recipe.From = "mine" },
+		"1 candidates are nothing to choose from":         func(s *Search) { s.Candidates = []float64{1} },
+		"the candidate 1.5 is no p_L: it must be above 0": func(s *Search) { s.Candidates = []float64{1.5, 1} },
+		"the candidate 0.5 is there twice":                func(s *Search) { s.Candidates = []float64{0.5, 0.5} },
+		"the candidate 0.99: gates_per \"subbatch\" rounds survival probabilities to eighths": func(s *Search) {
+			s.Recipe.GatesPer, s.Recipe.Rule, s.Candidates = "subbatch", "uniform", []float64{0.99, 0.5}
+		},
+		"the candidates 0.8 and 0.7 are one network": func(s *Search) {
+			s.Recipe.GatesPer, s.Recipe.Rule, s.Candidates = "subbatch", "uniform", []float64{0.8, 0.7}
+		},
 		`rule "liner" is unknown (did you mean "linear"?)`: func(s *Search) { s.Recipe.Rule = "liner" },
 	} {
 		s := w.search(1)

@@ -96,15 +96,25 @@ func (r *Record) check() error {
 	if r.Network == "" || len(r.States) == 0 {
 		return errors.New("it has no network")
 	}
+	if r.Recipe.Validate() == nil { // it may name what only the program that made the record has
+		if _, blocks := r.Recipe.ExpectedOpen(); len(r.States[0].Kept) != blocks {
+			return fmt.Errorf("its first state has %d blocks, the network %d", len(r.States[0].Kept), blocks)
+		}
+	}
 	for i, s := range r.States {
 		for _, percent := range []float64{s.ValidationError, s.TestError, s.AsTrained} {
 			if !(percent >= 0 && percent <= 100) {
 				return fmt.Errorf("an error is %v %%", percent)
 			}
 		}
-		if len(s.Kept) == 0 || !slices.IsSorted(s.Kept) || s.MultiplyAdds < 0 ||
+		if len(s.Kept) == 0 || !slices.IsSorted(s.Kept) || len(slices.Compact(slices.Clone(s.Kept))) < len(s.Kept) || s.MultiplyAdds < 0 ||
 			i > 0 && len(s.Kept) >= len(r.States[i-1].Kept) {
 			return fmt.Errorf("state %d keeps the blocks %v", i+1, s.Kept)
+		}
+		for _, l := range s.Kept {
+			if !slices.Contains(r.States[0].Kept, l) {
+				return fmt.Errorf("state %d keeps block %d, which the network does not have", i+1, l)
+			}
 		}
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Command explain puts what the Go compiler says of a notebook's cell into a reader's words: it reads the compiler's output, and
-// GoNB's main.go in the folder that is its argument. notebooks/kernel/path/go calls it when a cell does not compile.
+// Command explain puts what Go's parser and compiler say of a notebook's cell into a reader's words: it reads their output, and
+// GoNB's main.go in the folder that is its argument. notebooks/kernel/path/explain calls it when Go does not understand a cell.
 package main
 
 import (
@@ -30,9 +30,11 @@ var (
 	// located is a line of the compiler's; GoNB takes line and column from it.
 	located   = regexp.MustCompile(`^.*?(main(?:_test)?\.go:(\d+):(\d+): )(.*)$`)
 	undefined = regexp.MustCompile(`^undefined: (\w+)$`)
+	// more ends the parser's first message. What follows a syntax error is seldom another one.
+	more = regexp.MustCompile(` \(and \d+ more errors?\)$`)
 )
 
-// explain returns what the compiler said of the code, without the paths of its folder, and with a remedy where newcomers to Go
+// explain returns what was said of the code, without the paths of its folder, and with a remedy where newcomers to Go
 // look for one.
 func explain(said, code string) string {
 	lines := strings.Split(code, "\n")
@@ -50,18 +52,14 @@ func explain(said, code string) string {
 		}
 		row, _ := strconv.Atoi(parts[2])
 		column, _ := strconv.Atoi(parts[3])
-		text := parts[4]
+		text := more.ReplaceAllString(parts[4], "")
 		if name := undefined.FindStringSubmatch(text); name != nil {
 			var wrong bool
 			if text, wrong = ofUndefined(name[1], rest(lines, row, column+len(name[1]))); wrong {
 				misspelt[name[1]] = true
 			}
 		} else {
-			for words, remedy := range remedies {
-				if strings.Contains(text, words) {
-					text += remedy
-				}
-			}
+			text += remedy(text, rest(lines, row, 1))
 		}
 		texts = append(texts, parts[1]+text)
 	}
@@ -75,12 +73,42 @@ func explain(said, code string) string {
 	return strings.Join(shown, "\n")
 }
 
-// remedies are added to messages with these words.
-var remedies = map[string]string{
-	"declared and not used": " (each value must be used: use it or delete it)",
-	"assignment mismatch: 1 variable but": " (the second is an error: notebook.Must(...) around the call ends the cell with its sentence, " +
-		"and leaves the first)",
-	"imported and not used": " (delete the import: those that a cell needs come by themselves)",
+// habits are mistakes of those who know Python, in a line that Go does not parse, or in what is said of it: the first that
+// fits is answered.
+var habits = []struct{ line, said, remedy string }{
+	{`^\s*#|\s#\s`, `illegal character`, "comments begin with //"},
+	{`'`, `illegal rune literal|more than one character in rune literal`, `text stands in double quotes: "abc"`},
+	{`^\s*for\b.*\bin\b`, ``, "a loop is for i := range 10 { ... }, or for _, x := range list { ... }"},
+	{`^\s*while\b`, ``, "every loop begins with for: for x < 10 { ... }"},
+	{`^\s*def\b`, ``, "a function is func double(x float64) float64 { return 2 * x }"},
+	{`^\s*(import|from)\b`, `expected`, "delete it: the imports that a cell needs come by themselves"},
+	{`^\s*(if|elif|else|for|class|with|try)\b.*:\s*$`, ``, "braces take the place of the colon and the indentation: if x > 0 { ... }"},
+	{`=\s*\[`, `unexpected comma; expecting \]`, "a list says what is in it: []float64{1, 2, 3}"},
+	{``, `expected declaration`, "put %% alone on the cell's first line: statements stand below it"},
+	{``, `missing ',' before newline|expected '[)\]}]'`, "a closing bracket is missing, or a comma at the end of the line"},
+	{``, `declared and not used`, "each value must be used: use it or delete it"},
+	{``, `assignment mismatch: 1 variable but`,
+		"the second is an error: notebook.Must(...) around the call ends the cell with its sentence, and leaves the first"},
+	{`Must\(`, `not enough arguments in call to notebook\.Must`, "what is called returns no error: leave notebook.Must out"},
+	{``, `no new variables on left side of :=`, "= changes a value that is there"},
+	{``, `mismatched types|cannot use .*\b(u?int|float)\d* (value|constant)`, "Go converts no number by itself: float64(n) or int64(n) does"},
+	{``, `imported and not used`, "delete the import: those that a cell needs come by themselves"},
+}
+
+// syntax is how Go's parser begins its messages; what the compiler says of a line that parses is no matter of habit.
+var syntax = regexp.MustCompile(`^(expected|illegal|unexpected|missing|syntax error)`)
+
+// remedy is what to do about a message, in brackets, or nothing.
+func remedy(said, line string) string {
+	for _, h := range habits {
+		if h.said == "" && !syntax.MatchString(said) {
+			continue
+		}
+		if regexp.MustCompile(h.line).MatchString(line) && regexp.MustCompile(h.said).MatchString(said) {
+			return " (" + h.remedy + ")"
+		}
+	}
+	return ""
 }
 
 // notImported begins the message for a right name of a package that was not imported because of a wrong one elsewhere.
@@ -94,14 +122,25 @@ func rest(lines []string, row, column int) string {
 	return lines[row-1][column-1:]
 }
 
-var selector = regexp.MustCompile(`^\.(\w+)`)
+var (
+	selector   = regexp.MustCompile(`^\.(\w+)`)
+	assignment = regexp.MustCompile(`^(, \w+)*\s*=[^=]`)
+	// python are its names for what Go calls otherwise.
+	python = map[string]string{"True": "true", "False": "false", "None": "nil", "str": "fmt.Sprint", "print": "fmt.Println"}
+)
 
 // ofUndefined says what is wrong with a name that is undefined, followed by after. Where a package has no such name, it is
 // imported by no means, so the compiler takes the package itself for undefined: then wrong is true.
 func ofUndefined(name, after string) (text string, wrong bool) {
 	selected := selector.FindStringSubmatch(after)
-	if selected == nil {
-		return fmt.Sprintf("undefined: %s (if a cell above defines it, run that cell first; a value lives in its own cell, below %%%%: make it again here, or write a function that returns it)", name), false
+	switch {
+	case python[name] != "":
+		return fmt.Sprintf("undefined: %s (in Go it is %s)", name, python[name]), false
+	case assignment.MatchString(after):
+		return fmt.Sprintf("undefined: %s (a new value takes :=, as in %s := 5; = changes one that is there)", name, name), false
+	case selected == nil:
+		return fmt.Sprintf("undefined: %s (if a cell above defines it, run that cell first; a value lives in its own cell, below %%%%: "+
+			"make it again here, or write a function that returns it)", name), false
 	}
 	folders := packages(name)
 	if len(folders) == 0 {
