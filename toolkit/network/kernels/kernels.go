@@ -40,15 +40,22 @@ var Processor = sync.OnceValue(func() string {
 // [Processor] is "".
 func Functions() map[string]unsafe.Pointer {
 	return map[string]unsafe.Pointer{
-		"stochdepth_forward":          unsafe.Pointer(C.stochdepth_call_forward),
-		"stochdepth_backward":         unsafe.Pointer(C.stochdepth_call_backward),
-		"stochdepth_test":             unsafe.Pointer(C.stochdepth_call_test),
-		"stochdepth_stem":             unsafe.Pointer(C.stochdepth_call_stem),
-		"stochdepth_stem_gradient":    unsafe.Pointer(C.stochdepth_call_stem_gradient),
-		"stochdepth_convolve":         unsafe.Pointer(C.stochdepth_call_convolve),
-		"stochdepth_kernel_gradient":  unsafe.Pointer(C.stochdepth_call_kernel_gradient),
-		"stochdepth_moments":          unsafe.Pointer(C.stochdepth_call_moments),
-		"stochdepth_moments_gradient": unsafe.Pointer(C.stochdepth_call_moments_gradient),
-		"stochdepth_memory":           unsafe.Pointer(C.stochdepth_call_memory),
+		"stochdepth_forward":                 unsafe.Pointer(C.stochdepth_call_forward),
+		"stochdepth_backward":                unsafe.Pointer(C.stochdepth_call_backward),
+		"stochdepth_test":                    unsafe.Pointer(C.stochdepth_call_test),
+		"stochdepth_stem":                    unsafe.Pointer(C.stochdepth_call_stem),
+		"stochdepth_stem_gradient":           unsafe.Pointer(C.stochdepth_call_stem_gradient),
+		"stochdepth_convolve":                unsafe.Pointer(C.stochdepth_call_convolve),
+		"stochdepth_kernel_gradient":         unsafe.Pointer(C.stochdepth_call_kernel_gradient),
+		"stochdepth_forward_rounded":         unsafe.Pointer(C.stochdepth_call_forward_rounded),
+		"stochdepth_backward_rounded":        unsafe.Pointer(C.stochdepth_call_backward_rounded),
+		"stochdepth_test_rounded":            unsafe.Pointer(C.stochdepth_call_test_rounded),
+		"stochdepth_stem_rounded":            unsafe.Pointer(C.stochdepth_call_stem_rounded),
+		"stochdepth_stem_gradient_rounded":   unsafe.Pointer(C.stochdepth_call_stem_gradient_rounded),
+		"stochdepth_convolve_rounded":        unsafe.Pointer(C.stochdepth_call_convolve_rounded),
+		"stochdepth_kernel_gradient_rounded": unsafe.Pointer(C.stochdepth_call_kernel_gradient_rounded),
+		"stochdepth_moments":                 unsafe.Pointer(C.stochdepth_call_moments),
+		"stochdepth_moments_gradient":        unsafe.Pointer(C.stochdepth_call_moments_gradient),
+		"stochdepth_memory":                  unsafe.Pointer(C.stochdepth_call_memory),
 	}
 }
