@@ -114,10 +114,10 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	return network, nil
 }
 
-// checkBF16Products returns an error unless the kernels compute every 3x3 convolution of a network of the paper's blocks.
+// checkBF16Products returns an error unless the kernels take every group of a network of the paper's blocks.
 func checkBF16Products(n *resnet.Network) error {
 	for _, l := range n.Size().Layers {
-		if o := l.Output; l.Blocks > 0 && (len(o) != 3 || !kernels.Tiled(o[0], o[1], o[2]) || o[2] > kernels.MostChannels) {
+		if o := l.Output; l.Blocks > 0 && !kernels.Tiled(o[0], o[1], o[2]) {
 			return fmt.Errorf("dtype bf16-products takes images of a width that is a multiple of 8 and of an even height, but those of "+
 				"%d channels are %d x %d: take another image_size, such as 32 or 64, or dtype float32", o[2], o[0], o[1])
 		}

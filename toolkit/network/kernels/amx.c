@@ -210,11 +210,11 @@ static void pairs(const convolution *c, const float *dy, long dyrow, bfloat16 *t
 }
 
 // three_sums adds to three tiles of sums, for which x begins at three places.
-static inline void three_sums(const bfloat16 *const *x, long size, const bfloat16 *dy, long depth, float *const *sums, int out) {
-	long line = out * sizeof(float), pixels = size * sizeof(bfloat16);
-	_tile_loadd(0, sums[0], line);
-	_tile_loadd(1, sums[1], line);
-	_tile_loadd(2, sums[2], line);
+static inline void three_sums(const bfloat16 *const *x, long size, const bfloat16 *dy, long depth, float *sums) {
+	long pixels = size * sizeof(bfloat16);
+	_tile_loadd(0, sums, LINE);
+	_tile_loadd(1, sums + TILE * TILE, LINE);
+	_tile_loadd(2, sums + 2 * TILE * TILE, LINE);
 	for (long p = 0; p < depth; p += DEPTH) {
 		_tile_loadd(RIGHT, dy + p * TILE, LINE);
 		_tile_loadd(LEFT, x[0] + p, pixels);
@@ -224,13 +224,14 @@ static inline void three_sums(const bfloat16 *const *x, long size, const bfloat1
 		_tile_loadd(LEFT, x[2] + p, pixels);
 		_tile_dpbf16ps(2, LEFT, RIGHT);
 	}
-	_tile_stored(0, sums[0], line);
-	_tile_stored(1, sums[1], line);
-	_tile_stored(2, sums[2], line);
+	_tile_stored(0, sums, LINE);
+	_tile_stored(1, sums + TILE * TILE, LINE);
+	_tile_stored(2, sums + 2 * TILE * TILE, LINE);
 }
 
+// Sums are [out/16, 3, in/16, 3] of tiles, one after the other: for each place kh, kw of the window and 16 inputs and outputs.
 static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
-	long size = plane_size(c), phase = size * c->in, depth = summands(c), row = pitch(c), kernel = (long)c->in * c->out;
+	long size = plane_size(c), phase = size * c->in, depth = summands(c), row = pitch(c);
 	int stride = c->stride;
 	bfloat16 *x = aligned(work), *g = x + stride * stride * phase;
 	if (stride == 1) {
@@ -246,14 +247,11 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 	configure(TILE);
 	for (int o = 0; o < c->out; o += TILE)
 		for (int kh = 0; kh < 3; kh++)
-			for (int i = 0; i < c->in; i += TILE) {
+			for (int i = 0; i < c->in; i += TILE, sums += 3 * TILE * TILE) {
 				const bfloat16 *at[3];
-				float *to[3];
-				for (int kw = 0; kw < 3; kw++) {
+				for (int kw = 0; kw < 3; kw++)
 					at[kw] = x + (kh % stride * stride + kw % stride) * phase + i * size + kh / stride * row + kw / stride;
-					to[kw] = sums + (3 * kh + kw) * kernel + (long)i * c->out + o;
-				}
-				three_sums(at, size, g + o * depth, depth, to, c->out);
+				three_sums(at, size, g + o * depth, depth, sums);
 			}
 	_tile_release();
 }
@@ -264,7 +262,14 @@ static size_t work_size(const convolution *c) {
 	return LINE / sizeof(float) + most(padded_size(c) / 2, (planes + summands(c) * c->out) / 2 + parity);
 }
 
-static void summed(const convolution *c, const float *sums, float *dw) { memcpy(dw, sums, kernel_size(c) * sizeof(float)); }
+static void summed(const convolution *c, const float *sums, float *dw) {
+	for (int o = 0; o < c->out; o += TILE)
+		for (int kh = 0; kh < 3; kh++)
+			for (int i = 0; i < c->in; i += TILE)
+				for (int kw = 0; kw < 3; kw++)
+					for (int k = i; k < i + TILE; k++, sums += TILE)
+						memcpy(dw + ((3L * kh + kw) * c->in + k) * c->out + o, sums, TILE * sizeof(float));
+}
 
 static const products by_tiles = {pack, packed_size, convolve, work_size, kernel_gradient, kernel_size, summed};
 

@@ -27,12 +27,16 @@ const char *stochdepth_processor(int version) {
 	return NULL;
 }
 
+static const products *by_tiles(const convolution *c) { return stochdepth_image == &stochdepth_avx512 ? stochdepth_amx(c) : NULL; }
+
 const products *products_of(const convolution *c) {
 	if (!c->rounded)
 		return &stochdepth_image->plain;
-	const products *tiles = stochdepth_image == &stochdepth_avx512 ? stochdepth_amx(c) : NULL;
+	const products *tiles = by_tiles(c);
 	return tiles ? tiles : &stochdepth_image->rounded;
 }
+
+int stochdepth_tiles(void) { return by_tiles(&(convolution){8, 8, 1, 16, 16, 1}) != NULL; }
 
 int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y) {
 	layer l = {.c = *c, .kernel = kernel, .y = y};

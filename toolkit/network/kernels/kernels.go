@@ -2,7 +2,8 @@
 
 // Package kernels computes a network's blocks on the CPU faster than XLA does: convolutions by Winograd's method, and a
 // block's normalisations, ReLUs and saved values in the same passes over the memory. It takes float32 with stride 1 or 2
-// and channels in multiples of 16, on processors with AVX2.
+// and channels in multiples of 16, on processors with AVX2. Convolutions are also there for factors rounded to bfloat16, by
+// the processor's tiles (AMX) if it has them.
 //
 // It is arithmetic in C, which XLA calls on its own threads, and the description of it: the loops of package byhand that
 // it computes (bodies.txt), the sizes that it takes, the choice of AVX-512 or AVX2. Package proxy puts the calls into the
@@ -10,7 +11,7 @@
 //
 // The files, from the outside in: calls.c (what XLA calls), forward.c, backward.c, stem.c, inference.c and convolution.c
 // (a part of the network; block.h lists them), columns.c (a normalisation's sums), layer.c (a convolution with its
-// normalisation), image.h, winograd.h and winograd_gradient.h (one image), parallel.c and workspace.c.
+// normalisation), image.h with winograd.h, winograd_gradient.h and rounded.h, and amx.c (one image), parallel.c and workspace.c.
 package kernels
 
 /*
@@ -35,6 +36,10 @@ var Processor = sync.OnceValue(func() string {
 	}
 	return C.GoString(C.stochdepth_processor(version))
 })
+
+// Tiles reports whether the kernels multiply factors rounded to bfloat16 by the processor's tiles (AMX). Without them they
+// multiply these factors in float32, several times slower, to the same sums but for rounding.
+func Tiles() bool { return Processor() != "" && C.stochdepth_tiles() != 0 }
 
 // Functions returns the C functions that XLA can call (calls.h), by their names in programs. They must not be called if
 // [Processor] is "".

@@ -80,6 +80,8 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		"no data set":    {[][2]string{{"dataset", ""}}, `dataset "" is unknown: use shapes, cifar10, cifar100, svhn`},
 		"rule":           {[][2]string{{"rule", "liner"}}, `rule "liner" is unknown (did you mean "linear"?)`},
 		"dtype":          {[][2]string{{"dtype", "float16"}}, `dtype "float16" is unknown (did you mean`},
+		"products":       {[][2]string{{"dtype", "bf16-products"}, {"block", "preactivation"}, {"depth", "20"}}, `dtype "bf16-products" goes with block "basic" and form "survivors"`},
+		"products there": {[][2]string{{"dtype", "bf16-products"}, {"form", "resnet"}}, `dtype "bf16-products" goes with block "basic"`},
 		"list length": {[][2]string{{"rule", "list"}, {"death_rate", "0"}, {"survival_probabilities", "1,0.5"}},
 			"survival_probabilities has 2 values, but a network of 20 layers has 9 blocks: give one a block"},
 		"list and rate": {[][2]string{{"rule", "list"}, {"survival_probabilities", "1,1,1,1,1,1,1,1,1"}}, "set death_rate to 0"},
