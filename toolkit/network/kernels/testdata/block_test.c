@@ -283,6 +283,8 @@ int main(void) {
 			end(&one);
 		}
 		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+			if (rounded && cases[i].batch > 16) // parts of the minibatch are the same as without
+				continue;
 			threads_of_xla = 1;
 			CHECK(run(i, &one) == 0);
 			threads_of_xla = 4, refuse_tasks = i == 1, refuse_threads = i == 2;
