@@ -38,6 +38,9 @@ func (m *Model) UseDevices(devices int) error {
 		return fmt.Errorf("gates_per \"subbatch\" takes a single device, not %d: the images of a part may be on any of them, "+
 			"so use gates_per \"sample\"", devices)
 	}
+	if m.Recipe.DType == "bf16-products" {
+		return fmt.Errorf("dtype bf16-products takes a single device, not %d, since XLA alone computes on several: take dtype float32", devices)
+	}
 	if size := m.Recipe.BatchSize; size%devices != 0 {
 		return fmt.Errorf("%d devices cannot share minibatches of %d images equally: choose a batch size that is a multiple of %d",
 			devices, size, devices)

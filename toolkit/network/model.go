@@ -17,6 +17,7 @@ import (
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/network/backend"
+	"stochdepth/toolkit/network/kernels"
 	"stochdepth/toolkit/network/optimizer"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/resnet"
@@ -105,9 +106,23 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	network.Inverted, network.SubBatches = recipe.ScaleAt == "train", recipe.SubBatches()
 	network.Frozen = recipe.FreezeGroups
 	network.Scale = resnet.ScaleInit(recipe.BatchNormScale)
-	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32,
+	network.DType = map[string]dtypes.DType{"float32": dtypes.Float32, "tf32": dtypes.Float32, "bf16-products": dtypes.Float32,
 		"bfloat16": dtypes.BFloat16, "float64": dtypes.Float64}[recipe.DType]
+	if recipe.DType == "bf16-products" {
+		return network, checkBF16Products(network)
+	}
 	return network, nil
+}
+
+// checkBF16Products returns an error unless the kernels take every group of a network of the paper's blocks.
+func checkBF16Products(n *resnet.Network) error {
+	for _, l := range n.Size().Layers {
+		if o := l.Output; l.Blocks > 0 && !kernels.Tiled(o[0], o[1], o[2]) {
+			return fmt.Errorf("dtype bf16-products takes images of a width that is a multiple of 8 and of an even height, but those of "+
+				"%d channels are %d x %d: take another image_size, such as 32 or 64, or dtype float32", o[2], o[0], o[1])
+		}
+	}
+	return nil
 }
 
 // formOf returns the recipe's form, for the device of b.
@@ -116,7 +131,7 @@ func formOf(recipe recipes.Recipe, b compute.Backend) resnet.Form {
 		return resnet.Textbook{}
 	}
 	return byhand.Form{Recompute: recipe.Recompute, GPU: backend.KindOf(b) == backend.CUDA,
-		Kernels: recipe.SubBatches() && recipe.DType == "float32" && backend.Describe(b).Kernels != ""}
+		Kernels: recipe.SubBatches() && (recipe.DType == "float32" || recipe.DType == "bf16-products") && backend.Describe(b).Kernels != ""}
 }
 
 // stepGraph is one training step, with the inputs of [Model.TrainingLogits]. It returns a vector: the mean cross-entropy, the

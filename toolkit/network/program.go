@@ -39,10 +39,11 @@ func (m *Model) Program(name string, graph ProgramGraph) (*model.Exec, error) {
 	return exec, nil
 }
 
-// named gives a program of the model a name that says in which precision it is compiled for a GPU.
+// named gives a program of the model a name that says in which precision package proxy has it compiled.
 func (m *Model) named(exec *model.Exec, err error) (*model.Exec, error) {
-	if err == nil && m.Recipe.DType == "tf32" {
-		exec.WithName(proxy.TF32 + exec.Name())
+	prefix := map[string]string{"tf32": proxy.TF32, "bf16-products": proxy.BF16Products}[m.Recipe.DType]
+	if err == nil && prefix != "" {
+		exec.WithName(prefix + exec.Name())
 	}
 	return exec, err
 }

@@ -42,7 +42,7 @@ unless --peer names them. On a GPU name them: there they should be the fastest.`
 		strings.Join(recipes.Networks(), ", "))
 	f.IntSliceVar(&p.ImageSizes, "image-size", []int{32}, "sides of the images, in pixels")
 	f.IntSliceVar(&p.Batches, "batch", []int{128}, "images in a minibatch")
-	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bfloat16 or float64")
+	f.StringSliceVar(&p.DTypes, "dtype", []string{"float32"}, "float32, tf32 (NVIDIA GPUs), bf16-products (CPUs), bfloat16 or float64")
 	f.StringSliceVar(&p.Forms, "form", []string{"survivors"}, "survivors or resnet")
 	f.Float64SliceVar(&p.DeathRates, "death-rate", []float64{0, 0.5}, "1 - p_L of the linear rule; gates are drawn as in training")
 	f.BoolVar(&p.Open, "open", false, "also with 0, 1/4, 1/2, 3/4 and all blocks open in every step")

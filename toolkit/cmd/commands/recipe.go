@@ -30,7 +30,7 @@ var keyFlags = []struct{ flag, help string }{
 	{"augment", "none, shift (random shift and flip; the flag without a value) or crop (random resized crop and flip)"},
 	{"image-size", "side of the images in pixels; 0 is the data set's own"},
 	{"form", "survivors: computes open blocks only; resnet: the textbook form"},
-	{"dtype", "float32, tf32 (NVIDIA GPUs), bfloat16 or float64"},
+	{"dtype", "float32, tf32 (NVIDIA GPUs), bf16-products (CPUs), bfloat16 or float64"},
 	{"seed", "seed of all random draws"},
 }
 

@@ -239,7 +239,7 @@ func TestXLAFlags(t *testing.T) {
 	}
 }
 
-func TestTF32IsForGPUs(t *testing.T) {
+func TestPrecisionsOfDevices(t *testing.T) {
 	b, err := Open()
 	if err != nil || Describe(b).Kind != CPU {
 		t.Skip("needs the CPU plugin")
@@ -247,4 +247,10 @@ func TestTF32IsForGPUs(t *testing.T) {
 	defer b.Finalize()
 	require.NoError(t, CheckDType(b, "float32"))
 	require.EqualError(t, CheckDType(b, "tf32"), "tf32 is a number format of NVIDIA GPUs: on this device take --dtype float32")
+	if Describe(b).Kernels != "" {
+		require.NoError(t, CheckDType(b, "bf16-products"))
+		return
+	}
+	require.EqualError(t, CheckDType(b, "bf16-products"),
+		"bf16-products needs our kernels, which `stochdepth doctor` does not find here: take --dtype float32")
 }

@@ -89,15 +89,18 @@ func prepareCUDA(plugin Plugin) (libraries []string) {
 // tf32Env is the variable that, "0", forbids NVIDIA's libraries TF32.
 const tf32Env = "NVIDIA_TF32_OVERRIDE"
 
-// CheckDType returns an error that says in one sentence why the device cannot compute in a recipe's type, or nil.
+// CheckDType returns an error that says in one sentence why the device cannot train in a recipe's type, or nil.
 func CheckDType(b compute.Backend, dtype string) error {
+	gpu := KindOf(b) == CUDA
 	switch {
-	case dtype != "tf32":
-		return nil
-	case KindOf(b) != CUDA:
+	case dtype == "tf32" && !gpu:
 		return errors.New("tf32 is a number format of NVIDIA GPUs: on this device take --dtype float32")
-	case os.Getenv(tf32Env) == "0":
+	case dtype == "tf32" && os.Getenv(tf32Env) == "0":
 		return fmt.Errorf("%s=0 forbids TF32: unset it (and %s), or take --dtype float32", tf32Env, kernels.Environment)
+	case dtype == "bf16-products" && gpu:
+		return errors.New("bf16-products is for CPUs: on this device take --dtype tf32")
+	case dtype == "bf16-products" && Describe(b).Kernels == "":
+		return errors.New("bf16-products needs our kernels, which `stochdepth doctor` does not find here: take --dtype float32")
 	}
 	return nil
 }

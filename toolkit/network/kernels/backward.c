@@ -24,7 +24,7 @@ typedef struct {
 // backwards is the convolution that computes the gradient of x from the gradient of y: with the kernel flipped, and with
 // zeros between the gradient's pixels if the stride is not 1.
 static convolution backwards(const convolution *c) {
-	return (convolution){c->height * c->stride, c->width * c->stride, 1, c->out, c->in};
+	return (convolution){c->height * c->stride, c->width * c->stride, 1, c->out, c->in, c->rounded};
 }
 
 // flip rotates a kernel [3, 3, in, out] by half a turn and swaps its channels: [3, 3, out, in].
@@ -37,7 +37,7 @@ static void flip(const convolution *c, const float *w, float *flipped) {
 
 static size_t second_gradient_scratch(const block *b) {
 	const convolution *c = &b->two.c;
-	return stochdepth_image->sums_size(c) + 2 * padded_size(c) + stochdepth_image->work_size(c);
+	return products_of(c)->sums_size(c) + 2 * padded_size(c) + products_of(c)->work_size(c);
 }
 
 static void second_gradient(void *data, int part, float *scratch) {
@@ -52,8 +52,8 @@ static void second_gradient(void *data, int part, float *scratch) {
 		float *dy = j->dy + position * output_size(c);
 		stochdepth_image->padded_relu(c->height, c->width, c->in, b->one.y + at, j->one.slope, j->one.shift, activation);
 		stochdepth_image->padded_gradient(c->height, c->width, c->out, j->output + at, j->dh + at, b->two.y + at, g->slope, g->y_slope, g->shift, gradient);
-		stochdepth_image->kernel_gradient(c, activation, gradient + row + c->out, row, sums, work);
-		stochdepth_image->convolve(c, gradient, j->packed2, dy, work);
+		products_of(c)->kernel_gradient(c, activation, gradient + row + c->out, row, sums, work);
+		products_of(c)->convolve(c, gradient, j->packed2, dy, work);
 		stochdepth_image->masked(c->height, c->width, c->in, activation, dy);
 		size_t at_sum = (size_t)position * c->in;
 		stochdepth_image->gradient_sums(pixels(c), c->in, NULL, dy, b->one.y + at, j->sums.sums + at_sum, j->sums.products + at_sum);
@@ -64,8 +64,8 @@ static void second_gradient(void *data, int part, float *scratch) {
 static size_t first_gradient_scratch(const block *b) {
 	const convolution *c = &b->one.c;
 	convolution back = backwards(c);
-	return stochdepth_image->sums_size(c) + padded_size(c) + padded_output_size(c) + padded_size(&back) + input_size(c) +
-	       most(stochdepth_image->work_size(c), stochdepth_image->work_size(&back));
+	return products_of(c)->sums_size(c) + padded_size(c) + padded_output_size(c) + padded_size(&back) + input_size(c) +
+	       most(products_of(c)->work_size(c), products_of(&back)->work_size(&back));
 }
 
 static void first_gradient(void *data, int part, float *scratch) {
@@ -82,10 +82,10 @@ static void first_gradient(void *data, int part, float *scratch) {
 		size_t at = n * output_size(c);
 		stochdepth_image->pad(c->height * c->stride, c->width * c->stride, c->in, b->x + n * input_size(c), x);
 		stochdepth_image->padded_gradient(c->height, c->width, c->out, NULL, j->dy + position * output_size(c), b->one.y + at, g->slope, g->y_slope, g->shift, gradient);
-		stochdepth_image->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
+		products_of(c)->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
 		if (c->stride > 1)
 			stochdepth_image->dilate(c->height, c->width, c->out, c->stride, gradient + row + c->out, row, dilated);
-		stochdepth_image->convolve(&back, c->stride > 1 ? dilated : gradient, j->packed1, j->dx ? j->dx + n * input_size(c) : dx, work);
+		products_of(&back)->convolve(&back, c->stride > 1 ? dilated : gradient, j->packed1, j->dx ? j->dx + n * input_size(c) : dx, work);
 		stochdepth_image->shortcut_gradient(pixels(c), c->out, j->output + at, j->dx ? NULL : dx, j->dh + at);
 	}
 	stochdepth_end_sums(c, sums, part, j->partial);
@@ -100,7 +100,7 @@ int stochdepth_backward(ffi_call *call, const block *b, const float *output, flo
 	if (recompute && (stochdepth_layer_convolution(call, b->open, &b->one, b->x, NULL, 0) ||
 			stochdepth_layer_convolution(call, b->open, &b->two, b->one.y, &j.one, 0)))
 		return 1;
-	float *memory = stochdepth_take(2 * sums + kernel + stochdepth_image->packed_size(&back1) + stochdepth_image->packed_size(&back2), SUMS);
+	float *memory = stochdepth_take(2 * sums + kernel + products_of(&back1)->packed_size(&back1) + products_of(&back2)->packed_size(&back2), SUMS);
 	j.dy = stochdepth_take(open * output_size(c2) + parts * kernel, IMAGES);
 	if (!memory || !j.dy) {
 		stochdepth_put_back(memory, SUMS);
@@ -111,11 +111,11 @@ int stochdepth_backward(ffi_call *call, const block *b, const float *output, flo
 	j.sums = (image_sums){memory, memory + sums};
 	float *flipped = memory + 2 * sums;
 	j.packed1 = flipped + kernel;
-	j.packed2 = j.packed1 + stochdepth_image->packed_size(&back1);
+	j.packed2 = j.packed1 + products_of(&back1)->packed_size(&back1);
 	flip(c1, b->one.kernel, flipped);
-	stochdepth_image->pack(&back1, flipped, j.packed1);
+	products_of(&back1)->pack(&back1, flipped, j.packed1);
 	flip(c2, b->two.kernel, flipped);
-	stochdepth_image->pack(&back2, flipped, j.packed2);
+	products_of(&back2)->pack(&back2, flipped, j.packed2);
 
 	int missed = stochdepth_layer_gradient_sums(call, b->open, &b->two, output, dh, j.sums);
 	stochdepth_layer_normalization_gradient(open, &b->two, b->scale, j.sums, &two, &j.n);

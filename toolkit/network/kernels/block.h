@@ -82,4 +82,7 @@ int stochdepth_moments_gradient(ffi_call *call, int rows, int columns, const flo
 // the processor has. Returns the name of the choice, or NULL if the processor cannot run it.
 const char *stochdepth_processor(int version);
 
+// Reports whether the chosen functions multiply numbers of bfloat16 by the processor's tiles (AMX).
+int stochdepth_tiles(void);
+
 #endif

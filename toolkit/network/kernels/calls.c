@@ -155,7 +155,7 @@ static int *list_images(const float *weights, int batch, int *open) {
 }
 
 // describe finds the open block at position k in its stacks, and sets *end to the end of their list.
-static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, ffi_buffer ***end) {
+static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition, int k, int open, int rounded, ffi_buffer ***end) {
 	ffi_buffer **parameters = a, *kernel = a[0];
 	a += 3;
 	float *scales = groups & SCALED ? (*a++)->data : NULL, *weights = groups & PER_SAMPLE ? row(*a++, open) : NULL;
@@ -171,8 +171,8 @@ static trained describe(ffi_buffer **a, int groups, const ffi_buffer *transition
 	b->x = transition ? transition->data : t.shortcut;
 	b->scale = scales ? scales[open] : 1;
 	layers(b, parameters, statistics, open);
-	b->one.c = (convolution){d[2], d[3], stride, in, out};
-	b->two.c = (convolution){d[2], d[3], 1, out, out};
+	b->one.c = (convolution){d[2], d[3], stride, in, out, rounded};
+	b->two.c = (convolution){d[2], d[3], 1, out, out, rounded};
 	b->one.y = row(first, t.recompute ? 0 : k);
 	b->two.y = row(second, t.recompute ? 0 : k);
 	return t;
@@ -186,9 +186,7 @@ static void *refused(ffi_call *call, const trained *t, int groups) {
 	return t->block.open.count == 0 ? fail(call, FFI_INVALID_ARGUMENT, "stochdepth: a kernel was called for a block that no image opens") : NULL;
 }
 
-void *stochdepth_call_forward(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_forward(ffi_call *call, int rounded) {
 	int groups = groups_of(&call->arguments, FORWARD);
 	if (groups < 0 || !are(&call->results, FORWARD_RESULTS, 0) || !in_place(call))
 		return unknown(call);
@@ -196,7 +194,7 @@ void *stochdepth_call_forward(ffi_call *call) {
 	int k = integer(a[0]), count = integer(a[1]), open = chosen(a[2], k, arrays[0]);
 	if (open < 0)
 		return unknown(call);
-	trained t = describe(arrays, groups, transition, k, open, &end);
+	trained t = describe(arrays, groups, transition, k, open, rounded, &end);
 	float *last = k == count - 1 ? call->results.buffers[0]->data : NULL;
 	void *error = refused(call, &t, groups);
 	if (!error)
@@ -205,9 +203,7 @@ void *stochdepth_call_forward(ffi_call *call) {
 	return error;
 }
 
-void *stochdepth_call_backward(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_backward(ffi_call *call, int rounded) {
 	int groups = groups_of(&call->arguments, BACKWARD);
 	if (groups < 0 || !(groups & TRANSITION) != !(groups & DX) || !in_place(call))
 		return unknown(call);
@@ -215,7 +211,7 @@ void *stochdepth_call_backward(ffi_call *call) {
 	int k = integer(a[0]), open = chosen(a[1], k, arrays[0]);
 	if (open < 0)
 		return unknown(call);
-	trained t = describe(arrays, groups, transition, k, open, &d);
+	trained t = describe(arrays, groups, transition, k, open, rounded, &d);
 	if (!are(&call->results, BACKWARD_RESULTS, (t.recompute ? 1 : 0) + (transition ? 2 : 0))) {
 		free(t.list);
 		return unknown(call);
@@ -230,9 +226,7 @@ void *stochdepth_call_backward(ffi_call *call) {
 	return error;
 }
 
-void *stochdepth_call_test(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_test(ffi_call *call, int rounded) {
 	int transition = groups_of(&call->arguments, TEST);
 	if (transition < 0 || !are(&call->results, TEST_RESULTS, 0) || !in_place(call))
 		return unknown(call);
@@ -244,59 +238,64 @@ void *stochdepth_call_test(ffi_call *call) {
 	int stride = transition ? a[-1]->dims[1] / d[1] : 1;
 	block b = {.batch = d[0], .x = transition ? a[-1]->data : h->data, .scale = ((float *)a[1]->data)[k]};
 	layers(&b, a + 2, a[5], k);
-	b.one.c = (convolution){d[1], d[2], stride, kernel->dims[3], d[3]};
-	b.two.c = (convolution){d[1], d[2], 1, d[3], d[3]};
+	b.one.c = (convolution){d[1], d[2], stride, kernel->dims[3], d[3], rounded};
+	b.two.c = (convolution){d[1], d[2], 1, d[3], d[3], rounded};
 	return done(call, stochdepth_test(call, &b, h->data));
 }
 
 // between is the convolution that makes y of x.
-static convolution between(const ffi_buffer *x, const ffi_buffer *y) {
+static convolution between(const ffi_buffer *x, const ffi_buffer *y, int rounded) {
 	int64_t *d = y->dims;
-	return (convolution){d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3]};
+	return (convolution){d[1], d[2], x->dims[1] / d[1], x->dims[3], d[3], rounded};
 }
 
-void *stochdepth_call_stem(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_stem(ffi_call *call, int rounded) {
 	if (!are(&call->arguments, STEM, 0) || !are(&call->results, STEM_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[5]->dims[0], .x = a[1]->data,
-		.one = {.c = between(a[1], a[5]), .kernel = a[2]->data, .scale = a[3]->data, .offset = a[4]->data,
+		.one = {.c = between(a[1], a[5], rounded), .kernel = a[2]->data, .scale = a[3]->data, .offset = a[4]->data,
 			.y = a[6]->data, .mean = a[7]->data, .variance = a[8]->data}};
 	return done(call, stochdepth_stem(call, &s, a[5]->data));
 }
 
-void *stochdepth_call_stem_gradient(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_stem_gradient(ffi_call *call, int rounded) {
 	if (!are(&call->arguments, STEM_GRADIENT, 0) || !are(&call->results, STEM_GRADIENT_RESULTS, 0) || !in_place(call))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers;
 	stem s = {.batch = a[4]->dims[0], .x = a[1]->data,
-		.one = {.c = between(a[1], a[4]), .scale = a[3]->data, .y = a[5]->data, .mean = a[6]->data, .variance = a[7]->data}};
+		.one = {.c = between(a[1], a[4], rounded), .scale = a[3]->data, .y = a[5]->data, .mean = a[6]->data, .variance = a[7]->data}};
 	return done(call, stochdepth_stem_gradient(call, &s, a[4]->data, a[2]->data, (layer_gradient){a[8]->data, a[9]->data, a[10]->data}));
 }
 
-void *stochdepth_call_convolve(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_convolve(ffi_call *call, int rounded) {
 	if (!are(&call->arguments, CONVOLVE, 0) || !are(&call->results, CONVOLVE_RESULTS, 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *y = call->results.buffers[0];
-	convolution c = between(a[0], y);
+	convolution c = between(a[0], y, rounded);
 	return done(call, stochdepth_convolve(call, y->dims[0], &c, a[0]->data, a[1]->data, y->data));
 }
 
-void *stochdepth_call_kernel_gradient(ffi_call *call) {
-	if (question(call))
-		return NULL;
+static void *run_kernel_gradient(ffi_call *call, int rounded) {
 	if (!are(&call->arguments, CONVOLVE, 0) || !are(&call->results, CONVOLVE_RESULTS, 0))
 		return unknown(call);
 	ffi_buffer **a = call->arguments.buffers, *dkernel = call->results.buffers[0];
-	convolution c = between(a[0], a[1]);
+	convolution c = between(a[0], a[1], rounded);
 	return done(call, stochdepth_convolve_kernel_gradient(call, a[1]->dims[0], &c, a[0]->data, a[1]->data, dkernel->data));
 }
+
+// What convolves is there twice: with float32 factors, and with factors rounded to bfloat16.
+#define CALL(NAME) \
+	void *stochdepth_call_##NAME(ffi_call *call) { return question(call) ? NULL : run_##NAME(call, 0); } \
+	void *stochdepth_call_##NAME##_rounded(ffi_call *call) { return question(call) ? NULL : run_##NAME(call, 1); }
+
+CALL(forward)
+CALL(backward)
+CALL(test)
+CALL(stem)
+CALL(stem_gradient)
+CALL(convolve)
+CALL(kernel_gradient)
 
 void *stochdepth_call_moments(ffi_call *call) {
 	if (question(call))

@@ -27,19 +27,30 @@ const char *stochdepth_processor(int version) {
 	return NULL;
 }
 
+static const products *by_tiles(const convolution *c) { return stochdepth_image == &stochdepth_avx512 ? stochdepth_amx(c) : NULL; }
+
+const products *products_of(const convolution *c) {
+	if (!c->rounded)
+		return &stochdepth_image->plain;
+	const products *tiles = by_tiles(c);
+	return tiles ? tiles : &stochdepth_image->rounded;
+}
+
+int stochdepth_tiles(void) { return by_tiles(&(convolution){8, 8, 1, 16, 16, 1}) != NULL; }
+
 int stochdepth_convolve(ffi_call *call, int batch, const convolution *c, const float *x, const float *kernel, float *y) {
 	layer l = {.c = *c, .kernel = kernel, .y = y};
 	return stochdepth_layer_convolution(call, (images){.count = batch}, &l, x, NULL, 0);
 }
 
 size_t stochdepth_begin_sums(const convolution *c, float *sums) {
-	size_t size = stochdepth_image->sums_size(c);
+	size_t size = products_of(c)->sums_size(c);
 	memset(sums, 0, size * sizeof(float));
 	return size;
 }
 
 void stochdepth_end_sums(const convolution *c, const float *sums, int part, float *partial) {
-	stochdepth_image->summed(c, sums, partial + part * kernel_size(c));
+	products_of(c)->summed(c, sums, partial + part * kernel_size(c));
 }
 
 void stochdepth_add_parts(const float *partial, int parts, const convolution *c, float *dkernel) {
@@ -63,7 +74,7 @@ static void kernel_gradient_part(void *data, int part, float *scratch) {
 	float *sums = scratch, *padded = sums + stochdepth_begin_sums(c, sums), *work = padded + padded_size(c);
 	for (int n = from(j->batch, part); n < from(j->batch, part + 1); n++) {
 		stochdepth_image->pad(c->height * c->stride, c->width * c->stride, c->in, j->x + n * input_size(c), padded);
-		stochdepth_image->kernel_gradient(c, padded, j->dy + n * output_size(c), (long)c->width * c->out, sums, work);
+		products_of(c)->kernel_gradient(c, padded, j->dy + n * output_size(c), (long)c->width * c->out, sums, work);
 	}
 	stochdepth_end_sums(c, sums, part, j->partial);
 }
@@ -73,7 +84,7 @@ int stochdepth_convolve_kernel_gradient(ffi_call *call, int batch, const convolu
 	kernel_gradient_job j = {batch, c, x, dy, stochdepth_take(parts * kernel_size(c), SUMS)};
 	if (!j.partial)
 		return 1;
-	int missed = stochdepth_parallel(call, parts, stochdepth_image->sums_size(c) + padded_size(c) + stochdepth_image->work_size(c), kernel_gradient_part, &j);
+	int missed = stochdepth_parallel(call, parts, products_of(c)->sums_size(c) + padded_size(c) + products_of(c)->work_size(c), kernel_gradient_part, &j);
 	stochdepth_add_parts(j.partial, parts, c, dkernel);
 	stochdepth_put_back(j.partial, SUMS);
 	return missed;

@@ -8,6 +8,9 @@
 // The functions for this processor, chosen by stochdepth_processor.
 extern const image_table *stochdepth_image;
 
+// products_of chooses the way to compute a convolution. What one of its functions made is for this way only.
+const products *products_of(const convolution *c);
+
 static inline size_t pixels(const convolution *c) { return (size_t)c->height * c->width; }
 static inline size_t input_size(const convolution *c) { return pixels(c) * c->stride * c->stride * c->in; }
 static inline size_t output_size(const convolution *c) { return pixels(c) * c->out; }

@@ -44,7 +44,7 @@ func Summed(rows, columns int) bool { return rows%16 == 0 && columns%16 == 0 }
 const Environment = "STOCHDEPTH_KERNELS"
 
 // Choice returns what the environment asks for: "on", the default; "off", which leaves everything to XLA; or "avx2", which
-// does without AVX-512. Other usual words for on and off mean the same (true, 1, yes; false, 0, no), in upper or lower
+// does without AVX-512 and AMX. Other usual words for on and off mean the same (true, 1, yes; false, 0, no), in upper or lower
 // case. Any other value is an error.
 func Choice() (string, error) {
 	value := os.Getenv(Environment)

@@ -8,6 +8,7 @@
 
 #include "image_table.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors are passed within this file only
@@ -70,11 +71,7 @@ static size_t packed_size(const convolution *c) { return winograd(c) ? 36 * apar
 // work_size is how many floats of memory convolve and kernel_gradient need for their work.
 static size_t work_size(const convolution *c) { return tiled(c) ? winograd_work(c) : 0; }
 
-static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
-	if (winograd(c)) {
-		winograd_convolve(c, padded, w, y, work);
-		return;
-	}
+static void direct_convolve(const convolution *c, const float *padded, const float *w, float *y) {
 	long row = (long)(c->width * c->stride + 2) * c->in, step = (long)c->stride * c->in, line = (long)c->width * c->out;
 	for (int o = 0; o < c->out; o += LANES) {
 #if PIXELS == 16
@@ -89,6 +86,13 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 			for (int j = 0; j < c->width; j += PIXELS)
 				tile(padded + h * c->stride * row + j * step, row, step, c->stride, w + o, c->in, c->out, y + h * line + j * c->out + o, line);
 	}
+}
+
+static void convolve(const convolution *c, const float *padded, const float *w, float *y, float *work) {
+	if (winograd(c))
+		winograd_convolve(c, padded, w, y, work);
+	else
+		direct_convolve(c, padded, w, y);
 }
 
 // Adds up what the pixels of dy contribute to N rows of sums [N, out], for LANES of out. The rows belong to N neighbouring
@@ -111,7 +115,7 @@ static void convolve(const convolution *c, const float *padded, const float *w, 
 WINDOW(window_of_nine, 9)
 WINDOW(window_of_three, 3)
 
-// few_gradient is kernel_gradient for x with few channels, such as an image's three colours.
+// few_gradient is direct_gradient for x with few channels, such as an image's three colours.
 static void few_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums) {
 	long row = (long)(c->width * c->stride + 2) * c->in;
 	int numbers = 3 * c->in, step = numbers % 9 == 0 ? 9 : 3;
@@ -121,13 +125,9 @@ static void few_gradient(const convolution *c, const float *padded, const float 
 				(step == 9 ? window_of_nine : window_of_three)(c, padded + kh * row + k, row, dy + o, dyrow, sums + o);
 }
 
-// kernel_gradient adds to sums, of sums_size floats, what an image contributes to the gradient of the kernel. The rows of
-// dy are dyrow floats apart.
-static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
-	if (tiled(c)) {
-		winograd_sums(c, padded, dy, dyrow, sums, work);
-		return;
-	}
+// direct_gradient adds to sums [3, 3, in, out] what an image contributes to the gradient of the kernel. The rows of dy are
+// dyrow floats apart.
+static void direct_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums) {
 	if (c->in % PIXELS != 0) {
 		few_gradient(c, padded, dy, dyrow, sums);
 		return;
@@ -151,6 +151,14 @@ static void kernel_gradient(const convolution *c, const float *padded, const flo
 				}
 }
 
+// kernel_gradient adds to sums, of sums_size floats, what an image contributes.
+static void kernel_gradient(const convolution *c, const float *padded, const float *dy, long dyrow, float *sums, float *work) {
+	if (tiled(c))
+		winograd_sums(c, padded, dy, dyrow, sums, work);
+	else
+		direct_gradient(c, padded, dy, dyrow, sums);
+}
+
 static size_t sums_size(const convolution *c) { return tiled(c) ? 36 * apart((long)c->in * c->out) : 9L * c->in * c->out; }
 
 // summed turns the sums into the kernel's gradient dw [3, 3, in, out].
@@ -160,6 +168,8 @@ static void summed(const convolution *c, const float *sums, float *dw) {
 	else
 		memcpy(dw, sums, (size_t)9 * c->in * c->out * sizeof(float));
 }
+
+#include "rounded.h"
 
 // --- Padding ---
 
@@ -324,5 +334,7 @@ static void shortcut_gradient(int pixels, int channels, const float *y, const fl
 }
 
 const image_table VERSION = {
-	pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed, pad, dilate, moments, padded_relu, shortcut_relu, gradient_sums, centred_sums, padded_gradient, masked, shortcut_gradient,
+	{pack, packed_size, convolve, work_size, kernel_gradient, sums_size, summed},
+	{rounded_pack, direct_size, rounded_convolve, rounded_work_size, rounded_kernel_gradient, direct_size, rounded_summed},
+	pad, dilate, moments, padded_relu, shortcut_relu, gradient_sums, centred_sums, padded_gradient, masked, shortcut_gradient,
 };

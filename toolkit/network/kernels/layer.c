@@ -29,7 +29,7 @@ static void convolve_image(void *data, int position, float *scratch) {
 		stochdepth_image->padded_relu(c->height, c->width, c->in, x, j->before->slope, j->before->shift, padded);
 	else
 		stochdepth_image->pad(c->height * c->stride, c->width * c->stride, c->in, x, padded);
-	stochdepth_image->convolve(c, padded, j->packed, y, padded + padded_size(c));
+	products_of(c)->convolve(c, padded, j->packed, y, padded + padded_size(c));
 	if (j->moments.sums)
 		stochdepth_image->moments(y, pixels(c), c->out, j->moments.sums + (size_t)position * c->out, j->moments.products + (size_t)position * c->out);
 }
@@ -56,14 +56,14 @@ static void statistics(int count, const layer *l, image_sums moments) {
 int stochdepth_layer_convolution(ffi_call *call, images of, const layer *l, const float *x, const normalization *before, int measure) {
 	const convolution *c = &l->c;
 	size_t sums = measure ? (size_t)of.count * c->out : 0;
-	float *memory = stochdepth_take(2 * sums + stochdepth_image->packed_size(c), SUMS);
+	float *memory = stochdepth_take(2 * sums + products_of(c)->packed_size(c), SUMS);
 	if (!memory)
 		return 1;
 	convolution_job j = {.of = of, .l = l, .x = x, .before = before, .packed = memory + 2 * sums};
 	if (measure)
 		j.moments = (image_sums){memory, memory + sums};
-	stochdepth_image->pack(c, l->kernel, j.packed);
-	int missed = stochdepth_parallel(call, of.count, padded_size(c) + stochdepth_image->work_size(c), convolve_image, &j);
+	products_of(c)->pack(c, l->kernel, j.packed);
+	int missed = stochdepth_parallel(call, of.count, padded_size(c) + products_of(c)->work_size(c), convolve_image, &j);
 	if (measure)
 		statistics(of.count, l, j.moments);
 	stochdepth_put_back(memory, SUMS);

@@ -8,5 +8,8 @@ import "unsafe"
 // Processor is "".
 func Processor() string { return "" }
 
+// Tiles is false.
+func Tiles() bool { return false }
+
 // Functions is empty.
 func Functions() map[string]unsafe.Pointer { return nil }

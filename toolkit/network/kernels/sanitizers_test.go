@@ -30,7 +30,7 @@ func TestUnderSanitizers(t *testing.T) {
 				t.Skipf("this machine does not run what has -fsanitize=%s: %v, %s", kind, err, out)
 			}
 			flags = append(flags, "-O1", "-Wl,--wrap=mmap", "columns.c", "convolution.c", "layer.c", "forward.c", "backward.c", "inference.c",
-				"stem.c", "workspace.c", "calls.c", "parallel.c", "avx2.c", "avx512.c", "testdata/block_test.c", "-lm")
+				"stem.c", "workspace.c", "calls.c", "parallel.c", "avx2.c", "avx512.c", "amx.c", "testdata/block_test.c", "-lm")
 			out, err := exec.Command(backendtest.Compiler(), flags...).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			out, err = exec.Command(program).CombinedOutput()

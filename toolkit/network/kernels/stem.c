@@ -39,7 +39,7 @@ typedef struct {
 } gradient_job;
 
 static size_t stem_gradient_scratch(const convolution *c) {
-	return stochdepth_image->sums_size(c) + padded_size(c) + padded_output_size(c) + stochdepth_image->work_size(c);
+	return products_of(c)->sums_size(c) + padded_size(c) + padded_output_size(c) + products_of(c)->work_size(c);
 }
 
 static void stem_kernel_gradient(void *data, int part, float *scratch) {
@@ -52,7 +52,7 @@ static void stem_kernel_gradient(void *data, int part, float *scratch) {
 		size_t at = n * output_size(c);
 		stochdepth_image->pad(c->height, c->width, c->in, s->x + n * input_size(c), x);
 		stochdepth_image->padded_gradient(c->height, c->width, c->out, j->output + at, j->dh + at, s->one.y + at, j->n.slope, j->n.y_slope, j->n.shift, gradient);
-		stochdepth_image->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
+		products_of(c)->kernel_gradient(c, x, gradient + row + c->out, row, sums, work);
 	}
 	stochdepth_end_sums(c, sums, part, j->partial);
 }

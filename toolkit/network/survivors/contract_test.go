@@ -45,6 +45,12 @@ func step(t testing.TB, b compute.Backend, n *resnet.Network, form resnet.Form) 
 // stepOf is step with variables that are there.
 func stepOf(b compute.Backend, store *model.Store, n *resnet.Network,
 	form resnet.Form) func(images, gates, labels *tensors.Tensor) outcome {
+	return stepNamed(b, store, n, form, "")
+}
+
+// stepNamed is stepOf with the beginning of the program's name, by which package proxy chooses its precision.
+func stepNamed(b compute.Backend, store *model.Store, n *resnet.Network, form resnet.Form,
+	name string) func(images, gates, labels *tensors.Tensor) outcome {
 	var names []string
 	exec := model.MustNewExec(b, store, func(scope *model.Scope, images, gates, labels *Node) []*Node {
 		g := images.Graph()
@@ -69,6 +75,7 @@ func stepOf(b compute.Backend, store *model.Store, n *resnet.Network,
 		}
 		return outputs
 	})
+	exec.WithName(name + exec.Name())
 	return func(images, gates, labels *tensors.Tensor) outcome {
 		o := outcome{}
 		for i, value := range exec.MustCall(images, gates, labels) {

@@ -77,7 +77,9 @@ type Recipe struct {
 	// none: no block has a shortcut, which is a plain network.
 	Shortcut       string `json:"shortcut"`
 	BatchNormScale string `json:"batch_norm_scale"` // initial scale: one, uniform on (0, 1) (Torch7), normal N(1, 0.002)
-	DType          string `json:"dtype"`            // float32, tf32 (for convolutions on an NVIDIA GPU), bfloat16 or float64
+	// float32; tf32 or bf16-products, which are float32 but for the factors of convolutions, on an NVIDIA GPU or a CPU; bfloat16 or
+	// float64.
+	DType string `json:"dtype"`
 
 	Epochs       int       `json:"epochs"`
 	BatchSize    int       `json:"batch_size"` // images

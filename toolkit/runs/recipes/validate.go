@@ -50,7 +50,7 @@ var choices = []choice{
 	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}, nil},
 	{"schedule", func(r Recipe) string { return cmp.Or(r.RateSchedule, "steps") }, ownRateSchedules, rates.Names},
 	{"weight_decay_of", func(r Recipe) string { return cmp.Or(r.WeightDecayOf, "all") }, []string{"all", "weights"}, nil},
-	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bfloat16", "float64"}, nil},
+	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bf16-products", "bfloat16", "float64"}, nil},
 }
 
 // setName is the name of a data set without the name that a folder of pictures may have after a colon.
@@ -182,6 +182,10 @@ func (r Recipe) validateNetwork() error {
 	case r.SubBatches() && r.Schedule().Kind != depth.Steady:
 		return fmt.Errorf("gates_per \"subbatch\" needs survival_schedule \"constant\", not %q: "+
 			"the program is compiled for the numbers of images that go through each block", r.SurvivalSchedule)
+	}
+	if r.DType == "bf16-products" && (r.Block != depth.Basic || r.Form != "survivors") {
+		return errors.New("dtype \"bf16-products\" goes with block \"basic\" and form \"survivors\", which our kernels compute: " +
+			"take \"float32\" or \"bfloat16\" for others")
 	}
 	if r.Recompute && r.Form != "survivors" {
 		return errors.New("recompute needs form \"survivors\": the textbook form keeps all that its gradient needs")

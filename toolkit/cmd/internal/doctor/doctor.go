@@ -23,6 +23,7 @@ import (
 	"stochdepth/toolkit/internal/say"
 	"stochdepth/toolkit/network/backend"
 	"stochdepth/toolkit/network/backend/proxy"
+	"stochdepth/toolkit/network/kernels"
 )
 
 // ErrUnfit is what [Run] returns when something is missing that training needs.
@@ -150,6 +151,9 @@ func (r *report) training() {
 		r.check("Kernels", note, func() (string, error) {
 			if err := proxy.Install(plugin.Path); err != nil {
 				return "", fmt.Errorf("none, so XLA computes everything, two to four times slower: %w", err)
+			}
+			if kernels.Tiles() {
+				return proxy.Processor(plugin.Path) + ", and AMX for --dtype bf16-products", nil
 			}
 			return proxy.Processor(plugin.Path), nil
 		})

@@ -121,9 +121,9 @@ func (l *loopText) what() string {
 	return what
 }
 
-// rewriteLoops replaces the bodies of loops by calls, each of one function. It returns the number of calls, and whether it
+// rewriteLoops replaces the bodies of loops by calls, each of one function, whose name ends in the suffix. It returns the number of calls, and whether it
 // replaced all bodies.
-func rewriteLoops(program string) (rewritten string, calls int, all bool) {
+func rewriteLoops(program, suffix string) (rewritten string, calls int, all bool) {
 	all = true
 	var b strings.Builder
 	at := 0
@@ -134,7 +134,7 @@ func rewriteLoops(program string) (rewritten string, calls int, all bool) {
 		}
 		calls++
 		b.WriteString(program[at:l.inside])
-		b.WriteString(blockCall(l, calls))
+		b.WriteString(blockCall(l, calls, suffix))
 		at = l.end
 	}
 	b.WriteString(program[at:])
@@ -233,7 +233,7 @@ func (l *loopText) typeOf(name string) string {
 }
 
 // blockCall returns the body of a loop that calls one function for its open block and moves k on.
-func blockCall(l *loopText, number int) string {
+func blockCall(l *loopText, number int, suffix string) string {
 	body, values := bodies[l.kind], l.values
 	changed := body.results
 	if l.kind == loopname.BackwardBlock && l.recompute { // into the memory for one block
@@ -255,6 +255,6 @@ func blockCall(l *loopText, number int) string {
 %s
 "stablehlo.return"(%s) : (%s) -> ()`,
 		one.name, next.name, body.step, values[0].name, one.name,
-		customCall(results, body.function, "", values, written),
+		customCall(results, body.function+suffix, "", values, written),
 		list(returned, value.nameOf), list(returned, value.tensor))
 }

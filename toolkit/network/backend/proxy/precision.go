@@ -9,6 +9,10 @@ import (
 // sums in float32.
 const TF32 = "tf32_"
 
+// BF16Products begins the name of a program in which the kernels round the factors of their 3x3 convolutions to bfloat16, and
+// sum in float32. XLA computes everything else as in any other program.
+const BF16Products = "bf16_products_"
+
 // RewriteForGPU returns a StableHLO program, in the text that go-xla writes, as it is compiled for a GPU: float32 is
 // computed in float32, unless the program's name says otherwise, and a training step's new variables are written into the
 // memory of the old ones.

@@ -15,7 +15,11 @@ func Rewrite(program string) (string, int) {
 	if strings.Contains(program, "sdy.mesh") {
 		return program, 0
 	}
-	program, calls, all := rewriteLoops(program)
+	suffix := ""
+	if strings.HasPrefix(program, "module @"+BF16Products) {
+		suffix = "_rounded"
+	}
+	program, calls, all := rewriteLoops(program, suffix)
 	if calls > 0 {
 		if all {
 			program = leaveUnset(program)
@@ -45,7 +49,7 @@ func Rewrite(program string) (string, int) {
 			return match
 		}
 		calls++
-		return call(m["name"], "stochdepth_kernel_gradient", o.x.operand, o.dy.operand, o.x.shape, o.dy.shape, m["shape"])
+		return call(m["name"], "stochdepth_kernel_gradient"+suffix, o.x.operand, o.dy.operand, o.x.shape, o.dy.shape, m["shape"])
 	})
 	program = convPattern.ReplaceAllStringFunc(program, func(match string) string {
 		m := groups(convPattern, match)
@@ -53,7 +57,7 @@ func Rewrite(program string) (string, int) {
 			return match
 		}
 		calls++
-		return call(m["name"], "stochdepth_convolve", m["x"], m["w"], m["in"], m["kernel"], m["out"])
+		return call(m["name"], "stochdepth_convolve"+suffix, m["x"], m["w"], m["in"], m["kernel"], m["out"])
 	})
 	return program, calls
 }

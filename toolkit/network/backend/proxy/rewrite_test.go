@@ -46,6 +46,17 @@ func TestLoopsAreReplaced(t *testing.T) {
 	require.Contains(t, program, `%1 = "stablehlo.custom_call"() { call_target_name = "stochdepth_memory"`)
 }
 
+// The name of a program chooses kernels that round factors to bfloat16, in loops and elsewhere.
+func TestRoundedProducts(t *testing.T) {
+	knowLoop(t)
+	outside := `    %11 = "stablehlo.convolution"(%1, %2) {` + plainAttributes + `} : ` +
+		`(tensor<2x8x8x16xf32>, tensor<3x3x16x16xf32>) -> tensor<2x8x8x16xf32>` + "\n"
+	program, calls := Rewrite("module @" + BF16Products + "Step {\n" + loop + outside)
+	require.Equal(t, 2, calls)
+	require.Contains(t, program, `call_target_name = "stochdepth_forward_rounded"`)
+	require.Contains(t, program, `call_target_name = "stochdepth_convolve_rounded"`)
+}
+
 func TestOtherLoopsStay(t *testing.T) {
 	knowLoop(t)
 	for name, change := range map[string][2]string{

@@ -44,6 +44,7 @@ static float *few(size_t n) {
 // --- In place of parallel.c: one thread, and a clock for each phase ---
 
 static float *memory;
+static int rounded;
 static double spent[PHASES], best[PHASES];
 static int phase;
 
@@ -97,8 +98,8 @@ static void blocks(int batch, int side, int in, int out, int stride, int count) 
 	if (stride > 1)
 		shortcut = floats(size), dx = floats((size_t)batch * side * side * stride * stride * in);
 	for (int l = 0; l < count; l++) {
-		b[l] = (block){.batch = batch, .open = {.count = batch}, .one = new_layer(batch, (convolution){side, side, stride, in, out}),
-			.two = new_layer(batch, (convolution){side, side, 1, out, out}), .x = h[l], .scale = 1};
+		b[l] = (block){.batch = batch, .open = {.count = batch}, .one = new_layer(batch, (convolution){side, side, stride, in, out, rounded}),
+			.two = new_layer(batch, (convolution){side, side, 1, out, out, rounded}), .x = h[l], .scale = 1};
 		g[2 * l] = new_gradient(&b[l].one), g[2 * l + 1] = new_gradient(&b[l].two);
 		h[l + 1] = floats(size);
 	}
@@ -120,7 +121,7 @@ static void blocks(int batch, int side, int in, int out, int stride, int count) 
 }
 
 static void times_of_stem(int batch) {
-	stem s = {batch, new_layer(batch, (convolution){32, 32, 1, 3, 16}), floats((size_t)batch * 32 * 32 * 3)};
+	stem s = {batch, new_layer(batch, (convolution){32, 32, 1, 3, 16, rounded}), floats((size_t)batch * 32 * 32 * 3)};
 	layer_gradient g = new_gradient(&s.one);
 	float *output = floats((size_t)batch * 32 * 32 * 16), *dh = floats((size_t)batch * 32 * 32 * 16);
 	begin();
@@ -135,6 +136,7 @@ static void times_of_stem(int batch) {
 
 int main(int count, char **arguments) {
 	int batch = count > 1 ? atoi(arguments[1]) : 64;
+	rounded = count > 2 && !strcmp(arguments[2], "bf16-products");
 	if (!stochdepth_processor(0))
 		return 1;
 	memory = floats(4 << 20);
