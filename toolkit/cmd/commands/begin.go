@@ -74,7 +74,7 @@ func readElsewhere(cmd *cobra.Command, path string, reading network.Reading, zer
 		return nil, nil, unknown
 	}
 	if e == nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; its tensors (%s) have the names of no network that needs none", err, models.FirstNames(path))
 	}
 	config, err := models.ReadConfig(path)
 	if err == nil {

@@ -138,6 +138,19 @@ func Recognise(path string) (*Elsewhere, error) {
 	return recognise(path, shapes)
 }
 
+// FirstNames lists the first tensors of a file, for a sentence about it.
+func FirstNames(path string) string {
+	tensors, _, _ := tensorfile.Read(path) // a file that cannot be read has none
+	var names []string
+	for _, t := range tensors[:min(3, len(tensors))] {
+		names = append(names, t.Name)
+	}
+	if len(tensors) > 3 {
+		names = append(names, "...")
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 // groupBlock is the beginning of a name in a block of a group: group, block, and the rest.
 var groupBlock = regexp.MustCompile(`^layer(\d+)\.(\d+)\.(.+)$`)
 
