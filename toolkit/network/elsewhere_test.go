@@ -413,3 +413,18 @@ func TestNewLastLayer(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, before["fc.weight"], numbers(t, m)["fc.weight"], "the number is right")
 }
+
+// Positions on a grid of 4x4 become those of timm's resample_abs_pos_embed for 5x5 and 3x3.
+func TestPositionsAsInTimm(t *testing.T) {
+	grid := make([]float64, 16)
+	for i := range grid {
+		grid[i] = float64(i * i % 7)
+	}
+	for to, want := range map[int][]float64{
+		5: {-0.127935, 0.369412, 2.6875, 3.78861, 1.998127, 1.438626, 2.794325, 2.651872, 1.292442, 0.360311, 1.310397, 3.759876, 3.121094,
+			1.087858, 0.915865, 1.710695, 2.886099, 2.398691, 1.49127, 1.877079, 4.270849, 1.853205, 0.122897, 0.138092, 1.001872},
+		3: {0.762045, 2.576999, 1.922165, 2.300662, 2.95228, 0.931252, 2.908635, 1.066546, 1.093282},
+	} {
+		require.InDeltaSlice(t, want, resampled(resampled(grid, 1, 4, 4, to), to, 4, 1, to), 2e-6)
+	}
+}

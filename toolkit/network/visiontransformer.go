@@ -2,9 +2,12 @@ package network
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gomlx/compute/dtypes"
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/tensorfile"
@@ -134,4 +137,60 @@ func (m *Model) ExportTimm(path string, metadata map[string]string) error {
 		out = append(out, t)
 	}
 	return tensorfile.Write(path, out, meta)
+}
+
+// fitPositions interpolates the positions of a file from elsewhere if the network has images of another size.
+func (m *Model) fitPositions(file *Weights) error {
+	const name = "stem.positions"
+	t, ok := file.tensors[name]
+	if !ok || file.recipe != nil || m.Recipe.Block != depth.Transformer || !m.Network.ClassToken || len(t.Shape) != 2 {
+		return nil
+	}
+	width, patch := m.Network.Encoder.Width, m.Network.Patch
+	from, to := int(math.Round(math.Sqrt(float64(t.Shape[0]-1)))), m.Network.Image.Height/patch
+	if from == to || from < 1 || from*from+1 != t.Shape[0] || t.Shape[1] != width {
+		return nil // or no grid of positions of this network: then their shape is refused
+	}
+	values, err := decode(t)
+	if err != nil {
+		return err
+	}
+	grid := resampled(resampled(values[width:], 1, from, from*width, to), to, from, width, to)
+	file.tensors[name] = encode(name, []int{to*to + 1, width}, append(values[:width:width], grid...), dtypes.Float64)
+	file.note("its positions are those of images of %dx%d pixels, and interpolated for %dx%d", from*patch, from*patch, to*patch, to*patch)
+	return nil
+}
+
+// resampled interpolates the middle axis of values [before, from, after] to another length, by cubic splines (a = -0.5) that
+// widen where it becomes shorter: PyTorch's bicubic interpolation with antialias, which timm takes for positions.
+func resampled(values []float64, before, from, after, to int) []float64 {
+	cubic := func(x float64) float64 {
+		switch x = math.Abs(x); {
+		case x < 1:
+			return (1.5*x-2.5)*x*x + 1
+		case x < 2:
+			return ((-0.5*x+2.5)*x-4)*x + 2
+		}
+		return 0
+	}
+	step := float64(from) / float64(to)
+	wide := max(step, 1)
+	out := make([]float64, before*to*after)
+	for i := range to {
+		centre := (float64(i) + 0.5) * step
+		first, last := max(int(centre-2*wide+0.5), 0), min(int(centre+2*wide+0.5), from)
+		weights, sum := make([]float64, last-first), 0.0
+		for j := range weights {
+			weights[j] = cubic((float64(first+j) + 0.5 - centre) / wide)
+			sum += weights[j]
+		}
+		for b := range before {
+			for j, w := range weights {
+				for k := range after {
+					out[(b*to+i)*after+k] += w / sum * values[(b*from+first+j)*after+k]
+				}
+			}
+		}
+	}
+	return out
 }
