@@ -106,11 +106,15 @@ func LayerNormParameters(suffix string, width int) []residual.Parameter {
 
 // LayerNorm is layer normalisation over the last axis of x [..., width] (Ba et al. 2016), in the parameters' type.
 func LayerNorm(p *residual.Branch, suffix string, x *Node) *Node {
+	return layerNorm(p, suffix, x, Epsilon)
+}
+
+func layerNorm(p *residual.Branch, suffix string, x *Node, epsilon float64) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
 	castX := ConvertDType(x, scale.DType())
 	centred := Sub(castX, ReduceAndKeep(castX, ReduceMean, -1))
 	variance := ReduceAndKeep(Square(centred), ReduceMean, -1)
-	y := Div(centred, Deviation(variance))
+	y := Div(centred, Sqrt(Add(variance, ConstAsDType(x.Graph(), variance.DType(), epsilon))))
 	y = Add(Mul(y, ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(offset, x.Rank()))
 	return ConvertDType(y, x.DType())
 }
