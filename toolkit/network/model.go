@@ -101,6 +101,9 @@ func Of(recipe recipes.Recipe, image dataset.Format, classes int) (*resnet.Netwo
 	}
 	network.ImageNetStem, network.Projection = recipe.Stem == "imagenet", recipe.Shortcut == "projection"
 	network.Patch = cmp.Or(recipe.PatchSize, network.Patch)
+	if recipe.Encoder != "" {
+		network.Encoder, _ = resnet.EncoderNamed(recipe.Encoder) // a valid recipe's
+	}
 	network.ClassToken = recipe.Pooling == "class-token"
 	network.Subsample, network.Plain = recipe.Shortcut == "subsample", recipe.Shortcut == "none"
 	network.Inverted, network.SubBatches = recipe.ScaleAt == "train", recipe.SubBatches()
@@ -168,7 +171,7 @@ func (m *Model) optimizer() *optimizer.Optimizer {
 	r := m.Recipe
 	o := &optimizer.Optimizer{Rule: optimizer.SGD{Momentum: r.Momentum}, WeightDecay: r.WeightDecay, Clip: r.ClipGradient}
 	if r.Optimizer == "adamw" {
-		o.Rule = optimizer.AdamW{}
+		o.Rule = optimizer.AdamW{Betas: r.Betas}
 	}
 	if r.WeightDecayOf == "weights" {
 		o.Decays = m.isWeights
@@ -245,7 +248,8 @@ type Outcome struct {
 // RateSchedule returns the recipe's schedule of the learning rate.
 func (m *Model) RateSchedule() optimizer.Schedule {
 	r := m.Recipe
-	s := optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(), WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate}
+	s := optimizer.Schedule{Rate: r.LearningRate, Drops: r.RateDrops(), WarmupEpochs: r.WarmupEpochs, WarmupRate: r.WarmupRate,
+		WarmupLinear: r.Warmup == "linear"}
 	switch {
 	case r.RateSchedule == "cosine":
 		s.Cosine = r.Epochs

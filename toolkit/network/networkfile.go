@@ -115,11 +115,18 @@ func newWeights(path string, list []tensorfile.Tensor, meta map[string]string) (
 	for i, t := range list {
 		names[i] = models.Unwrapped(t.Name)
 	}
-	usual := usualNames(names)
+	usual, timm := usualNames(names), fromTimm(names)
 	for i, t := range list {
 		t.Name = names[i]
-		if usual != nil {
+		switch {
+		case usual != nil:
 			t.Name = usual(names[i])
+		case timm != nil:
+			t.Name = timm(names[i])
+			var err error
+			if t, err = flattened(t); err != nil {
+				return nil, err
+			}
 		}
 		if _, twice := file.tensors[t.Name]; twice {
 			return nil, fmt.Errorf("%s has two tensors that would be %s, one of them %s: remove the wrong one",
@@ -347,7 +354,7 @@ func (m *Model) remedy(f *Weights, name string) string {
 	case strings.HasPrefix(name, "normalization."):
 		return "set normalization, and the sizes of images, to those of its training"
 	case strings.HasPrefix(name, "stem.") && m.Recipe.Block == depth.Transformer:
-		return "set image_size, patch_size and pooling to those of its training"
+		return "set image_size, patch_size, pooling and encoder to those of its training"
 	case strings.HasPrefix(name, "stem."):
 		return "set block and stem, or network, to those of its training"
 	case strings.HasPrefix(name, "blocks.0."), theirs == ours:
@@ -451,6 +458,7 @@ func agree(path string, made, recipe recipes.Recipe, newLast bool) (notes []stri
 		patch := func(r recipes.Recipe) string { return fmt.Sprint(cmp.Or(r.PatchSize, r.Image().Height/8)) }
 		differ("image_size", fmt.Sprint(made.Image().Height), fmt.Sprint(recipe.Image().Height))
 		differ("patch_size", patch(made), patch(recipe))
+		differ("encoder", cmp.Or(made.Encoder, "small"), cmp.Or(recipe.Encoder, "small"))
 		differ("pooling", cmp.Or(made.Pooling, "mean"), cmp.Or(recipe.Pooling, "mean"))
 	}
 	if len(keys) > 0 {

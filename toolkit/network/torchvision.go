@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,8 @@ import (
 // same network. The normalisation is in the metadata. A network that theirs cannot be is an error.
 func (m *Model) ExportTorchvision(path string, metadata map[string]string) error {
 	switch {
+	case m.Recipe.Block == depth.Transformer:
+		return errors.New("a transformer's names are those of timm, so say --names timm, or leave --names out")
 	case m.Recipe.Block != depth.Basic && m.Recipe.Block != depth.OriginalBottleneck:
 		return fmt.Errorf("torchvision's networks have no blocks of the kind %s: leave --names out", m.Recipe.Block)
 	case m.Recipe.Shortcut != "projection":

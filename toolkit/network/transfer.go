@@ -112,6 +112,9 @@ func (m *Model) take(file *Weights) error {
 	if err != nil {
 		return err
 	}
+	if err := m.fitPositions(file); err != nil {
+		return err
+	}
 	err = m.visit(func(name string, part variablePart) error {
 		if newLast && strings.HasPrefix(name, "fc.") {
 			return nil

@@ -74,7 +74,7 @@ func readElsewhere(cmd *cobra.Command, path string, reading network.Reading, zer
 		return nil, nil, unknown
 	}
 	if e == nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w; its tensors (%s) have the names of no network that needs none", err, models.FirstNames(path))
 	}
 	config, err := models.ReadConfig(path)
 	if err == nil {
@@ -106,7 +106,7 @@ func readElsewhere(cmd *cobra.Command, path string, reading network.Reading, zer
 	over := func(base *recipes.Recipe, _ bool) {
 		e.Apply(base)
 		if e.Large() && !cmd.Flags().Changed("image-size") {
-			config.Sizes(base)
+			e.Sizes(config, base)
 		}
 		base.From, base.Description = sum, ""
 	}
@@ -190,6 +190,7 @@ func tuned(made recipes.Recipe, source string) *origin {
 	return &origin{recipe: made, source: source, over: func(base *recipes.Recipe, named bool) {
 		base.Block, base.Blocks, base.Depth = made.Block, made.Blocks, made.Depth
 		base.Stem, base.Shortcut, base.PatchSize, base.Pooling = made.Stem, made.Shortcut, made.PatchSize, made.Pooling
+		base.Encoder = made.Encoder
 		base.Normalization, base.From = made.Normalization, made.From
 		if !named {
 			copySurvival(base, made)

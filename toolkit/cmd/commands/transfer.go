@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,8 @@ The file's metadata say what the network is: recipe, run, checkpoint, epoch, its
 number of training images, commit and machine. The same network gives the same bytes.
 
 With --names torchvision the tensors have the names of torchvision's ResNets, for networks that are such ResNets; what
-multiplies branches at test becomes part of their last batch normalisation.
+multiplies branches at test becomes part of their last batch normalisation. With --names timm they are those of timm,
+which has the same names for ResNets, and others for vision transformers.
 
 With --tensorboard FOLDER the logs of runs, or of all runs whose names match a pattern, are written instead: losses,
 errors, learning rate, open blocks and gradients by step, each run in a folder with its name. A run that is still
@@ -40,11 +42,11 @@ training is written up to its newest row. Export it again later: an open TensorB
 	}
 	logs := cmd.Flags().String("tensorboard", "", "write the log instead, as TensorBoard's event files in this folder")
 	out := cmd.Flags().StringP("out", "o", "", "the file (default RUN.safetensors, with dashes for slashes)")
-	names := cmd.Flags().String("names", "own", "of the tensors: own, or torchvision, which torchvision and timm load")
+	names := cmd.Flags().String("names", "own", "of the tensors: own, torchvision or timm")
 	restore := restoreFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *names != "own" && *names != "torchvision" {
-			return fmt.Errorf("--names %q: use own or torchvision", *names)
+		if !slices.Contains([]string{"own", "torchvision", "timm"}, *names) {
+			return fmt.Errorf("--names %q: use own, torchvision or timm", *names)
 		}
 		if *logs != "" {
 			return exportLogs(cmd, args, *logs)
@@ -62,10 +64,8 @@ training is written up to its newest row. Export it again later: an open TensorB
 		if *out == "" {
 			*out = runs.Dashed(r.run.Name) + ".safetensors"
 		}
-		write := r.Export
-		if *names == "torchvision" {
-			write = r.ExportTorchvision
-		}
+		write := map[string]func(string, map[string]string) error{"own": r.Export, "torchvision": r.ExportTorchvision,
+			"timm": r.ExportTimm}[*names]
 		if err := write(*out, r.Info.Metadata()); err != nil {
 			return err
 		}
@@ -117,10 +117,11 @@ func importCommand() *cobra.Command {
 the file, changed by flags and by --set; --recipe replaces it. The run can then be evaluated, or trained from its first
 epoch on.
 
-ResNets of torchvision and timm (18 to 152) and those for CIFAR of pytorch_resnet_cifar10 and pytorch-cifar-models are
-recognised by the names and shapes of their tensors, and need no recipe. Their depth is constant unless you give a death
-rate, and then branches are scaled in training. The normalisation is that of --mean and --std, else of a config.json
-beside the file (timm's), else the one of that library. If the data set has other classes, the last layer begins anew.
+ResNets of torchvision and timm (18 to 152), timm's vision transformers (ViT and DeiT, tiny, small and base) and ResNets
+for CIFAR of pytorch_resnet_cifar10 and pytorch-cifar-models are recognised by the names and shapes of their tensors, and
+need no recipe. Their depth is constant unless you give a death rate, and then branches are scaled in training. The
+normalisation is that of --mean and --std, else of a config.json beside the file (timm's), else the one of that library.
+If the data set has other classes, the last layer begins anew.
 
 A recipe that makes a different network from the weights is refused, and so is another seed with CIFAR or SVHN, since
 the network would be validated on images that it was trained on. Another data set with the same number of classes,

@@ -137,4 +137,9 @@ func TestRead(t *testing.T) {
 	require.EqualError(t, err, path+" has more than 4 bytes, the most that such a file may have")
 	_, err = files.Read("/dev/zero", 4)
 	require.EqualError(t, err, "/dev/zero is no regular file")
+	require.NoError(t, os.Truncate(path, 8<<40)) // it has holes
+	_, err = files.Read(path, 9<<40)
+	require.ErrorContains(t, err, path+" has 8796.1 GB, and this machine has ")
+	_, err = files.Read(path, 4<<40)
+	require.ErrorContains(t, err, "has more than 4398046511104 bytes")
 }

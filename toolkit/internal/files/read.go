@@ -24,15 +24,30 @@ func Read(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.Size() > most {
+		return nil, tooLong(path, most)
+	}
+	const gigabyte = 1e9
+	if info.Size() > gigabyte/10 {
+		if free := FreeMemory(); free > 0 && info.Size() > free {
+			return nil, fmt.Errorf("%s has %.1f GB, and this machine has %.1f GB of memory left: end other programs, or take a machine "+
+				"with more",
+				path, float64(info.Size())/gigabyte, float64(free)/gigabyte)
+		}
+	}
 	var data bytes.Buffer
 	data.Grow(int(min(info.Size(), most)) + bytes.MinRead) // one allocation
 	if _, err := data.ReadFrom(io.LimitReader(file, most+1)); err != nil {
 		return nil, err
 	}
 	if int64(data.Len()) > most {
-		return nil, fmt.Errorf("%s has more than %d bytes, the most that such a file may have", path, most)
+		return nil, tooLong(path, most) // it has grown
 	}
 	return data.Bytes(), nil
+}
+
+func tooLong(path string, most int64) error {
+	return fmt.Errorf("%s has more than %d bytes, the most that such a file may have", path, most)
 }
 
 // ReadText is Read for a text; it removes the byte-order mark that editors on Windows put before a text.

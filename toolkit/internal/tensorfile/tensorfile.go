@@ -54,6 +54,9 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 // Read reads a file of tensors with its metadata (nil if it has none), in the file's order. The data slices share one
 // buffer. A file whose header, offsets and length do not agree in every byte is refused.
 func Read(path string) ([]Tensor, map[string]string, error) {
+	if isPickle(beginning(path)) { // before all of it is read
+		return nil, nil, pickled(path)
+	}
 	data, err := files.Read(path, largestFile)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -68,8 +71,7 @@ func Read(path string) ([]Tensor, map[string]string, error) {
 func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 	damaged := func(err error) error {
 		if isPickle(data) {
-			return fmt.Errorf("%s is a PyTorch pickle, not a safetensors file: "+
-				"convert it in Python, where it was written, with `%s`", path, fromPickle(path))
+			return pickled(path)
 		}
 		return fmt.Errorf("%s is damaged, cut short or no safetensors file (%w): export or copy it again", path, err)
 	}
@@ -96,6 +98,23 @@ func parse(path string, data []byte) ([]Tensor, map[string]string, error) {
 		tensors = append(tensors, Tensor{t.Name, t.TensorView.DType().String(), shape, t.TensorView.Data()})
 	}
 	return tensors, header.Metadata(), nil
+}
+
+// beginning returns the first bytes of a file, or none.
+func beginning(path string) []byte {
+	file, err := files.OpenRegular(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	data := make([]byte, 16)
+	n, _ := io.ReadFull(file, data) // a short file is not an error here
+	return data[:n]
+}
+
+func pickled(path string) error {
+	return fmt.Errorf("%s is a PyTorch pickle, not a safetensors file: convert it in Python, where it was written, with `%s`",
+		path, fromPickle(path))
 }
 
 // isPickle reports whether a file that is not in the safetensors format comes from torch.save: a zip archive or, in older

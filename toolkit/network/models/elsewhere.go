@@ -27,18 +27,22 @@ type Elsewhere struct {
 	block    string
 	blocks   []int
 	shortcut string
+	side     int // of the images, if the network takes no others; 0: any
+	patch    int // side of a transformer's patches
 }
 
 // Apply makes the recipe that of the network: with its blocks, at constant depth, and, where somebody sets a death rate, with
 // branches that are scaled in training, since those of other code are not scaled at test.
 func (e *Elsewhere) Apply(r *recipes.Recipe) {
+	r.PatchSize, r.Pooling, r.Encoder = 0, "", ""
 	if e.network != "" {
 		_ = r.Set(recipes.Network, e.network) // a known one
+		r.PatchSize = e.patch
 	} else {
 		r.Block, r.Blocks, r.Depth, r.Stem, r.Shortcut = e.block, nil, depth.LayersIn(e.block, e.blocks), "paper", e.shortcut
 	}
 	d := recipes.Default()
-	r.PatchSize, r.Pooling, r.Normalization = 0, "", d.Normalization
+	r.Normalization = d.Normalization
 	for _, key := range recipes.StochasticKeys {
 		_ = r.Set(key, d.Get(key)) // a valid recipe's
 	}
@@ -51,6 +55,8 @@ func (e *Elsewhere) Agrees(path string, c Config) error {
 	switch {
 	case !e.Large() || c.Architecture == "" || c.Architecture == e.network || strings.HasSuffix(c.Architecture, "_"+e.network):
 		return nil
+	case e.block == depth.Transformer && e.alike(c.Architecture):
+		return nil
 	default:
 		return fmt.Errorf("%s has the tensors of %s, but the config.json beside it says %s, which is computed in another way: "+
 			"take a file of %s, or move config.json away if it belongs to another file", path, e.network, c.Architecture, e.network)
@@ -60,6 +66,8 @@ func (e *Elsewhere) Agrees(path string, c Config) error {
 // Described is the network's name with what a description beside its file adds.
 func (e *Elsewhere) Described(c Config) string {
 	switch alike := alike[e.network]; {
+	case e.block == depth.Transformer && c.Architecture != "":
+		return c.Architecture + " of timm"
 	case e.Large() && c.Architecture != "":
 		return e.network + " of timm"
 	case alike != "":
@@ -68,6 +76,15 @@ func (e *Elsewhere) Described(c Config) string {
 		return e.Name
 	}
 }
+
+// alike reports whether timm's network of this name has the tensors of the transformer and computes it.
+func (e *Elsewhere) alike(architecture string) bool {
+	part := timmTransformer.FindStringSubmatch(architecture)
+	return part != nil && "vit-"+part[2] == e.network && part[3] == strconv.Itoa(e.patch)
+}
+
+// timmTransformer is a name of a vision transformer in timm: kind, size, side of its patches and of its images.
+var timmTransformer = regexp.MustCompile(`^(vit|deit)_(tiny|small|base)_patch(\d+)_(\d+)$`)
 
 // alike are networks of timm that blur or average where others have a stride, with the same tensors.
 var alike = map[string]string{"resnet18": "resnetblur18", "resnet50": "resnetblur50 or resnetaa50"}
@@ -121,15 +138,28 @@ func Recognise(path string) (*Elsewhere, error) {
 	return recognise(path, shapes)
 }
 
+// FirstNames lists the first tensors of a file, for a sentence about it.
+func FirstNames(path string) string {
+	tensors, _, _ := tensorfile.Read(path) // a file that cannot be read has none
+	var names []string
+	for _, t := range tensors[:min(3, len(tensors))] {
+		names = append(names, t.Name)
+	}
+	if len(tensors) > 3 {
+		names = append(names, "...")
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 // groupBlock is the beginning of a name in a block of a group: group, block, and the rest.
 var groupBlock = regexp.MustCompile(`^layer(\d+)\.(\d+)\.(.+)$`)
 
 func recognise(path string, shapes map[string][]int) (*Elsewhere, error) {
-	_, timmViT := shapes["patch_embed.proj.weight"]
-	_, torchvisionViT := shapes["conv_proj.weight"]
-	if timmViT || torchvisionViT {
-		return nil, fmt.Errorf("%s is a vision transformer, and the transformer here is another network (width 128, four heads, GELU "+
-			"by tanh, 1e-5 in its layer normalisation; theirs: wider, GELU by erf, 1e-6): leave it in PyTorch, or take a ResNet", path)
+	if _, is := shapes["conv_proj.weight"]; is {
+		return nil, fmt.Errorf("%s is a vision transformer of torchvision, whose names are not read here: take timm's file, or a ResNet", path)
+	}
+	if shapes["patch_embed.proj.weight"] != nil && shapes["conv1.weight"] == nil {
+		return recogniseTransformer(path, shapes)
 	}
 	groups, names := 0, slices.Sorted(maps.Keys(shapes))
 	for _, name := range names {
@@ -153,15 +183,8 @@ func recognise(path string, shapes map[string][]int) (*Elsewhere, error) {
 			nearest, differences = e, list
 		}
 	}
-	if len(differences) > 0 {
-		const most = 6
-		more := ""
-		if n := len(differences) - most; n > 0 {
-			more = fmt.Sprintf(", and %d more", n)
-			differences = differences[:most]
-		}
-		return nil, fmt.Errorf("%s is no network that is known here; it is nearest to %s, but %s%s: copy the file again if it is one, "+
-			"or give the recipe of the network with --recipe", path, nearest.about.Name, strings.Join(differences, ", "), more)
+	if err := nearest.refuse(path, differences); err != nil {
+		return nil, err
 	}
 	e := nearest.about
 	e.Classes = shapes[nearest.last+".bias"][0]
@@ -172,6 +195,21 @@ func recognise(path string, shapes map[string][]int) (*Elsewhere, error) {
 		}
 	}
 	return e, nil
+}
+
+// refuse is an error that lists differences of a file from the nearest network, or nil if there are none.
+func (x expected) refuse(path string, differences []string) error {
+	if len(differences) == 0 {
+		return nil
+	}
+	const most = 6
+	more := ""
+	if n := len(differences) - most; n > 0 {
+		more = fmt.Sprintf(", and %d more", n)
+		differences = differences[:most]
+	}
+	return fmt.Errorf("%s is no network that is known here; it is nearest to %s, but %s%s: copy the file again if it is one, "+
+		"or give the recipe of the network with --recipe", path, x.about.Name, strings.Join(differences, ", "), more)
 }
 
 // cannot says why a network with a tensor of this name and shape cannot be computed here, or "".
@@ -228,7 +266,7 @@ func candidates(shapes map[string][]int, names []string) (list []expected) {
 		for _, name := range recipes.Networks() {
 			var r recipes.Recipe
 			_ = r.Set(recipes.Network, name) // a known one
-			if (r.Block == depth.OriginalBottleneck) != has("conv3.") {
+			if r.Block == depth.Transformer || (r.Block == depth.OriginalBottleneck) != has("conv3.") {
 				continue
 			}
 			list = append(list, newExpected(&Elsewhere{Name: name + " of torchvision or timm", Mean: imagenetMean, Deviation: imagenetDeviation,
@@ -349,8 +387,14 @@ func compareNames(a, b string) int {
 			block, _ = strconv.Atoi(part[2])
 			return group, block
 		}
-		if strings.HasPrefix(name, "conv1") || strings.HasPrefix(name, "bn1") {
-			return 0, 0
+		if part := transformerBlock.FindStringSubmatch(name); part != nil {
+			block, _ = strconv.Atoi(part[1])
+			return 1, block
+		}
+		for _, stem := range []string{"conv1", "bn1", "cls_token", "pos_embed", "patch_embed"} {
+			if strings.HasPrefix(name, stem) {
+				return 0, 0
+			}
 		}
 		return 1 << 30, 0
 	}

@@ -14,15 +14,17 @@ import (
 //
 // GoMLX's Adam computes the same, but it decays all variables or none (by the name adamw: none), and it cannot leave a closed
 // block's moments alone.
-type AdamW struct{}
+type AdamW struct {
+	Betas []float64 // b1 and b2; nil: 0.9 and 0.999
+}
 
-// The constants of AdamW, PyTorch's defaults.
-const (
-	beta1, beta2 = 0.9, 0.999
-	epsilon      = 1e-8
-)
+const epsilon = 1e-8 // PyTorch's default
 
-func (AdamW) update(s *state, w, gradient, rate *Node, decay float64) *Node {
+func (a AdamW) update(s *state, w, gradient, rate *Node, decay float64) *Node {
+	beta1, beta2 := 0.9, 0.999 // PyTorch's defaults
+	if a.Betas != nil {
+		beta1, beta2 = a.Betas[0], a.Betas[1]
+	}
 	first := s.next("moment1", func(old *Node) *Node { return Add(MulScalar(old, beta1), MulScalar(gradient, 1-beta1)) })
 	second := s.next("moment2", func(old *Node) *Node { return Add(MulScalar(old, beta2), MulScalar(Square(gradient), 1-beta2)) })
 	updates := s.count("updates")

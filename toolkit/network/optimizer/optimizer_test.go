@@ -72,6 +72,11 @@ func TestSchedule(t *testing.T) {
 		0.3086582838174551, 0.1464466094067262, 0.0380602337443566, 0} {
 		require.InDelta(t, want, cosine.At(int64(step), 2), 1e-15, "step %d", step)
 	}
+	// PyTorch's SequentialLR([LinearLR(0.25, total_iters=4), MultiStepLR([2])], [4]) from 0.4.
+	linear := optimizer.Schedule{Rate: 0.4, Drops: []int{3}, WarmupEpochs: 2, WarmupRate: 0.1, WarmupLinear: true}
+	for step, want := range []float64{0.1, 0.175, 0.25, 0.325, 0.4, 0.4, 0.04} {
+		require.InDelta(t, want, linear.At(int64(step), 2), 1e-15, "step %d", step)
+	}
 	// A schedule of the program's own begins after the warm-up, and ends with the training.
 	own := optimizer.Schedule{Rate: 2, WarmupEpochs: 1, WarmupRate: 0.1, Own: func(at float64) float64 { return 1 - at }, Epochs: 3}
 	for step, want := range []float64{0.1, 0.1, 2, 1.5, 1, 0.5} {

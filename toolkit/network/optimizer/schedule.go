@@ -10,6 +10,9 @@ type Schedule struct {
 
 	WarmupEpochs int     // 10 for 1202 layers, else 0
 	WarmupRate   float64 // 0.01 for 1202 layers
+	// WarmupLinear makes the rate of the warm-up rise at every step, from WarmupRate towards Rate, which the first step after it
+	// has: PyTorch's LinearLR, and timm's warm-up with warmup_prefix.
+	WarmupLinear bool
 
 	// Cosine, if not 0, is the number of epochs of the training: after the warm-up the rate falls to 0 as half a cosine, at
 	// every step. So PyTorch's CosineAnnealingLR does behind a ConstantLR in a SequentialLR, stepped after every minibatch. (timm
@@ -27,6 +30,9 @@ type Schedule struct {
 func (s Schedule) At(step, perEpoch int64) float64 {
 	epoch := int(step / perEpoch)
 	if epoch < s.WarmupEpochs {
+		if s.WarmupLinear {
+			return s.WarmupRate + (s.Rate-s.WarmupRate)*float64(step)/float64(int64(s.WarmupEpochs)*perEpoch)
+		}
 		return s.WarmupRate
 	}
 	if s.Cosine > 0 {

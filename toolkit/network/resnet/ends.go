@@ -106,19 +106,19 @@ func (n *Network) tokens() int {
 
 // stem is a linear layer over patches, the class token before them if there is one, plus a learned position for each token:
 // [batch, height, width, channels] becomes [batch, tokens, width].
-func (e encoder) stem(n *Network) part {
-	image, patches, side := n.Image, n.patches(), n.Patch
+func (encoder) stem(n *Network) part {
+	image, patches, side, width := n.Image, n.patches(), n.Patch, n.Encoder.Width
 	if image.Height%side > 0 {
 		panic(fmt.Errorf("patches of %d pixels do not divide images of %d", side, image.Height))
 	}
 	values := side * side * image.Channels
-	parameters := append(LinearParameters("patches", values, e.width),
-		residual.Parameter{Name: "positions", Dims: []int{n.tokens(), e.width}, Start: residual.Normal(0.02)})
+	parameters := append(LinearParameters("patches", values, width),
+		residual.Parameter{Name: "positions", Dims: []int{n.tokens(), width}, Start: residual.Normal(0.02)})
 	if n.ClassToken {
 		parameters = append(parameters,
-			residual.Parameter{Name: "class_token", Dims: []int{1, e.width}, Start: residual.Normal(0.02)})
+			residual.Parameter{Name: "class_token", Dims: []int{1, width}, Start: residual.Normal(0.02)})
 	}
-	return part{name: "stem", output: []int{n.tokens(), e.width}, multiplyAdds: int64(patches * values * e.width),
+	return part{name: "stem", output: []int{n.tokens(), width}, multiplyAdds: int64(patches * values * width),
 		parameters: parameters,
 		build: func(b *residual.Branch, x *Node) *Node {
 			batch := x.Shape().Dimensions[0]
@@ -127,7 +127,7 @@ func (e encoder) stem(n *Network) part {
 			x = Linear(b, "patches", x)
 			if n.ClassToken {
 				token := InsertAxes(ConvertDType(b.Value("class_token"), x.DType()), 0)
-				x = Concatenate([]*Node{BroadcastToDims(token, batch, 1, e.width), x}, 1)
+				x = Concatenate([]*Node{BroadcastToDims(token, batch, 1, width), x}, 1)
 			}
 			return Add(x, InsertAxes(ConvertDType(b.Value("positions"), x.DType()), 0))
 		}}
@@ -135,12 +135,13 @@ func (e encoder) stem(n *Network) part {
 
 // head is the class token, or the average over the tokens, after layer normalisation: [batch, tokens, width] becomes
 // [batch, width].
-func (e encoder) head(n *Network) part {
-	return part{name: "head", output: []int{e.width}, parameters: LayerNormParameters("", e.width),
+func (encoder) head(n *Network) part {
+	width := n.Encoder.Width
+	return part{name: "head", output: []int{width}, parameters: LayerNormParameters("", width),
 		build: func(b *residual.Branch, x *Node) *Node {
-			x = ConvertDType(LayerNorm(b, "", x), n.ParameterDType())
+			x = ConvertDType(layerNorm(b, "", x, n.Encoder.epsilon()), n.ParameterDType())
 			if n.ClassToken {
-				return Reshape(Slice(x, AxisRange(), AxisElem(0)), x.Shape().Dimensions[0], e.width)
+				return Reshape(Slice(x, AxisRange(), AxisElem(0)), x.Shape().Dimensions[0], width)
 			}
 			return ReduceMean(x, 1)
 		}}

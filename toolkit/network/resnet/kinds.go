@@ -25,7 +25,7 @@ var (
 		depth.Preactivation:      convolutional{block: NewPreactivation, widening: 1, preactivated: true},
 		depth.Bottleneck:         convolutional{block: NewBottleneck, widening: expansion, preactivated: true},
 		depth.OriginalBottleneck: convolutional{block: NewOriginalBottleneck, widening: expansion},
-		depth.Transformer:        encoder{width: 128, heads: 4, hidden: 256},
+		depth.Transformer:        encoder{},
 	}
 	kindsLock sync.Mutex
 )
@@ -113,9 +113,10 @@ func (n *Network) stemSide() int {
 func halved(side, stride int) int { return (side + stride - 1) / stride }
 
 // encoder networks are transformers on patches of the image.
-type encoder struct{ width, heads, hidden int }
+type encoder struct{}
 
-func (e encoder) stages(n *Network) []Stage {
-	block := Transformer{Tokens: n.tokens(), Width: e.width, Heads: e.heads, Hidden: e.hidden}
-	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: depth.Total(n.Groups), Block: block}, Output: []int{block.Tokens, e.width}}}
+func (encoder) stages(n *Network) []Stage {
+	block := Transformer{Encoder: n.Encoder, Tokens: n.tokens()}
+	return []Stage{{Stack: residual.Stack{Name: "encoder", Count: depth.Total(n.Groups), Block: block},
+		Output: []int{block.Tokens, block.Width}}}
 }

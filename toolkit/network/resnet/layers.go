@@ -112,10 +112,14 @@ func LayerNormParameters(suffix string, width int) []residual.Parameter {
 
 // LayerNorm is layer normalisation over the last axis of x [..., width] (Ba et al. 2016), in the parameters' type.
 func LayerNorm(p *residual.Branch, suffix string, x *Node) *Node {
+	return layerNorm(p, suffix, x, Epsilon)
+}
+
+func layerNorm(p *residual.Branch, suffix string, x *Node, epsilon float64) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
 	width := scale.Shape().Size()
 	rows := x.Shape().Size() / width
-	y := normalizeEach(p, Reshape(ConvertDType(x, scale.DType()), rows, width))
+	y := normalizeEach(p, Reshape(ConvertDType(x, scale.DType()), rows, width), epsilon)
 	y = Add(Mul(y, perRow(p, scale, rows)), perRow(p, offset, rows))
 	return Reshape(ConvertDType(y, x.DType()), x.Shape().Dimensions...)
 }

@@ -41,6 +41,8 @@ type Network struct {
 	// Patch is the side of the patches that a transformer divides an image into, a divisor of the image's. New makes it an
 	// eighth of the side, so that there are 8x8 patches or a few more.
 	Patch int
+	// Encoder has a transformer's sizes; New makes it the one that is called small.
+	Encoder Encoder
 	// ClassToken has a transformer classify by a token of its own before the patches, not by the mean of all tokens.
 	ClassToken bool
 	// Frozen is the number of first groups that training leaves as they are, with the stem; 0 freezes nothing, not even the stem.
@@ -73,7 +75,8 @@ func New(block string, groups []int, image dataset.Format, classes int, survival
 		return nil, fmt.Errorf("%d survival probabilities for a network of %d blocks", len(survival), blocks)
 	}
 	return &Network{Block: block, Groups: groups, Image: image, Classes: classes, Survival: survival,
-		Patch: max(image.Height/8, 1), DType: dtypes.Float32, kind: kind}, nil
+		Patch: max(image.Height/8, 1), Encoder: encoders["small"], DType: dtypes.Float32,
+		kind: kind}, nil
 }
 
 // Filters are the channels of the first group's blocks, or with bottlenecks of their middle: 16 in the paper, 64 with the

@@ -9,6 +9,36 @@ import (
 	"stochdepth/toolkit/network/residual"
 )
 
+// Encoder says how wide a transformer is, and in which form it computes GELU and layer normalisation.
+type Encoder struct {
+	Width, Heads, Hidden int // of a token; of the attention; inside the MLP
+	// Vision computes as timm's and torchvision's vision transformers do: GELU by erf, and 1e-6 added to the variance in layer
+	// normalisation. Otherwise GELU is its approximation by tanh, which is faster on a CPU, and 1e-5 is added.
+	Vision bool
+}
+
+// encoders are those with a name: the default, and the three of Touvron et al. 2021 (arXiv 2012.12877, Table 1).
+var encoders = map[string]Encoder{
+	"small":     {Width: 128, Heads: 4, Hidden: 256},
+	"vit-tiny":  {Width: 192, Heads: 3, Hidden: 768, Vision: true},
+	"vit-small": {Width: 384, Heads: 6, Hidden: 1536, Vision: true},
+	"vit-base":  {Width: 768, Heads: 12, Hidden: 3072, Vision: true},
+}
+
+// EncoderNamed returns the encoder of a name: small, vit-tiny, vit-small or vit-base.
+func EncoderNamed(name string) (e Encoder, known bool) {
+	e, known = encoders[name]
+	return e, known
+}
+
+// epsilon is added to the variance in layer normalisation.
+func (e Encoder) epsilon() float64 {
+	if e.Vision {
+		return 1e-6
+	}
+	return Epsilon
+}
+
 // Transformer is the block of a transformer's encoder, normalised first (Dosovitskiy et al. 2021, arXiv 2010.11929),
 // H = f(H) + H with
 //
@@ -18,10 +48,8 @@ import (
 // 1909.11556).
 type Transformer struct {
 	residual.Identity
+	Encoder
 	Tokens int // of an image
-	Width  int // of a token
-	Heads  int // of the attention; Width is a multiple of it
-	Hidden int // width inside the MLP
 }
 
 // Parameters lists the weights [in, out] and biases of the attention's queries, keys and values together (qkv), of its
@@ -36,8 +64,12 @@ func (t Transformer) Parameters() []residual.Parameter {
 
 // Branch implements residual.Block.
 func (t Transformer) Branch(p *residual.Branch, x *Node) *Node {
-	a := t.attention(p, LayerNorm(p, "1", x))
-	hidden := gelu(Linear(p, "mlp1", LayerNorm(p, "2", Add(x, a))))
+	gelu := geluByTanh
+	if t.Vision {
+		gelu = geluByErf
+	}
+	a := t.attention(p, layerNorm(p, "1", x, t.epsilon()))
+	hidden := gelu(Linear(p, "mlp1", layerNorm(p, "2", Add(x, a), t.epsilon())))
 	return Add(a, Linear(p, "mlp2", hidden))
 }
 
@@ -66,8 +98,13 @@ func (t Transformer) attention(p *residual.Branch, x *Node) *Node {
 	return Linear(p, "projection", Reshape(mixed, batch, tokens, t.Width))
 }
 
-// gelu is x Phi(x) of any shape (Hendrycks and Gimpel 2016), in the approximation by tanh.
-func gelu(x *Node) *Node {
+// geluByErf is x Phi(x) of any shape (Hendrycks and Gimpel 2016).
+func geluByErf(x *Node) *Node {
+	return MulScalar(Mul(x, OnePlus(Erf(MulScalar(x, math.Sqrt2/2)))), 0.5)
+}
+
+// geluByTanh is its approximation by tanh.
+func geluByTanh(x *Node) *Node {
 	inner := MulScalar(Add(x, MulScalar(Mul(x, Square(x)), 0.044715)), math.Sqrt(2/math.Pi))
 	return MulScalar(Mul(x, OnePlus(Tanh(inner))), 0.5)
 }

@@ -1,6 +1,7 @@
 """Makes networks of other code with random weights, for TestAgainstElsewhere, and loads what was exported.
 
-pytorch_elsewhere.py make FOLDER DTYPE NAME ...: writes NAME.safetensors, and images with their logits to NAME.logits.safetensors.
+pytorch_elsewhere.py make FOLDER DTYPE NAME ...: writes NAME.safetensors, and images with their logits to NAME.logits.safetensors, and
+    the gradients of a training step with the labels 0, 1, ... to NAME.gradients.safetensors.
 pytorch_elsewhere.py load FOLDER DTYPE NAME ...: loads NAME.back.safetensors and writes the logits to NAME.back.logits.safetensors.
 """
 import sys
@@ -61,12 +62,16 @@ class ForCIFAR(nn.Module):
         return getattr(self, self.last)(x.mean((2, 3)))
 
 
+SIDES = {"timm-vit_tiny_patch16_224": 48, "timm-deit_small_patch16_224": 32}  # in pixels; else 75, or 32 for CIFAR
+
+
 def network(name):
     library, _, kind = name.partition("-")
     if library == "torchvision":
         return torchvision.models.get_model(kind, weights=None, num_classes=10)
     if library == "timm":
-        return timm.create_model(kind, pretrained=False, num_classes=10)
+        sizes = {"img_size": SIDES[name]} if name in SIDES else {}
+        return timm.create_model(kind, pretrained=False, num_classes=10, **sizes)
     return {"akamaster": lambda: ForCIFAR(3, "shortcut", "A", "linear"),
             "akamasterB": lambda: ForCIFAR(2, "shortcut", "B", "linear"),
             "chenyaofo": lambda: ForCIFAR(3, "downsample", "B", "fc")}[library]()
@@ -93,10 +98,21 @@ def main(what, folder, dtype, *names):
                 nn.init.normal_(m.bias, std=0.2)
                 nn.init.normal_(m.running_mean, std=0.2)
                 nn.init.uniform_(m.running_var, 0.5, 1.5)
-        side = 75 if "-" in name else 32
+            elif isinstance(m, nn.LayerNorm):
+                nn.init.uniform_(m.weight, 0.5, 1.5)
+                nn.init.normal_(m.bias, std=0.2)
+            elif isinstance(m, nn.Linear):
+                nn.init.normal_(m.weight, std=1 / m.in_features**0.5)
+                nn.init.normal_(m.bias, std=0.2)
+        if hasattr(net, "cls_token"):
+            nn.init.normal_(net.cls_token)
+            nn.init.normal_(net.pos_embed, std=0.5)
+        side = SIDES.get(name, 75 if "-" in name else 32)
         images = torch.randn(2, 3, side, side)
         save_file({k: v.contiguous().clone() for k, v in net.state_dict().items()}, path + ".safetensors")
         save_file({"images": images, "logits": logits(net, images)}, path + ".logits.safetensors")
+        F.cross_entropy(net.train()(images), torch.arange(len(images))).backward()
+        save_file({k: p.grad.contiguous() for k, p in net.named_parameters()}, path + ".gradients.safetensors")
 
 
 main(*sys.argv[1:])

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from timm.loss import SoftTargetCrossEntropy
 from timm.optim import param_groups_weight_decay
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, SequentialLR
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, MultiStepLR, SequentialLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 sys.path.insert(0, sys.argv[1])
@@ -88,14 +88,17 @@ def train(settings):
     if of("weight_decay_of") == "weights":
         groups = param_groups_weight_decay(network, decay)
     if of("optimizer") == "adamw":
-        optimizer = torch.optim.AdamW(groups, lr=rate)
+        betas = tuple(float(b) for b in of("betas", "0.9,0.999").split(","))
+        optimizer = torch.optim.AdamW(groups, lr=rate, betas=betas)
     else:
         optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
     scheduler = None
-    if of("schedule") == "cosine":  # an epoch is a step
+    if of("schedule") == "cosine" or of("milestones"):  # an epoch is a step
         warm = of("warmup_epochs")
-        scheduler = SequentialLR(optimizer, [ConstantLR(optimizer, of("warmup_rate") / rate, total_iters=warm),
-                                             CosineAnnealingLR(optimizer, STEPS - warm)], milestones=[warm])
+        warmup = {"linear": LinearLR}.get(of("warmup"), ConstantLR)(optimizer, of("warmup_rate") / rate, total_iters=warm)
+        drops = [int(STEPS * float(m)) - warm for m in of("milestones", "").split(",") if m]
+        after = MultiStepLR(optimizer, drops) if drops else CosineAnnealingLR(optimizer, STEPS - warm)
+        scheduler = SequentialLR(optimizer, [warmup, after], milestones=[warm])
     averaged = of("ema") and AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(of("ema")), use_buffers=True)
     smoothing, np_seed = of("label_smoothing"), 3
     mixup, Mixup.draws = None, []
@@ -142,6 +145,8 @@ print("[" + ",\n".join(json.dumps(train(settings)) for settings in [
     dict(adamw, death_rate=0.5, freeze_closed=True),
     dict(sgd, schedule="cosine", warmup_epochs=5, warmup_rate=0.004),
     dict(adamw, schedule="cosine"),
+    dict(adamw, betas="0.8,0.95", schedule="cosine", warmup="linear", warmup_epochs=5, warmup_rate=0.0003),
+    dict(sgd, milestones="0.5,0.75", warmup="linear", warmup_epochs=4, warmup_rate=0.002),
     dict(sgd, label_smoothing=0.1),
     dict(sgd, clip_gradient=0.5),
     dict(sgd, ema=0.9),

@@ -3,6 +3,7 @@ package recipes
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/depth"
@@ -118,10 +119,17 @@ func (r Recipe) Training() string {
 	text := fmt.Sprintf("SGD with momentum %g", r.Momentum)
 	if r.Optimizer == "adamw" {
 		text = "AdamW"
+		if len(r.Betas) == 2 {
+			text += fmt.Sprintf(" with betas %g and %g", r.Betas[0], r.Betas[1])
+		}
 	}
 	text += fmt.Sprintf(", rate %g", r.LearningRate)
 	if r.WarmupEpochs > 0 {
-		text += fmt.Sprintf(" after %d epoch%s at %g", r.WarmupEpochs, say.Plural(r.WarmupEpochs), r.WarmupRate)
+		at := "at"
+		if r.Warmup == "linear" {
+			at = "rising from"
+		}
+		text += fmt.Sprintf(" after %d epoch%s %s %g", r.WarmupEpochs, say.Plural(r.WarmupEpochs), at, r.WarmupRate)
 	}
 	if drops := r.RateDrops(); len(drops) > 0 {
 		text += ", divided by 10 after epochs " + say.Enumerate(drops)
@@ -165,6 +173,9 @@ func (r Recipe) Canonical() Recipe {
 	}
 	if r.Optimizer == "adamw" {
 		r.Momentum = Default().Momentum
+		if slices.Equal(r.Betas, []float64{0.9, 0.999}) {
+			r.Betas = nil
+		}
 	} else {
 		r.Optimizer = ""
 	}
@@ -172,6 +183,12 @@ func (r Recipe) Canonical() Recipe {
 		r.RateSchedule = ""
 	} else {
 		r.Milestones = Default().Milestones
+	}
+	if r.Encoder == "small" {
+		r.Encoder = ""
+	}
+	if r.Warmup == "constant" || r.WarmupEpochs == 0 {
+		r.Warmup = ""
 	}
 	if r.WeightDecayOf == "all" {
 		r.WeightDecayOf = ""

@@ -84,6 +84,8 @@ func TestTrainingInWords(t *testing.T) {
 	require.Empty(t, r.RateDrops())
 	require.Equal(t, "AdamW, rate 0.001, falling to 0 as a cosine, weight decay 0.0001 of weights only, gradients clipped to 5, "+
 		"label smoothing 0.1, mixup 0.8, cutmix 1, averaged weights (ema 0.999)", r.Training())
+	r.Betas, r.Warmup, r.WarmupEpochs, r.WarmupRate = []float64{0.8, 0.95}, "linear", 1, 0
+	require.Contains(t, r.Training(), "AdamW with betas 0.8 and 0.95, rate 0.001 after 1 epoch rising from 0, falling to 0 as a cosine,")
 }
 
 func TestExpectedOpen(t *testing.T) {

@@ -3,6 +3,7 @@ package recipes
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"stochdepth/toolkit/depth"
@@ -10,8 +11,8 @@ import (
 )
 
 // Network is a key that stands for several: `network=resnet50` sets block, blocks, depth, stem and shortcut, which a recipe
-// keeps, and the learning rate. Whoever sets several keys sets this one first (see [Order]), so that the others may change what
-// it sets.
+// keeps, and the learning rate; `network=vit-tiny` sets encoder, patch_size and pooling too. Whoever sets several keys sets this
+// one first (see [Order]), so that the others may change what it sets.
 const Network = "network"
 
 // Settable lists the keys that Set takes: those of a recipe, [Network] and [Budget].
@@ -43,9 +44,16 @@ var networks = []struct {
 	{"resnet152", depth.OriginalBottleneck, []int{3, 8, 36, 3}},
 }
 
+// transformers are the vision transformers that have timm's names with patches of 16 pixels and a class token; each is an
+// encoder of 12 blocks.
+var transformers = []string{"vit-tiny", "vit-small", "vit-base"}
+
 // networkRate is the learning rate for small minibatches: with 0.1, which fb.resnet.torch takes for 256 images, minibatches of
-// 32 begin with losses above 10.
-const networkRate = 0.02
+// 32 begin with losses above 10. Transformers take less.
+const (
+	networkRate     = 0.02
+	transformerRate = 0.005
+)
 
 // Networks lists the values that Set takes for the key network, which a recipe itself does not have.
 func Networks() []string {
@@ -53,7 +61,7 @@ func Networks() []string {
 	for _, n := range networks {
 		names = append(names, n.name)
 	}
-	return names
+	return append(names, transformers...)
 }
 
 // setNetwork sets the keys that a network of this name has.
@@ -62,8 +70,15 @@ func (r *Recipe) setNetwork(name string) error {
 		if n.name == name {
 			r.Block, r.Blocks, r.Stem, r.Shortcut = n.block, n.blocks, "imagenet", "projection"
 			r.Depth, r.LearningRate = depth.LayersIn(n.block, n.blocks), networkRate
+			r.PatchSize, r.Pooling, r.Encoder = 0, "", ""
 			return nil
 		}
+	}
+	if slices.Contains(transformers, name) {
+		r.Block, r.Blocks, r.Stem, r.Shortcut = depth.Transformer, nil, "paper", Default().Shortcut
+		r.Depth, r.LearningRate = 12, transformerRate
+		r.PatchSize, r.Pooling, r.Encoder = 16, "class-token", name
+		return nil
 	}
 	return fmt.Errorf("%s %q is unknown%s: use %s", Network, name, say.DidYouMean(name, Networks()), strings.Join(Networks(), ", "))
 }

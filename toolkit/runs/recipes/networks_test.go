@@ -18,6 +18,12 @@ func TestNetworks(t *testing.T) {
 		require.Equal(t, []int{want.depth, want.blocks}, []int{r.Depth, len(survival)})
 		require.Equal(t, 0.02, r.LearningRate)
 	}
+	r := small(t)
+	require.NoError(t, r.Set("network", "vit-small"))
+	require.NoError(t, r.Validate())
+	require.Equal(t, []any{12, "transformer", "vit-small", 16, "class-token"}, []any{r.Depth, r.Block, r.Encoder, r.PatchSize, r.Pooling})
+	require.NoError(t, r.Set("network", "resnet18"))
+	require.NoError(t, r.Validate(), "nothing of the transformer is left")
 	r, err := Parse([]byte(`{"dataset": "shapes", "epochs": 1, "shortcut": "average", "network": "resnet50"}`))
 	require.NoError(t, err)
 	require.NoError(t, r.Validate())
@@ -25,7 +31,7 @@ func TestNetworks(t *testing.T) {
 		[]any{r.Depth, r.Block, r.Blocks, r.Stem, r.Shortcut})
 
 	for want, set := range map[string][2]string{
-		`patch_size and pooling are for block "transformer"`:                                 {"pooling", "mean"},
+		`patch_size, pooling and encoder are for block "transformer"`:                        {"pooling", "mean"},
 		`network "resnet51" is unknown (did you mean "resnet50"?)`:                           {"network", "resnet51"},
 		"depth is 50, but blocks [3 4 6] of the kind bottleneck-original make 41 layers":     {"blocks", "3,4,6"},
 		"blocks is [3 0]: a group has from 1 to 10,000 blocks":                               {"blocks", "3,0"},

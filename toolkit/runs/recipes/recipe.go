@@ -45,11 +45,12 @@ type Recipe struct {
 	ResizeSize int `json:"resize_size,omitempty"` // side of the images that crops are taken from; 0: image_size
 
 	Block     string  `json:"block"`                // basic (the paper's), one of depth.Named, or your own
-	Depth     int     `json:"depth"`                // layers: 6N+2, bottlenecks 9N+2, N blocks in each of the three groups; transformer: blocks
+	Depth     int     `json:"depth"`                // layers: 6N+2, bottlenecks 9N+2, N blocks in each of three groups; transformer: blocks
 	Blocks    []int   `json:"blocks,omitempty"`     // number of blocks in each group, if they are not three equal ones
 	Stem      string  `json:"stem"`                 // paper: 3x3 for small images; imagenet: 7x7 with stride 2, and pooling
 	PatchSize int     `json:"patch_size,omitempty"` // transformer: side of its patches in pixels; 0: an eighth of the image's
 	Pooling   string  `json:"pooling,omitempty"`    // transformer: mean of all tokens (the default), or class-token
+	Encoder   string  `json:"encoder,omitempty"`    // transformer: small (the default), or vit-tiny, vit-small, vit-base as in timm
 	Rule      string  `json:"rule"`                 // one of depth.Rules; linear is Eq. 4
 	DeathRate float64 `json:"death_rate"`           // 1 - p_L; 0 is constant depth
 
@@ -87,14 +88,16 @@ type Recipe struct {
 	Milestones   []float64 `json:"milestones"`    // fractions of the epochs, in (0, 1), after which the rate is divided by 10
 	WarmupEpochs int       `json:"warmup_epochs"` // first epochs, at WarmupRate
 	WarmupRate   float64   `json:"warmup_rate"`
-	Momentum     float64   `json:"momentum"` // Nesterov, of sgd
+	Warmup       string    `json:"warmup,omitempty"` // constant (the default: at WarmupRate), or linear: rising from it to LearningRate
+	Momentum     float64   `json:"momentum"`         // Nesterov, of sgd
 	WeightDecay  float64   `json:"weight_decay"`
 
-	Optimizer     string  `json:"optimizer,omitempty"`       // sgd (the default: the paper's) or adamw
-	RateSchedule  string  `json:"schedule,omitempty"`        // of the rate after the warm-up: steps (the default: milestones), or cosine
-	WeightDecayOf string  `json:"weight_decay_of,omitempty"` // all (the default), or weights: no normalisations and biases
-	ClipGradient  float64 `json:"clip_gradient,omitempty"`   // largest norm of all gradients together; 0: any
-	EMA           float64 `json:"ema,omitempty"`             // decay of averages of the weights, which are evaluated; 0: none
+	Optimizer     string    `json:"optimizer,omitempty"`       // sgd (the default: the paper's) or adamw
+	Betas         []float64 `json:"betas,omitempty"`           // adamw: how far its two moments look back; none: 0.9 and 0.999
+	RateSchedule  string    `json:"schedule,omitempty"`        // of the rate after the warm-up: steps (the default: milestones), or cosine
+	WeightDecayOf string    `json:"weight_decay_of,omitempty"` // all (the default), or weights: no normalisations and biases
+	ClipGradient  float64   `json:"clip_gradient,omitempty"`   // largest norm of all gradients together; 0: any
+	EMA           float64   `json:"ema,omitempty"`             // decay of averages of the weights, which are evaluated; 0: none
 
 	LabelSmoothing float64 `json:"label_smoothing,omitempty"` // share of a label, in [0, 1), that all classes get equally
 	// Alpha of Beta(alpha, alpha), from which a minibatch's share is drawn; 0: none. With both a coin chooses.

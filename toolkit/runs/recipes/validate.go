@@ -45,10 +45,12 @@ var choices = []choice{
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}, nil},
 	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection", "none"}, nil},
 	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}, nil},
+	{"encoder", func(r Recipe) string { return cmp.Or(r.Encoder, "small") }, []string{"small", "vit-tiny", "vit-small", "vit-base"}, nil},
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}, nil},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}, nil},
 	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}, nil},
 	{"schedule", func(r Recipe) string { return cmp.Or(r.RateSchedule, "steps") }, ownRateSchedules, rates.Names},
+	{"warmup", func(r Recipe) string { return cmp.Or(r.Warmup, "constant") }, []string{"constant", "linear"}, nil},
 	{"weight_decay_of", func(r Recipe) string { return cmp.Or(r.WeightDecayOf, "all") }, []string{"all", "weights"}, nil},
 	{"dtype", func(r Recipe) string { return r.DType }, []string{"float32", "tf32", "bf16-products", "bfloat16", "float64"}, nil},
 }
@@ -220,6 +222,11 @@ func (r Recipe) validateSchedule() error {
 		if r.WarmupEpochs != 0 {
 			return fmt.Errorf("warmup_epochs is %d: it must be from 0 to less than the %d epochs", r.WarmupEpochs, r.Epochs)
 		}
+	case r.WarmupEpochs > 0 && r.Warmup == "linear":
+		if !(r.WarmupRate == 0 || positive(r.WarmupRate)) || r.WarmupRate > r.LearningRate {
+			return fmt.Errorf("warmup_rate is %v: a linear warm-up rises from it to the learning_rate of %v, so give 0 or more, and no more "+
+				"than that", r.WarmupRate, r.LearningRate)
+		}
 	case r.WarmupEpochs > 0 && !positive(r.WarmupRate):
 		return fmt.Errorf("warmup_rate is %v: a warm-up needs a rate above 0", r.WarmupRate)
 	}
@@ -231,6 +238,10 @@ func (r Recipe) validateSchedule() error {
 	case r.Optimizer == "adamw" && r.LearningRate >= 0.1:
 		return fmt.Errorf("learning_rate is %v, but adamw moves each weight by about the rate in every step: "+
 			"make it less than 0.1, such as 0.001", r.LearningRate)
+	case len(r.Betas) > 0 && r.Optimizer != "adamw":
+		return errors.New("betas are for optimizer \"adamw\": leave them out, or set optimizer (sgd has momentum)")
+	case len(r.Betas) > 0 && (len(r.Betas) != 2 || !beta(r.Betas[0]) || !beta(r.Betas[1])):
+		return fmt.Errorf("betas is %v: give two numbers in [0, 1), such as 0.9,0.999", r.Betas)
 	case !(r.ClipGradient >= 0) || math.IsInf(r.ClipGradient, 0):
 		return fmt.Errorf("clip_gradient is %v: give the largest norm of all gradients together, such as 1, or 0 for any", r.ClipGradient)
 	case !(r.EMA >= 0 && r.EMA < 1):
@@ -280,8 +291,8 @@ func (r Recipe) validateData() error {
 		return err
 	}
 	switch side, patch := image.Height, r.PatchSize; {
-	case r.Block != depth.Transformer && (patch != 0 || r.Pooling != ""):
-		return errors.New("patch_size and pooling are for block \"transformer\": leave them out")
+	case r.Block != depth.Transformer && (patch != 0 || r.Pooling != "" || r.Encoder != ""):
+		return errors.New("patch_size, pooling and encoder are for block \"transformer\": leave them out")
 	case patch < 0 || patch > side || side%cmp.Or(patch, max(side/8, 1)) != 0 && r.Block == depth.Transformer:
 		return fmt.Errorf("patch_size is %d: it must divide the images' side of %d pixels, and 0 stands for an eighth of it", patch, side)
 	}
@@ -309,6 +320,9 @@ var blockName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 // mixes reports whether alpha may be that of mixup or cutmix.
 func mixes(alpha float64) bool { return alpha == 0 || alpha >= 0.01 && alpha <= 100 }
+
+// beta reports whether x may be the share of an average that stays at each step.
+func beta(x float64) bool { return x >= 0 && x < 1 }
 
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
 

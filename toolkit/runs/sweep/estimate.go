@@ -105,7 +105,7 @@ func probeKey(r recipes.Recipe) string {
 	}
 	r.Epochs, r.EvaluateEvery, r.TestEvery = 0, 0, 0
 	r.BatchNormScale, r.LearningRate, r.Milestones, r.WarmupEpochs, r.WarmupRate = "", 0, nil, 0, 0
-	r.Momentum, r.WeightDecay, r.RateSchedule = 0, 0, ""
+	r.Momentum, r.WeightDecay, r.RateSchedule, r.Warmup, r.Betas = 0, 0, "", "", nil
 	return fmt.Sprintf("%+v", r)
 }
 

@@ -15,7 +15,7 @@ import (
 func TestNetworksAreMeasuredApart(t *testing.T) {
 	free := []string{"description", "seed", "rule", "death_rate", "survival_probabilities", "survival_schedule",
 		"schedule_fraction", "epochs", "evaluate_every", "test_every", "batch_norm_scale", "learning_rate", "milestones",
-		"warmup_epochs", "warmup_rate", "momentum", "weight_decay", "schedule"}
+		"warmup_epochs", "warmup_rate", "momentum", "weight_decay", "schedule", "warmup", "betas"}
 	for _, key := range recipes.Keys() {
 		a, b := recipes.Default(), recipes.Default()
 		value := "3"

@@ -1,12 +1,12 @@
 package sweep
 
 import (
-	"bufio"
-	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"stochdepth/toolkit/internal/files"
 )
 
 // Machine is what this machine offers to workers.
@@ -19,7 +19,7 @@ type Machine struct {
 
 // ThisMachine describes this machine, with NVIDIA's devices if gpus is true.
 func ThisMachine(gpus bool) Machine {
-	m := Machine{CPUs: usableCPUs(), Memory: freeMemory()}
+	m := Machine{CPUs: usableCPUs(), Memory: files.FreeMemory()}
 	m.Cores = min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) // the second knows a container's limit
 	if gpus {
 		m.GPUs = listGPUs(os.Getenv("CUDA_VISIBLE_DEVICES"))
@@ -71,20 +71,4 @@ func listGPUs(visible string) []string {
 		return nil
 	}
 	return strings.Fields(string(out))
-}
-
-// freeMemory reads how much memory Linux can give without swapping.
-func freeMemory() int64 {
-	file, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var kilobytes int64
-		if n, _ := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kilobytes); n == 1 {
-			return kilobytes << 10
-		}
-	}
-	return 0
 }
