@@ -64,6 +64,8 @@ type Branch struct {
 	Training bool
 	// InLoop says that the branch is built inside a loop, where some operations are better written in another way.
 	InLoop bool
+	// CPU says that such a loop is for a CPU, where XLA's sums over rows or columns are slow, and products are not.
+	CPU bool
 	// Weights says how much each image counts in statistics over the minibatch: 0 if its gate is closed, and the same for
 	// all others, so that the mean is 1; 0 for all if no gate is open. It is [batch], in the parameters' type (Stack.DType).
 	// If it is nil, all images that the branch gets count the same.

@@ -88,12 +88,18 @@ func LinearParameters(name string, in, out int) []residual.Parameter {
 
 // Linear is x W + b over the last axis of x [..., in]: [..., out].
 func Linear(p *residual.Branch, name string, x *Node) *Node {
-	weights, bias := ConvertDType(p.Value(name+"_weights"), x.DType()), ConvertDType(p.Value(name+"_bias"), x.DType())
 	dims := append([]int{}, x.Shape().Dimensions...)
-	in, out := weights.Shape().Dimensions[0], weights.Shape().Dimensions[1]
-	y := Dot(Reshape(x, x.Shape().Size()/in, in), weights).Product()
-	dims[len(dims)-1] = out
-	return Reshape(Add(y, Reshape(bias, 1, out)), dims...)
+	weights, bias := p.Value(name+"_weights"), p.Value(name+"_bias")
+	dims[len(dims)-1] = bias.Shape().Size()
+	return keep(p, Reshape(linear(p, x, weights, bias), dims...))
+}
+
+// linear is Linear with the given weights [in, out] and bias [out]: [rows, out].
+func linear(p *residual.Branch, x, weights, bias *Node) *Node {
+	weights, bias = ConvertDType(weights, x.DType()), ConvertDType(bias, x.DType())
+	in := weights.Shape().Dimensions[0]
+	rows := x.Shape().Size() / in
+	return Add(Dot(Reshape(x, rows, in), weights).Product(), perRow(p, bias, rows))
 }
 
 // LayerNormParameters lists what [LayerNorm] needs: scales of one and offsets of zero [width].
@@ -111,10 +117,9 @@ func LayerNorm(p *residual.Branch, suffix string, x *Node) *Node {
 
 func layerNorm(p *residual.Branch, suffix string, x *Node, epsilon float64) *Node {
 	scale, offset := p.Value("scale"+suffix), p.Value("offset"+suffix)
-	castX := ConvertDType(x, scale.DType())
-	centred := Sub(castX, ReduceAndKeep(castX, ReduceMean, -1))
-	variance := ReduceAndKeep(Square(centred), ReduceMean, -1)
-	y := Div(centred, Sqrt(Add(variance, ConstAsDType(x.Graph(), variance.DType(), epsilon))))
-	y = Add(Mul(y, ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(offset, x.Rank()))
-	return ConvertDType(y, x.DType())
+	width := scale.Shape().Size()
+	rows := x.Shape().Size() / width
+	y := normalizeEach(p, Reshape(ConvertDType(x, scale.DType()), rows, width), epsilon)
+	y = Add(Mul(y, perRow(p, scale, rows)), perRow(p, offset, rows))
+	return Reshape(ConvertDType(y, x.DType()), x.Shape().Dimensions...)
 }

@@ -76,13 +76,25 @@ func (t Transformer) Branch(p *residual.Branch, x *Node) *Node {
 // attention is softmax(q k^T / sqrt(d)) v in each head of width d, and a linear layer (Vaswani et al. 2017).
 func (t Transformer) attention(p *residual.Branch, x *Node) *Node {
 	batch, tokens, d := x.Shape().Dimensions[0], x.Shape().Dimensions[1], t.Width/t.Heads
-	qkv := Reshape(Linear(p, "qkv", x), batch, tokens, 3, t.Heads, d)
-	part := func(i int) *Node {
-		return Reshape(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), batch, tokens, t.Heads, d)
+	var part func(i int) *Node // queries, keys or values, [batch, tokens, heads, d]
+	if byProducts(p) {
+		// Three products: the gradients of three parts of one product would be filled up with zeros and added. They are kept in
+		// the order in which the products below need them.
+		weights, bias := p.Value("qkv_weights"), p.Value("qkv_bias")
+		part = func(i int) *Node {
+			columns := AxisRange(i*t.Width, (i+1)*t.Width)
+			y := linear(p, x, Slice(weights, AxisRange(), columns), Slice(bias, columns))
+			return Transpose(p.Keep(Transpose(Reshape(y, batch, tokens, t.Heads, d), 1, 2)), 1, 2)
+		}
+	} else {
+		qkv := Reshape(Linear(p, "qkv", x), batch, tokens, 3, t.Heads, d)
+		part = func(i int) *Node {
+			return Reshape(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), batch, tokens, t.Heads, d)
+		}
 	}
 	queries := MulScalar(part(0), 1/math.Sqrt(float64(d)))
 	scores := Einsum("bqhd,bkhd->bhqk", queries, part(1))
-	mixed := Einsum("bhqk,bkhd->bqhd", Softmax(scores, -1), part(2))
+	mixed := keep(p, Einsum("bhqk,bkhd->bqhd", softmax(p, scores), part(2)))
 	return Linear(p, "projection", Reshape(mixed, batch, tokens, t.Width))
 }
 

@@ -167,6 +167,7 @@ func TestClosedBlocksAreNotComputed(t *testing.T) {
 			continue
 		}
 		engines++
+		main = strings.ReplaceAll(main, `"stochdepth_memory"`, "") // it computes nothing
 		require.LessOrEqual(t, len(products.FindAllString(main, -1)), 2+3,
 			"the stem's convolution and its gradient, and the linear layer's product and its gradients")
 		require.GreaterOrEqual(t, len(products.FindAllString(loops, -1)), 30)

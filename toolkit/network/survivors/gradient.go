@@ -3,6 +3,7 @@ package survivors
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
 
@@ -90,7 +91,7 @@ func (l *loop) backwardBlock(g *Graph, v loops.Values) loops.Values {
 		i := 0
 		b.Keep = func(y *Node) *Node {
 			i++
-			return loops.Instead(y, loops.Row(v[keptAs(i-1)], v["k"]))
+			return residual.Instead(y, loops.Row(v[keptAs(i-1)], v["k"]))
 		}
 	}
 	h := l.join(b, v, block, x, shortcut)

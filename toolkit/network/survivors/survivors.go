@@ -8,7 +8,7 @@
 // with GoMLX, so trainers and optimizers see an ordinary differentiable network.
 //
 // The gradient of a block is GoMLX's own, taken inside the body of the backward loop: the branch is computed again from
-// the block's saved input, except for what it keeps ([residual.Branch.Keep]), such as the outputs of its convolutions. For the
+// the block's saved input, except for what it keeps ([residual.Branch.Keep]), such as the outputs of convolutions and products. For the
 // paper's block, package byhand has a faster gradient.
 package survivors
 
@@ -21,6 +21,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"stochdepth/toolkit/network/internal/loopname"
 	"stochdepth/toolkit/network/residual"
 	"stochdepth/toolkit/network/survivors/internal/loops"
 )
@@ -36,13 +37,15 @@ type Form struct {
 	Recompute bool
 	// Normalize, unless nil, is how blocks compute batch normalisation with gates per minibatch and of sub-batches.
 	Normalize residual.Normalizer
+	// CPU has blocks written in the form that is fast on a CPU.
+	CPU bool
 }
 
 var _ residual.Form = Form{}
 
 // In the text of a program the names of a loop's parameters begin with what the loop does.
 const (
-	forwardLoop  = "forward_residual_"
+	forwardLoop  = loopname.ForwardResidual
 	backwardLoop = "backward_residual_"
 	testLoop     = "test_residual_"
 )
@@ -82,11 +85,13 @@ type loop struct {
 	input     shapes.Shape   // of a block, [batch, ...]; of a sub-batch its images only
 	kept      []shapes.Shape // of what a block keeps for its gradient
 	normalize residual.Normalizer
+	cpu       bool
 }
 
 func (f Form) newLoop(scope *model.Scope, s residual.Stack, h *Node, training, scaled bool) *loop {
 	l := &loop{stack: s, trained: s.Trained(), averages: s.Averages(),
-		shortcut: s.Shortcut(scope, h, training, f.Normalize), scaled: scaled, input: h.Shape(), normalize: f.Normalize}
+		shortcut: s.Shortcut(scope, h, training, f.Normalize), scaled: scaled, input: h.Shape(),
+		normalize: f.Normalize, cpu: f.CPU}
 	l.closed = l.shortcut
 	if len(s.OfShortcut()) > 0 {
 		l.closed = s.Join(ZerosLike(l.shortcut), l.shortcut)
@@ -167,7 +172,7 @@ func (l *loop) keeps(of *Graph) (kept []shapes.Shape) {
 		values[p.Name] = Parameter(g, ownOf+p.Name, shapes.Make(l.dtype, p.Dims...))
 	}
 	b := residual.NewBranch(true, true, values)
-	b.Normalize = l.normalize
+	b.Normalize, b.CPU = l.normalize, l.cpu
 	if l.perSample {
 		b.Weights = Parameter(g, "weights", shapes.Make(l.dtype, l.input.Dimensions[0]))
 	}
@@ -243,7 +248,7 @@ func (l *loop) forwardBlock(g *Graph, v loops.Values) loops.Values {
 // branch returns the Branch of one block in training, with its values.
 func (l *loop) branch(v loops.Values, block *Node, rows map[string]*Node) *residual.Branch {
 	b := residual.NewBranch(true, true, rows)
-	b.Normalize = l.normalize
+	b.Normalize, b.CPU = l.normalize, l.cpu
 	if l.perSample {
 		b.Weights = loops.Row(v["weights"], block)
 	}

@@ -3,6 +3,7 @@
 #include "interpose.h"
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,9 @@ static void *load_or_compile(const plugin_entry *p, pjrt_compile_args *args) {
 	void *error = plugin->compile(args);
 	if (!error)
 		keep(p, args);
+#ifdef __GLIBC__
+	malloc_trim(0); // the hundreds of MB that compiling took, or the first step's memory would come on top of them
+#endif
 	return error;
 }
 

@@ -30,26 +30,29 @@ var (
 	returnPattern = regexp.MustCompile(`(?m)^\s*"stablehlo\.return"\(.*$`)
 )
 
-// unset names the values that are written before anything reads them: they may start as memory of any content.
+// unset names the values that the kernels write before they read them: they may start as memory of any content. unsetByXLA does
+// so for loops that XLA computes: the rows that package survivors saves, of which the backward loop reads those that were written.
 var unset = []string{
 	"%" + loopname.ForwardBlock + "outputs", "%" + loopname.ForwardBlock + "first", "%" + loopname.ForwardBlock + "second",
 	"%" + loopname.ForwardStem + "output", "%" + loopname.ForwardStem + "first",
 }
 
+var unsetByXLA = regexp.MustCompile(`^%` + loopname.ForwardResidual + `(inputs|kept_\d+)$`)
+
 var (
 	loopPattern  = regexp.MustCompile(`= "stablehlo\.while"\(([^)]*)\) ?\(\{\s*\^cond\(([^)]*)\)`)
-	zerosPattern = `(?m)^(\s*)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : ` +
+	zerosPattern = `(?m)%s = "stablehlo\.broadcast_in_dim"\(%%\S+\) \{ broadcast_dimensions = array<i64> \} : ` +
 		`\(tensor<f32>\) -> tensor<\S+>$`
 	updatePattern = `%s = "stablehlo\.dynamic_update_slice"\((%%[^,]+),`
 )
 
-// leaveUnset removes the zeros that forward loops start from. The kernels must compute all loops of the program: another
-// body may read values that were not written.
-func leaveUnset(program string) string {
+// leaveUnset removes the zeros that forward loops start from; those of package byhand only if the kernels compute all its loops in
+// the program: another body may read values that were not written.
+func leaveUnset(program string, byKernels bool) string {
 	for number, loop := range loopPattern.FindAllStringSubmatch(program, -1) {
 		initial := strings.Split(loop[1], ", ")
 		for i, m := range valuePattern.FindAllStringSubmatch(loop[2], -1) {
-			if !slices.Contains(unset, m[1]) {
+			if !unsetByXLA.MatchString(m[1]) && !(byKernels && slices.Contains(unset, m[1])) {
 				continue
 			}
 			zeros := initial[i]
@@ -62,7 +65,7 @@ func leaveUnset(program string) string {
 				continue
 			}
 			program = regexp.MustCompile(fmt.Sprintf(zerosPattern, regexp.QuoteMeta(zeros))).ReplaceAllString(program,
-				"${1}"+customCall([]value{{zeros, m[2]}}, "stochdepth_memory", fmt.Sprintf("number = %d : i32", 10*number+i), nil, nil))
+				customCall([]value{{zeros, m[2]}}, "stochdepth_memory", fmt.Sprintf("number = %d : i32", 100*number+i), nil, nil))
 		}
 	}
 	return program

@@ -20,12 +20,7 @@ func Rewrite(program string) (string, int) {
 		suffix = "_rounded"
 	}
 	program, calls, all := rewriteLoops(program, suffix)
-	if calls > 0 {
-		if all {
-			program = leaveUnset(program)
-		}
-		program = updateInPlace(program)
-	}
+	program = updateInPlace(leaveUnset(program, calls > 0 && all))
 	program, sums := rewriteSums(program)
 	calls += sums
 	defined := make(map[string]transposition)

@@ -77,7 +77,7 @@ func (f Form) normalize(b *residual.Branch, x, scale, offset *Node, rectified bo
 func (f Form) Train(scope *model.Scope, s residual.Stack, h, gates, scales *Node) *Node {
 	block, ok := known(s, h)
 	if !ok || s.Images != nil && !f.Kernels {
-		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalizer()}.Train(scope, s, h, gates, scales)
+		return survivors.Form{Recompute: f.Recompute, Normalize: f.normalizer(), CPU: !f.GPU}.Train(scope, s, h, gates, scales)
 	}
 	open, weights := residual.OpenBlocks(gates), residual.ImageWeights(gates, s.DType(scope, h))
 	open.AssertDims(s.Count)

@@ -16,7 +16,6 @@ type gradient func(outputs []*Node) []*Node
 
 type (
 	gradientsKey struct{}
-	insteadKey   struct{}
 	functionsKey struct{}
 )
 
@@ -30,26 +29,6 @@ func init() {
 		return f(outputs)
 	}
 	VJPRegistration[NodeTypeWhile], VJPRegistration[NodeTypeCall] = registered, registered
-	ofWhere := VJPRegistration[NodeTypeWhere]
-	VJPRegistration[NodeTypeWhere] = func(node *Node, outputs []*Node, shape shapes.Shape) []*Node {
-		if instead, _ := node.Graph().State(insteadKey{}).(map[*Node]bool); instead[node] {
-			return []*Node{nil, nil, outputs[0]}
-		}
-		return ofWhere(node, outputs, shape)
-	}
-}
-
-// Instead returns value, which is equal to y, with the gradient of y. XLA then does not compute y.
-func Instead(y, value *Node) *Node {
-	g := y.Graph()
-	node := Where(Const(g, true), value, y)
-	instead, _ := g.State(insteadKey{}).(map[*Node]bool)
-	if instead == nil {
-		instead = make(map[*Node]bool)
-		g.AttachState(insteadKey{}, instead)
-	}
-	instead[node] = true
-	return node
 }
 
 // WithGradient is f of the given nodes, with another gradient than GoMLX's: gradient returns those of the nodes from that of the
