@@ -123,5 +123,6 @@ func TestSubBatchesAreComputedAlone(t *testing.T) {
 		}
 		products[rows]++
 	}
-	require.Equal(t, map[int]int{12: 24, 18: 24, 24: 3 + 3}, products, "all images have those of the stem and the linear layer")
+	require.Equal(t, map[int]int{12: 84, 18: 84, 4 * 12: 3, 4 * 18: 3, 24: 3 + 3}, products,
+		"all images have those of the stem and the linear layer; the sums of a softmax's rows are products too, in four heads")
 }
