@@ -70,6 +70,9 @@ func TestContractOfAnyBlock(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %v %T %s", c.block, c.groups, c.form, dtype), func(t *testing.T) {
 				n := groupsOf(t, rgb, c.block, c.groups, dtype)
 				n.Inverted = c.inverted
+				if c.block == depth.Transformer { // GELU by erf; the encoder called small is in TestContractOfSubBatches
+					n.Encoder, _ = resnet.EncoderNamed("vit-tiny")
+				}
 				images, labels := batch(n, c.batch)
 				patterns, engine := gatePatterns(n.Survival), step(t, b, n, c.form)
 				want := textbookOutcomes(t, b, n, c.batch, 1, patterns, gatesOf)

@@ -95,7 +95,7 @@ type compiled struct {
 
 // variant tells networks apart, except for their types and weights.
 func variant(n *resnet.Network) string {
-	return fmt.Sprint(n.Block, n.Groups, n.Image, n.ImageNetStem, n.Projection, n.Inverted, n.Subsample, n.SubBatches)
+	return fmt.Sprint(n.Block, n.Groups, n.Image, n.Encoder, n.ImageNetStem, n.Projection, n.Inverted, n.Subsample, n.SubBatches)
 }
 
 // textbook is a network in float64 and a step of its textbook form, from the first running averages on. It is compiled
