@@ -8,6 +8,7 @@ import (
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/tensorfile"
 	"stochdepth/toolkit/network/models"
+	"stochdepth/toolkit/runs/recipes"
 )
 
 // ExportTorchvision is [Model.Export] with the names of torchvision's ResNets (conv1, bn1, layer1.0.conv1, ..., fc), which
@@ -32,15 +33,10 @@ func (m *Model) ExportTorchvision(path string, metadata map[string]string) error
 	}
 	recipe := m.Recipe
 	recipe.ScaleAt = "train"
-	meta, err := metadataOf(recipe, metadata)
+	meta, err := m.metadataElsewhere(recipe, metadata)
 	if err != nil {
 		return err
 	}
-	mean, deviation := onUnit(m.Normalization.Mean), onUnit(m.Normalization.Deviation)
-	if err := models.CheckNormalization(mean, deviation); err != nil {
-		return fmt.Errorf("the network's normalisation: %w", err)
-	}
-	models.AddNormalization(meta, mean, deviation)
 
 	theirs := make(map[string]string) // of our names, up to the block's
 	block := 0
@@ -72,4 +68,19 @@ func onUnit(values []float32) []float64 {
 		unit[i] /= 255
 	}
 	return unit
+}
+
+// metadataElsewhere is what a file of other libraries' names says of a network of this recipe, and how to normalise its images,
+// as they write it.
+func (m *Model) metadataElsewhere(r recipes.Recipe, metadata map[string]string) (map[string]string, error) {
+	meta, err := metadataOf(r, metadata)
+	if err != nil {
+		return nil, err
+	}
+	mean, deviation := onUnit(m.Normalization.Mean), onUnit(m.Normalization.Deviation)
+	if err := models.CheckNormalization(mean, deviation); err != nil {
+		return nil, fmt.Errorf("the network's normalisation: %w", err)
+	}
+	models.AddNormalization(meta, mean, deviation)
+	return meta, nil
 }

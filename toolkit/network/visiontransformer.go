@@ -11,7 +11,6 @@ import (
 
 	"stochdepth/toolkit/depth"
 	"stochdepth/toolkit/internal/tensorfile"
-	"stochdepth/toolkit/network/models"
 )
 
 // timmNames are parts of the names of timm's vision transformers and what they are in ours, [Model.Export]'s.
@@ -111,15 +110,10 @@ func (m *Model) ExportTimm(path string, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	meta, err := metadataOf(m.Recipe, metadata)
+	meta, err := m.metadataElsewhere(m.Recipe, metadata)
 	if err != nil {
 		return err
 	}
-	mean, deviation := onUnit(m.Normalization.Mean), onUnit(m.Normalization.Deviation)
-	if err := models.CheckNormalization(mean, deviation); err != nil {
-		return fmt.Errorf("the network's normalisation: %w", err)
-	}
-	models.AddNormalization(meta, mean, deviation)
 	var out []tensorfile.Tensor
 	for _, t := range list {
 		switch t.Name {

@@ -71,7 +71,8 @@ ordinary network of this project, which takes the time of its own blocks: for ev
 				return fmt.Errorf("--order %q: use %s", order, strings.Join(analysis.PruneOrders(), ", "))
 			}
 		}
-		if err := cmp.Or(files.CheckThere(*out), files.CheckThere(*page), files.Check(*record), figures.CheckPath(*figure), say.CheckFormat(*format)); err != nil {
+		if err := cmp.Or(files.CheckThere(*out), files.CheckThere(*page), files.Check(*record), figures.CheckPath(*figure),
+			say.CheckFormat(*format)); err != nil {
 			return err
 		}
 		about := aside(cmd, *format)

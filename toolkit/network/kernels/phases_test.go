@@ -18,7 +18,8 @@ import (
 func BenchmarkPhases(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "phases")
 	out, err := exec.Command(backendtest.Compiler(), "-O3", "-Wno-psabi", "-o", program, "testdata/phases.c", "backward.c",
-		"columns.c", "convolution.c", "forward.c", "inference.c", "layer.c", "stem.c", "workspace.c", "avx2.c", "avx512.c", "amx.c", "-lm").CombinedOutput()
+		"columns.c", "convolution.c", "forward.c", "inference.c", "layer.c", "stem.c", "workspace.c",
+		"avx2.c", "avx512.c", "amx.c", "-lm").CombinedOutput()
 	require.NoError(b, err, "%s", out)
 	for b.Loop() {
 		for _, batch := range []string{"16", "64"} {

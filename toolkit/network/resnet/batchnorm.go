@@ -136,8 +136,10 @@ func Normalize(x, scale, offset, mean, variance *Node) *Node {
 }
 
 // Deviation is sqrt(variance + epsilon), of any shape.
-func Deviation(variance *Node) *Node {
-	return Sqrt(Add(variance, ConstAsDType(variance.Graph(), variance.DType(), Epsilon)))
+func Deviation(variance *Node) *Node { return deviation(variance, Epsilon) }
+
+func deviation(variance *Node, epsilon float64) *Node {
+	return Sqrt(Add(variance, ConstAsDType(variance.Graph(), variance.DType(), epsilon)))
 }
 
 // PerChannel reshapes [channels] to [1, 1, 1, channels].

@@ -69,13 +69,12 @@ func softmax(p *residual.Branch, x *Node) *Node {
 //
 //	dx = (dy - mean(dy) - y mean(y dy))/sqrt(variance + epsilon)
 func normalizeEach(p *residual.Branch, x *Node, epsilon float64) *Node {
-	deviation := func(variance *Node) *Node { return Sqrt(AddScalar(variance, epsilon)) }
 	if !byProducts(p) {
 		centred := Sub(x, ReduceAndKeep(x, ReduceMean, -1))
-		return Div(centred, deviation(ReduceAndKeep(Square(centred), ReduceMean, -1)))
+		return Div(centred, deviation(ReduceAndKeep(Square(centred), ReduceMean, -1), epsilon))
 	}
 	centred := Sub(x, p.Keep(rowMean(x)))
-	inverse := p.Keep(Inverse(deviation(rowMean(Square(centred)))))
+	inverse := p.Keep(Inverse(deviation(rowMean(Square(centred)), epsilon)))
 	y := Mul(centred, inverse)
 	return withGradient(x, y, func(dy *Node) *Node {
 		return Mul(Sub(Sub(dy, rowMean(dy)), Mul(y, rowMean(Mul(y, dy)))), inverse)

@@ -45,7 +45,7 @@ var choices = []choice{
 	{"scale_at", func(r Recipe) string { return r.ScaleAt }, []string{"test", "train"}, nil},
 	{"shortcut", func(r Recipe) string { return r.Shortcut }, []string{"average", "subsample", "projection", "none"}, nil},
 	{"pooling", func(r Recipe) string { return cmp.Or(r.Pooling, "mean") }, []string{"mean", "class-token"}, nil},
-	{"encoder", func(r Recipe) string { return cmp.Or(r.Encoder, "small") }, []string{"small", "vit-tiny", "vit-small", "vit-base"}, nil},
+	{"encoder", func(r Recipe) string { return cmp.Or(r.Encoder, "small") }, append([]string{"small"}, transformers...), nil},
 	{"stem", func(r Recipe) string { return r.Stem }, []string{"paper", "imagenet"}, nil},
 	{"batch_norm_scale", func(r Recipe) string { return r.BatchNormScale }, []string{"one", "uniform", "normal"}, nil},
 	{"optimizer", func(r Recipe) string { return cmp.Or(r.Optimizer, "sgd") }, []string{"sgd", "adamw"}, nil},

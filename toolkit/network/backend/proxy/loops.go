@@ -124,8 +124,8 @@ func (l *loopText) what() string {
 	return what
 }
 
-// rewriteLoops replaces the bodies of loops by calls, each of one function, whose name ends in the suffix. It returns the number of calls, and whether it
-// replaced all bodies.
+// rewriteLoops replaces the bodies of loops by calls, each of one function, whose name ends in the suffix. It returns the number
+// of calls, and whether it replaced all bodies.
 func rewriteLoops(program, suffix string) (rewritten string, calls int, all bool) {
 	all = true
 	var b strings.Builder
