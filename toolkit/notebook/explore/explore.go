@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 
+	"stochdepth/toolkit/dataset"
 	"stochdepth/toolkit/figures"
 	"stochdepth/toolkit/network"
 	"stochdepth/toolkit/network/analysis"
@@ -21,7 +22,7 @@ import (
 // shared opens the backend, once, for all networks of a cell.
 var shared = sync.OnceValues(backend.Open)
 
-// Open opens a network of data/models by its name, with the data of its recipe. In a trial it takes only 100 validation and 100 test images.
+// Open opens a network of data/models by its name, with the data of its recipe. In a trial it takes only 100 images of each part.
 func Open(name string) (*network.Opened, error) {
 	b, err := shared()
 	if err != nil {
@@ -33,7 +34,9 @@ func Open(name string) (*network.Opened, error) {
 	}
 	printNotes(net)
 	if notebook.Tiny() {
-		net.Data.Validation, net.Data.Test = net.Data.Validation.First(100), net.Data.Test.First(100)
+		for _, part := range []*dataset.View{&net.Data.Train, &net.Data.Validation, &net.Data.Test} {
+			*part = part.First(100)
+		}
 	}
 	return net, nil
 }
