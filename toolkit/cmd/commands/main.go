@@ -66,6 +66,7 @@ func command() *cobra.Command {
 	root.AddCommand(doctorCommand(), dataCommand(), summaryCommand(), trainCommand(), findRateCommand(), watchCommand(), evalCommand(),
 		pruneCommand(), sensitivityCommand(), runsCommand(), compareCommand(), modelsCommand(), exportCommand(), importCommand(), figuresCommand(),
 		pagesCommand(), ratesCommand(), sweepCommand(), benchCommand(), programCommand())
+	helpCommand(root)
 	completionCommand(root)
 	addCompletions(root)
 	explainUsage(root)

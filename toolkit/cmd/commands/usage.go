@@ -44,6 +44,20 @@ func explainUsage(cmd *cobra.Command) {
 	}
 }
 
+// helpCommand makes Cobra's `help` refuse a command that is not there, for which it shows the program's own help.
+func helpCommand(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	show := help.Run
+	help.Run, help.RunE = nil, func(cmd *cobra.Command, words []string) error {
+		if found, rest, err := root.Find(words); err != nil || found.HasAvailableSubCommands() && len(rest) > 0 {
+			return noCommand(found, rest[0])
+		}
+		show(cmd, words)
+		return nil
+	}
+}
+
 // noCommand is the error for a word that is not one of a command's commands.
 func noCommand(cmd *cobra.Command, word string) error {
 	var names []string
