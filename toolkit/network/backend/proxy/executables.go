@@ -24,9 +24,9 @@ import (
 // them in a twentieth of a second. A file's name is a digest of everything that the executable depends on. The file
 // contains a digest of the executable, so that no damaged one is ever loaded, and the executable.
 
-// keptMost is how many executables a folder holds at most, of about 0.6 MB each: the least recently used are removed. The tests
-// of this project have more than 256.
-const keptMost = 512
+// keptMost is how many executables a folder holds at most, of about 0.4 MB each: the least recently used are removed. It is more
+// than the tests of this project and its notebooks have together; with fewer none would be found again.
+const keptMost = 1024
 
 var kept struct {
 	sync.Mutex
@@ -63,7 +63,10 @@ func Loaded() int { return int(loaded.Load()) }
 func executableFile(path string, program, options []byte) string {
 	kept.Lock()
 	defer kept.Unlock()
-	if kept.folder == "" || bytes.Contains(program, []byte("sdy.mesh")) { // a program for several devices, and for no others
+	switch {
+	case kept.folder == "",
+		bytes.Contains(program, []byte("sdy.mesh")),          // a program for several devices, and for no others
+		strings.Contains(os.Getenv("XLA_FLAGS"), "xla_dump"): // XLA writes what it compiles, and nothing of what is loaded
 		return ""
 	}
 	digest := sha256.New()

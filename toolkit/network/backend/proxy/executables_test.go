@@ -13,7 +13,7 @@ import (
 )
 
 // TestExecutables compiles a program, loads it from the file where it was kept, and compiles it again if the file is
-// damaged. Each time it computes the same, by XLA's code and by ours.
+// damaged or XLA is asked for what it makes of the program. Each time it computes the same, by XLA's code and by ours.
 func TestExecutables(t *testing.T) {
 	b := backendtest.Open(t)
 	before := proxy.Replaced()
@@ -63,6 +63,14 @@ func TestExecutables(t *testing.T) {
 		_, loads = program()
 		require.Equal(t, 1, loads, what+", then mended")
 	}
+
+	t.Setenv("XLA_FLAGS", "--xla_dump_to="+t.TempDir())
+	got, loads = program()
+	require.Zero(t, loads, "what XLA is to write is compiled")
+	require.Equal(t, want, got)
+	files, err = filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1, "and not kept")
 
 	require.NoError(t, os.RemoveAll(folder))
 	require.NoError(t, os.WriteFile(folder, nil, 0o600)) // so that none can be kept
