@@ -50,7 +50,7 @@ func helpCommand(root *cobra.Command) {
 	help, _, _ := root.Find([]string{"help"})
 	show := help.Run
 	help.Run, help.RunE = nil, func(cmd *cobra.Command, words []string) error {
-		if found, rest, err := root.Find(words); err != nil || found.HasAvailableSubCommands() && len(rest) > 0 {
+		if found, rest, _ := root.Find(words); found.HasAvailableSubCommands() && len(rest) > 0 {
 			return noCommand(found, rest[0])
 		}
 		show(cmd, words)
