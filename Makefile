@@ -45,7 +45,7 @@ help:
 	make lab     set up, open copies of the notebooks (in lab/) in JupyterLab
 	make slides  slides of a notebook, for a lecture (NOTEBOOK=01_the_idea)
 	make handouts    notebooks and questions without the answers, for students
-	make test    all checks, tests and notebooks (small), in some ten minutes; on a slow machine up to half an hour
+	make test    all checks, tests and notebooks (small), in ten to fifteen minutes; the first time up to half an hour
 	make test-fast   checks and most tests, in a minute and a half
 	make fuzz    feed damaged files to every reader, for a few minutes
 	make torture crashes, kills and fuzzing by the thousand (about two hours)
