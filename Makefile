@@ -132,9 +132,9 @@ slowest = echo "== The ten slowest tests =="; cat .out/tests-*.json | .bin/gotes
 
 .PHONY: test
 test: check
-	@echo "== Notebooks, small, three at a time =="
+	@echo "== Notebooks, small, two at a time =="
 	rm -rf .out/tiny .out/tests-*.json
-	printf '%s\n' $(notebooks) | xargs -n 2 -P 3 env STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook
+	printf '%s\n' $(notebooks) | xargs -n 2 -P 2 env STOCHDEPTH_TINY=1 $(call execute,.out/tiny) --to notebook
 	failed=0
 	echo "== go test =="
 	$(call gotest,all) $(long) $$(go list ./... | grep -vxF "$$(go list $(raced) $(long))") || failed=1
